@@ -1,0 +1,26 @@
+/**
+ * How vitest runs under Deno. Bare `trilevel` specifiers resolve as `deno.json` says, so that tests
+ * import what users import and the two runners cannot disagree.
+ */
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+import manifest from "./deno.json" with { type: "json" };
+
+export default defineConfig({
+  resolve: {
+    alias: Object.entries(manifest.imports).map(([name, path]) => ({
+      find: new RegExp(`^${name}$`),
+      replacement: fileURLToPath(new URL(path, import.meta.url)),
+    })),
+  },
+  test: {
+    include: ["test/**/*.test.ts"],
+    // Deno does not implement what vitest's thread pool needs.
+    pool: "forks",
+    maxWorkers: 2,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    reporters: ["default", "json"],
+    outputFile: { json: ".cache/unit-tests.json" },
+  },
+});
