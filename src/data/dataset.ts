@@ -1,0 +1,240 @@
+/**
+ * What a dataset is: a size, a schema, and samples by index.
+ *
+ * Readers make datasets; `select`, `map`, `shuffle` and `split` make views of them; `batches` (in
+ * `stream.ts`) reads them in the order of training; `cached` (in `cache.ts`) writes them down in a form
+ * that is fast to read. A view shares its source: closing either closes both, and closing twice is
+ * harmless.
+ */
+
+import { ClosedError, IndexError, OptionError, ShapeError } from "./errors.ts";
+import { type DType, dtypeOf, elements, isNdArray, type NdArray } from "./ndarray.ts";
+import { permutation } from "./seeded.ts";
+
+/** Anything JSON can say: names, lists of objects. */
+export type Json =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly Json[]
+  | { readonly [key: string]: Json };
+
+/** One field of a sample. */
+export type Field = NdArray | Json;
+
+/** A sample: named fields. */
+export type Sample = { readonly [name: string]: Field };
+
+/** What is known about a field before reading it; `null` stands for a length that varies. */
+export interface FieldSpec {
+  readonly shape: readonly (number | null)[];
+  readonly dtype: DType | "json";
+}
+
+/** The fields of a dataset's samples, by name. */
+export type Schema<S extends Sample = Sample> = { readonly [K in keyof S]: FieldSpec };
+
+/** Samples by index, from wherever they come. */
+export interface Dataset<S extends Sample = Sample> extends AsyncDisposable {
+  /** The number of samples. */
+  readonly size: number;
+  /** Shape and dtype of every field. */
+  readonly schema: Schema<S>;
+  /**
+   * The sample at `index`; its arrays belong to the caller.
+   *
+   * @throws {IndexError} outside 0 … size−1, {@linkcode ClosedError} after `close()`, and whatever the
+   * reader finds wrong with the file.
+   */
+  get(index: number): Promise<S>;
+  /** Releases files and workers. */
+  close(): Promise<void>;
+}
+
+/** What a reader has to say to be a {@linkcode Dataset}. */
+export interface Source<S extends Sample> {
+  readonly size: number;
+  readonly schema: Schema<S>;
+  get(index: number): S | Promise<S>;
+  close?(): void | Promise<void>;
+}
+
+/**
+ * A dataset from its bare parts; checks indices and refuses to read after closing.
+ *
+ * ```ts
+ * import { makeDataset, ndarray } from "trilevel/data";
+ * const squares = makeDataset({
+ *   size: 10,
+ *   schema: { x: { shape: [], dtype: "float32" } },
+ *   get: (i) => ({ x: ndarray(Float32Array.of(i * i), []) }),
+ * });
+ * const { x } = await squares.get(3);
+ * if (x.data[0] !== 9) throw new Error("expected 9");
+ * ```
+ */
+export function makeDataset<S extends Sample>(source: Source<S>): Dataset<S> {
+  const { size, schema } = source;
+  let closing: Promise<void> | undefined;
+  const close = () => closing ??= Promise.resolve(source.close?.());
+  return {
+    size,
+    schema,
+    async get(index) {
+      if (closing !== undefined) {
+        throw new ClosedError(`sample ${index} was asked for after close()`, {
+          cure: "Close the dataset, or any view of it, last",
+        });
+      }
+      if (!Number.isInteger(index) || index < 0 || index >= size) {
+        throw new IndexError(`there is no sample ${index}`, {
+          cure: size === 0 ? "The dataset is empty" : `Indices run from 0 to ${size - 1}`,
+        });
+      }
+      return await source.get(index);
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/**
+ * A dataset whose sample `i` is row `i` of every array.
+ *
+ * @throws {ShapeError} when the arrays have different numbers of rows.
+ *
+ * ```ts
+ * import { fromArrays, ndarray } from "trilevel/data";
+ * const data = fromArrays({ x: ndarray(Float32Array.of(1, 2, 3, 4), [2, 2]) });
+ * const { x } = await data.get(1);
+ * if (x.shape.length !== 1 || x.data[0] !== 3) throw new Error("expected row [3, 4]");
+ * ```
+ */
+export function fromArrays<A extends { readonly [name: string]: NdArray }>(arrays: A): Dataset<A> {
+  const names = Object.keys(arrays) as (keyof A & string)[];
+  const sizes = new Set(names.map((name) => arrays[name]!.shape[0]));
+  const [size] = sizes;
+  if (sizes.size !== 1 || size === undefined) {
+    throw new ShapeError(`arrays have ${[...sizes].join(" and ")} rows`, {
+      cure: "Give at least one array, all with the same first length",
+    });
+  }
+  return makeDataset<A>({
+    size,
+    schema: mapFields(arrays, ({ data, shape }) => ({
+      shape: shape.slice(1),
+      dtype: dtypeOf(data),
+    })) as Schema<A>,
+    get: (i) =>
+      mapFields(arrays, ({ data, shape }) => {
+        const rowShape = shape.slice(1);
+        const length = elements(rowShape);
+        return { data: data.slice(i * length, (i + 1) * length), shape: rowShape };
+      }) as unknown as A, // rows have the arrays' own types, which mapping by name forgets
+  });
+}
+
+/** The schema of one sample, each shape taken as fixed. */
+export function schemaOf<S extends Sample>(sample: S): Schema<S> {
+  return mapFields(
+    sample,
+    (field): FieldSpec =>
+      isNdArray(field)
+        ? { shape: field.shape, dtype: dtypeOf(field.data) }
+        : { shape: [], dtype: "json" },
+  ) as Schema<S>;
+}
+
+/** The samples at `indices`, in that order; an index may come more than once. */
+export function select<S extends Sample>(
+  dataset: Dataset<S>,
+  indices: ArrayLike<number>,
+): Dataset<S> {
+  const chosen = Array.from(indices);
+  const bad = chosen.find((i) => !Number.isInteger(i) || i < 0 || i >= dataset.size);
+  if (bad !== undefined) {
+    throw new IndexError(`there is no sample ${bad} to select`, {
+      cure: `The dataset has ${dataset.size} samples, counted from 0`,
+    });
+  }
+  return makeDataset<S>({
+    size: chosen.length,
+    schema: dataset.schema,
+    get: (i) => dataset.get(chosen[i]!),
+    close: () => dataset.close(),
+  });
+}
+
+/**
+ * Applies `f` to every sample as it is read.
+ *
+ * @param schema of the results; {@linkcode schemaOf} makes one from an example.
+ */
+export function map<S extends Sample, T extends Sample>(
+  dataset: Dataset<S>,
+  f: (sample: S, index: number) => T | Promise<T>,
+  schema: Schema<T>,
+): Dataset<T> {
+  return makeDataset<T>({
+    size: dataset.size,
+    schema,
+    get: async (i) => await f(await dataset.get(i), i),
+    close: () => dataset.close(),
+  });
+}
+
+/** All samples in the order that belongs to `seed`. */
+export function shuffle<S extends Sample>(dataset: Dataset<S>, seed: number): Dataset<S> {
+  return select(dataset, permutation(dataset.size, seed));
+}
+
+/** Three disjoint parts that together hold every sample once. */
+export interface Split<S extends Sample> {
+  readonly train: Dataset<S>;
+  readonly validation: Dataset<S>;
+  readonly test: Dataset<S>;
+}
+
+/**
+ * Splits by seed, 70 : 15 : 15 unless told otherwise. Part sizes are the rounded cumulative fractions.
+ *
+ * @throws {OptionError} when the fractions are negative or do not add up to 1.
+ *
+ * ```ts
+ * import { fromArrays, ndarray, split } from "trilevel/data";
+ * const data = fromArrays({ x: ndarray(new Float32Array(20), [20]) });
+ * const { train, validation, test } = split(data, { seed: 0 });
+ * if (`${[train.size, validation.size, test.size]}` !== "14,3,3") throw new Error("70-15-15");
+ * ```
+ */
+export function split<S extends Sample>(
+  dataset: Dataset<S>,
+  { seed, fractions = [0.7, 0.15, 0.15] }: {
+    readonly seed: number;
+    readonly fractions?: readonly [train: number, validation: number, test: number];
+  },
+): Split<S> {
+  const [first, second, third] = fractions;
+  if (!(Math.min(...fractions) >= 0 && Math.abs(first + second + third - 1) < 1e-9)) {
+    throw new OptionError(`fractions [${fractions}] are no partition`, {
+      cure: "Give three numbers ≥ 0 that add up to 1",
+    });
+  }
+  const order = permutation(dataset.size, seed);
+  const end = Math.round(dataset.size * first);
+  const middle = Math.round(dataset.size * (first + second));
+  return {
+    train: select(dataset, order.subarray(0, end)),
+    validation: select(dataset, order.subarray(end, middle)),
+    test: select(dataset, order.subarray(middle)),
+  };
+}
+
+/** Applies `f` to every field, keeping names. */
+export function mapFields<V, W>(
+  fields: { readonly [name: string]: V },
+  f: (field: V, name: string) => W,
+): { readonly [name: string]: W } {
+  return Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, f(field, name)]));
+}

@@ -1,0 +1,16 @@
+/** The thread behind `decoder.ts`: answers each {@linkcode DecodeRequest} with one reply. */
+
+import { parentPort } from "node:worker_threads";
+import { type DecodeReply, type DecodeRequest, readImage } from "./decoder.ts";
+import { toPlainError } from "./errors.ts";
+
+parentPort?.on("message", async ({ path, prepare }: DecodeRequest) => {
+  let reply: DecodeReply;
+  try {
+    reply = { image: await readImage(path, prepare) };
+    parentPort?.postMessage(reply, [reply.image.data.buffer as ArrayBuffer]);
+  } catch (error) {
+    reply = { error: toPlainError(error) };
+    parentPort?.postMessage(reply);
+  }
+});

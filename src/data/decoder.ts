@@ -1,0 +1,118 @@
+/**
+ * Decoding image files on background threads.
+ *
+ * A {@linkcode Decoder} reads, checks, decodes and prepares one file per call. With workers, calls
+ * queue for the next idle one; the result has the same bits as without. Idle workers do not keep the
+ * process alive, so that a forgotten `close()` costs nothing.
+ */
+
+import { availableParallelism } from "node:os";
+import { Worker } from "node:worker_threads";
+import { decodeImage, type Image } from "./codec.ts";
+import { ClosedError, CorruptError, fromPlainError, type PlainDataError } from "./errors.ts";
+import { readBytes } from "./files.ts";
+import { type Prepare, prepareImage } from "./image.ts";
+
+/** Options of every reader of image files. */
+export interface ImageOptions extends Prepare {
+  /** Threads that decode: by default one fewer than the machine has, at most 4; 0 decodes here. */
+  readonly workers?: number | undefined;
+}
+
+/** Reads image files. */
+export interface Decoder {
+  decode(path: string): Promise<Image>;
+  close(): Promise<void>;
+}
+
+/** What a worker is asked. */
+export interface DecodeRequest {
+  readonly path: string;
+  readonly prepare: Prepare;
+}
+
+/** What a worker answers. */
+export type DecodeReply = { readonly image: Image } | { readonly error: PlainDataError };
+
+/** Reads, checks, decodes and prepares one image file on this thread. */
+export async function readImage(path: string, prepare: Prepare = {}): Promise<Image> {
+  return prepareImage(decodeImage(await readBytes(path), path), prepare);
+}
+
+interface Job {
+  readonly path: string;
+  readonly resolve: (image: Image) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** A decoder that prepares every image in one way; threads start at the first call. */
+export function openDecoder(
+  { workers = Math.min(4, availableParallelism() - 1), ...prepare }: ImageOptions = {},
+): Decoder {
+  if (workers <= 0) {
+    return { decode: (path) => readImage(path, prepare), close: () => Promise.resolve() };
+  }
+  const waiting: Job[] = [];
+  const idle: Worker[] = [];
+  const running = new Map<Worker, Job>();
+  let closed = false;
+
+  const next = (worker: Worker) => {
+    const job = waiting.shift();
+    if (job === undefined) {
+      worker.unref();
+      idle.push(worker);
+      return;
+    }
+    worker.ref();
+    running.set(worker, job);
+    worker.postMessage({ path: job.path, prepare } satisfies DecodeRequest);
+  };
+  const start = () => {
+    // The source is .ts in the repository and .js once packed.
+    const file = import.meta.url.endsWith(".ts") ? "./decodeWorker.ts" : "./decodeWorker.js";
+    const worker = new Worker(new URL(file, import.meta.url));
+    worker.on("message", (reply: DecodeReply) => {
+      const job = running.get(worker);
+      running.delete(worker);
+      if ("image" in reply) job?.resolve(reply.image);
+      else job?.reject(fromPlainError(reply.error));
+      next(worker);
+    });
+    worker.on("error", (error) => {
+      const job = running.get(worker);
+      running.delete(worker);
+      job?.reject(
+        new CorruptError(`the thread that decoded this image died: ${error.message}`, {
+          path: job.path,
+          cure: "Decode without threads (workers: 0) to see where",
+          cause: error,
+        }),
+      );
+      if (!closed && waiting.length > 0) next(start());
+    });
+    return worker;
+  };
+  return {
+    decode: (path) =>
+      new Promise((resolve, reject) => {
+        waiting.push({ path, resolve, reject });
+        const worker = idle.pop() ?? (running.size < workers ? start() : undefined);
+        if (worker !== undefined) next(worker);
+      }),
+    async close() {
+      closed = true;
+      const threads = [...idle, ...running.keys()];
+      for (const { path, reject } of [...waiting.splice(0), ...running.values()]) {
+        reject(
+          new ClosedError("the dataset was closed before this image was decoded", {
+            path,
+            cure: "Await pending samples before closing",
+          }),
+        );
+      }
+      running.clear();
+      await Promise.all(threads.map((worker) => worker.terminate()));
+    },
+  };
+}

@@ -1,0 +1,382 @@
+/**
+ * DeepMind's multi-object datasets: CLEVR with masks, Multi-dSprites, Objects Room, Tetrominoes.
+ *
+ * Each is one TFRecord file, gzipped as a whole, with an image, one mask for every entity (background
+ * first) and, except in Objects Room, the factors of every entity. All four readers give masks as
+ * `[entities, height, width, 1]`, 255 inside and 0 outside; unused entities have empty masks and
+ * visibility 0.
+ *
+ * A gzipped file has no random access. It is read once when opened: into memory, or, when `cache` names
+ * a folder, into the conversion cache. A plain file is indexed and read as asked.
+ */
+
+import { cachedSamples, fileStamp } from "./cache.ts";
+import { type Dataset, type FieldSpec, makeDataset, mapFields, type Schema } from "./dataset.ts";
+import { OptionError, WrongKindError } from "./errors.ts";
+import { openFile, type RandomAccessFile } from "./files.ts";
+import { prepareGeometry, type Prepare } from "./image.ts";
+import { elements, type NdArray } from "./ndarray.ts";
+import { type Feature, parseExample } from "./tfexample.ts";
+import { indexTfRecords, isGzip, readTfRecords, type TfRecord } from "./tfrecord.ts";
+
+/** Options of the readers of multi-object datasets. */
+export interface MultiObjectOptions extends Omit<Prepare, "channels"> {
+  /** Keep only scenes with at most this many visible objects (6 makes CLEVR6 of CLEVR). */
+  readonly maxObjects?: number;
+  /** Stop after this many kept scenes; what follows in the file is not read, hence not checked. */
+  readonly limit?: number;
+  /** A folder for the conversion cache, for gzipped files that do not fit into memory. */
+  readonly cache?: string;
+  /** Bytes of samples that may be held in memory; 2 GiB unless told otherwise. */
+  readonly memory?: number;
+}
+
+type Floats = NdArray<Float32Array>;
+type Bytes = NdArray<Uint8Array>;
+
+/** Objects Room: 64×64, 4 background entities first. */
+export type ObjectsRoomSample = {
+  /** `[64, 64, 3]` */
+  readonly image: Bytes;
+  /** `[entities, 64, 64, 1]` */
+  readonly mask: Bytes;
+};
+
+/** Tetrominoes: 35×35, 3 objects. Mind that `x` counts rows and `y` columns. */
+export type TetrominoesSample = {
+  /** `[35, 35, 3]` */
+  readonly image: Bytes;
+  /** `[4, 35, 35, 1]` */
+  readonly mask: Bytes;
+  /** Position in pixels, `[4]`: the row. */
+  readonly x: Floats;
+  /** Position in pixels, `[4]`: the column. */
+  readonly y: Floats;
+  /** Which of the tetrominoes and rotations, `[4]`. */
+  readonly shape: Floats;
+  /** RGB in [0, 1], `[4, 3]`. */
+  readonly color: Floats;
+  /** 1 for entities that exist, `[4]`. */
+  readonly visibility: Floats;
+};
+
+/** Multi-dSprites: 64×64; grey when binarized. */
+export type MultiDspritesSample = TetrominoesSample & {
+  /** Radians, `[entities]`. */
+  readonly orientation: Floats;
+  /** `[entities]` */
+  readonly scale: Floats;
+};
+
+/** CLEVR with masks: 240×320, up to 10 objects; attributes are codes, 0 where there is no object. */
+export type ClevrWithMasksSample = {
+  /** `[240, 320, 3]` */
+  readonly image: Bytes;
+  /** `[11, 240, 320, 1]` */
+  readonly mask: Bytes;
+  /** World coordinates, each `[11]`. */
+  readonly x: Floats;
+  readonly y: Floats;
+  readonly z: Floats;
+  /** Column, row and depth, `[11, 3]`. */
+  readonly pixelCoords: Floats;
+  /** Degrees, `[11]`. */
+  readonly rotation: Floats;
+  readonly size: Bytes;
+  readonly material: Bytes;
+  readonly shape: Bytes;
+  readonly color: Bytes;
+  readonly visibility: Floats;
+};
+
+type MultiObjectSample = { readonly [name: string]: NdArray };
+type Length = number | "entities" | "channels";
+
+interface FeatureSpec {
+  readonly kind: "bytes" | "float";
+  readonly shape: readonly Length[];
+  /** The feature's name in the file, where it differs. */
+  readonly from?: string;
+}
+
+interface Kind {
+  readonly name: string;
+  readonly features: { readonly [field: string]: FeatureSpec };
+  readonly backgrounds: number;
+  /** Whether further features mean that the file is another dataset. */
+  readonly exact?: boolean;
+}
+
+const image = (height: number, width: number, channels: Length = 3): FeatureSpec => ({
+  kind: "bytes",
+  shape: [height, width, channels],
+});
+const mask = (height: number, width: number): FeatureSpec => ({
+  kind: "bytes",
+  shape: ["entities", height, width, 1],
+});
+const factor: FeatureSpec = { kind: "float", shape: ["entities"] };
+const attribute: FeatureSpec = { kind: "bytes", shape: ["entities"] };
+
+const objectsRoom: Kind = {
+  name: "Objects Room",
+  features: { image: image(64, 64), mask: mask(64, 64) },
+  backgrounds: 4,
+  exact: true,
+};
+const tetrominoes: Kind = {
+  name: "Tetrominoes",
+  features: {
+    image: image(35, 35),
+    mask: mask(35, 35),
+    x: factor,
+    y: factor,
+    shape: factor,
+    color: { kind: "float", shape: ["entities", 3] },
+    visibility: factor,
+  },
+  backgrounds: 1,
+};
+const multiDsprites: Kind = {
+  name: "Multi-dSprites",
+  features: {
+    image: image(64, 64, "channels"),
+    mask: { kind: "bytes", shape: [64, 64, "entities", 1] }, // transposed below
+    x: factor,
+    y: factor,
+    shape: factor,
+    color: { kind: "float", shape: ["entities", "channels"] },
+    visibility: factor,
+    orientation: factor,
+    scale: factor,
+  },
+  backgrounds: 1,
+};
+const clevrWithMasks: Kind = {
+  name: "CLEVR with masks",
+  features: {
+    image: image(240, 320),
+    mask: mask(240, 320),
+    x: factor,
+    y: factor,
+    z: factor,
+    pixelCoords: { kind: "float", shape: ["entities", 3], from: "pixel_coords" },
+    rotation: factor,
+    size: attribute,
+    material: attribute,
+    shape: attribute,
+    color: attribute,
+    visibility: factor,
+  },
+  backgrounds: 1,
+};
+
+/** Opens `objects_room_*.tfrecords`. */
+export function openObjectsRoom(
+  path: string,
+  options: MultiObjectOptions = {},
+): Promise<Dataset<ObjectsRoomSample>> {
+  return openMultiObject<ObjectsRoomSample>(path, objectsRoom, options);
+}
+
+/** Opens `tetrominoes_train.tfrecords`. */
+export function openTetrominoes(
+  path: string,
+  options: MultiObjectOptions = {},
+): Promise<Dataset<TetrominoesSample>> {
+  return openMultiObject<TetrominoesSample>(path, tetrominoes, options);
+}
+
+/** Opens `multi_dsprites_*.tfrecords`; the variant shows in the lengths of the features. */
+export function openMultiDsprites(
+  path: string,
+  options: MultiObjectOptions = {},
+): Promise<Dataset<MultiDspritesSample>> {
+  return openMultiObject<MultiDspritesSample>(path, multiDsprites, options);
+}
+
+/** Opens `clevr_with_masks_train.tfrecords`. */
+export function openClevrWithMasks(
+  path: string,
+  options: MultiObjectOptions = {},
+): Promise<Dataset<ClevrWithMasksSample>> {
+  return openMultiObject<ClevrWithMasksSample>(path, clevrWithMasks, options);
+}
+
+async function openMultiObject<S extends MultiObjectSample>(
+  path: string,
+  kind: Kind,
+  options: MultiObjectOptions,
+): Promise<Dataset<S>> {
+  const file = await openFile(path);
+  let keep = false;
+  try {
+    if (!(await isGzip(file))) {
+      const dataset = await openPlain<S>(file, kind, options);
+      keep = true;
+      return dataset;
+    }
+  } finally {
+    if (!keep) await file.close();
+  }
+  if (options.cache === undefined) return await loadAll<S>(path, kind, options);
+  const { cache, memory: _, ...rest } = options;
+  return await cachedSamples<S>(async () => {
+    const { samples, schema } = await decodeAll<S>(path, kind, options);
+    return { samples, schema };
+  }, { directory: cache, key: [kind.name, await fileStamp(path), rest] });
+}
+
+async function openPlain<S extends MultiObjectSample>(
+  file: RandomAccessFile,
+  kind: Kind,
+  { maxObjects, limit = Infinity, ...prepare }: MultiObjectOptions,
+): Promise<Dataset<S>> {
+  const records = await indexTfRecords(file);
+  const decode = decoder<S>(kind, file.path, prepare);
+  const first = decode(await records.get(0));
+  const kept: number[] = [];
+  for (let i = 0; i < records.size && kept.length < limit; i++) {
+    const few = maxObjects === undefined ||
+      visibleObjects(decode(await records.get(i)), kind) <= maxObjects;
+    if (few) kept.push(i);
+  }
+  return makeDataset<S>({
+    size: kept.length,
+    schema: schemaOfArrays(first),
+    get: async (i) => decode(await records.get(kept[i]!)),
+    close: () => file.close(),
+  });
+}
+
+async function loadAll<S extends MultiObjectSample>(
+  path: string,
+  kind: Kind,
+  options: MultiObjectOptions,
+): Promise<Dataset<S>> {
+  const { memory = 2 ** 31 } = options;
+  const { samples, schema } = await decodeAll<S>(path, kind, options);
+  const loaded: S[] = [];
+  let bytes = 0;
+  for await (const sample of samples) {
+    bytes += Object.values(sample).reduce((sum, { data }) => sum + data.byteLength, 0);
+    if (bytes > memory) {
+      throw new OptionError(`the first ${loaded.length + 1} scenes need more than ${memory} bytes`, {
+        path,
+        cure: "Name a folder as cache, read fewer scenes (limit), make them smaller (crop, size), or " +
+          "allow more memory",
+      });
+    }
+    loaded.push(sample);
+  }
+  return makeDataset<S>({
+    size: loaded.length,
+    schema,
+    get: (i) =>
+      mapFields(loaded[i]!, ({ data, shape }) => ({ data: data.slice(), shape })) as unknown as S,
+  });
+}
+
+// All kept samples in order, and the schema, for which the first record is read twice.
+async function decodeAll<S extends MultiObjectSample>(
+  path: string,
+  kind: Kind,
+  { maxObjects = Infinity, limit = Infinity, ...prepare }: MultiObjectOptions,
+): Promise<{ readonly schema: Schema<S>; readonly samples: AsyncIterable<S> }> {
+  const decode = decoder<S>(kind, path, prepare);
+  let schema: Schema<S> | undefined;
+  for await (const record of readTfRecords(path)) {
+    schema = schemaOfArrays(decode(record));
+    break;
+  }
+  async function* samples(): AsyncGenerator<S> {
+    let kept = 0;
+    if (limit <= 0) return;
+    for await (const record of readTfRecords(path)) {
+      const sample = decode(record);
+      if (visibleObjects(sample, kind) > maxObjects) continue;
+      yield sample;
+      if (++kept >= limit) return;
+    }
+  }
+  return { schema: schema!, samples: samples() };
+}
+
+function schemaOfArrays<S extends MultiObjectSample>(sample: S): Schema<S> {
+  return mapFields(sample, ({ data, shape }): FieldSpec => ({
+    shape,
+    dtype: data instanceof Uint8Array ? "uint8" : "float32",
+  })) as Schema<S>;
+}
+
+function visibleObjects(sample: MultiObjectSample, { backgrounds }: Kind): number {
+  const masks = sample["mask"]!;
+  const perMask = elements(masks.shape.slice(1));
+  const visibility = sample["visibility"]?.data;
+  let visible = 0;
+  for (let n = backgrounds; n < masks.shape[0]!; n++) {
+    const there = visibility === undefined
+      ? masks.data.subarray(n * perMask, (n + 1) * perMask).some((value) => value > 0)
+      : visibility[n]! > 0;
+    if (there) visible++;
+  }
+  return visible;
+}
+
+// Turns records into samples; entities and channels are whatever the first record has.
+function decoder<S extends MultiObjectSample>(
+  kind: Kind,
+  path: string,
+  prepare: Omit<Prepare, "channels">,
+): (record: TfRecord) => S {
+  let bound: { readonly entities: number; readonly channels: number } | undefined;
+  const wrong = (what: string, offset: number) =>
+    new WrongKindError(`this is not ${kind.name}: ${what}`, {
+      path,
+      offset,
+      cure: "Open the file with the reader of its dataset",
+    });
+  return ({ bytes, offset }) => {
+    const features = parseExample(bytes, { path, offset });
+    const names = Object.entries(kind.features).map(([field, { from = field }]) => from);
+    const extra = [...features.keys()].filter((name) => !names.includes(name));
+    if (kind.exact && extra.length > 0) throw wrong(`it has the feature "${extra[0]}"`, offset);
+    const arrays: Record<string, NdArray> = {};
+    for (const [field, { kind: type, shape, from = field }] of Object.entries(kind.features)) {
+      const feature: Feature | undefined = features.get(from);
+      if (feature === undefined) {
+        throw wrong(`it has no feature "${from}", only ${[...features.keys()]}`, offset);
+      }
+      if (feature.kind !== type) throw wrong(`"${from}" is ${feature.kind}, not ${type}`, offset);
+      bound ??= bindLengths(kind, features);
+      const lengths = shape.map((length) => typeof length === "number" ? length : bound![length]);
+      if (elements(lengths) !== feature.data.length) {
+        throw wrong(`"${from}" has ${feature.data.length} values, not [${lengths}]`, offset);
+      }
+      arrays[field] = { data: feature.data as Uint8Array | Float32Array, shape: lengths };
+    }
+    if (kind === multiDsprites) arrays["mask"] = entitiesFirst(arrays["mask"]!);
+    arrays["image"] = prepareGeometry(arrays["image"]!, prepare, "bilinear");
+    arrays["mask"] = prepareGeometry(arrays["mask"]!, prepare, "nearest");
+    return arrays as S; // the fields are those of the kind
+  };
+}
+
+function bindLengths({ features }: Kind, found: ReadonlyMap<string, Feature>) {
+  const count = (field: string) => {
+    const known = features[field]!.shape.filter((length) => typeof length === "number");
+    return Math.floor((found.get(field)?.data.length ?? 0) / elements(known));
+  };
+  return { entities: count("mask"), channels: count("image") };
+}
+
+// [height, width, entities, 1] → [entities, height, width, 1]
+function entitiesFirst({ data, shape }: NdArray): NdArray {
+  const [height, width, entities] = shape as [number, number, number];
+  const pixels = height * width;
+  const moved = new Uint8Array(data.length);
+  for (let i = 0; i < pixels; i++) {
+    for (let n = 0; n < entities; n++) moved[n * pixels + i] = data[i * entities + n]!;
+  }
+  return { data: moved, shape: [entities, height, width, 1] };
+}

@@ -1,0 +1,144 @@
+/**
+ * Batches in the order of training, read ahead.
+ *
+ * Which samples step `s` holds, and how they are augmented, is a pure function of the seed and `s`:
+ * a stream that starts at step `s` is the tail, bit for bit, of the stream that starts at 0, whatever
+ * the prefetch depth and the number of threads.
+ */
+
+import { type Dataset, type Field, type Json, type Sample } from "./dataset.ts";
+import { OptionError } from "./errors.ts";
+import { isNdArray, type NdArray, stack, type TypedArray } from "./ndarray.ts";
+import { permutation, type Random, seeded } from "./seeded.ts";
+
+/** A field of a batch: arrays have a new first axis, JSON values become a list. */
+export type Stacked<F extends Field> = F extends NdArray<infer D extends TypedArray> ? NdArray<D>
+  : F extends Json ? readonly F[]
+  : never;
+
+/** Samples of one step. */
+export interface Batch<S extends Sample> {
+  /** The stacked fields. */
+  readonly fields: { readonly [K in keyof S]: Stacked<S[K]> };
+  /** Which samples of the dataset they are. */
+  readonly indices: Uint32Array;
+  /** The step of the whole stream, counted from 0. */
+  readonly step: number;
+  /** The pass over the dataset, counted from 0. */
+  readonly epoch: number;
+}
+
+/** Options of {@linkcode batches}. */
+export interface BatchOptions<S extends Sample, T extends Sample = S> {
+  /** Samples in a batch. */
+  readonly batchSize: number;
+  /** Decides the orders of all epochs and all augmentations; 0 unless told otherwise. */
+  readonly seed?: number;
+  /** Whether each epoch has its own order; without, the dataset's. */
+  readonly shuffle?: boolean;
+  /** Passes over the data; endless unless told otherwise. */
+  readonly epochs?: number;
+  /** The first step to yield; as if the stream had been running until there. */
+  readonly startStep?: number;
+  /** Whether the last, smaller batch of an epoch is left out (it is, unless told otherwise). */
+  readonly dropRemainder?: boolean;
+  /** Batches read ahead of the one in use; 2 unless told otherwise. */
+  readonly prefetch?: number;
+  /** Changes a sample; `random` belongs to (seed, epoch, index), so the change can be repeated. */
+  readonly augment?: (sample: S, random: Random) => T | Promise<T>;
+}
+
+// Words that keep the uses of one seed apart.
+const ORDER = 1;
+const AUGMENT = 2;
+
+/** How many steps make one epoch. */
+export function stepsPerEpoch(
+  size: number,
+  { batchSize, dropRemainder = true }: {
+    readonly batchSize: number;
+    readonly dropRemainder?: boolean;
+  },
+): number {
+  return dropRemainder ? Math.floor(size / batchSize) : Math.ceil(size / batchSize);
+}
+
+/**
+ * The batches of a dataset; resumable at any step.
+ *
+ * @throws {OptionError} when the dataset does not fill one batch, or an option is out of range;
+ * {@linkcode ShapeError} when samples cannot be stacked.
+ *
+ * ```ts
+ * import { batches, fromArrays, ndarray } from "trilevel/data";
+ * const data = fromArrays({ x: ndarray(Float32Array.from({ length: 10 }, (_, i) => i), [10]) });
+ * for await (const { fields, step } of batches(data, { batchSize: 4, seed: 0, epochs: 1 })) {
+ *   if (fields.x.shape[0] !== 4 || step > 1) throw new Error("two batches of four");
+ * }
+ * ```
+ */
+export async function* batches<S extends Sample, T extends Sample = S>(
+  dataset: Dataset<S>,
+  options: BatchOptions<S, T>,
+): AsyncGenerator<Batch<T>, void, undefined> {
+  const { batchSize, seed = 0, epochs = Infinity, startStep = 0, prefetch = 2 } = options;
+  const { shuffle = true, augment } = options;
+  const whole = (x: number, least: number) => Number.isSafeInteger(x) && x >= least;
+  if (!whole(batchSize, 1) || !whole(startStep, 0) || !whole(prefetch, 0) || !(epochs >= 0)) {
+    throw new OptionError(
+      `batchSize ${batchSize}, startStep ${startStep}, prefetch ${prefetch}, epochs ${epochs}`,
+      { cure: "All are whole numbers, batchSize at least 1, the others at least 0" },
+    );
+  }
+  const perEpoch = stepsPerEpoch(dataset.size, options);
+  if (perEpoch === 0) {
+    throw new OptionError(`${dataset.size} samples do not fill one batch of ${batchSize}`, {
+      cure: "Make the batch smaller, or set dropRemainder: false",
+    });
+  }
+
+  let known: { readonly epoch: number; readonly order: Uint32Array } | undefined;
+  const orderOf = (epoch: number): Uint32Array => {
+    if (known?.epoch !== epoch) {
+      const order = shuffle
+        ? permutation(dataset.size, seed, ORDER, epoch)
+        : Uint32Array.from({ length: dataset.size }, (_, i) => i);
+      known = { epoch, order };
+    }
+    return known.order;
+  };
+  const load = async (step: number): Promise<Batch<T>> => {
+    const epoch = Math.floor(step / perEpoch);
+    const from = (step % perEpoch) * batchSize;
+    const indices = orderOf(epoch).slice(from, from + batchSize);
+    const samples = await Promise.all(
+      Array.from(indices, async (index) => {
+        const sample = await dataset.get(index);
+        return augment === undefined
+          ? sample as unknown as T // without augment, T is S
+          : await augment(sample, seeded(seed, AUGMENT, epoch, index));
+      }),
+    );
+    return { fields: collate(samples), indices, step, epoch };
+  };
+
+  const end = epochs * perEpoch;
+  const ahead: Promise<Batch<T>>[] = [];
+  for (let step = startStep, loading = startStep; step < end; step++) {
+    for (; loading < end && loading <= step + prefetch; loading++) {
+      const batch = load(loading);
+      batch.catch(() => {}); // reported when its turn comes, or never if the consumer stops before
+      ahead.push(batch);
+    }
+    yield await ahead.shift()!;
+  }
+}
+
+/** Stacks samples field by field: arrays along a new first axis, JSON values into a list. */
+export function collate<S extends Sample>(samples: readonly S[]): Batch<S>["fields"] {
+  const names = Object.keys(samples[0] ?? {});
+  return Object.fromEntries(names.map((name) => {
+    const fields = samples.map((sample) => sample[name]!);
+    return [name, fields.every(isNdArray) ? stack(fields, name) : fields];
+  })) as Batch<S>["fields"];
+}
