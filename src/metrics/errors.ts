@@ -1,0 +1,21 @@
+// The one error the metrics throw: what was given does not fit together.
+
+/** Arguments of a metric that do not fit together; the message says which, and what would fit. */
+export class MetricError extends Error {
+  readonly _tag = "MetricError";
+  override readonly name = "MetricError";
+}
+
+/** Throws a {@link MetricError} unless both arrays have the same number of elements. */
+export function checkSameLength(
+  metric: string,
+  first: ArrayLike<number>,
+  second: ArrayLike<number>,
+): void {
+  if (first.length !== second.length) {
+    throw new MetricError(
+      `${metric}: the two arrays must describe the same elements, but have lengths ` +
+        `${first.length} and ${second.length}`,
+    );
+  }
+}
