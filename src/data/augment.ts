@@ -5,7 +5,7 @@
  * aligned with their image; colour changes touch only the fields named as images.
  */
 
-import { type Sample } from "./dataset.ts";
+import type { Sample } from "./dataset.ts";
 import { OptionError, ShapeError } from "./errors.ts";
 import { crop, flipHorizontal, flipVertical, resize } from "./image.ts";
 import { isNdArray, type NdArray } from "./ndarray.ts";
@@ -60,8 +60,7 @@ export function augmentWith(
     // All numbers are drawn, used or not, so that switching one change on leaves the others alone.
     const [mirrorX, mirrorY] = [random.uniform() < 0.5, random.uniform() < 0.5];
     const [atY, atX] = [random.uniform(), random.uniform()];
-    const around = (centre: number, spread: number) =>
-      centre + spread * (2 * random.uniform() - 1);
+    const around = (centre: number, spread: number) => centre + spread * (2 * random.uniform() - 1);
     const colour: Colour = {
       shift: around(0, brightness * 255),
       contrast: around(1, contrast),

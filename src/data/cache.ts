@@ -212,7 +212,10 @@ async function openAppender(path: string) {
 async function fixedWriter(folder: string, name: string, spec: FieldSpec): Promise<Writer> {
   const file = fileName(name, ".npy");
   const out = await openAppender(join(folder, file));
-  const { shape, dtype } = spec as { shape: readonly number[]; dtype: Exclude<FieldSpec["dtype"], "json"> };
+  const { shape, dtype } = spec as {
+    shape: readonly number[];
+    dtype: Exclude<FieldSpec["dtype"], "json">;
+  };
   await out.append(npyHeader(dtype, [0, ...shape], HEADER));
   return {
     add: async (field) => isNdArray(field) ? await out.append(toBytes(field.data)) : undefined,
@@ -278,7 +281,10 @@ async function openCache<S extends Sample>(folder: string): Promise<Dataset<S>> 
     }
     const readers = new Map<string, (index: number) => Promise<Field>>();
     for (const [name, spec] of Object.entries<FieldSpec>(schema)) {
-      readers.set(name, await (isFixed(spec) ? fixedReader : variableReader)(open, name, spec, size));
+      readers.set(
+        name,
+        await (isFixed(spec) ? fixedReader : variableReader)(open, name, spec, size),
+      );
     }
     return makeDataset<S>({
       size,
@@ -336,7 +342,10 @@ async function variableReader(
 
 /** The fields of a schema, one line each, for people. */
 export function describeSchema(schema: Schema): string {
-  const lines = mapFields(schema, ({ dtype, shape }) =>
-    dtype === "json" ? "json" : `${dtype}[${shape.map((length) => length ?? "?").join(", ")}]`);
+  const lines = mapFields(
+    schema,
+    ({ dtype, shape }) =>
+      dtype === "json" ? "json" : `${dtype}[${shape.map((length) => length ?? "?").join(", ")}]`,
+  );
   return Object.entries(lines).map(([name, line]) => `${name}: ${line}`).join("\n");
 }

@@ -122,7 +122,7 @@ export function fromArrays<A extends { readonly [name: string]: NdArray }>(array
   }
   return makeDataset<A>({
     size,
-    schema: mapFields(arrays, ({ data, shape }) => ({
+    schema: mapFields(arrays, ({ data, shape }): FieldSpec => ({
       shape: shape.slice(1),
       dtype: dtypeOf(data),
     })) as Schema<A>,

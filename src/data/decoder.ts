@@ -79,11 +79,11 @@ export function openDecoder(
       else job?.reject(fromPlainError(reply.error));
       next(worker);
     });
-    worker.on("error", (error) => {
+    worker.on("error", (error: unknown) => {
       const job = running.get(worker);
       running.delete(worker);
       job?.reject(
-        new CorruptError(`the thread that decoded this image died: ${error.message}`, {
+        new CorruptError(`the thread that decoded this image died: ${error}`, {
           path: job.path,
           cure: "Decode without threads (workers: 0) to see where",
           cause: error,

@@ -126,7 +126,9 @@ function taps(from: number, to: number, antialias: boolean) {
     const first = Math.max(0, Math.ceil(centre - radius));
     const last = Math.min(from - 1, Math.floor(centre + radius));
     const weights: number[] = [];
-    for (let j = first; j <= last; j++) weights.push(Math.max(0, 1 - Math.abs(j - centre) / radius));
+    for (let j = first; j <= last; j++) {
+      weights.push(Math.max(0, 1 - Math.abs(j - centre) / radius));
+    }
     const total = weights.reduce((sum, weight) => sum + weight, 0);
     return { first, weights: weights.map((weight) => weight / total) };
   });
@@ -154,7 +156,9 @@ export function resize<D extends TypedArray>(
     readonly antialias?: boolean;
   } = {},
 ): NdArray<D> {
-  if (!(Number.isInteger(outHeight) && Number.isInteger(outWidth) && outHeight > 0 && outWidth > 0)) {
+  if (
+    !(Number.isInteger(outHeight) && Number.isInteger(outWidth) && outHeight > 0 && outWidth > 0)
+  ) {
     throw new OptionError(`${outHeight}×${outWidth} is no size of a picture`, {
       cure: "Give positive whole numbers",
     });
@@ -249,7 +253,8 @@ export function prepareImage(image: NdArray<Uint8Array>, prepare: Prepare): NdAr
 export function preparedShape(
   { crop: box, size, channels = 3 }: Prepare,
 ): readonly (number | null)[] {
-  const [height, width] = size ?? (typeof box === "object" ? [box.height, box.width] : [null, null]);
+  const [height, width] = size ??
+    (typeof box === "object" ? [box.height, box.width] : [null, null]);
   return [height, width, channels === "file" ? null : channels];
 }
 

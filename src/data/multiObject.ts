@@ -12,9 +12,9 @@
 
 import { cachedSamples, fileStamp } from "./cache.ts";
 import { type Dataset, type FieldSpec, makeDataset, mapFields, type Schema } from "./dataset.ts";
-import { OptionError, WrongKindError } from "./errors.ts";
+import { OptionError, TruncatedError, WrongKindError } from "./errors.ts";
 import { openFile, type RandomAccessFile } from "./files.ts";
-import { prepareGeometry, type Prepare } from "./image.ts";
+import { type Prepare, prepareGeometry } from "./image.ts";
 import { elements, type NdArray } from "./ndarray.ts";
 import { type Feature, parseExample } from "./tfexample.ts";
 import { indexTfRecords, isGzip, readTfRecords, type TfRecord } from "./tfrecord.ts";
@@ -261,11 +261,15 @@ async function loadAll<S extends MultiObjectSample>(
   for await (const sample of samples) {
     bytes += Object.values(sample).reduce((sum, { data }) => sum + data.byteLength, 0);
     if (bytes > memory) {
-      throw new OptionError(`the first ${loaded.length + 1} scenes need more than ${memory} bytes`, {
-        path,
-        cure: "Name a folder as cache, read fewer scenes (limit), make them smaller (crop, size), or " +
-          "allow more memory",
-      });
+      throw new OptionError(
+        `the first ${loaded.length + 1} scenes need more than ${memory} bytes`,
+        {
+          path,
+          cure:
+            "Name a folder as cache, read fewer scenes (limit), make them smaller (crop, size), or " +
+            "allow more memory",
+        },
+      );
     }
     loaded.push(sample);
   }
@@ -289,6 +293,13 @@ async function decodeAll<S extends MultiObjectSample>(
     schema = schemaOfArrays(decode(record));
     break;
   }
+  if (schema === undefined) {
+    throw new TruncatedError("the file inflates to nothing", {
+      path,
+      offset: 0,
+      cure: "Download the file again",
+    });
+  }
   async function* samples(): AsyncGenerator<S> {
     let kept = 0;
     if (limit <= 0) return;
@@ -299,7 +310,7 @@ async function decodeAll<S extends MultiObjectSample>(
       if (++kept >= limit) return;
     }
   }
-  return { schema: schema!, samples: samples() };
+  return { schema, samples: samples() };
 }
 
 function schemaOfArrays<S extends MultiObjectSample>(sample: S): Schema<S> {

@@ -63,7 +63,11 @@ export function parseNpyHeader(bytes: Uint8Array, path?: string): NpyHeader {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const wide = bytes.length > 6 && bytes[6]! >= 2;
   const start = wide ? 12 : 10;
-  const length = bytes.length < start ? Infinity : wide ? view.getUint32(8, true) : view.getUint16(8, true);
+  const length = bytes.length < start
+    ? Infinity
+    : wide
+    ? view.getUint32(8, true)
+    : view.getUint16(8, true);
   if (start + length > bytes.length) {
     throw new TruncatedError("the header of a NumPy array is cut off", {
       path,

@@ -6,7 +6,7 @@
  * the prefetch depth and the number of threads.
  */
 
-import { type Dataset, type Field, type Json, type Sample } from "./dataset.ts";
+import type { Dataset, Field, Json, Sample } from "./dataset.ts";
 import { OptionError } from "./errors.ts";
 import { isNdArray, type NdArray, stack, type TypedArray } from "./ndarray.ts";
 import { permutation, type Random, seeded } from "./seeded.ts";

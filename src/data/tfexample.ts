@@ -67,8 +67,9 @@ function parseEntry(entry: Uint8Array): [name: string, feature: Feature | undefi
   while (reader.pos < reader.len) {
     const [field, wire] = reader.tag();
     if (field === 1 && wire === WireType.LengthDelimited) name = reader.string();
-    else if (field === 2 && wire === WireType.LengthDelimited) feature = parseFeature(reader.bytes());
-    else reader.skip(wire, field);
+    else if (field === 2 && wire === WireType.LengthDelimited) {
+      feature = parseFeature(reader.bytes());
+    } else reader.skip(wire, field);
   }
   return [name, feature];
 }

@@ -42,7 +42,11 @@ function readHeader(header: Uint8Array, offset: number, path: string, number: nu
   }
   const length = Number(view.getBigUint64(0, true));
   if (length > 2 ** 32) {
-    throw new CorruptError(`record ${number} claims ${length} bytes`, { path, offset, cure: again });
+    throw new CorruptError(`record ${number} claims ${length} bytes`, {
+      path,
+      offset,
+      cure: again,
+    });
   }
   return length;
 }

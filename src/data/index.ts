@@ -1,0 +1,99 @@
+/**
+ * Data on the host: readers of the real formats, splits, streams, transforms, the conversion cache.
+ *
+ * Every reader is `open…(path, options)` and resolves to a {@linkcode Dataset}: a size, a schema and
+ * samples by index. `split` and its like make views, `batches` streams them for training, `cached` keeps
+ * a converted copy. What is wrong with a file is one {@linkcode DataError} with its path and offset.
+ */
+
+export * from "./augment.ts";
+export {
+  cached,
+  cachedSamples,
+  type CacheOptions,
+  describeSchema,
+  fileStamp,
+  type SampleStream,
+} from "./cache.ts";
+export * from "./clevr.ts";
+export * from "./coco.ts";
+export { decodeImage, type Image } from "./codec.ts";
+export {
+  type Dataset,
+  type Field,
+  type FieldSpec,
+  fromArrays,
+  type Json,
+  makeDataset,
+  map,
+  type Sample,
+  type Schema,
+  schemaOf,
+  select,
+  shuffle,
+  type Source,
+  type Split,
+  split,
+} from "./dataset.ts";
+export { type Decoder, type ImageOptions, openDecoder, readImage } from "./decoder.ts";
+export * from "./dsprites.ts";
+export {
+  ClosedError,
+  CorruptError,
+  DataError,
+  type DataErrorDetails,
+  IndexError,
+  MissingFileError,
+  OptionError,
+  ShapeError,
+  TruncatedError,
+  UnsupportedError,
+  WrongKindError,
+} from "./errors.ts";
+export * from "./folder.ts";
+export {
+  type Box,
+  centerSquare,
+  clevrCrop,
+  crop,
+  flipHorizontal,
+  flipVertical,
+  type Prepare,
+  preparedShape,
+  prepareGeometry,
+  prepareImage,
+  resize,
+  toFloat,
+  withChannels,
+} from "./image.ts";
+export * from "./masks.ts";
+export * from "./multiObject.ts";
+export {
+  type DType,
+  dtypeOf,
+  isNdArray,
+  type NdArray,
+  ndarray,
+  stack,
+  type TypedArray,
+} from "./ndarray.ts";
+export * from "./nem.ts";
+export { permutation, type Random, seeded } from "./seeded.ts";
+export * from "./shapes3d.ts";
+export * from "./shapestacks.ts";
+export {
+  type Batch,
+  batches,
+  type BatchOptions,
+  collate,
+  type Stacked,
+  stepsPerEpoch,
+} from "./stream.ts";
+export {
+  indexTfRecords,
+  maskedCrc,
+  readTfRecords,
+  type TfRecord,
+  type TfRecordIndex,
+} from "./tfrecord.ts";
+export { type Feature, parseExample } from "./tfexample.ts";

@@ -1,0 +1,65 @@
+/**
+ * The sequences of N-EM and R-NEM: static shapes, flying shapes, flying MNIST, bouncing balls.
+ *
+ * One HDF5 file holds the groups `training`, `validation` and `test`, each with `features` and `groups`
+ * of shape `[time, samples, height, width, channels]`; R-NEM adds `collisions`, `events` and `actions`.
+ * A sample is one sequence, so the second axis is the index.
+ */
+
+import { type Dataset, type FieldSpec, makeDataset, type Schema } from "./dataset.ts";
+import { WrongKindError } from "./errors.ts";
+import { type Hdf5Array, openHdf5 } from "./hdf5.ts";
+import type { NdArray } from "./ndarray.ts";
+
+/** One sequence; further arrays of the file appear under their own names. */
+export type NemSample = {
+  /** `[time, height, width, channels]` */
+  readonly features: NdArray;
+  /** Which object each pixel belongs to, 0 for background: `[time, height, width, 1]`. */
+  readonly groups: NdArray;
+  readonly [name: string]: NdArray;
+};
+
+/**
+ * Opens one split of an N-EM or R-NEM file.
+ *
+ * @throws {WrongKindError} when the layout is another; otherwise as all HDF5 readers.
+ */
+export async function openNem(
+  path: string,
+  { split = "training" }: { readonly split?: "training" | "validation" | "test" } = {},
+): Promise<Dataset<NemSample>> {
+  const file = await openHdf5(path);
+  try {
+    const arrays = new Map<string, Hdf5Array>();
+    for (const name of new Set(["features", "groups", ...file.keys(split)])) {
+      arrays.set(name, file.array(`${split}/${name}`));
+    }
+    const [time, size] = arrays.get("features")!.shape;
+    for (const { name, shape } of arrays.values()) {
+      const pictures = !/features|groups/.test(name) || shape.length === 5;
+      if (!pictures || shape[0] !== time || shape[1] !== size || size === undefined) {
+        throw new WrongKindError(
+          `"${name}" has shape [${shape}], not [time ${time ?? ""}, samples ${size ?? ""}, …]`,
+          { path, offset: 0, cure: "Check that the file is a dataset of N-EM or R-NEM" },
+        );
+      }
+    }
+    const schema: Record<string, FieldSpec> = {};
+    for (const [name, { shape: [length, _, ...rest], dtype }] of arrays) {
+      schema[name] = { shape: [length!, ...rest], dtype };
+    }
+    return makeDataset<NemSample>({
+      size: size!,
+      schema: schema as Schema<NemSample>,
+      get: (i) =>
+        Object.fromEntries(
+          [...arrays].map(([name, array]) => [name, array.take(i, 1)]),
+        ) as NemSample, // features and groups are always among them
+      close: () => file.close(),
+    });
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+}

@@ -1,0 +1,235 @@
+/**
+ * NumPy's `.npz`: a zip archive of `.npy` arrays, read row by row, for archives larger than memory.
+ */
+
+import { Readable } from "node:stream";
+import { constants, crc32, createInflateRaw } from "node:zlib";
+import {
+  CorruptError,
+  DataError,
+  TruncatedError,
+  UnsupportedError,
+  WrongKindError,
+} from "./errors.ts";
+import { openFile, pieces, type RandomAccessFile } from "./files.ts";
+import { type NpyHeader, parseNpyHeader } from "./npy.ts";
+
+/** One array of the archive. */
+export interface NpzEntry {
+  readonly name: string;
+  readonly method: number;
+  readonly crc: number;
+  readonly compressedSize: number;
+  readonly size: number;
+  /** Where its local header stands in the file. */
+  readonly offset: number;
+}
+
+/** An open archive. */
+export interface NpzFile {
+  readonly path: string;
+  /** Its arrays by name, without `.npy`. */
+  readonly entries: ReadonlyMap<string, NpzEntry>;
+  /**
+   * Streams one array: first its header, then its bytes in pieces.
+   *
+   * @throws {WrongKindError} when there is none of that name; {@linkcode CorruptError} at the end when
+   * the checksum is wrong, so use nothing before the stream has ended.
+   */
+  stream(name: string): Promise<{
+    readonly header: NpyHeader;
+    readonly data: AsyncIterable<Uint8Array>;
+  }>;
+  close(): Promise<void>;
+}
+
+const again = "Download the file again";
+
+/** Opens an archive by its directory, which stands at its end. */
+export async function openNpz(path: string): Promise<NpzFile> {
+  const file = await openFile(path);
+  try {
+    const entries = await readDirectory(file);
+    return {
+      path,
+      entries,
+      async stream(name) {
+        const entry = entries.get(name);
+        if (entry === undefined) {
+          throw new WrongKindError(`the archive has no array "${name}"`, {
+            path,
+            offset: 0,
+            cure: `It has ${[...entries.keys()].join(", ")}; check that it is the right dataset`,
+          });
+        }
+        return await splitHeader(contents(file, entry), path);
+      },
+      close: () => file.close(),
+    };
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+const viewOf = (bytes: Uint8Array) =>
+  new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+async function readDirectory(file: RandomAccessFile): Promise<Map<string, NpzEntry>> {
+  const { path, size } = file;
+  if (size === 0) throw new TruncatedError("the file is empty", { path, offset: 0, cure: again });
+  const start = await file.read(0, Math.min(4, size));
+  if (!(start[0] === 0x50 && start[1] === 0x4b)) {
+    throw new WrongKindError("this is no zip archive", {
+      path,
+      offset: 0,
+      cure: "Check that the download is the dataset and not, say, an error page",
+    });
+  }
+  // The end record is 22 bytes and a comment of at most 65,535.
+  const tailLength = Math.min(size, 22 + 65535);
+  const tail = viewOf(await file.read(size - tailLength, tailLength));
+  let at = tailLength - 22;
+  while (at >= 0 && tail.getUint32(at, true) !== 0x06054b50) at--;
+  if (at < 0) {
+    throw new TruncatedError("the zip archive has no directory at its end", {
+      path,
+      offset: size,
+      cure: again,
+    });
+  }
+  let count = tail.getUint16(at + 10, true);
+  let offset = tail.getUint32(at + 16, true);
+  let length = tail.getUint32(at + 12, true);
+  if (offset === 0xffffffff || count === 0xffff) { // zip64: a locator precedes the end record
+    const end = Number(tail.getBigUint64(at - 20 + 8, true));
+    const record = viewOf(await file.read(end, 56));
+    count = Number(record.getBigUint64(32, true));
+    length = Number(record.getBigUint64(40, true));
+    offset = Number(record.getBigUint64(48, true));
+  }
+  const bytes = await file.read(offset, length);
+  const directory = viewOf(bytes);
+  const entries = new Map<string, NpzEntry>();
+  for (let i = 0, p = 0; i < count; i++) {
+    if (p + 46 > length || directory.getUint32(p, true) !== 0x02014b50) {
+      throw new CorruptError("the directory of the zip archive is damaged", {
+        path,
+        offset: offset + p,
+        cure: again,
+      });
+    }
+    const nameLength = directory.getUint16(p + 28, true);
+    const extraLength = directory.getUint16(p + 30, true);
+    const name = new TextDecoder().decode(bytes.subarray(p + 46, p + 46 + nameLength));
+    const extra = bytes.subarray(p + 46 + nameLength, p + 46 + nameLength + extraLength);
+    const wide = wideFields(extra);
+    const field = (at: number) => {
+      const value = directory.getUint32(p + at, true);
+      return value === 0xffffffff ? wide() : value;
+    };
+    // The order matters: zip64 lists only the fields that overflow, in this order.
+    const [full, compressedSize, start] = [field(24), field(20), field(42)];
+    entries.set(name.replace(/\.npy$/, ""), {
+      name,
+      method: directory.getUint16(p + 10, true),
+      crc: directory.getUint32(p + 16, true),
+      compressedSize,
+      size: full,
+      offset: start,
+    });
+    p += 46 + nameLength + extraLength + directory.getUint16(p + 32, true);
+  }
+  return entries;
+}
+
+// The 64-bit numbers of the zip64 extra field, one after the other.
+function wideFields(extra: Uint8Array): () => number {
+  const view = viewOf(extra);
+  let at = 0;
+  while (at + 4 <= extra.length && view.getUint16(at, true) !== 1) {
+    at += 4 + view.getUint16(at + 2, true);
+  }
+  at += 4;
+  return () => {
+    const value = Number(view.getBigUint64(at, true));
+    at += 8;
+    return value;
+  };
+}
+
+async function* contents(file: RandomAccessFile, entry: NpzEntry): AsyncGenerator<Uint8Array> {
+  const { path } = file;
+  const local = viewOf(await file.read(entry.offset, 30));
+  if (local.getUint32(0, true) !== 0x04034b50) {
+    throw new CorruptError(`the entry "${entry.name}" is damaged`, {
+      path,
+      offset: entry.offset,
+      cure: again,
+    });
+  }
+  const start = entry.offset + 30 + local.getUint16(26, true) + local.getUint16(28, true);
+  const raw = pieces(file, start, start + entry.compressedSize);
+  let crc = 0;
+  let length = 0;
+  try {
+    for await (const piece of decompress(raw, entry, path)) {
+      crc = crc32(piece, crc);
+      length += piece.length;
+      yield piece;
+    }
+  } catch (error) {
+    if (error instanceof DataError) throw error;
+    throw new CorruptError(`"${entry.name}" cannot be inflated after ${length} bytes`, {
+      path,
+      offset: start,
+      cure: again,
+      cause: error,
+    });
+  }
+  if (crc !== entry.crc || length !== entry.size) {
+    throw new CorruptError(`the checksum or length of "${entry.name}" is wrong`, {
+      path,
+      offset: start,
+      cure: again,
+    });
+  }
+}
+
+function decompress(
+  raw: AsyncGenerator<Uint8Array>,
+  { method, name }: NpzEntry,
+  path: string,
+): AsyncIterable<Uint8Array> {
+  if (method === 0) return raw;
+  if (method !== 8) {
+    throw new UnsupportedError(`"${name}" is compressed with method ${method}`, {
+      path,
+      cure: "Write the archive with numpy.savez_compressed",
+    });
+  }
+  const source = Readable.from(raw);
+  const inflate = createInflateRaw({ finishFlush: constants.Z_FINISH, chunkSize: 1 << 18 });
+  source.on("error", (error) => inflate.destroy(error));
+  return source.pipe(inflate);
+}
+
+// Collects pieces until the header is complete; the rest of them follows as data.
+async function splitHeader(source: AsyncGenerator<Uint8Array>, path: string) {
+  let head: Uint8Array = new Uint8Array(0);
+  for (;;) {
+    const { done, value } = await source.next();
+    if (!done) head = head.length === 0 ? value : Buffer.concat([head, value]);
+    try {
+      const header = parseNpyHeader(head, path);
+      return { header, data: rest(head.subarray(header.dataOffset), source) };
+    } catch (error) {
+      if (done || !(error instanceof TruncatedError)) throw error;
+    }
+  }
+}
+
+async function* rest(first: Uint8Array, source: AsyncGenerator<Uint8Array>) {
+  if (first.length > 0) yield first;
+  yield* source;
+}
