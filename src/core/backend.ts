@@ -1,0 +1,118 @@
+/**
+ * What a backend is, and which one is in use. Core knows backends by this interface alone;
+ * `src/backends` registers the three there are.
+ */
+import type { DType, TypedArray } from "./dtype.ts";
+import { ArgumentError, BackendError } from "./errors.ts";
+import type { Aval, Program } from "./program.ts";
+
+/** The names of the backends. */
+export type BackendName = "reference" | "onnx" | "webgpu";
+
+/** Memory of a backend, opaque to everyone else. A failed run leaves its error in its outputs. */
+export interface DeviceBuffer {
+  readonly bytes: number;
+}
+
+/** A compiled program. */
+export interface Executable {
+  /**
+   * Starts a run and returns its outputs at once; whatever goes wrong later rejects `download` of an
+   * output. `donated` are positions of inputs whose memory the run may overwrite or hand on as
+   * outputs; whatever of them it does not hand on, it frees.
+   */
+  run(inputs: readonly DeviceBuffer[], donated?: ReadonlySet<number>): DeviceBuffer[];
+  /** Frees what the compiled program holds; runs under way finish. */
+  dispose(): void;
+}
+
+/** A place where programs run. */
+export interface Backend {
+  readonly name: BackendName;
+  /** Whether it can hold and compute with an element type. */
+  supports(dtype: DType): boolean;
+  /** Copies host data in. */
+  upload(data: TypedArray, aval: Aval): DeviceBuffer;
+  /** Copies data out; rejects with the error of the run that should have made it. */
+  download(buffer: DeviceBuffer, aval: Aval): Promise<TypedArray>;
+  free(buffer: DeviceBuffer): void;
+  /**
+   * Compiles a program. Outputs are distinct and each is defined by an equation; calls that have
+   * an `inline` program are already inlined.
+   */
+  compile(program: Program): Executable;
+  /** Lets go of the device. */
+  close(): void;
+}
+
+const factories = new Map<BackendName, () => Backend | Promise<Backend>>();
+const open = new Map<BackendName, Backend>();
+let current: Backend | undefined;
+let preferred: BackendName = "reference";
+
+/** Makes a backend known; called once by each file in `src/backends`. */
+export function registerBackend(
+  name: BackendName,
+  factory: () => Backend | Promise<Backend>,
+): void {
+  factories.set(name, factory);
+}
+
+/** The backend to open at first use, when the user sets none. */
+export function preferBackend(name: BackendName): void {
+  preferred = name;
+}
+
+/** Opens a backend, or finds it open. */
+export async function openBackend(name: BackendName): Promise<Backend> {
+  const found = open.get(name);
+  if (found) return found;
+  const backend = await factoryOf(name)();
+  open.set(name, backend);
+  return backend;
+}
+
+function factoryOf(name: BackendName): () => Backend | Promise<Backend> {
+  const factory = factories.get(name);
+  if (!factory) {
+    const known = [...factories.keys()].join(", ");
+    throw new ArgumentError(`no backend is called "${name}"`, `choose one of: ${known}`);
+  }
+  return factory;
+}
+
+/**
+ * Chooses where new tensors live and programs run: `"webgpu"`, `"onnx"` or `"reference"`.
+ * Tensors made before stay where they are; `x.to(name)` moves them.
+ *
+ * ```ts
+ * import { backend, np, setBackend } from "trilevel";
+ * await setBackend("reference");
+ * console.assert(backend() === "reference");
+ * console.assert(await np.array([1, 2]).sum().item() === 3);
+ * ```
+ *
+ * @throws ArgumentError for an unknown name; BackendError when there is no such device here.
+ */
+export async function setBackend(name: BackendName): Promise<void> {
+  current = await openBackend(name);
+}
+
+/** The name of the backend in use. */
+export function backend(): BackendName {
+  return current?.name ?? preferred;
+}
+
+/** The backend in use; opened now if none was set. */
+export function currentBackend(): Backend {
+  if (current) return current;
+  const made = open.get(preferred) ?? factoryOf(preferred)();
+  if (made instanceof Promise) {
+    throw new BackendError(
+      `the backend "${preferred}" needs time to open`,
+      `write: await setBackend("${preferred}") before the first operation`,
+    );
+  }
+  open.set(made.name, made);
+  return current = made;
+}

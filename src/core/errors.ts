@@ -1,0 +1,117 @@
+/**
+ * What can go wrong, as classes a program can tell apart by `_tag`. Every message says what
+ * happened, on which line of the user's code, and what to do about it.
+ */
+
+/** The base of all errors that Trilevel throws. */
+export abstract class TrilevelError extends Error {
+  /** Tells the kinds apart, also across realms and in Effect's `catchTag`. */
+  abstract readonly _tag: string;
+  /** What to do about it. */
+  readonly cure: string;
+
+  constructor(message: string, cure: string, options?: ErrorOptions) {
+    const line = userLine();
+    super(`${message}${line ? `\n  at ${line}` : ""}\n  ${cure}`, options);
+    this.name = new.target.name;
+    this.cure = cure;
+  }
+}
+
+/** Shapes do not fit the operation. */
+export class ShapeError extends TrilevelError {
+  readonly _tag = "ShapeError";
+}
+
+/** Element types do not fit the operation. */
+export class DTypeError extends TrilevelError {
+  readonly _tag = "DTypeError";
+}
+
+/** Trees differ in structure, or hold a leaf that is no tensor. */
+export class TreeError extends TrilevelError {
+  readonly _tag = "TreeError";
+}
+
+/** An argument is outside what the function accepts. */
+export class ArgumentError extends TrilevelError {
+  readonly _tag = "ArgumentError";
+}
+
+/** The host asked for the value of a tensor that has none yet: it is being traced. */
+export class TracedValueError extends TrilevelError {
+  readonly _tag = "TracedValueError";
+}
+
+/** A traced tensor was used after the function that made it had returned. */
+export class EscapedTensorError extends TrilevelError {
+  readonly _tag = "EscapedTensorError";
+}
+
+/** A tensor was used after it was disposed. */
+export class DisposedError extends TrilevelError {
+  readonly _tag = "DisposedError";
+}
+
+/** A derivative was asked of something that has none. */
+export class NotDifferentiableError extends TrilevelError {
+  readonly _tag = "NotDifferentiableError";
+}
+
+/** A backend is missing, lost, out of memory, or cannot run a program. */
+export class BackendError extends TrilevelError {
+  readonly _tag = "BackendError";
+}
+
+/** An inconsistency inside Trilevel: a bug, never the user's fault. */
+export class InternalError extends TrilevelError {
+  readonly _tag = "InternalError";
+
+  constructor(message: string) {
+    super(`internal: ${message}`, "This is a bug in Trilevel; please report it with the program.");
+  }
+}
+
+/** A runtime that knows call stacks: remembers where an operation was called, at little cost. */
+export class CallSite {
+  readonly #error: Error;
+
+  constructor() {
+    this.#error = new Error();
+  }
+
+  /** The user's line, as `file:line:column`, or undefined when unknown. */
+  get line(): string | undefined {
+    return firstUserLine(this.#error.stack);
+  }
+}
+
+const library = new URL("../", import.meta.url).href;
+const own = [
+  "core",
+  "primitives",
+  "numpy",
+  "random",
+  "transforms",
+  "solvers",
+  "compiler",
+  "backends",
+]
+  .map((folder) => `${library}${folder}/`);
+
+/** The innermost line of the current call stack outside the array library. */
+export function userLine(): string | undefined {
+  return firstUserLine(new Error().stack);
+}
+
+function firstUserLine(stack: string | undefined): string | undefined {
+  for (const frame of stack?.split("\n").slice(1) ?? []) {
+    const place = /\(?((?:file|https?):\/\/[^)\s]+|\/[^)\s]+:\d+:\d+)\)?$/.exec(frame)?.[1];
+    if (place === undefined) continue;
+    const url = place.startsWith("/") ? `file://${place}` : place;
+    if (!own.some((folder) => url.startsWith(folder)) && !url.includes("/node_modules/")) {
+      return url.replace(/^file:\/\//, "");
+    }
+  }
+  return undefined;
+}

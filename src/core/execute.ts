@@ -1,0 +1,157 @@
+/**
+ * From programs to runs: what all backends share. Calls are inlined, effects become outputs, outputs
+ * that are no new values are taken out, and compiled programs are cached.
+ */
+import { type Backend, currentBackend, type DeviceBuffer, type Executable } from "./backend.ts";
+import { allocate } from "./dtype.ts";
+import { type Effect, liftEffects, perform } from "./effects.ts";
+import { BackendError, DTypeError } from "./errors.ts";
+import { evaluate } from "./evaluate.ts";
+import { inlineCalls } from "./inline.ts";
+import { Storage } from "./memory.ts";
+import type { Params, Primitive } from "./primitive.ts";
+import {
+  type Atom,
+  type Aval,
+  eliminateDeadCode,
+  formatAval,
+  formatProgram,
+  Literal,
+  type Program,
+  Var,
+} from "./program.ts";
+import { Tensor, tensorFromHost } from "./tensor.ts";
+
+/** A program ready to run on one backend. */
+export class Compiled {
+  readonly #executable: Executable;
+  readonly #program: Program;
+  readonly #effects: readonly Effect[];
+  readonly #results: readonly Atom[];
+  readonly #computed: readonly Var[];
+
+  constructor(program: Program, readonly backend: Backend) {
+    const { program: pure, effects } = liftEffects(eliminateDeadCode(inlineCalls(program)));
+    const defined = new Set(pure.equations.flatMap((e) => e.outputs));
+    const computed = new Set(pure.outputs.filter((a): a is Var => defined.has(a as Var)));
+    this.#results = pure.outputs;
+    this.#computed = [...computed];
+    this.#effects = effects;
+    this.#program = { ...pure, outputs: this.#computed };
+    checkSupported(this.#program, backend);
+    this.#executable = backend.compile(this.#program);
+  }
+
+  /** Starts a run; `donated` are positions of inputs whose memory may be reused. */
+  run(inputs: readonly Tensor[], donated: ReadonlySet<number> = new Set()): Tensor[] {
+    const placed = inputs.map((x) => place(x, this.backend));
+    const kept = new Set<Atom>(this.#results);
+    const given = new Set([...donated].filter((i) => {
+      const { source } = inputs[i]!;
+      return source.kind === "stored" && source.storage.owners === 1 &&
+        !kept.has(this.#program.inputs[i]!) &&
+        placed.filter((p) => p.storage === source.storage).length === 1;
+    }));
+    const buffers = placed.map((p) => p.storage.buffer);
+    const made = this.#executable.run(buffers, given);
+    const env = new Map<Atom, { storage: Storage }>();
+    this.#computed.forEach((v, i) => env.set(v, { storage: new Storage(this.backend, made[i]!) }));
+    this.#program.inputs.forEach((v, i) => env.set(v, placed[i]!));
+    const outputs = this.#results.map((a) =>
+      a instanceof Literal
+        ? new Tensor(a.aval, { kind: "literal", value: a.value })
+        : new Tensor(a.aval, { kind: "stored", storage: env.get(a)!.storage })
+    );
+    for (const i of donated) {
+      const { source } = inputs[i]!;
+      if (source.kind !== "stored") continue;
+      given.has(i) ? source.storage.surrender() : inputs[i]!.dispose();
+    }
+    placed.forEach((p) => p.temporary?.dispose());
+    return this.#effects.length === 0 ? outputs : perform(this.#effects, outputs);
+  }
+
+  dispose(): void {
+    this.#executable.dispose();
+  }
+}
+
+function place(x: Tensor, backend: Backend): { storage: Storage; temporary?: Tensor } {
+  const { source } = x;
+  if (source.kind === "stored") return { storage: source.storage };
+  if (source.kind === "traced") throw new BackendError("a traced tensor reached a backend", "");
+  const data = allocate(x.dtype, 1);
+  data[0] = source.value;
+  const temporary = tensorFromHost(data, x.aval, backend);
+  if (temporary.source.kind !== "stored") throw new BackendError("upload stored nothing", "");
+  return { storage: temporary.source.storage, temporary };
+}
+
+function checkSupported(program: Program, backend: Backend): void {
+  for (const v of [...program.inputs, ...program.equations.flatMap((e) => e.outputs)]) {
+    if (backend.supports(v.aval.dtype)) continue;
+    throw new DTypeError(
+      `the backend "${backend.name}" has no ${v.aval.dtype} (${formatAval(v.aval)})`,
+      `convert with x.astype("float32"), or choose another: await setBackend("reference")`,
+    );
+  }
+}
+
+/** The backend on which these tensors live; the current one when they are only numbers. */
+export function backendOf(inputs: readonly Tensor[]): Backend {
+  let found: Backend | undefined;
+  for (const { source } of inputs) {
+    if (source.kind !== "stored") continue;
+    const { backend } = source.storage;
+    if (found && found !== backend) {
+      throw new BackendError(
+        `tensors from two backends meet: "${found.name}" and "${backend.name}"`,
+        `move one of them: await x.to("${found.name}")`,
+      );
+    }
+    found = backend;
+  }
+  return found ?? currentBackend();
+}
+
+// Enough for the distinct operations of a large model; the least recently used goes first.
+const cacheLimit = 2048;
+const eager = new Map<string, Compiled>();
+
+/** Compiles a program, or finds it compiled. Programs of the same text are the same. */
+export function compileCached(key: string, make: () => Program, backend: Backend): Compiled {
+  const fullKey = `${backend.name} ${key}`;
+  let compiled = eager.get(fullKey);
+  if (compiled) eager.delete(fullKey); // inserted again below, as the most recent
+  else compiled = new Compiled(make(), backend);
+  eager.set(fullKey, compiled);
+  if (eager.size > cacheLimit) {
+    const [oldest, unused] = eager.entries().next().value!;
+    eager.delete(oldest);
+    unused.dispose();
+  }
+  return compiled;
+}
+
+/** Runs one primitive at once. */
+export function runEquation<P extends Params>(
+  primitive: Primitive<P>,
+  inputs: readonly Tensor[],
+  params: P,
+  avals: readonly Aval[],
+): Tensor[] {
+  if (primitive.inline) return evaluate(primitive.inline(params), inputs);
+  const variables = inputs.map((x) => new Var(x.aval));
+  const outputs = avals.map((a) => new Var(a));
+  const program = {
+    inputs: variables,
+    equations: [{ primitive, params, inputs: variables, outputs }],
+    outputs,
+  };
+  return compileCached(formatProgram(program), () => program, backendOf(inputs)).run(inputs);
+}
+
+/** A device buffer of one tensor, for backends' own interchange. */
+export function bufferOf(x: Tensor): DeviceBuffer | undefined {
+  return x.source.kind === "stored" ? x.source.storage.buffer : undefined;
+}

@@ -1,0 +1,51 @@
+/** Replaces calls by the programs they stand for: the last step before compiling. */
+import { type Atom, type Equation, isProgram, Literal, type Program, Var } from "./program.ts";
+import type { Params } from "./primitive.ts";
+
+/** The same program without calls, at any depth. */
+export function inlineCalls(program: Program): Program {
+  const equations: Equation[] = [];
+  const renamed = new Map<Var, Atom>();
+  const resolve = (a: Atom): Atom => a instanceof Literal ? a : renamed.get(a) ?? a;
+  const visit = (equation: Equation): void => {
+    const inputs = equation.inputs.map(resolve);
+    const body = equation.primitive.inline?.(equation.params);
+    if (!body) {
+      equations.push({ ...equation, inputs, params: inlineParams(equation.params) });
+      return;
+    }
+    // A program may be called more than once: each call gets variables of its own.
+    const copy = refresh(body);
+    copy.inputs.forEach((v, i) => renamed.set(v, inputs[i]!));
+    copy.equations.forEach(visit);
+    equation.outputs.forEach((v, i) => renamed.set(v, resolve(copy.outputs[i]!)));
+  };
+  program.equations.forEach(visit);
+  return { inputs: program.inputs, equations, outputs: program.outputs.map(resolve) };
+}
+
+function inlineParams(params: Params): Params {
+  const inline = (value: unknown): unknown =>
+    isProgram(value) ? inlineCalls(value) : Array.isArray(value) ? value.map(inline) : value;
+  return Object.fromEntries(Object.entries(params).map(([key, value]) => [key, inline(value)]));
+}
+
+/** The same program with new variables. */
+export function refresh(program: Program): Program {
+  const fresh = new Map<Var, Var>();
+  const copy = (v: Var): Var => {
+    const made = new Var(v.aval);
+    fresh.set(v, made);
+    return made;
+  };
+  const read = (a: Atom): Atom => a instanceof Var ? fresh.get(a)! : a;
+  return {
+    inputs: program.inputs.map(copy),
+    equations: program.equations.map((e) => ({
+      ...e,
+      inputs: e.inputs.map(read),
+      outputs: e.outputs.map(copy),
+    })),
+    outputs: program.outputs.map(read),
+  };
+}

@@ -1,0 +1,139 @@
+/**
+ * Who owns device memory. Several tensors may share one storage (a function that returns its input);
+ * it is freed when the last of them is disposed, or collected as garbage.
+ */
+import type { Backend, BackendName, DeviceBuffer } from "./backend.ts";
+import type { TypedArray } from "./dtype.ts";
+import { ArgumentError, CallSite, DisposedError } from "./errors.ts";
+import type { Aval } from "./program.ts";
+import { Tensor } from "./tensor.ts";
+import { flatten } from "./tree.ts";
+
+/** Live tensors' storages, and their bytes. */
+export interface MemoryUse {
+  tensors: number;
+  bytes: number;
+}
+
+const use = new Map<BackendName, MemoryUse>();
+
+/** A piece of device memory and its owners. */
+export class Storage {
+  #owners = 0;
+  #disposed: CallSite | undefined;
+
+  constructor(readonly backend: Backend, private readonly memory: DeviceBuffer) {
+    const m = use.get(backend.name) ?? { tensors: 0, bytes: 0 };
+    use.set(backend.name, m);
+    m.tensors++;
+    m.bytes += memory.bytes;
+  }
+
+  /** The memory; throws when it is gone. */
+  get buffer(): DeviceBuffer {
+    if (this.#disposed) {
+      throw new DisposedError(
+        `this tensor was disposed${this.#disposed.line ? ` at ${this.#disposed.line}` : ""}`,
+        "use it before dispose(), or return it from the scope that made it; a tensor given to " +
+          "`donate` is gone after the call",
+      );
+    }
+    return this.memory;
+  }
+
+  /** How many tensors share it. */
+  get owners(): number {
+    return this.#owners;
+  }
+
+  read(aval: Aval): Promise<TypedArray> {
+    return this.backend.download(this.buffer, aval);
+  }
+
+  retain(): void {
+    this.#owners++;
+  }
+
+  /** One owner less; `owner` is forgotten by the finalizer. */
+  release(owner?: Tensor): void {
+    if (owner) {
+      if (!live.delete(owner)) return;
+      finalizer.unregister(owner);
+    }
+    if (--this.#owners === 0) this.#end(() => this.backend.free(this.memory));
+  }
+
+  /** The memory was handed to a run: nobody owns it any more, and nobody frees it here. */
+  surrender(): void {
+    this.#end(() => {});
+  }
+
+  #end(free: () => void): void {
+    if (this.#disposed) return;
+    this.#disposed = new CallSite();
+    const m = use.get(this.backend.name)!;
+    m.tensors--;
+    m.bytes -= this.memory.bytes;
+    free();
+  }
+}
+
+const live = new WeakSet<Tensor>();
+const finalizer = new FinalizationRegistry<Storage>((storage) => storage.release());
+let scoped: Set<Tensor> | undefined;
+
+/** Makes a tensor an owner of its storage, and a member of the current scope. */
+export function adopt(tensor: Tensor, storage: Storage): void {
+  storage.retain();
+  live.add(tensor);
+  finalizer.register(tensor, storage, tensor);
+  scoped?.add(tensor);
+}
+
+/**
+ * Live tensors and their bytes on each backend that was used.
+ *
+ * ```ts
+ * import { memory, np, setBackend } from "trilevel";
+ * await setBackend("reference");
+ * const before = memory().reference?.tensors ?? 0;
+ * { using x = np.zeros([3]); console.assert(memory().reference!.tensors === before + 1, x); }
+ * console.assert(memory().reference!.tensors === before);
+ * ```
+ */
+export function memory(): Partial<Record<BackendName, MemoryUse>> {
+  return Object.fromEntries([...use].map(([name, m]) => [name, { ...m }]));
+}
+
+/** Disposes every tensor in a tree. */
+export function dispose(tree: unknown): void {
+  for (const leaf of flatten(tree)[0]) if (leaf instanceof Tensor) leaf.dispose();
+}
+
+/**
+ * Runs `f`, then disposes every tensor made meanwhile, except those in the tree it returns.
+ *
+ * ```ts
+ * import { np, scope } from "trilevel";
+ * const y = scope(() => np.exp(np.array([1, 2])).mul(3));   // the intermediates are gone
+ * console.assert(y.shape[0] === 2);
+ * ```
+ *
+ * @throws ArgumentError when `f` is async: what other tasks make meanwhile would be disposed too.
+ */
+export function scope<R>(f: () => R): R {
+  const outer = scoped;
+  const inner = scoped = new Set<Tensor>();
+  let kept = new Set<unknown>();
+  try {
+    const result = f();
+    if (result instanceof Promise) {
+      throw new ArgumentError("scope() was given an async function", "await outside the scope");
+    }
+    kept = new Set(flatten(result)[0]);
+    return result;
+  } finally {
+    scoped = outer;
+    for (const tensor of inner) kept.has(tensor) ? outer?.add(tensor) : tensor.dispose();
+  }
+}

@@ -1,0 +1,193 @@
+/**
+ * Tensors: the values users hold. One class for three states: a number not yet placed anywhere, data
+ * on a backend, or a variable of a program being traced. Methods of the array language are added in
+ * `src/numpy/methods.ts`.
+ */
+import { type Backend, type BackendName, openBackend } from "./backend.ts";
+import { allocate, coerce, type DType, type TypedArray } from "./dtype.ts";
+import { ArgumentError, TracedValueError } from "./errors.ts";
+import { adopt, Storage } from "./memory.ts";
+import { type Aval, formatAval, type Shape, sizeOf, type Var } from "./program.ts";
+import type { Trace } from "./trace.ts";
+
+/** Nested lists of numbers or booleans. */
+export type NestedArray = number | boolean | readonly NestedArray[];
+
+/** Where a tensor's value is. */
+export type Source =
+  | { readonly kind: "literal"; readonly value: number }
+  | { readonly kind: "stored"; readonly storage: Storage }
+  | { readonly kind: "traced"; readonly trace: Trace; readonly variable: Var };
+
+/** An array of numbers with a shape and an element type. Operations never change it. */
+export class Tensor {
+  /** Shape, element type, and whether the type is only a bare number's. */
+  readonly aval: Aval;
+  /** Where the value is; for the library's own use. */
+  readonly source: Source;
+
+  /** For the library's own use: users make tensors with `np.array` and its kin. */
+  constructor(aval: Aval, source: Source) {
+    this.aval = aval;
+    this.source = source;
+    if (source.kind === "stored") adopt(this, source.storage);
+  }
+
+  /** The size of each axis. */
+  get shape(): Shape {
+    return this.aval.shape;
+  }
+
+  /** The element type. */
+  get dtype(): DType {
+    return this.aval.dtype;
+  }
+
+  /** The number of axes. */
+  get ndim(): number {
+    return this.aval.shape.length;
+  }
+
+  /** The number of elements. */
+  get size(): number {
+    return sizeOf(this.aval.shape);
+  }
+
+  /** The backend that holds the data; undefined while traced, and for bare numbers. */
+  get backend(): BackendName | undefined {
+    return this.source.kind === "stored" ? this.source.storage.backend.name : undefined;
+  }
+
+  /**
+   * The elements, in row-major order; booleans as bytes 0 and 1. On `reference`, float32 comes as
+   * a Float64Array.
+   *
+   * @throws TracedValueError at the call, while traced. The promise rejects if the run that should
+   * have made the value failed.
+   */
+  data(): Promise<TypedArray> {
+    switch (this.source.kind) {
+      case "literal": {
+        const data = allocate(this.dtype, 1);
+        data[0] = coerce(this.source.value, this.dtype);
+        return Promise.resolve(data);
+      }
+      case "stored":
+        return this.source.storage.read(this.aval);
+      case "traced":
+        throw hostRead("data()");
+    }
+  }
+
+  /** The elements as nested lists; booleans as `true` and `false`. */
+  array(): Promise<NestedArray> {
+    if (this.source.kind === "traced") throw hostRead("array()");
+    return this.data().then((data) => nest(data, this.shape, this.dtype === "bool"));
+  }
+
+  /** The only element, as a number. @throws ArgumentError when there is not exactly one. */
+  item(): Promise<number> {
+    if (this.source.kind === "traced") throw hostRead("item()");
+    if (this.size !== 1) {
+      throw new ArgumentError(
+        `item() of ${formatAval(this.aval)}, which has ${this.size} elements`,
+        "reduce it to one element first, or use data() or array()",
+      );
+    }
+    return this.data().then((data) => data[0]!);
+  }
+
+  /** A copy on another backend (this tensor, if it is there already). */
+  async to(name: BackendName): Promise<Tensor> {
+    if (this.source.kind === "literal" || this.backend === name) return this;
+    const target = await openBackend(name);
+    return tensorFromHost(await this.data(), this.aval, target);
+  }
+
+  /** Frees the data now rather than when the garbage collector gets to it. */
+  dispose(): void {
+    if (this.source.kind === "stored") this.source.storage.release(this);
+  }
+
+  /** `using x = …` disposes at the end of the block. */
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** Numbers cannot be read at once: always throws, so that no branch is taken silently. */
+  [Symbol.toPrimitive](hint: string): never {
+    if (this.source.kind === "traced") throw hostRead(hint === "string" ? "a string" : "a number");
+    throw new ArgumentError(
+      `${formatAval(this.aval)} was used as a ${hint === "string" ? "string" : "number"}`,
+      "read it first: await x.item(), await x.data() or await x.array()",
+    );
+  }
+
+  /** Values cannot be read at once: always throws. */
+  toJSON(): never {
+    if (this.source.kind === "traced") throw hostRead("JSON");
+    throw new ArgumentError(
+      `${formatAval(this.aval)} was put into JSON`,
+      "read it first: await x.array()",
+    );
+  }
+
+  /** What a console shows. */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    const where = this.source.kind === "stored"
+      ? this.source.storage.backend.name
+      : this.source.kind === "traced"
+      ? "traced"
+      : String(this.source.value);
+    return `Tensor ${formatAval(this.aval)} (${where})`;
+  }
+
+  /** What Deno's console shows. */
+  [Symbol.for("Deno.customInspect")](): string {
+    return `Tensor ${formatAval(this.aval)} (${describe(this.source)})`;
+  }
+}
+
+function describe(source: Source): string {
+  switch (source.kind) {
+    case "literal":
+      return String(source.value);
+    case "stored":
+      return source.storage.backend.name;
+    case "traced":
+      return "traced";
+  }
+}
+
+function hostRead(what: string): TracedValueError {
+  return new TracedValueError(
+    `a traced tensor has no value yet, so it cannot be read as ${what}`,
+    "compute with it instead: np.where or cond for a branch, whileLoop for a loop, debug.print to " +
+      "look at it; or make the argument static (jit's staticArgnums), or return it and read it outside",
+  );
+}
+
+function nest(data: TypedArray, shape: Shape, boolean: boolean): NestedArray {
+  const build = (axis: number, offset: number, stride: number): NestedArray => {
+    if (axis === shape.length) return boolean ? data[offset] !== 0 : data[offset]!;
+    const inner = stride / shape[axis]!;
+    return Array.from(
+      { length: shape[axis]! },
+      (_, i) => build(axis + 1, offset + i * inner, inner),
+    );
+  };
+  return build(0, 0, data.length);
+}
+
+/** A scalar constant. */
+export function literal(value: number, dtype: DType, weak = false): Tensor {
+  return new Tensor({ shape: [], dtype, weak }, { kind: "literal", value: coerce(value, dtype) });
+}
+
+/** Host data placed on a backend. */
+export function tensorFromHost(data: TypedArray, aval: Aval, backend: Backend): Tensor {
+  return new Tensor(aval, {
+    kind: "stored",
+    storage: new Storage(backend, backend.upload(data, aval)),
+  });
+}

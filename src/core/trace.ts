@@ -1,0 +1,164 @@
+/**
+ * Tracing: running a function on tensors without values, to write down what it does.
+ *
+ * `bind` is the only way to apply a primitive. While a trace is open it adds an equation; otherwise it
+ * runs the primitive at once. A tensor from outside the open trace (an outer trace's, or one with a
+ * value) becomes a hidden input of the program: that is what lets transformations nest and
+ * close over each other's values freely.
+ */
+import { ArgumentError, CallSite, EscapedTensorError } from "./errors.ts";
+import { runEquation } from "./execute.ts";
+import { type Params, type Primitive, type Row, row } from "./primitive.ts";
+import {
+  type Atom,
+  type Aval,
+  eliminateDeadCode,
+  type Equation,
+  Literal,
+  type Program,
+  Var,
+} from "./program.ts";
+import { Tensor } from "./tensor.ts";
+
+/** A program being written. */
+export class Trace {
+  readonly inputs: Var[] = [];
+  readonly equations: Equation[] = [];
+  /** Tensors from outside, and the hidden inputs that stand for them. */
+  readonly captured = new Map<Tensor, Var>();
+  open = true;
+
+  constructor(readonly parent: Trace | undefined) {}
+
+  /** A new input. */
+  input(aval: Aval): Tensor {
+    const variable = new Var(aval);
+    this.inputs.push(variable);
+    return this.tensor(variable);
+  }
+
+  /** The tensor that stands for a variable of this trace. */
+  tensor(variable: Var): Tensor {
+    return new Tensor(variable.aval, { kind: "traced", trace: this, variable });
+  }
+
+  /** How this program refers to a tensor. */
+  atom(x: Tensor): Atom {
+    const { source } = x;
+    if (source.kind === "literal") return new Literal(source.value, x.aval);
+    if (source.kind === "traced") {
+      if (source.trace === this) return source.variable;
+      if (!source.trace.open) throw escaped();
+    } else {
+      source.storage.buffer; // throws when disposed
+    }
+    let variable = this.captured.get(x);
+    if (!variable) this.captured.set(x, variable = new Var(x.aval));
+    return variable;
+  }
+}
+
+function escaped(): EscapedTensorError {
+  return new EscapedTensorError(
+    "a tensor was used outside the function in which it was traced",
+    "return it from the traced function instead of storing it elsewhere",
+  );
+}
+
+let current: Trace | undefined;
+let site: CallSite | undefined;
+
+/** Runs `f` with all equations ascribed to one place: that of the equation being rewritten. */
+export function ascribed<R>(place: CallSite | undefined, f: () => R): R {
+  const outer = site;
+  site = place ?? outer;
+  try {
+    return f();
+  } finally {
+    site = outer;
+  }
+}
+
+/** The trace that equations go to; undefined when operations run at once. */
+export function currentTrace(): Trace | undefined {
+  return current;
+}
+
+/** Applies a primitive to tensors: adds an equation to the open trace, or runs it at once. */
+export function bind<P extends Params>(
+  primitive: Primitive<P>,
+  inputs: readonly Tensor[],
+  params: P,
+): Row<Tensor> {
+  // A tensor that got out of its trace is refused before its shape misleads anyone.
+  for (const { source } of inputs) {
+    if (source.kind === "traced" && !source.trace.open) throw escaped();
+  }
+  const weak = !primitive.ownWeakness && inputs.length > 0 && inputs.every((x) => x.aval.weak);
+  const avals = primitive.shape(row(inputs.map((x) => x.aval)), params)
+    .map((a) => weak && a.dtype === inputs[0]!.dtype ? { ...a, weak } : a);
+  if (!current) return row(runEquation(primitive, inputs, params, avals));
+  const trace = current;
+  const atoms = inputs.map((x) => trace.atom(x));
+  const outputs = avals.map((a) => new Var(a));
+  trace.equations.push({ primitive, params, inputs: atoms, outputs, site: site ?? new CallSite() });
+  return row(outputs.map((v) => trace.tensor(v)));
+}
+
+/** A traced function: its program takes the captured tensors first, then the arguments. */
+export interface Traced {
+  readonly program: Program;
+  readonly captured: readonly Tensor[];
+}
+
+/** Writes down what `f` does to tensors of these abstract values. */
+export function trace(
+  f: (...inputs: Tensor[]) => readonly Tensor[],
+  avals: readonly Aval[],
+): Traced {
+  const t = current = new Trace(current);
+  try {
+    const inputs = avals.map((a) => t.input(a));
+    const results = f(...inputs);
+    if (results instanceof Promise) {
+      throw new ArgumentError(
+        "a function that returns a promise cannot be traced",
+        "give a function that returns tensors at once, and await outside",
+      );
+    }
+    const outputs = results.map((x) => t.atom(x));
+    const captured = [...t.captured];
+    return {
+      program: eliminateDeadCode({
+        inputs: [...captured.map(([, v]) => v), ...t.inputs],
+        equations: t.equations,
+        outputs,
+      }),
+      captured: captured.map(([x]) => x),
+    };
+  } finally {
+    t.open = false;
+    current = t.parent;
+  }
+}
+
+/** Traces a function that must not capture anything: rules, and rewrites of programs. */
+export function rewrite(
+  f: (...inputs: Tensor[]) => readonly Tensor[],
+  avals: readonly Aval[],
+): Program {
+  const { program, captured } = trace(f, avals);
+  if (captured.length > 0) throw escaped();
+  return program;
+}
+
+/** Runs `f` with operations executed at once even if a trace is open. */
+export function untraced<R>(f: () => R): R {
+  const outer = current;
+  current = undefined;
+  try {
+    return f();
+  } finally {
+    current = outer;
+  }
+}

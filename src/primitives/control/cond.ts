@@ -1,0 +1,143 @@
+/**
+ * `cond`: one of several programs, chosen by an index.
+ *
+ * Its derivative is two choices by the same index: the primal one, which also gives the residuals of the
+ * branch taken (and zeros for the others'), and a linear one.
+ */
+import { ShapeError } from "../../core/errors.ts";
+import { type Params, type Primitive, Unknown } from "../../core/primitive.ts";
+import {
+  aval,
+  formatAval,
+  inputAvals,
+  outputAvals,
+  type Program,
+  sameShape,
+} from "../../core/program.ts";
+import { literal, type Tensor } from "../../core/tensor.ts";
+import { bind, rewrite } from "../../core/trace.ts";
+import { evaluate } from "../../core/evaluate.ts";
+import { batchProgram, runBatched } from "../derive/batch.ts";
+import { linearizeProgram } from "../derive/linearize.ts";
+import { transposeProgram } from "../derive/transpose.ts";
+import { ge, select } from "../elementwise.ts";
+import { full, materialize } from "../rules.ts";
+import { broadcast } from "../shape.ts";
+
+/**
+ * Parameters of `cond`. The first operand is an int32 scalar (below 0 counts as 0, above the last as
+ * the last); the others go to the branch, all of whose outputs have the same types.
+ */
+export interface CondParams extends Params {
+  readonly branches: readonly Program[];
+}
+
+const condPrimitive: Primitive<CondParams> = {
+  name: "cond",
+  shape([index, ...operands], { branches }) {
+    const [first, ...rest] = branches.map(outputAvals);
+    if (index.dtype !== "int32" || index.shape.length !== 0) {
+      throw new ShapeError(`cond: an index of type ${formatAval(index)}`, "give an int32 scalar");
+    }
+    for (const other of rest) {
+      const same = other.length === first!.length &&
+        other.every((a, i) => a.dtype === first![i]!.dtype && sameShape(a.shape, first![i]!.shape));
+      if (!same) {
+        throw new ShapeError(
+          `cond: one branch gives (${first!.map(formatAval).join(", ")}), another (${
+            other.map(formatAval).join(", ")
+          })`,
+          "all branches must give the same types",
+        );
+      }
+    }
+    if (branches.some((b) => b.inputs.length !== operands.length)) {
+      throw new ShapeError("cond: branches take different operands", "give all the same operands");
+    }
+    return first!.map((a) => aval(a.shape, a.dtype));
+  },
+  jvp([index, ...primals], [, ...tangents], { branches }) {
+    const active = tangents.map((t) => t !== null);
+    const outputs = branches[0]!.outputs.length;
+    const force = branches.map((b) => linearizeProgram(b, active).active)
+      .reduce((a, b) => a.map((f, i) => f || b[i]!));
+    const split = branches.map((b) => linearizeProgram(b, active, force));
+    const residualAvals = split.map((s) => s.primal.outputs.slice(outputs).map((a) => a.aval));
+
+    // Each branch gives its own residuals, and zeros in the places of the others'.
+    const run = cond(index, primals, {
+      branches: split.map((s, mine) =>
+        rewrite((...xs) => {
+          const results = evaluate(s.primal, xs);
+          return [
+            ...results.slice(0, outputs),
+            ...residualAvals.flatMap((avals, k) =>
+              k === mine ? results.slice(outputs) : avals.map((a) => full(a.shape, 0, a.dtype))
+            ),
+          ];
+        }, inputAvals(branches[mine]!))
+      ),
+    });
+    const residuals = run.slice(outputs);
+    const directions = tangents.filter((t): t is Tensor => t !== null);
+    const moved = cond(index, [...residuals, ...directions], {
+      branches: split.map((s, mine) => {
+        const start = residualAvals.slice(0, mine).flat().length;
+        return rewrite(
+          (...xs) =>
+            evaluate(s.linear, [
+              ...xs.slice(start, start + s.residuals),
+              ...xs.slice(residuals.length),
+            ]),
+          [...residualAvals.flat(), ...directions.map((t) => aval(t.shape, t.dtype))],
+        );
+      }),
+    });
+    let m = 0;
+    return {
+      outputs: run.slice(0, outputs),
+      tangents: force.map((f) => f ? moved[m++]! : null),
+    };
+  },
+  transpose(cotangents, [index, ...operands], { branches }) {
+    const linear = operands.map((x) => x instanceof Unknown);
+    const present = cotangents.map((ct) => ct !== null);
+    const cts = cond(
+      index as Tensor, // an integer is never linear
+      [
+        ...operands.filter((x): x is Tensor => !(x instanceof Unknown)),
+        ...cotangents.filter((ct): ct is Tensor => ct !== null),
+      ],
+      { branches: branches.map((b) => transposeProgram(b, linear, present)) },
+    );
+    let next = 0;
+    return [null, ...linear.map((l) => l ? cts[next++]! : null)];
+  },
+  batch([index, ...operands], [indexBatched, ...batched], { branches }, size) {
+    if (!indexBatched) {
+      const force = branches.map((b) => batchProgram(b, batched, size).batched)
+        .reduce((a, b) => a.map((f, i) => f || b[i]!));
+      const programs = branches.map((b) => batchProgram(b, batched, size, force).program);
+      return { outputs: cond(index, operands, { branches: programs }), batched: force };
+    }
+    // An index for each element: all branches run, and each element selects.
+    const results = branches.map((b) => {
+      const [outputs, flags] = runBatched(b, operands, batched, size);
+      return outputs.map((x, i) => flags[i] ? x : materialize(x, size));
+    });
+    const outputs = results.reduce((chosen, result, k) =>
+      chosen.map((before, i) => {
+        const reached = ge(index, materialize(literal(k, "int32"), size));
+        return select(broadcast(reached, before.shape, [0]), result[i]!, before);
+      })
+    );
+    return { outputs };
+  },
+};
+
+/** Runs the branch of this index. */
+export function cond(index: Tensor, operands: readonly Tensor[], params: CondParams): Tensor[] {
+  return [...bind(condPrimitive, [index, ...operands], params)];
+}
+
+export { condPrimitive };

@@ -1,0 +1,214 @@
+/**
+ * `while`: a loop that ends when its condition says so. Without a bound on its steps it has forward
+ * derivatives only; with one, its derivative is that of the `scan` that takes all steps and does nothing
+ * in those after the end.
+ */
+import { DTypeError, ShapeError } from "../../core/errors.ts";
+import { evaluate } from "../../core/evaluate.ts";
+import { type Params, type Primitive } from "../../core/primitive.ts";
+import {
+  type Aval,
+  aval,
+  formatAval,
+  inputAvals,
+  outputAvals,
+  type Program,
+  sameShape,
+} from "../../core/program.ts";
+import type { Tensor } from "../../core/tensor.ts";
+import { bind, rewrite } from "../../core/trace.ts";
+import { batchProgram, runBatched } from "../derive/batch.ts";
+import { jvpProgram, pushForward } from "../derive/jvp.ts";
+import { convert, select } from "../elementwise.ts";
+import { reduceOr } from "../reduce.ts";
+import { instantiate, materialize } from "../rules.ts";
+import { broadcast } from "../shape.ts";
+import { cond } from "./cond.ts";
+import { fixedFlags, scan } from "./scan.ts";
+
+/**
+ * Parameters of `while`. The operands are the constants of the condition, those of the body, and the
+ * carry; condition and body take their constants and the carry.
+ */
+export interface WhileParams extends Params {
+  readonly condition: Program;
+  readonly body: Program;
+  readonly conditionConsts: number;
+  readonly bodyConsts: number;
+  /** The most steps it may take; undefined for no bound. */
+  readonly maxSteps: number | undefined;
+}
+
+function parts<T>(list: readonly T[], p: WhileParams): [condition: T[], body: T[], carry: T[]] {
+  const start = p.conditionConsts + p.bodyConsts;
+  return [
+    list.slice(0, p.conditionConsts),
+    list.slice(p.conditionConsts, start),
+    list.slice(start),
+  ];
+}
+
+const whilePrimitive: Primitive<WhileParams> = {
+  name: "while",
+  shape(inputs, params) {
+    const [predicate] = outputAvals(params.condition);
+    if (predicate?.dtype !== "bool" || predicate.shape.length !== 0) {
+      throw new DTypeError(
+        `whileLoop: the condition gives ${predicate ? formatAval(predicate) : "nothing"}`,
+        "it must give one boolean scalar",
+      );
+    }
+    const [, , carry] = parts(inputs, params);
+    const next = outputAvals(params.body);
+    const same = next.length === carry.length &&
+      next.every((a, i) => a.dtype === carry[i]!.dtype && sameShape(a.shape, carry[i]!.shape));
+    if (!same) {
+      throw new ShapeError(
+        `whileLoop: the carry is (${carry.map(formatAval).join(", ")}) before the step and (${
+          next.map(formatAval).join(", ")
+        }) after it`,
+        "the step must give a carry of the type it takes",
+      );
+    }
+    return carry.map((a) => aval(a.shape, a.dtype));
+  },
+  jvp(primals, tangents, params) {
+    if (params.maxSteps !== undefined) {
+      const loop = boundedLoop(primals.map((x) => x.aval), params, params.maxSteps);
+      const [outputs, moved] = pushForward(loop, primals, tangents);
+      return { outputs, tangents: moved };
+    }
+    // Primals alone, so that they do not depend on tangents; then both together.
+    const outputs = [...bind(whilePrimitive, primals, params)];
+    const flags = tangents.map((t) => t !== null);
+    const [, constFlags, initFlags] = parts(flags, params);
+    const active = fixedFlags(
+      initFlags,
+      (c) => jvpProgram(params.body, [...constFlags, ...c], c).active,
+    );
+    const { program } = jvpProgram(params.body, [...constFlags, ...active], active);
+    const [condition, consts, carry] = parts(primals, params);
+    const [, dConsts, dCarry] = parts(tangents, params);
+    const moving = active.flatMap((a, i) => a ? [i] : []);
+    const directions = dConsts.filter((t): t is Tensor => t !== null);
+    const carryAvals = outputAvals(params.body);
+    const body = rewrite((...xs) => {
+      // The loop wants constants first: (consts, ċonsts, carry, ċarry); the program primals first.
+      const c = xs.slice(0, consts.length);
+      const dc = xs.slice(consts.length, consts.length + directions.length);
+      const k = xs.slice(c.length + dc.length, c.length + dc.length + carry.length);
+      return evaluate(program, [...c, ...k, ...dc, ...xs.slice(c.length + dc.length + k.length)]);
+    }, [
+      ...[...consts, ...directions].map((x) => x.aval),
+      ...carryAvals,
+      ...moving.map((i) => carryAvals[i]!),
+    ]);
+    const both = bind(whilePrimitive, [
+      ...condition,
+      ...consts,
+      ...directions,
+      ...carry,
+      ...moving.map((i) => instantiate(dCarry[i], carry[i]!)),
+    ], {
+      ...params,
+      condition: ignoring(params.condition, moving.map((i) => carryAvals[i]!)),
+      body,
+      bodyConsts: consts.length + directions.length,
+    });
+    const result: (Tensor | null)[] = outputs.map(() => null);
+    moving.forEach((i, k) => result[i] = both[outputs.length + k]!);
+    return { outputs, tangents: result };
+  },
+  transpose: null,
+  batch(inputs, batched, params, size) {
+    const [conditionFlags, bodyFlags, initFlags] = parts(batched, params);
+    const perElement = (c: readonly boolean[]) =>
+      batchProgram(params.condition, [...conditionFlags, ...c], size).batched[0]!;
+    const carried = fixedFlags(initFlags, (c) => {
+      if (perElement(c)) return c.map(() => true);
+      return batchProgram(params.body, [...bodyFlags, ...c], size, c).batched;
+    });
+    const [conditionConsts, bodyConsts, init] = parts(inputs, params);
+    const carry = init.map((x, i) => carried[i] && !initFlags[i] ? materialize(x, size) : x);
+    const operands = [...conditionConsts, ...bodyConsts, ...carry];
+    if (!perElement(carried)) {
+      const outputs = bind(whilePrimitive, operands, {
+        ...params,
+        condition: batchProgram(params.condition, [...conditionFlags, ...carried], size).program,
+        body: batchProgram(params.body, [...bodyFlags, ...carried], size, carried).program,
+      });
+      return { outputs: [...outputs], batched: carried };
+    }
+    // Elements end at different steps: go on while any does, and keep those that have ended.
+    const holds = (xs: readonly Tensor[]) =>
+      runBatched(params.condition, xs, [...conditionFlags, ...carried], size)[0][0]!;
+    const condition = rewrite(
+      (...xs) => [reduceOr(holds(xs), [0])],
+      [...conditionConsts, ...carry].map((x) => x.aval),
+    );
+    const body = rewrite((...xs) => {
+      const old = xs.slice(params.conditionConsts + params.bodyConsts);
+      const go = holds([...xs.slice(0, params.conditionConsts), ...old]);
+      const [next, flags] = runBatched(
+        params.body,
+        xs.slice(params.conditionConsts),
+        [...bodyFlags, ...carried],
+        size,
+      );
+      return next.map((x, i) => {
+        const full = flags[i] ? x : materialize(x, size);
+        return select(broadcast(go, full.shape, [0]), full, old[i]!);
+      });
+    }, operands.map((x) => x.aval));
+    const outputs = bind(whilePrimitive, [...conditionConsts, ...operands], {
+      condition,
+      body,
+      conditionConsts: params.conditionConsts,
+      bodyConsts: params.conditionConsts + params.bodyConsts,
+      maxSteps: params.maxSteps,
+    });
+    return { outputs: [...outputs] };
+  },
+};
+
+/** The program with further inputs that it does not read. */
+function ignoring(program: Program, more: readonly Aval[]): Program {
+  const count = program.inputs.length;
+  return rewrite((...xs) => evaluate(program, xs.slice(0, count)), [
+    ...inputAvals(program),
+    ...more,
+  ]);
+}
+
+/** The bounded loop as a scan: after the end, the carry stays what it is. */
+export function boundedLoop(
+  avals: readonly Aval[],
+  params: WhileParams,
+  steps: number,
+): Program {
+  return rewrite((...operands) => {
+    const [conditionConsts, bodyConsts, carry] = parts(operands, params);
+    const consts = [...conditionConsts, ...bodyConsts];
+    const step = rewrite((...xs) => {
+      const [forCondition, forBody, old] = parts(xs, params);
+      const [go] = evaluate(params.condition, [...forCondition, ...old]);
+      const operands = [...forBody, ...old];
+      const stay = rewrite((...ys) => ys.slice(forBody.length), operands.map((x) => x.aval));
+      return cond(convert(go!, "int32"), operands, { branches: [stay, params.body] });
+    }, operands.map((x) => x.aval));
+    return scan(operands, {
+      body: step,
+      consts: consts.length,
+      carry: carry.length,
+      length: steps,
+      reverse: false,
+    });
+  }, avals);
+}
+
+/** Runs a loop; see {@link WhileParams}. */
+export function whileLoop(operands: readonly Tensor[], params: WhileParams): Tensor[] {
+  return [...bind(whilePrimitive, operands, params)];
+}
+
+export { whilePrimitive };

@@ -1,0 +1,70 @@
+/** Forward mode: from a program to the program that also pushes tangents through it. */
+import { isFloat } from "../../core/dtype.ts";
+import { Environment } from "../../core/evaluate.ts";
+import { row } from "../../core/primitive.ts";
+import { type Atom, inputAvals, type Program, Var } from "../../core/program.ts";
+import type { Tensor } from "../../core/tensor.ts";
+import { ascribed, bind, rewrite } from "../../core/trace.ts";
+import { instantiate } from "../rules.ts";
+
+/** A program with tangents, and which outputs have one. */
+export interface JvpProgram {
+  /** Inputs: all primals, then the tangents of active inputs. Outputs likewise. */
+  readonly program: Program;
+  readonly active: readonly boolean[];
+}
+
+/**
+ * Which outputs depend differentiably on active inputs is found on the way; outputs that `force`
+ * names get a tangent in any case, a zero if need be (loops want their carry the same each time).
+ */
+export function jvpProgram(
+  program: Program,
+  active: readonly boolean[],
+  force: readonly boolean[] = [],
+): JvpProgram {
+  let outActive: boolean[] = [];
+  const avals = inputAvals(program);
+  const result = rewrite((...inputs) => {
+    const primals = inputs.slice(0, avals.length);
+    let next = avals.length;
+    const tangents = active.map((a) => a ? inputs[next++]! : null);
+    const [outputs, outTangents] = pushForward(program, primals, tangents);
+    outActive = outTangents.map((t, i) => t !== null || (force[i] ?? false));
+    const kept = outTangents.flatMap((t, i) => outActive[i] ? [instantiate(t, outputs[i]!)] : []);
+    return [...outputs, ...kept];
+  }, [...avals, ...avals.filter((_, i) => active[i])]);
+  return { program: result, active: outActive };
+}
+
+/** Runs a program on primals and tangents at once (`null` is a symbolic zero). */
+export function pushForward(
+  program: Program,
+  primals: readonly Tensor[],
+  tangents: readonly (Tensor | null)[],
+): [outputs: Tensor[], tangents: (Tensor | null)[]] {
+  const env = new Environment(program.inputs, primals);
+  const moving = new Map<Atom, Tensor>();
+  program.inputs.forEach((v, i) => tangents[i] && moving.set(v, tangents[i]));
+  for (const { primitive, params, inputs, outputs, site } of program.equations) {
+    const values = inputs.map((a) => env.read(a));
+    const directions = inputs.map((a) => moving.get(a) ?? null);
+    ascribed(site, () => {
+      if (directions.every((t) => t === null)) {
+        env.define(outputs, bind(primitive, values, params));
+        return;
+      }
+      const result = primitive.jvp(row(values), row(directions), params);
+      env.define(outputs, result.outputs);
+      outputs.forEach((v, i) => {
+        const t = result.tangents[i];
+        // Integers and booleans do not move.
+        if (t && isFloat(v.aval.dtype)) moving.set(v, t);
+      });
+    });
+  }
+  return [
+    program.outputs.map((a) => env.read(a)),
+    program.outputs.map((a) => a instanceof Var ? moving.get(a) ?? null : null),
+  ];
+}

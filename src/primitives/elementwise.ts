@@ -1,0 +1,341 @@
+/**
+ * Element-wise instructions: operands of one shape and one element type. Derivatives stand beside
+ * each, with `y` the output; kinks take JAX's side: `abs'(0) = 0`, equal operands of max and min
+ * share the tangent.
+ */
+import { type DType, isFloat, isInteger } from "../core/dtype.ts";
+import { type NoParams, type Params, type Primitive, Unknown } from "../core/primitive.ts";
+import { aval } from "../core/program.ts";
+import type { Tensor } from "../core/tensor.ts";
+import { bind } from "../core/trace.ts";
+import {
+  assertSame,
+  elementwiseBatch,
+  fullLike,
+  instantiate,
+  requireDType,
+  zeroJvp,
+} from "./rules.ts";
+
+type Accept = readonly [accept: (dtype: DType) => boolean, what: string];
+const any: Accept = [() => true, "any type"];
+const number: Accept = [(d) => d !== "bool", "numbers"];
+const float: Accept = [isFloat, "floats"];
+const integer: Accept = [isInteger, "integers"];
+const bits: Accept = [(d) => !isFloat(d), "integers or booleans"];
+
+/** ẏ from ẋ, x and y; null where the derivative is zero almost everywhere. */
+type UnaryTangent = ((dx: Tensor, x: Tensor, y: Tensor) => Tensor) | null;
+type Transpose = Primitive["transpose"];
+
+function unary(
+  name: string,
+  [accept, what]: Accept,
+  tangent: UnaryTangent,
+  transpose: Transpose = null,
+): Primitive {
+  const self: Primitive = {
+    name,
+    shape([x]) {
+      requireDType(name, x, accept, what);
+      return [aval(x.shape, x.dtype)];
+    },
+    jvp([x], [dx]) {
+      const [y] = bind(self, [x], {});
+      return { outputs: [y], tangents: [tangent && dx ? tangent(dx, x, y) : null] };
+    },
+    transpose,
+    batch: elementwiseBatch(() => self),
+  };
+  return self;
+}
+
+/** The part of ẏ that comes from one operand; null where it is zero almost everywhere. */
+type BinaryTangent = ((d: Tensor, x: Tensor, y: Tensor, out: Tensor) => Tensor) | null;
+
+function binary(
+  name: string,
+  [accept, what]: Accept,
+  left: BinaryTangent,
+  right: BinaryTangent,
+  transpose: Transpose = null,
+): Primitive {
+  const self: Primitive = {
+    name,
+    shape(inputs) {
+      const { shape, dtype } = assertSame(name, inputs);
+      requireDType(name, inputs[0]!, accept, what);
+      return [aval(shape, dtype)];
+    },
+    jvp([x, y], [dx, dy]) {
+      const [out] = bind(self, [x, y], {});
+      const l = dx && left && left(dx, x, y, out);
+      const r = dy && right && right(dy, x, y, out);
+      return { outputs: [out], tangents: [l && r ? add(l, r) : l ?? r] };
+    },
+    transpose,
+    batch: elementwiseBatch(() => self),
+  };
+  return self;
+}
+
+function comparison(name: string, [accept, what]: Accept): Primitive {
+  const self: Primitive = {
+    name,
+    shape(inputs) {
+      const { shape } = assertSame(name, inputs);
+      requireDType(name, inputs[0]!, accept, what);
+      return [aval(shape, "bool")];
+    },
+    jvp: zeroJvp(() => self),
+    transpose: null,
+    batch: elementwiseBatch(() => self),
+  };
+  return self;
+}
+
+/** x̄ᵀ for x ± y: both operands may be linear. */
+const sumTranspose = (sign: (ct: Tensor) => Tensor): Transpose => ([ct], inputs) =>
+  inputs.map((x, i) => x instanceof Unknown && ct ? (i === 0 ? ct : sign(ct)) : null);
+
+/** The numerator of x / y is linear, and either factor of x · y. */
+const productTranspose: Transpose = ([ct], [x, y]) =>
+  x instanceof Unknown
+    ? [ct && mul(ct, y as Tensor), null] // y is known: two unknown factors are not linear
+    : [null, ct && mul(ct, x)];
+const quotientTranspose: Transpose = ([ct], [, y]) => [ct && div(ct, y as Tensor), null];
+const negTranspose: Transpose = ([ct]) => [ct && neg(ct)];
+
+const half = (x: Tensor) => fullLike(x, 0.5);
+const one = (x: Tensor) => fullLike(x, 1);
+const square = (x: Tensor) => mul(x, x);
+/** max and min: 1 where the operand won, ½ where both are equal. */
+const share = (d: Tensor, mine: Tensor, other: Tensor, out: Tensor) =>
+  mul(d, select(eq(mine, other), half(d), select(eq(mine, out), one(d), fullLike(d, 0))));
+
+const primitives = {
+  neg: unary("neg", number, (dx) => neg(dx), negTranspose),
+  abs: unary("abs", number, (dx, x) => mul(dx, sign(x))),
+  sign: unary("sign", number, null),
+  floor: unary("floor", float, null),
+  ceil: unary("ceil", float, null),
+  /** To the nearest, ties to even. */
+  round: unary("round", float, null),
+  exp: unary("exp", float, (dx, _, y) => mul(dx, y)),
+  expm1: unary("expm1", float, (dx, _, y) => mul(dx, add(y, one(y)))),
+  log: unary("log", float, (dx, x) => div(dx, x)),
+  log1p: unary("log1p", float, (dx, x) => div(dx, add(x, one(x)))),
+  sqrt: unary("sqrt", float, (dx, _, y) => div(mul(dx, half(y)), y)),
+  /** (x^-½)′ = -½ y / x */
+  rsqrt: unary("rsqrt", float, (dx, x, y) => mul(dx, div(mul(fullLike(y, -0.5), y), x))),
+  sin: unary("sin", float, (dx, x) => mul(dx, cos(x))),
+  cos: unary("cos", float, (dx, x) => neg(mul(dx, sin(x)))),
+  tan: unary("tan", float, (dx, _, y) => mul(dx, add(one(y), square(y)))),
+  /** 1 / √(1 - x²) */
+  asin: unary("asin", float, (dx, x) => mul(dx, rsqrt(sub(one(x), square(x))))),
+  acos: unary("acos", float, (dx, x) => neg(mul(dx, rsqrt(sub(one(x), square(x)))))),
+  atan: unary("atan", float, (dx, x) => div(dx, add(one(x), square(x)))),
+  sinh: unary("sinh", float, (dx, x) => mul(dx, cosh(x))),
+  cosh: unary("cosh", float, (dx, x) => mul(dx, sinh(x))),
+  /** 1 - y², factored so that it keeps its digits near y = ±1 */
+  tanh: unary("tanh", float, (dx, _, y) => mul(dx, mul(sub(one(y), y), add(one(y), y)))),
+  asinh: unary("asinh", float, (dx, x) => mul(dx, rsqrt(add(square(x), one(x))))),
+  /** 1 / √((x - 1)(x + 1)) */
+  acosh: unary("acosh", float, (dx, x) => mul(dx, rsqrt(mul(sub(x, one(x)), add(x, one(x)))))),
+  atanh: unary("atanh", float, (dx, x) => div(dx, sub(one(x), square(x)))),
+  logistic: unary("logistic", float, (dx, _, y) => mul(dx, mul(y, sub(one(y), y)))),
+  /** 2/√π e^(-x²) */
+  erf: unary(
+    "erf",
+    float,
+    (dx, x) => mul(dx, mul(fullLike(x, 2 / Math.sqrt(Math.PI)), exp(neg(square(x))))),
+  ),
+  /** Bitwise for integers, logical for booleans. */
+  not: unary("not", bits, null),
+  /** The identity, through which no derivative passes. */
+  stopGradient: unary("stopGradient", any, null),
+
+  add: binary("add", number, (d) => d, (d) => d, sumTranspose((ct) => ct)),
+  sub: binary("sub", number, (d) => d, (d) => neg(d), sumTranspose((ct) => neg(ct))),
+  mul: binary("mul", number, (d, _, y) => mul(d, y), (d, x) => mul(d, x), productTranspose),
+  /** Integers truncate; x / 0 is -1 (all bits set), as in XLA. (x/y)′ = ẋ/y - ẏ y⁻¹ (x/y) */
+  div: binary(
+    "div",
+    number,
+    (d, _, y) => div(d, y),
+    (d, _, y, out) => neg(mul(d, div(out, y))),
+    quotientTranspose,
+  ),
+  /** The remainder with the sign of x; x rem 0 is x for integers. ∂/∂y = -trunc(x / y) */
+  rem: binary("rem", number, (d) => d, (d, x, y) => {
+    const quotient = div(x, y);
+    return neg(mul(d, mul(sign(quotient), floor(abs(quotient)))));
+  }),
+  /** ∂/∂x = y x^(y-1), 0 at y = 0; ∂/∂y = log(x) x^y, 0 at x = 0 */
+  pow: binary("pow", float, (d, x, y) => {
+    const constant = eq(y, fullLike(y, 0));
+    const exponent = select(constant, one(y), sub(y, one(y)));
+    return mul(d, select(constant, fullLike(y, 0), mul(y, pow(x, exponent))));
+  }, (d, x, _, out) => mul(d, mul(log(select(eq(x, fullLike(x, 0)), one(x), x)), out))),
+  /** NaN if either is. */
+  max: binary("max", number, share, (d, x, y, out) => share(d, y, x, out)),
+  /** NaN if either is. */
+  min: binary("min", number, share, (d, x, y, out) => share(d, y, x, out)),
+  /** The angle of the point (y, x) given as atan2(y, x): x ẏ/(x²+y²) - y ẋ/(x²+y²) */
+  atan2: binary(
+    "atan2",
+    float,
+    (d, y, x) => mul(d, div(x, add(square(x), square(y)))),
+    (d, y, x) => neg(mul(d, div(y, add(square(x), square(y))))),
+  ),
+  and: binary("and", bits, null, null),
+  or: binary("or", bits, null, null),
+  xor: binary("xor", bits, null, null),
+  /** Shifts by the number of bits or more give 0 (-1 for negative numbers, arithmetically). */
+  shiftLeft: binary("shiftLeft", integer, null, null),
+  shiftRightLogical: binary("shiftRightLogical", integer, null, null),
+  shiftRightArithmetic: binary("shiftRightArithmetic", integer, null, null),
+
+  eq: comparison("eq", any),
+  ne: comparison("ne", any),
+  lt: comparison("lt", number),
+  le: comparison("le", number),
+  gt: comparison("gt", number),
+  ge: comparison("ge", number),
+} as const;
+
+const isFinite: Primitive = {
+  name: "isFinite",
+  shape([x]) {
+    requireDType("isFinite", x, isFloat, "floats");
+    return [aval(x.shape, "bool")];
+  },
+  jvp: zeroJvp(() => isFinite),
+  transpose: null,
+  batch: elementwiseBatch(() => isFinite),
+};
+
+/** `condition ? a : b`, all of one shape. ẏ = condition ? ȧ : ḃ */
+const selectPrimitive: Primitive = {
+  name: "select",
+  shape([condition, a, b]) {
+    const { shape, dtype } = assertSame("select", [a!, b!]);
+    requireDType("select's condition", condition, (d) => d === "bool", "a boolean");
+    assertSame("select", [condition, { ...a!, dtype: "bool" }]);
+    return [aval(shape, dtype)];
+  },
+  jvp([condition, a, b], [, da, db]) {
+    return {
+      outputs: [select(condition, a!, b!)],
+      tangents: da || db ? [select(condition, instantiate(da, a!), instantiate(db, b!))] : [null],
+    };
+  },
+  transpose([ct], [condition, a, b]) {
+    if (!ct) return [null, null, null];
+    const zero = fullLike(ct, 0);
+    const c = condition as Tensor; // a boolean, so never linear
+    return [
+      null,
+      a instanceof Unknown ? select(c, ct, zero) : null,
+      b instanceof Unknown ? select(c, zero, ct) : null,
+    ];
+  },
+  batch: elementwiseBatch(() => selectPrimitive),
+};
+
+/** Parameters of `convert`. */
+export interface ConvertParams extends Params {
+  readonly dtype: DType;
+  readonly weak: boolean;
+}
+
+/** Another element type. Floats to integers truncate and saturate, NaN becomes 0. */
+const convertPrimitive: Primitive<ConvertParams> = {
+  name: "convert",
+  ownWeakness: true,
+  shape: ([x], { dtype, weak }) => [aval(x.shape, dtype, weak)],
+  jvp([x], [dx], params) {
+    return {
+      outputs: bind(convertPrimitive, [x], params),
+      tangents: [dx && isFloat(params.dtype) ? convert(dx, params.dtype) : null],
+    };
+  },
+  transpose: ([ct], [x]) => [ct && convert(ct, (x as Unknown).aval.dtype)],
+  batch: elementwiseBatch(() => convertPrimitive),
+};
+
+/** The element-wise family, by name. */
+export const elementwisePrimitives = {
+  ...primitives,
+  isFinite,
+  select: selectPrimitive,
+  convert: convertPrimitive,
+} as const;
+
+const call1 = (primitive: Primitive<NoParams>) => (x: Tensor): Tensor =>
+  bind(primitive, [x], {})[0];
+const call2 = (primitive: Primitive<NoParams>) => (x: Tensor, y: Tensor): Tensor =>
+  bind(primitive, [x, y], {})[0];
+
+export const neg = call1(primitives.neg);
+export const abs = call1(primitives.abs);
+export const sign = call1(primitives.sign);
+export const floor = call1(primitives.floor);
+export const ceil = call1(primitives.ceil);
+export const round = call1(primitives.round);
+export const exp = call1(primitives.exp);
+export const expm1 = call1(primitives.expm1);
+export const log = call1(primitives.log);
+export const log1p = call1(primitives.log1p);
+export const sqrt = call1(primitives.sqrt);
+export const rsqrt = call1(primitives.rsqrt);
+export const sin = call1(primitives.sin);
+export const cos = call1(primitives.cos);
+export const tan = call1(primitives.tan);
+export const asin = call1(primitives.asin);
+export const acos = call1(primitives.acos);
+export const atan = call1(primitives.atan);
+export const sinh = call1(primitives.sinh);
+export const cosh = call1(primitives.cosh);
+export const tanh = call1(primitives.tanh);
+export const asinh = call1(primitives.asinh);
+export const acosh = call1(primitives.acosh);
+export const atanh = call1(primitives.atanh);
+export const logistic = call1(primitives.logistic);
+export const erf = call1(primitives.erf);
+export const not = call1(primitives.not);
+export const stopGradient = call1(primitives.stopGradient);
+export const finite = call1(isFinite);
+
+export const add = call2(primitives.add);
+export const sub = call2(primitives.sub);
+export const mul = call2(primitives.mul);
+export const div = call2(primitives.div);
+export const rem = call2(primitives.rem);
+export const pow = call2(primitives.pow);
+export const max = call2(primitives.max);
+export const min = call2(primitives.min);
+export const atan2 = call2(primitives.atan2);
+export const and = call2(primitives.and);
+export const or = call2(primitives.or);
+export const xor = call2(primitives.xor);
+export const shiftLeft = call2(primitives.shiftLeft);
+export const shiftRightLogical = call2(primitives.shiftRightLogical);
+export const shiftRightArithmetic = call2(primitives.shiftRightArithmetic);
+export const eq = call2(primitives.eq);
+export const ne = call2(primitives.ne);
+export const lt = call2(primitives.lt);
+export const le = call2(primitives.le);
+export const gt = call2(primitives.gt);
+export const ge = call2(primitives.ge);
+
+/** `condition ? a : b`, element by element. */
+export function select(condition: Tensor, a: Tensor, b: Tensor): Tensor {
+  return bind(selectPrimitive, [condition, a, b], {})[0];
+}
+
+/** Another element type; the tensor itself if it has it already. */
+export function convert(x: Tensor, dtype: DType, weak = false): Tensor {
+  if (x.dtype === dtype && x.aval.weak === weak) return x;
+  return bind(convertPrimitive, [x], { dtype, weak })[0];
+}

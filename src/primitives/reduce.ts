@@ -1,0 +1,150 @@
+/** Instructions that reduce or accumulate along axes. */
+import { ShapeError } from "../core/errors.ts";
+import { type Params, type Primitive, Unknown } from "../core/primitive.ts";
+import { aval, formatAval } from "../core/program.ts";
+import type { Tensor } from "../core/tensor.ts";
+import { bind } from "../core/trace.ts";
+import { convert, div, eq, mul } from "./elementwise.ts";
+import { checkAxes, linearJvp, requireDType, zeroJvp } from "./rules.ts";
+import { broadcast } from "./shape.ts";
+
+/** Parameters of reductions: the axes that vanish. */
+export interface ReduceParams extends Params {
+  readonly axes: readonly number[];
+}
+
+/** Parameters of instructions along one axis. */
+export interface AxisParams extends Params {
+  readonly axis: number;
+}
+
+const kept = (rank: number, axes: readonly number[]) =>
+  Array.from({ length: rank }, (_, i) => i).filter((i) => !axes.includes(i));
+
+function reduction(
+  name: string,
+  accept: "number" | "bool",
+  rules: (
+    self: () => Primitive<ReduceParams>,
+  ) => Pick<Primitive<ReduceParams>, "jvp" | "transpose">,
+  needsElements = false,
+): Primitive<ReduceParams> {
+  const self: Primitive<ReduceParams> = {
+    name,
+    shape([x], { axes }) {
+      checkAxes(name, x.shape, axes);
+      requireDType(name, x, (d) => (d === "bool") === (accept === "bool"), `a ${accept}`);
+      if (needsElements && axes.some((a) => x.shape[a] === 0)) {
+        throw new ShapeError(
+          `${name} over no elements: ${formatAval(x)} along (${axes.join(", ")})`,
+          "there is no largest or smallest of nothing: check the size first",
+        );
+      }
+      return [aval(kept(x.shape.length, axes).map((i) => x.shape[i]!), x.dtype)];
+    },
+    ...rules(() => self),
+    batch: ([x], _, { axes }) => ({ outputs: bind(self, [x], { axes: axes.map((a) => a + 1) }) }),
+  };
+  return self;
+}
+
+/** Repeats a reduction's result along the axes that vanished. */
+function expand(y: Tensor, like: readonly number[], axes: readonly number[]): Tensor {
+  return broadcast(y, like, kept(like.length, axes));
+}
+
+/** ẏ = the mean of ẋ over the elements that attain the extremum, as in JAX. */
+const extremumRules = (self: () => Primitive<ReduceParams>) => ({
+  jvp: (([x], [dx], params) => {
+    const [y] = bind(self(), [x], params);
+    if (!dx) return { outputs: [y], tangents: [null] };
+    const attained = convert(eq(x, expand(y, x.shape, params.axes)), x.dtype);
+    const total = reduceSum(mul(dx, attained), params.axes);
+    return { outputs: [y], tangents: [div(total, reduceSum(attained, params.axes))] };
+  }) satisfies Primitive<ReduceParams>["jvp"],
+  transpose: null,
+});
+
+const noDerivative = (self: () => Primitive<ReduceParams>) => ({
+  jvp: zeroJvp(self),
+  transpose: null,
+});
+
+const sum = reduction("reduceSum", "number", (self) => ({
+  jvp: linearJvp(self),
+  transpose: ([ct], [x], { axes }) => [ct && expand(ct, (x as Unknown).aval.shape, axes)],
+}));
+
+function argReduction(name: string): Primitive<AxisParams> {
+  const self: Primitive<AxisParams> = {
+    name,
+    shape([x], { axis }) {
+      checkAxes(name, x.shape, [axis]);
+      requireDType(name, x, (d) => d !== "bool", "numbers");
+      if (x.shape[axis] === 0) {
+        throw new ShapeError(`${name} over no elements: ${formatAval(x)}`, "check the size first");
+      }
+      return [aval(kept(x.shape.length, [axis]).map((i) => x.shape[i]!), "int32")];
+    },
+    jvp: zeroJvp(() => self),
+    transpose: null,
+    batch: ([x], _, { axis }) => ({ outputs: bind(self, [x], { axis: axis + 1 }) }),
+  };
+  return self;
+}
+
+/** Parameters of `cumsum`. */
+export interface CumulativeParams extends AxisParams {
+  /** From the last element to the first. */
+  readonly reverse: boolean;
+}
+
+const cumsumPrimitive: Primitive<CumulativeParams> = {
+  name: "cumsum",
+  shape([x], { axis }) {
+    checkAxes("cumsum", x.shape, [axis]);
+    requireDType("cumsum", x, (d) => d !== "bool", "numbers");
+    return [aval(x.shape, x.dtype)];
+  },
+  jvp: linearJvp(() => cumsumPrimitive),
+  transpose: ([ct], _, { axis, reverse }) => [ct && cumsum(ct, axis, !reverse)],
+  batch: ([x], _, { axis, reverse }) => ({ outputs: [cumsum(x, axis + 1, reverse)] }),
+};
+
+/** The reduction family, by name. */
+export const reducePrimitives = {
+  reduceSum: sum,
+  /** NaN if any element is. */
+  reduceMax: reduction("reduceMax", "number", extremumRules, true),
+  reduceMin: reduction("reduceMin", "number", extremumRules, true),
+  reduceAnd: reduction("reduceAnd", "bool", noDerivative),
+  reduceOr: reduction("reduceOr", "bool", noDerivative),
+  /** The first index of the largest element; the first NaN, if there is one. */
+  argMax: argReduction("argMax"),
+  argMin: argReduction("argMin"),
+  cumsum: cumsumPrimitive,
+} as const;
+
+const call = (primitive: Primitive<ReduceParams>) => (x: Tensor, axes: readonly number[]): Tensor =>
+  axes.length === 0 ? x : bind(primitive, [x], { axes })[0];
+
+export const reduceSum = call(reducePrimitives.reduceSum);
+export const reduceMax = call(reducePrimitives.reduceMax);
+export const reduceMin = call(reducePrimitives.reduceMin);
+export const reduceAnd = call(reducePrimitives.reduceAnd);
+export const reduceOr = call(reducePrimitives.reduceOr);
+
+/** Index of the largest element along an axis, int32. */
+export function argMax(x: Tensor, axis: number): Tensor {
+  return bind(reducePrimitives.argMax, [x], { axis })[0];
+}
+
+/** Index of the smallest element along an axis, int32. */
+export function argMin(x: Tensor, axis: number): Tensor {
+  return bind(reducePrimitives.argMin, [x], { axis })[0];
+}
+
+/** Running sums along an axis. */
+export function cumsum(x: Tensor, axis: number, reverse = false): Tensor {
+  return bind(cumsumPrimitive, [x], { axis, reverse })[0];
+}

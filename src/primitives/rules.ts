@@ -1,0 +1,127 @@
+/** Rule factories: what most primitives' rules look like, so that the rest of a rule is one line. */
+import type { DType } from "../core/dtype.ts";
+import { DTypeError, NotDifferentiableError, ShapeError } from "../core/errors.ts";
+import { type Params, type Primitive, type Tangents, Unknown } from "../core/primitive.ts";
+import { type Aval, formatAval, sameShape, type Shape } from "../core/program.ts";
+import { literal, type Tensor } from "../core/tensor.ts";
+import { bind } from "../core/trace.ts";
+import { broadcast } from "./shape.ts";
+
+/** The tensor of this shape with one value everywhere. */
+export function full(shape: Shape, value: number, dtype: DType): Tensor {
+  const scalar = literal(value, dtype);
+  return shape.length === 0 ? scalar : broadcast(scalar, shape, []);
+}
+
+/** One value everywhere, in the shape and element type of another tensor. */
+export function fullLike(x: { readonly aval: Aval }, value: number): Tensor {
+  return full(x.aval.shape, value, x.aval.dtype);
+}
+
+/** The tangent, with a symbolic zero made real. */
+export function instantiate(
+  tangent: Tensor | null | undefined,
+  x: { readonly aval: Aval },
+): Tensor {
+  return tangent ?? fullLike(x, 0);
+}
+
+/** All outputs have no tangent: integers, booleans, steps. */
+export function zeroJvp<P extends Params>(self: () => Primitive<P>): Primitive<P>["jvp"] {
+  return (primals, _tangents, params) => {
+    const outputs = bind(self(), primals, params);
+    return { outputs, tangents: outputs.map(() => null) };
+  };
+}
+
+/** For a primitive linear in all its inputs together: ẏ = f(ẋ). */
+export function linearJvp<P extends Params>(self: () => Primitive<P>): Primitive<P>["jvp"] {
+  return (primals, tangents, params): Tangents => ({
+    outputs: bind(self(), primals, params),
+    tangents: bind(self(), primals.map((x, i) => instantiate(tangents[i], x)), params),
+  });
+}
+
+/** For a primitive linear in each of its two inputs: ẏ = f(ẋ₁, x₂) + f(x₁, ẋ₂). */
+export function bilinearJvp<P extends Params>(
+  self: () => Primitive<P>,
+  add: (a: Tensor, b: Tensor) => Tensor,
+): Primitive<P>["jvp"] {
+  return ([x, y], [dx, dy], params): Tangents => {
+    const left = dx && bind(self(), [dx, y], params)[0];
+    const right = dy && bind(self(), [x, dy], params)[0];
+    return {
+      outputs: bind(self(), [x, y], params),
+      tangents: [left && right ? add(left, right) : left ?? right ?? null],
+    };
+  };
+}
+
+/** Batching for element-wise primitives: operands without the batch are broadcast along it. */
+export function elementwiseBatch<P extends Params>(
+  self: () => Primitive<P>,
+): Primitive<P>["batch"] {
+  return (inputs, batched, params, size) => ({
+    outputs: bind(self(), inputs.map((x, i) => batched[i] ? x : materialize(x, size)), params),
+  });
+}
+
+/** The tensor repeated along a new axis 0. */
+export function materialize(x: Tensor, size: number): Tensor {
+  return broadcast(x, [size, ...x.shape], x.shape.map((_, i) => i + 1));
+}
+
+/** Throws unless all have one shape and one element type; gives the first. */
+export function assertSame(name: string, inputs: readonly Aval[]): Aval {
+  const [first, ...rest] = inputs;
+  for (const other of rest) {
+    if (!sameShape(first!.shape, other.shape)) {
+      throw new ShapeError(
+        `${name}: shapes differ: ${inputs.map(formatAval).join(" and ")}`,
+        "broadcast them to one shape first (np functions do that)",
+      );
+    }
+    if (first!.dtype !== other.dtype) {
+      throw new DTypeError(
+        `${name}: element types differ: ${inputs.map(formatAval).join(" and ")}`,
+        "convert one with astype (np functions promote)",
+      );
+    }
+  }
+  return first!;
+}
+
+/** Throws unless the element type is one of those a primitive is defined for. */
+export function requireDType(
+  name: string,
+  input: Aval,
+  accept: (dtype: DType) => boolean,
+  what: string,
+): void {
+  if (accept(input.dtype)) return;
+  throw new DTypeError(
+    `${name} is not defined for ${formatAval(input)}`,
+    `give ${what}: convert with astype`,
+  );
+}
+
+/** Throws unless `axes` are distinct axes of the shape. */
+export function checkAxes(name: string, shape: Shape, axes: readonly number[]): void {
+  const valid = axes.every((a) => Number.isInteger(a) && a >= 0 && a < shape.length);
+  if (valid && new Set(axes).size === axes.length) return;
+  throw new ShapeError(
+    `${name}: axes (${axes.join(", ")}) of a tensor of shape [${shape.join(", ")}]`,
+    `give distinct axes between 0 and ${shape.length - 1}`,
+  );
+}
+
+/** The known one of a transpose rule's inputs. */
+export function known(x: Tensor | Unknown | undefined, name: string): Tensor {
+  if (x === undefined || x instanceof Unknown) {
+    throw new NotDifferentiableError(
+      `${name} is not linear in the inputs to transpose`,
+      "linearTranspose takes functions that are linear in their arguments",
+    );
+  }
+  return x;
+}
