@@ -7,7 +7,7 @@ Written with h5py 3.16.0, numpy 2.4.6:  python lzf.py
 import h5py
 import numpy as np
 
-with h5py.File("lzf.h5", "w", libver="earliest") as file:
+with h5py.File("../../fixtures/data/lzf.h5", "w", libver="earliest") as file:
     images = (np.arange(4 * 64 * 64 * 3) // 997 % 7).astype(np.uint8).reshape(4, 64, 64, 3)
     file.create_dataset("images", data=images, chunks=(4, 64, 64, 3), compression="lzf")
     file.create_dataset("labels", data=np.zeros((4, 6)))
