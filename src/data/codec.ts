@@ -34,9 +34,10 @@ export function decodeImage(bytes: Uint8Array, path?: string): Image {
       { path, offset: 0, cure: "Check that the file is an image, and download it again" },
     );
   }
-  (kind === "png" ? checkPng : checkJpeg)(bytes, path);
   try {
-    return kind === "png" ? fromPng(bytes) : fromJpeg(bytes);
+    if (kind === "jpeg") return fromJpeg(bytes, checkJpeg(bytes, path));
+    checkPng(bytes, path);
+    return fromPng(bytes);
   } catch (error) {
     if (error instanceof DataError) throw error;
     const what = error instanceof Error ? error.message : String(error);
@@ -90,8 +91,10 @@ function checkPng(bytes: Uint8Array, path: string | undefined): void {
 }
 
 // A JPEG is markers (0xff, code), most of them with a length; after start-of-scan comes coded data in
-// which 0xff is followed by 0 or a restart code; it ends with the marker d9.
-function checkJpeg(bytes: Uint8Array, path: string | undefined): void {
+// which 0xff is followed by 0 or a restart code; it ends with the marker d9. Returns the number of
+// colour components, which the start-of-frame markers c0 … c2 tell.
+function checkJpeg(bytes: Uint8Array, path: string | undefined): number {
+  let components = 3;
   let offset = 2;
   while (offset + 1 < bytes.length) {
     if (bytes[offset] !== 0xff) {
@@ -102,7 +105,8 @@ function checkJpeg(bytes: Uint8Array, path: string | undefined): void {
       offset++;
       continue;
     }
-    if (marker === 0xd9) return;
+    if (marker === 0xd9) return components;
+    if (marker >= 0xc0 && marker <= 0xc2) components = bytes[offset + 9] ?? 3;
     offset += 2 + (((bytes[offset + 2] ?? 0) << 8) | (bytes[offset + 3] ?? 0));
     if (marker !== 0xda) continue;
     const inData = (code: number | undefined) =>
@@ -150,12 +154,15 @@ function fromPng(bytes: Uint8Array): Image {
   return { data, shape: [height, width, png.channels] };
 }
 
-function fromJpeg(bytes: Uint8Array): Image {
+function fromJpeg(bytes: Uint8Array, components: number): Image {
   const { width, height, data } = jpeg.decode(bytes, {
     useTArray: true,
     formatAsRGBA: false,
     tolerantDecoding: false,
     maxMemoryUsageInMB: 2048,
   });
-  return { data: new Uint8Array(data), shape: [height, width, data.length / (width * height)] };
+  // The decoder repeats grey three times.
+  const channels = components === 1 ? 1 : 3;
+  const pixels = channels === 1 ? data.filter((_, i) => i % 3 === 0) : data;
+  return { data: new Uint8Array(pixels), shape: [height, width, channels] };
 }

@@ -24,8 +24,8 @@ kinds = {
     "palette.png": (Image.fromarray(smooth).quantize(16), {}),
     "bits.png": (Image.fromarray(smooth[..., 2]).convert("1"), {}),
     "deep.png": (Image.fromarray(deep), {}),
-    "baseline.jpg": (Image.fromarray(smooth), {"quality": 95}),
-    "progressive.jpg": (Image.fromarray(smooth), {"quality": 95, "progressive": True}),
+    "baseline.jpg": (Image.fromarray(smooth), {"quality": 95, "subsampling": 0}),
+    "progressive.jpg": (Image.fromarray(smooth), {"quality": 95, "subsampling": 0, "progressive": True}),
     "subsampled.jpg": (Image.fromarray(smooth), {"quality": 90, "subsampling": 2}),
     "grey.jpg": (Image.fromarray(smooth[..., 1]), {"quality": 95}),
 }
