@@ -169,6 +169,31 @@ export function assertSameStructure(a: Structure, b: Structure, what: string): v
   }
 }
 
+/** What stands in a tree at each leaf of a structure: `null` where the tree has none there. */
+export function flattenUpTo(s: Structure, tree: unknown, what: string): unknown[] {
+  const out: unknown[] = [];
+  const visit = (node: Structure, value: unknown, path: string): void => {
+    if (node.kind === "leaf") {
+      out.push(value ?? null);
+    } else if (
+      node.kind === "array" && Array.isArray(value) && value.length === node.children.length
+    ) {
+      node.children.forEach((child, i) => visit(child, value[i], `${path}[${i}]`));
+    } else if (
+      node.kind === "object" && isPlainObject(value) &&
+      Object.keys(value).every((key) => node.keys.includes(key))
+    ) {
+      node.keys.forEach((key, i) => visit(node.children[i]!, value[key], `${path}.${key}`));
+    } else if (value === null || value === undefined) {
+      for (let i = leafCount(node); i > 0; i--) out.push(null);
+    } else {
+      assertSameStructure(node, structure(value), path === "" ? what : `${what}, at ${path}`);
+    }
+  };
+  visit(s, tree, "");
+  return out;
+}
+
 /** The leaves of `tree` below each leaf of `prefix`: how `inAxes: [0, { w: null }]` is read. */
 export function broadcastPrefix(prefix: unknown, s: Structure, what: string): unknown[] {
   const out: unknown[] = [];

@@ -34,6 +34,7 @@ export type PrimitiveTable<Entry extends { [Name in PrimitiveName]: unknown }> =
   readonly [Name in PrimitiveName]: Entry[Name];
 };
 
+export * from "./calls.ts";
 export * from "./control.ts";
 export * from "./conv.ts";
 export * from "./dot.ts";

@@ -9,7 +9,7 @@ import { instantiate } from "../rules.ts";
 
 /** A program with tangents, and which outputs have one. */
 export interface JvpProgram {
-  /** Inputs: all primals, then the tangents of active inputs. Outputs likewise. */
+  /** Inputs: all primals, the given variables, the tangents of active inputs. Outputs likewise. */
   readonly program: Program;
   readonly active: readonly boolean[];
 }
@@ -22,14 +22,17 @@ export function jvpProgram(
   program: Program,
   active: readonly boolean[],
   force: readonly boolean[] = [],
+  given: readonly Var[] = [],
 ): JvpProgram {
   let outActive: boolean[] = [];
-  const avals = inputAvals(program);
+  const count = program.inputs.length;
+  const avals = [...inputAvals(program), ...given.map((v) => v.aval)];
   const result = rewrite((...inputs) => {
-    const primals = inputs.slice(0, avals.length);
+    const primals = inputs.slice(0, count);
+    const values = new Map(given.map((v, i) => [v, inputs[count + i]!]));
     let next = avals.length;
     const tangents = active.map((a) => a ? inputs[next++]! : null);
-    const [outputs, outTangents] = pushForward(program, primals, tangents);
+    const [outputs, outTangents] = pushForward(program, primals, tangents, values);
     outActive = outTangents.map((t, i) => t !== null || (force[i] ?? false));
     const kept = outTangents.flatMap((t, i) => outActive[i] ? [instantiate(t, outputs[i]!)] : []);
     return [...outputs, ...kept];
@@ -37,11 +40,15 @@ export function jvpProgram(
   return { program: result, active: outActive };
 }
 
-/** Runs a program on primals and tangents at once (`null` is a symbolic zero). */
+/**
+ * Runs a program on primals and tangents at once (`null` is a symbolic zero). Variables that are
+ * `given` keep that value, whatever their equation computes.
+ */
 export function pushForward(
   program: Program,
   primals: readonly Tensor[],
   tangents: readonly (Tensor | null)[],
+  given: ReadonlyMap<Var, Tensor> = new Map(),
 ): [outputs: Tensor[], tangents: (Tensor | null)[]] {
   const env = new Environment(program.inputs, primals);
   const moving = new Map<Atom, Tensor>();
@@ -51,11 +58,12 @@ export function pushForward(
     const directions = inputs.map((a) => moving.get(a) ?? null);
     ascribed(site, () => {
       if (directions.every((t) => t === null)) {
-        env.define(outputs, bind(primitive, values, params));
+        const computed = bind(primitive, values, params);
+        env.define(outputs, outputs.map((v, i) => given.get(v) ?? computed[i]!));
         return;
       }
       const result = primitive.jvp(row(values), row(directions), params);
-      env.define(outputs, result.outputs);
+      env.define(outputs, outputs.map((v, i) => given.get(v) ?? result.outputs[i]!));
       outputs.forEach((v, i) => {
         const t = result.tangents[i];
         // Integers and booleans do not move.

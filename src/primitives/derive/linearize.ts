@@ -22,14 +22,18 @@ export interface Linearized {
   readonly active: readonly boolean[];
 }
 
-/** Splits a program's derivative with respect to its active inputs. */
+/**
+ * Splits a program's derivative with respect to its active inputs. Variables that are `given` become
+ * further inputs of the primal part.
+ */
 export function linearizeProgram(
   program: Program,
   active: readonly boolean[],
   force: readonly boolean[] = [],
+  given: readonly Var[] = [],
 ): Linearized {
-  const jvp = jvpProgram(program, active, force);
-  const count = program.inputs.length;
+  const jvp = jvpProgram(program, active, force, given);
+  const count = program.inputs.length + given.length;
   const outputs = program.outputs.length;
   const { known, unknown, residuals } = partition(
     jvp.program,

@@ -1,0 +1,52 @@
+/**
+ * The reference backend: naive loops in double precision, for any machine. It is the oracle of every
+ * test, and slow. Elements of float32 tensors are kept in double precision too, and read as Float64Array.
+ */
+import type { Backend, DeviceBuffer } from "../../core/backend.ts";
+import { registerBackend } from "../../core/backend.ts";
+import { BackendError } from "../../core/errors.ts";
+import { interpret } from "./interpret.ts";
+import { allocateValue, type Value } from "./value.ts";
+
+/** What a failed run leaves in place of values. */
+class Failed implements DeviceBuffer {
+  readonly bytes = 0;
+  constructor(readonly error: unknown) {}
+}
+
+const reference: Backend = {
+  name: "reference",
+  supports: () => true,
+  upload(data, aval) {
+    const value = allocateValue(aval);
+    value.data.set(data);
+    return value;
+  },
+  download(buffer) {
+    if (buffer instanceof Failed) return Promise.reject(buffer.error);
+    return Promise.resolve(valueOf(buffer).data.slice());
+  },
+  free() {},
+  compile: (program) => ({
+    run(inputs) {
+      const failed = inputs.find((x) => x instanceof Failed);
+      if (failed) return program.outputs.map(() => failed);
+      try {
+        const results = interpret(program, inputs.map(valueOf));
+        // Each output has its own accounting, even where kernels shared an array.
+        return results.map((v) => ({ ...v, bytes: v.data.byteLength }));
+      } catch (error) {
+        return program.outputs.map(() => new Failed(error));
+      }
+    },
+    dispose() {},
+  }),
+  close() {},
+};
+
+function valueOf(buffer: DeviceBuffer): Value {
+  if (!("data" in buffer)) throw new BackendError("a foreign buffer", "use tensors of one backend");
+  return buffer as Value; // this backend makes no other buffers with data
+}
+
+registerBackend("reference", () => reference);

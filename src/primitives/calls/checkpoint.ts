@@ -1,0 +1,76 @@
+/**
+ * `checkpoint`: a call that keeps nothing for its reverse derivative but its inputs (and what a policy
+ * names), and computes the rest again when the cotangent arrives.
+ */
+import { evaluate } from "../../core/evaluate.ts";
+import { type Params, type Primitive, Unknown } from "../../core/primitive.ts";
+import { aval, outputAvals, type Program } from "../../core/program.ts";
+import type { Tensor } from "../../core/tensor.ts";
+import { bind, rewrite } from "../../core/trace.ts";
+import { barrier } from "../control/barrier.ts";
+import { batchProgram } from "../derive/batch.ts";
+import { linearizeProgram } from "../derive/linearize.ts";
+import { pullBack } from "../derive/transpose.ts";
+import { instantiate } from "../rules.ts";
+import { linearCall } from "./linearCall.ts";
+
+/** Says which instructions' results are kept rather than computed again, by name. */
+export type SavePolicy = (primitive: string) => boolean;
+
+/** Parameters of `checkpoint`. */
+export interface CheckpointParams extends Params {
+  readonly program: Program;
+  readonly policy: SavePolicy | undefined;
+}
+
+const checkpointPrimitive: Primitive<CheckpointParams> = {
+  name: "checkpoint",
+  shape: (_, { program }) => outputAvals(program).map((a) => aval(a.shape, a.dtype)),
+  jvp(primals, tangents, { program, policy }) {
+    const active = tangents.map((t) => t !== null);
+    const kept = policy === undefined ? [] : program.equations
+      .filter((e) => policy(e.primitive.name)).flatMap((e) => e.outputs);
+    const results = bind(checkpointPrimitive, primals, {
+      program: { ...program, outputs: [...program.outputs, ...kept] },
+      policy,
+    });
+    const outputs = results.slice(0, program.outputs.length);
+    const residuals = [...primals, ...results.slice(outputs.length)];
+    const split = linearizeProgram(program, active, [], kept);
+    const moving = outputs.filter((_, i) => split.active[i]).map((y) => y.aval);
+    const directions = tangents.filter((t): t is Tensor => t !== null);
+    const known = residuals.map((x) => x.aval);
+    const linearize = (values: readonly Tensor[]) =>
+      evaluate(split.primal, values).slice(outputs.length);
+    const forward = rewrite((...xs) => {
+      const values = xs.slice(0, residuals.length);
+      return evaluate(split.linear, [...linearize(values), ...xs.slice(residuals.length)]);
+    }, [...known, ...directions.map((t) => t.aval)]);
+    const transpose = rewrite((...xs) => {
+      // Nothing of what follows can start before the cotangents are there.
+      const behind = barrier(xs);
+      const found = linearize(behind.slice(0, residuals.length));
+      const values = [...found, ...directions.map(() => null)];
+      const cts = pullBack(split.linear, values, behind.slice(residuals.length));
+      return directions.map((t, i) => instantiate(cts[found.length + i], t));
+    }, [...known, ...moving]);
+    const moved = linearCall(residuals, directions, { forward, transpose, outputs: moving });
+    let next = 0;
+    return { outputs, tangents: outputs.map((_, i) => split.active[i] ? moved[next++]! : null) };
+  },
+  transpose: (cotangents, inputs, { program }) =>
+    pullBack(program, inputs.map((x) => x instanceof Unknown ? null : x), cotangents),
+  batch(inputs, batched, { program, policy }, size) {
+    const batch = batchProgram(program, batched, size);
+    return {
+      outputs: bind(checkpointPrimitive, inputs, { program: batch.program, policy }),
+      batched: batch.batched,
+    };
+  },
+  inline: ({ program }) => program,
+};
+
+/** Calls a program whose reverse derivative computes again what it needs. */
+export function checkpointCall(operands: readonly Tensor[], params: CheckpointParams): Tensor[] {
+  return [...bind(checkpointPrimitive, operands, params)];
+}

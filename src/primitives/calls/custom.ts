@@ -1,0 +1,116 @@
+/** Calls whose derivative the user gives: `customJvp` forwards, `customVjp` in reverse. */
+import { isFloat } from "../../core/dtype.ts";
+import { NotDifferentiableError } from "../../core/errors.ts";
+import { evaluate } from "../../core/evaluate.ts";
+import type { Params, Primitive } from "../../core/primitive.ts";
+import { aval, outputAvals, type Program } from "../../core/program.ts";
+import type { Tensor } from "../../core/tensor.ts";
+import { bind } from "../../core/trace.ts";
+import { batchProgram } from "../derive/batch.ts";
+import { instantiate, materialize } from "../rules.ts";
+import { linearCall } from "./linearCall.ts";
+
+/**
+ * Parameters of `customJvp`. The operands are captured constants and the arguments. The rule takes
+ * them, and a tangent for each float argument; it gives the outputs, and a tangent for each float output.
+ */
+export interface CustomJvpParams extends Params {
+  readonly program: Program;
+  readonly rule: Program;
+  readonly consts: number;
+}
+
+/**
+ * Parameters of `customVjp`. `forward` takes the operands and gives outputs and residuals; `backward`
+ * takes the constants, the residuals, and a cotangent for each float output, and gives one for each float
+ * argument.
+ */
+export interface CustomVjpParams extends Params {
+  readonly program: Program;
+  readonly forward: Program;
+  readonly backward: Program;
+  readonly consts: number;
+}
+
+function refuseCaptured(name: string, tangents: readonly (Tensor | null)[], consts: number): void {
+  if (tangents.slice(0, consts).every((t) => t === null)) return;
+  throw new NotDifferentiableError(
+    `${name}: the function closes over a value that is being differentiated, for which its rule gives ` +
+      "no derivative",
+    "pass that value as an argument, or through stopGradient if it is meant to be constant",
+  );
+}
+
+const customJvpPrimitive: Primitive<CustomJvpParams> = {
+  name: "customJvp",
+  shape: (_, { program }) => outputAvals(program).map((a) => aval(a.shape, a.dtype)),
+  jvp(primals, tangents, { program, rule, consts }) {
+    refuseCaptured("customJvp", tangents, consts);
+    const directions = primals.flatMap((x, i) =>
+      i >= consts && isFloat(x.dtype) ? [instantiate(tangents[i], x)] : []
+    );
+    const results = evaluate(rule, [...primals, ...directions]);
+    const outputs = results.slice(0, program.outputs.length);
+    let next = outputs.length;
+    return { outputs, tangents: outputs.map((y) => isFloat(y.dtype) ? results[next++]! : null) };
+  },
+  transpose: null,
+  batch(inputs, batched, { program, rule, consts }, size) {
+    const all = program.outputs.map(() => true);
+    const flags = inputs.flatMap((x, i) => i >= consts && isFloat(x.dtype) ? [batched[i]!] : []);
+    const params = {
+      program: batchProgram(program, batched, size, all).program,
+      rule: batchProgram(rule, [...batched, ...flags], size, rule.outputs.map(() => true)).program,
+      consts,
+    };
+    return { outputs: bind(customJvpPrimitive, inputs, params) };
+  },
+  inline: ({ program }) => program,
+};
+
+const customVjpPrimitive: Primitive<CustomVjpParams> = {
+  name: "customVjp",
+  shape: (_, { program }) => outputAvals(program).map((a) => aval(a.shape, a.dtype)),
+  jvp(primals, tangents, { program, forward, backward, consts }) {
+    refuseCaptured("customVjp", tangents, consts);
+    const results = evaluate(forward, primals);
+    const outputs = results.slice(0, program.outputs.length);
+    const residuals = [...primals.slice(0, consts), ...results.slice(outputs.length)];
+    const directions = primals.flatMap((x, i) =>
+      i >= consts && isFloat(x.dtype) ? [instantiate(tangents[i], x)] : []
+    );
+    const moved = linearCall(residuals, directions, {
+      forward: undefined,
+      transpose: backward,
+      outputs: outputs.filter((y) => isFloat(y.dtype)).map((y) => y.aval),
+    });
+    let next = 0;
+    return { outputs, tangents: outputs.map((y) => isFloat(y.dtype) ? moved[next++]! : null) };
+  },
+  transpose: null,
+  batch(inputs, batched, { program, forward, backward, consts }, size) {
+    const every = (p: Program) => p.outputs.map(() => true);
+    // Arguments get the batch before the rule sees them, so that their cotangents have it too.
+    const operands = inputs.map((x, i) => i < consts || batched[i] ? x : materialize(x, size));
+    const flags = inputs.map((_, i) => i < consts ? batched[i]! : true);
+    const backwardFlags = backward.inputs.map((_, i) => i < consts ? batched[i]! : true);
+    const params = {
+      program: batchProgram(program, flags, size, every(program)).program,
+      forward: batchProgram(forward, flags, size, every(forward)).program,
+      backward: batchProgram(backward, backwardFlags, size, every(backward)).program,
+      consts,
+    };
+    return { outputs: bind(customVjpPrimitive, operands, params) };
+  },
+  inline: ({ program }) => program,
+};
+
+/** Calls a program whose forward derivative is another program. */
+export function customJvpCall(operands: readonly Tensor[], params: CustomJvpParams): Tensor[] {
+  return [...bind(customJvpPrimitive, operands, params)];
+}
+
+/** Calls a program whose reverse derivative is two other programs. */
+export function customVjpCall(operands: readonly Tensor[], params: CustomVjpParams): Tensor[] {
+  return [...bind(customVjpPrimitive, operands, params)];
+}

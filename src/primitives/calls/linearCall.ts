@@ -1,0 +1,109 @@
+/**
+ * `linearCall`: a linear function given twice, forwards and transposed, each a program that may also read
+ * residuals. Transposing it swaps the two. This is how derivatives that were made by hand, or that
+ * recompute what they need, take part in forward and reverse mode alike.
+ */
+import { NotDifferentiableError } from "../../core/errors.ts";
+import type { Params, Primitive } from "../../core/primitive.ts";
+import { Unknown } from "../../core/primitive.ts";
+import { type Aval, aval, type Program } from "../../core/program.ts";
+import type { Tensor } from "../../core/tensor.ts";
+import { bind } from "../../core/trace.ts";
+import { batchAval, batchProgram } from "../derive/batch.ts";
+import { pushForward } from "../derive/jvp.ts";
+import { pullBack } from "../derive/transpose.ts";
+import { add } from "../elementwise.ts";
+import { instantiate, materialize } from "../rules.ts";
+
+/**
+ * Parameters of `linearCall`. The operands are the residuals and the linear inputs; both programs take
+ * the residuals first. One of the two may be missing.
+ */
+export interface LinearCallParams extends Params {
+  readonly forward: Program | undefined;
+  readonly transpose: Program | undefined;
+  readonly residuals: number;
+  readonly outputs: readonly Aval[];
+}
+
+function forwardOf({ forward }: LinearCallParams): Program {
+  if (forward) return forward;
+  throw new NotDifferentiableError(
+    "a function with customVjp has no forward derivative",
+    "differentiate it in reverse (grad, vjp, jacrev), or define it with customJvp, which gives both",
+  );
+}
+
+const linearCallPrimitive: Primitive<LinearCallParams> = {
+  name: "linearCall",
+  shape: (_, { outputs }) => outputs.map((a) => aval(a.shape, a.dtype)),
+  jvp(primals, tangents, params) {
+    const forward = forwardOf(params);
+    const outputs = bind(linearCallPrimitive, primals, params);
+    const { residuals } = params;
+    const [dResiduals, dLinear] = [tangents.slice(0, residuals), tangents.slice(residuals)];
+    // In the linear inputs the tangent is the function itself; in the residuals it is the program's.
+    const direct = dLinear.some((t) => t !== null)
+      ? bind(linearCallPrimitive, [
+        ...primals.slice(0, residuals),
+        ...dLinear.map((t, i) => instantiate(t, primals[residuals + i]!)),
+      ], params)
+      : outputs.map(() => null);
+    const indirect = dResiduals.some((t) => t !== null)
+      ? pushForward(forward, primals, [...dResiduals, ...dLinear.map(() => null)])[1]
+      : outputs.map(() => null);
+    return {
+      outputs,
+      tangents: outputs.map((_, i) => {
+        const [a, b] = [direct[i] ?? null, indirect[i] ?? null];
+        return a && b ? add(a, b) : a ?? b;
+      }),
+    };
+  },
+  transpose(cotangents, inputs, params) {
+    const { forward, transpose, residuals } = params;
+    if (!transpose) {
+      const values = inputs.map((x) => x instanceof Unknown ? null : x);
+      return pullBack(forwardOf(params), values, cotangents);
+    }
+    const given = inputs.slice(0, residuals) as Tensor[]; // residuals are never linear
+    const linear = inputs.slice(residuals)
+      .map((x) => x instanceof Unknown ? x.aval : x.aval);
+    const results = bind(linearCallPrimitive, [
+      ...given,
+      ...cotangents.map((ct, i) => instantiate(ct, { aval: params.outputs[i]! })),
+    ], { forward: transpose, transpose: forward, residuals, outputs: linear });
+    return [...given.map(() => null), ...results];
+  },
+  batch(inputs, batched, params, size) {
+    const { forward, transpose, residuals, outputs } = params;
+    const flags = batched.slice(0, residuals);
+    const linear = inputs.slice(residuals)
+      .map((x, i) => batched[residuals + i] ? x : materialize(x, size));
+    const batch = (program: Program | undefined) => {
+      if (!program) return undefined;
+      const rest = program.inputs.slice(residuals).map(() => true);
+      const all = program.outputs.map(() => true);
+      return batchProgram(program, [...flags, ...rest], size, all).program;
+    };
+    // Cotangents of linear inputs that came without a batch are summed where those were repeated.
+    const results = bind(linearCallPrimitive, [...inputs.slice(0, residuals), ...linear], {
+      forward: batch(forward),
+      transpose: batch(transpose),
+      residuals,
+      outputs: outputs.map((a) => batchAval(a, size)),
+    });
+    return { outputs: results };
+  },
+  inline: forwardOf,
+};
+
+/** Applies a linear function; see {@link LinearCallParams}. */
+export function linearCall(
+  residuals: readonly Tensor[],
+  linear: readonly Tensor[],
+  params: Omit<LinearCallParams, "residuals">,
+): Tensor[] {
+  const operands = [...residuals, ...linear];
+  return [...bind(linearCallPrimitive, operands, { ...params, residuals: residuals.length })];
+}

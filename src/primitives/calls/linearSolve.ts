@@ -1,0 +1,87 @@
+/**
+ * `linearSolve`: the solution x of A x = b, where A is given as a program that applies it, and solving as
+ * another. Its derivatives are those of the solution, not of the algorithm:
+ *
+ *     ẋ = A⁻¹ (ḃ - Ȧ x)        b̄ = A⁻ᵀ x̄
+ *
+ * which need only solves with A and its transpose, to any order.
+ */
+import type { Params, Primitive } from "../../core/primitive.ts";
+import { Unknown } from "../../core/primitive.ts";
+import { aval, outputAvals, type Program } from "../../core/program.ts";
+import type { Tensor } from "../../core/tensor.ts";
+import { bind } from "../../core/trace.ts";
+import { batchProgram } from "../derive/batch.ts";
+import { pushForward } from "../derive/jvp.ts";
+import { transposeProgram } from "../derive/transpose.ts";
+import { neg, sub } from "../elementwise.ts";
+import { instantiate, materialize } from "../rules.ts";
+
+/** Parameters of `linearSolve`. The operands, and each program's inputs, are the constants and a vector. */
+export interface LinearSolveParams extends Params {
+  /** A x */
+  readonly multiply: Program;
+  /** A⁻¹ b */
+  readonly solve: Program;
+  /** A⁻ᵀ b */
+  readonly solveTransposed: Program;
+  readonly consts: number;
+}
+
+const linearSolvePrimitive: Primitive<LinearSolveParams> = {
+  name: "linearSolve",
+  shape: (_, { solve }) => outputAvals(solve).map((a) => aval(a.shape, a.dtype)),
+  jvp(primals, tangents, params) {
+    const { multiply, consts } = params;
+    const given = primals.slice(0, consts);
+    const solution = bind(linearSolvePrimitive, primals, params);
+    const dConsts = tangents.slice(0, consts);
+    const moved = dConsts.some((t) => t !== null)
+      ? pushForward(multiply, [...given, ...solution], [...dConsts, ...solution.map(() => null)])[1]
+      : solution.map(() => null);
+    const rhs = solution.map((x, i) => {
+      const [db, dAx] = [tangents[consts + i] ?? null, moved[i] ?? null];
+      if (db && dAx) return sub(db, dAx);
+      return dAx ? neg(dAx) : instantiate(db, x);
+    });
+    return {
+      outputs: solution,
+      tangents: bind(linearSolvePrimitive, [...given, ...rhs], params),
+    };
+  },
+  transpose(cotangents, inputs, { multiply, solve, solveTransposed, consts }) {
+    const given = inputs.slice(0, consts) as Tensor[]; // linear in b alone
+    const linear = multiply.inputs.map((_, i) => i >= consts);
+    const b = inputs.slice(consts).map((x) => x instanceof Unknown ? x : { aval: x.aval });
+    const results = bind(linearSolvePrimitive, [
+      ...given,
+      ...b.map((x, i) => instantiate(cotangents[i], x)),
+    ], {
+      multiply: transposeProgram(multiply, linear),
+      solve: solveTransposed,
+      solveTransposed: solve,
+      consts,
+    });
+    return [...given.map(() => null), ...results];
+  },
+  batch(inputs, batched, { multiply, solve, solveTransposed, consts }, size) {
+    const flags = inputs.map((_, i) => i < consts ? batched[i]! : true);
+    const operands = inputs.map((x, i) => flags[i] && !batched[i] ? materialize(x, size) : x);
+    const batch = (program: Program) =>
+      batchProgram(program, flags, size, program.outputs.map(() => true)).program;
+    return {
+      outputs: bind(linearSolvePrimitive, operands, {
+        multiply: batch(multiply),
+        solve: batch(solve),
+        solveTransposed: batch(solveTransposed),
+        consts,
+      }),
+    };
+  },
+  inline: ({ solve }) => solve,
+};
+
+/** Solves a linear system; see {@link LinearSolveParams}. */
+export function linearSolveCall(operands: readonly Tensor[], params: LinearSolveParams): Tensor[] {
+  return [...bind(linearSolvePrimitive, operands, params)];
+}

@@ -1,0 +1,139 @@
+/** How functions of trees become programs: what all transformations begin and end with. */
+import { DTypeError, TreeError } from "../core/errors.ts";
+import type { Aval, Program } from "../core/program.ts";
+import { literal, Tensor } from "../core/tensor.ts";
+import { trace } from "../core/trace.ts";
+import { flatten, flattenUpTo, paths, type Structure, unflatten } from "../core/tree.ts";
+
+/** A function of trees, traced on its arguments. */
+export interface TracedFunction {
+  /** Takes the captured tensors, then the leaves of all arguments. */
+  readonly program: Program;
+  readonly captured: readonly Tensor[];
+  /** The leaves of all arguments, in order. */
+  readonly leaves: readonly Tensor[];
+  /** How many leaves each argument has. */
+  readonly counts: readonly number[];
+  readonly structures: readonly Structure[];
+  readonly output: Structure;
+}
+
+/** A leaf as a tensor: bare numbers are weak float32 scalars, booleans are bool. */
+export function toTensor(leaf: unknown, where: string): Tensor {
+  if (leaf instanceof Tensor) return leaf;
+  if (typeof leaf === "number") return literal(leaf, "float32", true);
+  if (typeof leaf === "boolean") return literal(leaf ? 1 : 0, "bool");
+  const what = typeof leaf === "object" && leaf !== null ? leaf.constructor.name : typeof leaf;
+  throw new TreeError(
+    `${where} is a ${what}, not a tensor`,
+    "leaves are tensors, numbers, booleans or null: convert arrays with np.array; pass strings and " +
+      "functions as static arguments, or close over them",
+  );
+}
+
+/** The leaves of a tree as tensors, and its structure. */
+export function tensorLeaves(tree: unknown, what: string): [Tensor[], Structure] {
+  const [leaves, structure] = flatten(tree);
+  if (leaves.every((leaf) => leaf instanceof Tensor)) return [leaves, structure];
+  const names = paths(structure);
+  return [leaves.map((leaf, i) => toTensor(leaf, `${what}${names[i]}`)), structure];
+}
+
+/** Leaves that belong to those of another tree, such as its tangents; `null` where there are none. */
+export function companionLeaves(
+  structure: Structure,
+  tree: unknown,
+  of: readonly { readonly aval: Aval }[],
+  what: string,
+): (Tensor | null)[] {
+  const names = paths(structure);
+  return flattenUpTo(structure, tree, what).map((leaf, i) => {
+    if (leaf === null) return null;
+    const x = toTensor(leaf, `${what}${names[i]}`);
+    const expected = of[i]!.aval;
+    const same = x.shape.length === expected.shape.length &&
+      x.shape.every((n, k) => n === expected.shape[k]);
+    if (same && (x.dtype === expected.dtype || x.aval.weak)) {
+      return x.dtype === expected.dtype ? x : literalLike(x, expected);
+    }
+    throw new DTypeError(
+      `${what}${names[i]} has type ${x.dtype}[${x.shape.join(",")}], but belongs to ` +
+        `${expected.dtype}[${expected.shape.join(",")}]`,
+      "tangents and cotangents have the shape and element type of what they belong to",
+    );
+  });
+}
+
+function literalLike(x: Tensor, { dtype }: Aval): Tensor {
+  return x.source.kind === "literal" ? literal(x.source.value, dtype) : x;
+}
+
+// A function of trees; what it takes and gives is the caller's to know.
+// deno-lint-ignore no-explicit-any
+export type AnyFunction = (...args: any[]) => unknown;
+
+/** Traces a function on the leaves of these arguments. */
+export function traceFunction(
+  f: AnyFunction,
+  args: readonly unknown[],
+  name: string,
+): TracedFunction {
+  const flat = args.map((arg, i) => tensorLeaves(arg, `${name}: argument ${i}`));
+  const leaves = flat.flatMap(([xs]) => xs);
+  const structures = flat.map(([, structure]) => structure);
+  const { program, captured, output } = traceLeaves(
+    f,
+    structures,
+    leaves.map((x) => x.aval),
+    name,
+  );
+  return { program, captured, leaves, structures, counts: flat.map(([xs]) => xs.length), output };
+}
+
+/** Traces a function of trees of these structures and abstract values. */
+export function traceLeaves(
+  f: AnyFunction,
+  structures: readonly Structure[],
+  avals: readonly Aval[],
+  name: string,
+): { program: Program; captured: readonly Tensor[]; output: Structure } {
+  let output: Structure = { kind: "null" };
+  const { program, captured } = trace((...inputs) => {
+    const result = f(...unflattenAll(structures, inputs));
+    // A promise is refused by the tracer, which knows what to say.
+    if (result instanceof Promise) return result as unknown as Tensor[];
+    const [xs, structure] = tensorLeaves(result, `${name}: the result`);
+    output = structure;
+    return xs;
+  }, avals);
+  return { program, captured, output };
+}
+
+/** Arguments from the leaves of all of them. */
+export function unflattenAll(
+  structures: readonly Structure[],
+  leaves: readonly unknown[],
+): unknown[] {
+  return unflatten({ kind: "array", children: structures }, leaves);
+}
+
+/** Programs that captured different tensors, as programs that take all of them first. */
+export function shareCaptured(
+  traced: readonly { readonly program: Program; readonly captured: readonly Tensor[] }[],
+): { consts: Tensor[]; programs: Program[] } {
+  const consts = [...new Set(traced.flatMap((t) => t.captured))];
+  const programs = traced.map(({ program, captured }) => {
+    const own = program.inputs.slice(captured.length);
+    const placeholders = withInputs(consts.map((x) => x.aval));
+    const shared = consts.map((x, i) => {
+      const k = captured.indexOf(x);
+      return k < 0 ? placeholders[i]! : program.inputs[k]!;
+    });
+    return { ...program, inputs: [...shared, ...own] };
+  });
+  return { consts, programs };
+}
+
+function withInputs(avals: readonly Aval[]) {
+  return trace(() => [], avals).program.inputs;
+}

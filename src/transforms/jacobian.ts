@@ -1,0 +1,154 @@
+/** `jacfwd`, `jacrev`, `hessian`, `hvp`: whole derivatives, and products with second ones. */
+import { ArgumentError } from "../core/errors.ts";
+import type { Tensor } from "../core/tensor.ts";
+import { flatten, type MapTree, unflatten } from "../core/tree.ts";
+import { convert, eq, iota, reshape, slice } from "../primitives/index.ts";
+import { tensorLeaves } from "./function.ts";
+import { grad } from "./grad.ts";
+import { jvp } from "./jvp.ts";
+import { vjp } from "./vjp.ts";
+import { vmap } from "./vmap.ts";
+
+/** Options of `jacfwd`, `jacrev` and `hessian`. */
+export interface JacobianOptions {
+  /** Which argument to differentiate in. Default 0. */
+  argnums?: number;
+}
+
+/** For each output leaf, a tree like the argument, of leaves with the output's axes, then the input's. */
+export type Jacobian<R, P> = MapTree<R, Tensor, P>;
+
+/** One unit vector for each element of a tree: trees whose leaves have the unit vectors as axis 0. */
+function unitVectors(leaves: readonly Tensor[]): Tensor[] {
+  const total = leaves.reduce((sum, x) => sum + x.size, 0);
+  let offset = 0;
+  return leaves.map((x) => {
+    const rows = iota([total, x.size], "int32", 0);
+    // Column c of this leaf belongs to element offset + c.
+    const columns = slice(iota([total, offset + x.size], "int32", 1), {
+      start: [0, offset],
+      limit: [total, offset + x.size],
+      strides: [1, 1],
+    });
+    offset += x.size;
+    return reshape(convert(eq(rows, columns), x.dtype), [total, ...x.shape]);
+  });
+}
+
+/** Cuts axis 0 (or the last) of a stacked derivative into the leaves that it ran over. */
+function cut(stacked: Tensor, axis: number, leaves: readonly Tensor[]): Tensor[] {
+  let offset = 0;
+  return leaves.map((x) => {
+    const part = slice(stacked, {
+      start: stacked.shape.map((_, i) => i === axis ? offset : 0),
+      limit: stacked.shape.map((n, i) => i === axis ? offset + x.size : n),
+      strides: stacked.shape.map(() => 1),
+    });
+    offset += x.size;
+    const shape = [...stacked.shape];
+    shape.splice(axis, 1, ...x.shape);
+    return reshape(part, shape);
+  });
+}
+
+/** The function of one argument that remains when the others are given. */
+function inArgument<A extends unknown[], R>(f: (...args: A) => R, args: A, n: number) {
+  if (!(n in args)) {
+    throw new ArgumentError(`argnums names argument ${n} of ${args.length}`, "count from 0");
+  }
+  return (x: A[number]): R => f(...args.map((arg, i) => i === n ? x : arg) as A);
+}
+
+/**
+ * The Jacobian, one column at a time: forward mode, for functions with fewer inputs than outputs. For each
+ * output leaf it gives a tree like the argument, whose leaves have the output's axes first.
+ *
+ * ```ts
+ * import { jacfwd, np, type Tensor } from "trilevel";
+ * const j = jacfwd((x: Tensor) => x.mul(x))(np.array([1, 2]));
+ * console.assert(JSON.stringify(await j.array()) === "[[2,0],[0,4]]");
+ * ```
+ */
+export function jacfwd<A extends unknown[], R>(
+  f: (...args: A) => R,
+  options: JacobianOptions = {},
+): (...args: A) => Jacobian<R, A[number]> {
+  return (...args) => {
+    const n = options.argnums ?? 0;
+    const g = inArgument(f, args, n);
+    const [leaves, structure] = tensorLeaves(args[n], "jacfwd: the argument");
+    const push = (v: unknown) => jvp(g, [args[n]], [v])[1];
+    const columns = vmap(push, { outAxes: -1 })(unflatten(structure, unitVectors(leaves)));
+    const [outputs, output] = flatten(columns);
+    return unflatten(
+      output,
+      outputs.map((y) => unflatten(structure, cut(y as Tensor, (y as Tensor).ndim - 1, leaves))),
+    );
+  };
+}
+
+/**
+ * The Jacobian, one row at a time: reverse mode, for functions with fewer outputs than inputs. Laid out as
+ * `jacfwd`'s.
+ *
+ * ```ts
+ * import { jacrev, np, type Tensor } from "trilevel";
+ * const j = jacrev((x: Tensor) => np.cumsum(x))(np.array([1, 2]));
+ * console.assert(JSON.stringify(await j.array()) === "[[1,0],[1,1]]");
+ * ```
+ */
+export function jacrev<A extends unknown[], R>(
+  f: (...args: A) => R,
+  options: JacobianOptions = {},
+): (...args: A) => Jacobian<R, A[number]> {
+  return (...args) => {
+    const n = options.argnums ?? 0;
+    const g = inArgument(f, args, n);
+    const [value, pullback] = vjp(g, args[n]);
+    const [outputs, output] = tensorLeaves(value, "jacrev: the value");
+    const pull = (ct: unknown) => pullback(ct as never)[0]; // unit vectors are of the value's own type
+    const rows = vmap(pull)(unflatten(output, unitVectors(outputs)));
+    const [stacked, structure] = flatten(rows);
+    const parts = stacked.map((x) => cut(x as Tensor, 0, outputs));
+    return unflatten(
+      output,
+      outputs.map((_, i) => unflatten(structure, parts.map((p) => p[i]!))),
+    );
+  };
+}
+
+/**
+ * The Hessian of a scalar function: forward over reverse. For trees, a tree of trees.
+ *
+ * ```ts
+ * import { hessian, np, type Tensor } from "trilevel";
+ * const h = hessian((x: Tensor) => x.mul(x).sum())(np.array([1, 2]));
+ * console.assert(JSON.stringify(await h.array()) === "[[2,0],[0,2]]");
+ * ```
+ */
+export function hessian<A extends unknown[]>(
+  f: (...args: A) => Tensor,
+  options: JacobianOptions = {},
+): (...args: A) => Jacobian<A[number], A[number]> {
+  const argnums = options.argnums ?? 0;
+  return jacfwd(grad(f, { argnums }) as (...args: A) => A[number], options);
+}
+
+/**
+ * The product of the Hessian in the first argument with a vector, without the Hessian: the derivative of
+ * the gradient along `tangents` (Pearlmutter, 1994).
+ *
+ * ```ts
+ * import { hvp, np, type Tensor } from "trilevel";
+ * const f = (x: Tensor) => x.mul(x).mul(x).sum();
+ * const v = hvp(f, [np.array([1, 2])], [np.array([1, 1])]);
+ * console.assert(JSON.stringify(await v.array()) === "[6,12]");
+ * ```
+ */
+export function hvp<A extends unknown[]>(
+  f: (...args: A) => Tensor,
+  primals: A,
+  tangents: { [I in keyof A]: A[I] | null },
+): A[0] {
+  return jvp(grad(f) as (...args: A) => A[0], primals, tangents)[1];
+}

@@ -1,0 +1,109 @@
+/** `jit`: a function compiled as a whole, once for every kind of arguments. */
+import { type Backend } from "../core/backend.ts";
+import { ArgumentError } from "../core/errors.ts";
+import { backendOf, Compiled } from "../core/execute.ts";
+import { formatAval, type Program } from "../core/program.ts";
+import type { Tensor } from "../core/tensor.ts";
+import { currentTrace } from "../core/trace.ts";
+import { formatStructure, type Structure, unflatten } from "../core/tree.ts";
+import { tensorLeaves, traceLeaves } from "./function.ts";
+
+/** Options of `jit`. */
+export interface JitOptions {
+  /** Arguments that are no tensors but part of the function: compared by identity. */
+  staticArgnums?: readonly number[];
+  /**
+   * Arguments whose memory the call may reuse: they are gone after it. A training step that donates
+   * its parameters and optimizer state runs in constant memory.
+   */
+  donate?: readonly number[];
+}
+
+interface Entry {
+  readonly program: Program;
+  readonly captured: readonly Tensor[];
+  readonly output: Structure;
+  readonly compiled: Map<Backend, Compiled>;
+}
+
+// Distinct kinds of arguments that one function keeps compiled.
+const limit = 128;
+
+/**
+ * The function `f`, traced and compiled at the first call with arguments of a kind (structure, shapes,
+ * element types, static values), and from then on run as one program. Within other transformations it
+ * is `f` itself: the outermost `jit` compiles the whole.
+ *
+ * What `f` does beside computing (logging, random numbers of the host) happens while it is traced only.
+ * Tensors that `f` closes over are read at every call; they must not be disposed.
+ *
+ * ```ts
+ * import { grad, jit, np, type Tensor } from "trilevel";
+ * const slope = jit(grad((x: Tensor) => np.tanh(x).sum()));
+ * console.assert((await slope(np.zeros([2])).data())[0] === 1);
+ * const scaled = jit((x: Tensor, n: number) => x.mul(n), { staticArgnums: [1] });
+ * console.assert(await scaled(np.array(2), 3).item() === 6);
+ * ```
+ */
+export function jit<A extends unknown[], R>(
+  f: (...args: A) => R,
+  options: JitOptions = {},
+): (...args: A) => R {
+  const { staticArgnums = [], donate = [] } = options;
+  if (donate.some((n) => staticArgnums.includes(n))) {
+    throw new ArgumentError(
+      "jit: a static argument is donated",
+      "donate arguments that are tensors",
+    );
+  }
+  const entries = new Map<string, Entry>();
+  const identities = new Map<unknown, number>();
+  const identify = (value: unknown): number => {
+    let id = identities.get(value);
+    if (id === undefined) identities.set(value, id = identities.size);
+    return id;
+  };
+  return (...args) => {
+    if (currentTrace()) return f(...args);
+    const isStatic = args.map((_, i) => staticArgnums.includes(i));
+    const flat = args.map((arg, i) =>
+      isStatic[i] ? undefined : tensorLeaves(arg, `jit: argument ${i}`)
+    );
+    const leaves = flat.flatMap((part) => part?.[0] ?? []);
+    const key = flat.map((part, i) =>
+      part
+        ? `${formatStructure(part[1])}${part[0].map((x) => formatAval(x.aval)).join()}`
+        : `#${identify(args[i])}`
+    ).join(";");
+    let entry = entries.get(key);
+    if (!entry) {
+      const dynamic = flat.flatMap((part) => part ? [part[1]] : []);
+      const call = (...given: unknown[]) => {
+        let next = 0;
+        // Static arguments are themselves; the others have the types they came with.
+        return f(...args.map((arg, i) => isStatic[i] ? arg : given[next++]) as A);
+      };
+      const traced = traceLeaves(call, dynamic, leaves.map((x) => x.aval), "jit");
+      entry = { ...traced, compiled: new Map() };
+      entries.set(key, entry);
+      if (entries.size > limit) {
+        const [oldest, unused] = entries.entries().next().value!;
+        entries.delete(oldest);
+        unused.compiled.forEach((c) => c.dispose());
+      }
+    }
+    const inputs = [...entry.captured, ...leaves];
+    const backend = backendOf(inputs);
+    let compiled = entry.compiled.get(backend);
+    if (!compiled) entry.compiled.set(backend, compiled = new Compiled(entry.program, backend));
+    const donated = new Set<number>();
+    let position = entry.captured.length;
+    flat.forEach((part, i) =>
+      part?.[0].forEach(() => {
+        if (donate.includes(i)) donated.add(position);
+        position++;
+      })
+    );
+    return unflatten<R>(entry.output, compiled.run(inputs, donated));
+  };
+}

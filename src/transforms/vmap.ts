@@ -1,0 +1,126 @@
+/** `vmap`: a function of single elements as a function of batches. */
+import { ArgumentError, ShapeError } from "../core/errors.ts";
+import { evaluate } from "../core/evaluate.ts";
+import { type Aval, formatAval, inputAvals } from "../core/program.ts";
+import type { Tensor } from "../core/tensor.ts";
+import { rewrite } from "../core/trace.ts";
+import { broadcastPrefix, paths, unflatten } from "../core/tree.ts";
+import { runBatched } from "../primitives/derive/batch.ts";
+import { materialize, transpose } from "../primitives/index.ts";
+import { tensorLeaves, traceLeaves } from "./function.ts";
+
+/** Axes of a tree's leaves: one for all, or a tree that follows the tree's containers. */
+export type Axes = number | null | readonly Axes[] | { readonly [key: string]: Axes };
+
+/** Options of `vmap`. */
+export interface VmapOptions {
+  /** Which axis of each argument is the batch; `null` for arguments without one. Default 0. */
+  inAxes?: Axes;
+  /** Where the batch goes in the results; `null` for results without one. Default 0. */
+  outAxes?: Axes;
+  /** The batch's size: needed only if no argument has a batch. */
+  axisSize?: number;
+}
+
+/**
+ * The function that applies `f` to every element of a batch at once. Axes may be negative, and given by
+ * trees: `inAxes: [{ w: null, b: 0 }, 1]`. Batching is a rewrite of the program: loops over the batch
+ * do not occur.
+ *
+ * ```ts
+ * import { np, type Tensor, vmap } from "trilevel";
+ * const dots = vmap((a: Tensor, b: Tensor) => np.dot(a, b), { inAxes: [0, null] });
+ * const y = dots(np.array([[1, 0], [0, 1]]), np.array([5, 7]));
+ * console.assert((await y.data())[1] === 7);
+ * ```
+ *
+ * @throws ShapeError when sizes of mapped axes differ, naming the arguments; ArgumentError when no axis is
+ * mapped.
+ */
+export function vmap<A extends unknown[], R>(
+  f: (...args: A) => R,
+  options: VmapOptions = {},
+): (...args: A) => R {
+  const { inAxes = 0, outAxes = 0 } = options;
+  return (...args) => {
+    const flat = args.map((arg, i) => tensorLeaves(arg, `vmap: argument ${i}`));
+    const leaves = flat.flatMap(([xs]) => xs);
+    const structures = flat.map(([, s]) => s);
+    const names = structures.flatMap((s, n) => paths(s).map((p) => `argument ${n}${p}`));
+    const all = { kind: "array", children: structures } as const;
+    const axes = broadcastPrefix(inAxes, all, "vmap: inAxes")
+      .map((a, i) => normalize(a, leaves[i]!.aval, `vmap: ${names[i]}`));
+    const size = batchSize(leaves, axes, names, options.axisSize);
+    const elements: Aval[] = leaves.map(({ aval }, i) =>
+      axes[i] === null ? aval : { ...aval, shape: aval.shape.filter((_, k) => k !== axes[i]) }
+    );
+    const { program, captured, output } = traceLeaves(f, structures, elements, "vmap");
+    const batched = [...captured.map(() => false), ...axes.map((a) => a !== null)];
+    const out = broadcastPrefix(outAxes, output, "vmap: outAxes");
+    const whole = rewrite((...inputs) => {
+      const operands = inputs.map((x, i) => {
+        const axis = i < captured.length ? null : axes[i - captured.length]!;
+        return axis === null ? x : move(x, axis, 0);
+      });
+      const [outputs, flags] = runBatched(program, operands, batched, size);
+      return outputs.map((y, i) => place(y, flags[i]!, out[i], size));
+    }, [...inputAvals(program).slice(0, captured.length), ...leaves.map((x) => x.aval)]);
+    return unflatten(output, evaluate(whole, [...captured, ...leaves]));
+  };
+}
+
+function normalize(axis: unknown, aval: Aval, where: string): number | null {
+  if (axis === null || axis === undefined) return null;
+  const rank = aval.shape.length;
+  const n = typeof axis === "number" && axis < 0 ? axis + rank : axis;
+  if (typeof n === "number" && Number.isInteger(n) && n >= 0 && n < rank) return n;
+  throw new ShapeError(
+    `${where} is ${formatAval(aval)}, which has no axis ${axis} to map over`,
+    "give inAxes (outAxes) an axis that is there, or null for what has no batch",
+  );
+}
+
+function batchSize(
+  leaves: readonly Tensor[],
+  axes: readonly (number | null)[],
+  names: readonly string[],
+  given: number | undefined,
+): number {
+  let size = given;
+  let first = "axisSize";
+  axes.forEach((axis, i) => {
+    if (axis === null) return;
+    const n = leaves[i]!.shape[axis]!;
+    if (size !== undefined && size !== n) {
+      throw new ShapeError(
+        `vmap: batches of different sizes: ${size} in ${first}, ${n} in ${names[i]} ` +
+          `(axis ${axis} of ${formatAval(leaves[i]!.aval)})`,
+        "give mapped axes of one size, or inAxes: null for what has no batch",
+      );
+    }
+    if (size === undefined) first = names[i]!;
+    size = n;
+  });
+  if (size !== undefined) return size;
+  throw new ArgumentError(
+    "vmap: no argument has a batch",
+    "map at least one axis, or give axisSize",
+  );
+}
+
+function place(y: Tensor, batched: boolean, axis: unknown, size: number): Tensor {
+  if (axis === null || axis === undefined) {
+    if (!batched) return y;
+    throw new ArgumentError(
+      `vmap: outAxes says null, but the result ${formatAval(y.aval)} differs along the batch`,
+      "give an axis for it, or reduce it",
+    );
+  }
+  const whole = batched ? y : materialize(y, size);
+  return move(whole, 0, normalize(axis, whole.aval, "vmap: the result")!);
+}
+
+function move(x: Tensor, from: number, to: number): Tensor {
+  const rest = x.shape.map((_, i) => i).filter((i) => i !== from);
+  return transpose(x, [...rest.slice(0, to), from, ...rest.slice(to)]);
+}
