@@ -1,0 +1,177 @@
+/**
+ * Flat sprites before a plain background: the smallest data on which slots can learn objects.
+ *
+ * Squares, circles and triangles of any angle are laid one over the other; the default, 32×32 with
+ * three sprites, is the data of the quick experiments.
+ */
+
+import { OptionError } from "../errors.ts";
+import type { Random } from "../seeded.ts";
+import { type Coverage, coverage, makeScene, rejectionSample, type Scene } from "./scene.ts";
+import { between, choice, integer, sceneRandom } from "./threefry.ts";
+
+/** The shapes of sprites. */
+export type SpriteShape = "square" | "circle" | "triangle";
+
+type Rgb = readonly [red: number, green: number, blue: number];
+
+/** The colours of sprites, by name. */
+export const spriteColors = {
+  red: [230, 50, 50],
+  green: [50, 190, 60],
+  blue: [60, 90, 235],
+  yellow: [240, 220, 60],
+  magenta: [215, 70, 215],
+  cyan: [60, 205, 215],
+  orange: [245, 145, 40],
+  white: [235, 235, 235],
+} as const satisfies { readonly [name: string]: Rgb };
+
+/** A colour of {@linkcode spriteColors}. */
+export type SpriteColor = keyof typeof spriteColors;
+
+/** One sprite; later ones lie over earlier ones. */
+export type Sprite = {
+  readonly shape: SpriteShape;
+  readonly color: SpriteColor;
+  /** Centre in pixels from the left edge; pixel k spans [k, k+1]. */
+  readonly x: number;
+  /** Centre in pixels from the top edge. */
+  readonly y: number;
+  /** Radius of the circle around the shape, in pixels. */
+  readonly radius: number;
+  /** Degrees, clockwise. */
+  readonly rotation: number;
+};
+
+/** What sprites scenes look like. */
+export interface SpritesOptions {
+  /** Height and width in pixels, default 32. */
+  readonly size?: number;
+  /** Least and greatest number of sprites, default 3 and 3. */
+  readonly count?: readonly [least: number, greatest: number];
+  readonly shapes?: readonly SpriteShape[];
+  readonly colors?: readonly SpriteColor[];
+  /** Whether the sprites of a scene all differ in colour, default false. */
+  readonly distinctColors?: boolean;
+  /** Least and greatest radius as fractions of the size, default 0.15 and 0.2. */
+  readonly radius?: readonly [least: number, greatest: number];
+  /** The least fraction of each sprite that the others may leave visible, default 0.5. */
+  readonly minVisibility?: number;
+  /** RGB, default black. */
+  readonly background?: Rgb;
+}
+
+/**
+ * The sprites scene that belongs to `seed` and `index`.
+ *
+ * Pixels are the mean of 3×3 points; masks are exact at pixel centres.
+ *
+ * @throws {OptionError} when such scenes hardly exist.
+ *
+ * ```ts
+ * import { spritesScene } from "trilevel/data";
+ * const { image, masks, objects } = spritesScene({}, 0, 7);
+ * if (`${image.shape}` !== "32,32,3" || objects.length !== 3) throw new Error("three sprites");
+ * if (new Set(masks.data).size !== 4) throw new Error("background and three sprites are seen");
+ * ```
+ */
+export function spritesScene(options: SpritesOptions, seed: number, index: number): Scene<Sprite> {
+  const {
+    size = 32,
+    count: [least, greatest] = [3, 3],
+    minVisibility = 0.5,
+    background = [0, 0, 0],
+  } = options;
+  const random = sceneRandom(seed, index);
+  const count = integer(random, least, greatest);
+  const { sprites, seen } = rejectionSample("arrangement of sprites", () => {
+    const sprites = drawSprites(random, count, size, options);
+    const seen = spriteCoverage(sprites, size);
+    const clear = seen.visible.every((n, k) => n > 0 && n >= minVisibility * seen.covered[k]!);
+    return clear ? { sprites, seen } : undefined;
+  });
+  return makeScene([size, size], paint(sprites, size, background), seen, sprites);
+}
+
+function drawSprites(
+  random: Random,
+  count: number,
+  size: number,
+  {
+    shapes = ["square", "circle", "triangle"],
+    colors = Object.keys(spriteColors) as SpriteColor[],
+    distinctColors = false,
+    radius: [smallest, largest] = [0.15, 0.2],
+  }: SpritesOptions,
+): Sprite[] {
+  if (distinctColors && colors.length < count) {
+    throw new OptionError(`${count} sprites cannot have distinct colours out of ${colors.length}`, {
+      cure: "Give more colours, ask for fewer sprites, or let colours repeat",
+    });
+  }
+  const left = [...colors];
+  return Array.from({ length: count }, () => {
+    const color = choice(random, left);
+    if (distinctColors) left.splice(left.indexOf(color), 1);
+    const radius = size * between(random, smallest, largest);
+    return {
+      shape: choice(random, shapes),
+      color,
+      x: between(random, radius, size - radius),
+      y: between(random, radius, size - radius),
+      radius,
+      rotation: between(random, 0, 360),
+    };
+  });
+}
+
+/** Whether the point (x, y) lies in a sprite. */
+function inside({ shape, radius, rotation, ...centre }: Sprite): (x: number, y: number) => boolean {
+  const [sin, cos] = [Math.sin(rotation * Math.PI / 180), Math.cos(rotation * Math.PI / 180)];
+  // In the sprite's own frame, scaled to radius 1.
+  const within = {
+    circle: (u: number, v: number) => u * u + v * v <= 1,
+    square: (u: number, v: number) => Math.max(Math.abs(u), Math.abs(v)) <= Math.SQRT1_2,
+    // The three sides of the triangle inscribed in the unit circle are at distance ½.
+    triangle: (u: number, v: number) => Math.max(v, Math.abs(u) * Math.sqrt(3) / 2 - v / 2) <= 0.5,
+  }[shape];
+  return (x, y) => {
+    const [dx, dy] = [(x - centre.x) / radius, (y - centre.y) / radius];
+    return within(cos * dx + sin * dy, cos * dy - sin * dx);
+  };
+}
+
+function spriteCoverage(sprites: readonly Sprite[], size: number): Coverage {
+  const tests = sprites.map(inside);
+  return coverage(size * size, sprites.length, (pixel, covered) => {
+    const [x, y] = [pixel % size + 0.5, Math.floor(pixel / size) + 0.5];
+    let front = 0;
+    tests.forEach((test, k) => {
+      if (!test(x, y)) return;
+      covered(k);
+      front = k + 1;
+    });
+    return front;
+  });
+}
+
+function paint(sprites: readonly Sprite[], size: number, background: Rgb): Uint8Array {
+  const tests = sprites.map(inside);
+  const colors = sprites.map(({ color }): Rgb => spriteColors[color]);
+  const image = new Uint8Array(size * size * 3);
+  for (let pixel = 0; pixel < size * size; pixel++) {
+    let [red, green, blue] = [0, 0, 0];
+    for (let sub = 0; sub < 9; sub++) {
+      const x = pixel % size + (sub % 3 + 0.5) / 3;
+      const y = Math.floor(pixel / size) + (Math.floor(sub / 3) + 0.5) / 3;
+      const front = tests.findLastIndex((test) => test(x, y));
+      const color = colors[front] ?? background;
+      red += color[0];
+      green += color[1];
+      blue += color[2];
+    }
+    image.set([red / 9, green / 9, blue / 9].map(Math.round), pixel * 3);
+  }
+  return image;
+}
