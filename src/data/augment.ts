@@ -80,7 +80,10 @@ export function augmentWith(
       return options.flipVertical && mirrorY ? flipVertical(moved) : moved;
     };
     const changed: Record<string, NdArray> = {};
-    for (const name of masks) changed[name] = move(picture(sample, name), "nearest");
+    for (const name of masks) {
+      const { data, shape } = move(picture(sample, name), "nearest");
+      changed[name] = { data, shape: isLabelMap(sample[name]) ? shape.slice(0, 2) : shape };
+    }
     for (const name of images) {
       const moved = move(picture(sample, name), "bilinear");
       const recoloured = brightness > 0 || contrast > 0 || saturation > 0;
@@ -90,8 +93,14 @@ export function augmentWith(
   };
 }
 
+const isLabelMap = (field: unknown) => isNdArray(field) && field.shape.length === 2;
+
+// The field as a picture; a label map [height, width] becomes one of one channel.
 function picture(sample: Sample, name: string): NdArray {
   const field = sample[name];
+  if (isNdArray(field) && isLabelMap(field)) {
+    return { data: field.data, shape: [...field.shape, 1] };
+  }
   if (!isNdArray(field) || field.shape.length < 3) {
     throw new ShapeError(`the sample has no picture "${name}"`, {
       cure: `Name fields of shape […, height, width, channels]; it has ${Object.keys(sample)}`,

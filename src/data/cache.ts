@@ -75,8 +75,11 @@ export async function cached<S extends Sample>(
 
 /** Samples that come one after the other, for sources that cannot be read at random. */
 export interface SampleStream<S extends Sample> {
+  /** Shape and dtype of every field. */
   readonly schema: Schema<S>;
+  /** The samples, read once. */
   readonly samples: AsyncIterable<S>;
+  /** Called after the last sample, or when something fails. */
   close?(): Promise<void>;
 }
 

@@ -22,30 +22,36 @@ export const clevrAttributes = {
   color: ["gray", "red", "blue", "green", "brown", "purple", "cyan", "yellow"],
 } as const;
 
-/** One object of a scene. */
-export type ClevrObject = {
+/** One object of a scene, with the names of CLEVR's own files. */
+export type ClevrSceneObject = {
+  /** `"large"` or `"small"`. */
   readonly size: string;
+  /** `"rubber"` or `"metal"`. */
   readonly material: string;
+  /** `"cube"`, `"sphere"` or `"cylinder"`. */
   readonly shape: string;
+  /** One of eight. */
   readonly color: string;
-  /** World coordinates, about −3 … 3 (z: 0 … 0.7). */
-  readonly coords: readonly [number, number, number];
-  /** Column and row in the image as rendered, and the depth. */
-  readonly pixelCoords: readonly [number, number, number];
   /** Degrees. */
   readonly rotation: number;
+  /** World coordinates, about −3 … 3 (z: 0 … 0.7). */
+  readonly "3d_coords": readonly [x: number, y: number, z: number];
+  /** Column and row in the image as rendered, and the depth. */
+  readonly pixel_coords: readonly [x: number, y: number, depth: number];
 };
 
 /** One image and, where the split has them, its objects. */
 export type ClevrSample = {
   /** `[height, width, 3]`: 320×480 in CLEVR_v1.0 unless prepared otherwise. */
   readonly image: NdArray<Uint8Array>;
-  readonly objects: readonly ClevrObject[] | null;
+  /** `null` in a split without scenes. */
+  readonly objects: readonly ClevrSceneObject[] | null;
+  /** The name of the file. */
   readonly name: string;
 };
 
 /** Options of {@linkcode openClevr}. */
-export interface ClevrOptions extends ImageOptions {
+export interface OpenClevrOptions extends ImageOptions {
   /** The split of CLEVR_v1.0; the other layout has none. */
   readonly split?: "train" | "val" | "test";
   /** Keep only scenes with at most this many objects; needs scenes. */
@@ -60,7 +66,7 @@ export interface ClevrOptions extends ImageOptions {
  */
 export async function openClevr(
   root: string,
-  { split, maxObjects, ...imageOptions }: ClevrOptions = {},
+  { split, maxObjects, ...imageOptions }: OpenClevrOptions = {},
 ): Promise<Dataset<ClevrSample>> {
   const all = await findScenes(root, split);
   if (maxObjects !== undefined && all.some(({ objects }) => objects === null)) {
@@ -88,10 +94,10 @@ export async function openClevr(
 
 interface Scene {
   readonly path: string;
-  readonly objects: readonly ClevrObject[] | null;
+  readonly objects: readonly ClevrSceneObject[] | null;
 }
 
-async function findScenes(root: string, split: ClevrOptions["split"]): Promise<Scene[]> {
+async function findScenes(root: string, split: OpenClevrOptions["split"]): Promise<Scene[]> {
   const images = join(root, "images");
   if (!(await isFolder(images))) {
     throw new ((await exists(root)) ? WrongKindError : MissingFileError)(
@@ -135,7 +141,7 @@ async function findMirror(root: string, images: string): Promise<Scene[]> {
   if (!(await isFolder(folder))) {
     return names.map((name) => ({ path: join(images, name), objects: null }));
   }
-  const scenes = new Map<string, readonly ClevrObject[]>();
+  const scenes = new Map<string, readonly ClevrSceneObject[]>();
   for (const file of await listFiles(folder, /\.json$/)) {
     const path = join(folder, file);
     const scene = readScene(await readJson(path), path);
@@ -157,7 +163,7 @@ function pair(
   folder: string,
   names: readonly string[],
   scenesPath: string,
-  scenes: ReadonlyMap<string, readonly ClevrObject[]>,
+  scenes: ReadonlyMap<string, readonly ClevrSceneObject[]>,
 ): Scene[] {
   const half = "Download the dataset again: one half of it is missing";
   const present = new Set(names);
@@ -182,7 +188,7 @@ function pair(
 type Unknown = { readonly [key: string]: unknown };
 const isRecord = (value: unknown): value is Unknown => typeof value === "object" && value !== null;
 
-function readSceneList(json: unknown, path: string): Map<string, readonly ClevrObject[]> {
+function readSceneList(json: unknown, path: string): Map<string, readonly ClevrSceneObject[]> {
   const list = isRecord(json) ? json["scenes"] : undefined;
   if (!Array.isArray(list)) throw noScene(path, "it has no list of scenes");
   return new Map(
@@ -217,16 +223,16 @@ function readScene(json: unknown, path: string, at = "") {
     }
     return [value[0], value[1], value[2]];
   };
-  const objects = json["objects"].map((object: unknown, i): ClevrObject => {
+  const objects = json["objects"].map((object: unknown, i): ClevrSceneObject => {
     if (!isRecord(object)) throw noScene(path, `${at}object ${i} is none`);
     return {
       size: text(object, "size", i),
       material: text(object, "material", i),
       shape: text(object, "shape", i),
       color: text(object, "color", i),
-      coords: triple(object, "3d_coords", i),
-      pixelCoords: triple(object, "pixel_coords", i),
       rotation: Number(object["rotation"] ?? 0),
+      "3d_coords": triple(object, "3d_coords", i),
+      pixel_coords: triple(object, "pixel_coords", i),
     };
   });
   return { name: json["image_filename"], objects };
@@ -243,7 +249,7 @@ function readScene(json: unknown, path: string, at = "") {
  * import { clevrProperties } from "trilevel/data";
  * const { shape, data } = clevrProperties([{
  *   size: "small", material: "metal", shape: "cube", color: "gray",
- *   coords: [0, 3, -3], pixelCoords: [0, 0, 0], rotation: 0,
+ *   "3d_coords": [0, 3, -3], pixel_coords: [0, 0, 0], rotation: 0,
  * }], 10);
  * if (`${shape}` !== "10,19" || data[0] !== 0.5 || data[18] !== 1 || data[37] !== 0) {
  *   throw new Error("one real object of ten");
@@ -251,7 +257,7 @@ function readScene(json: unknown, path: string, at = "") {
  * ```
  */
 export function clevrProperties(
-  objects: readonly ClevrObject[],
+  objects: readonly ClevrSceneObject[],
   slots: number,
 ): NdArray<Float32Array> {
   const width = 19;
@@ -263,7 +269,7 @@ export function clevrProperties(
   const data = new Float32Array(slots * width);
   objects.forEach((object, n) => {
     let at = n * width;
-    for (const x of object.coords) data[at++] = (x + 3) / 6;
+    for (const x of object["3d_coords"]) data[at++] = (x + 3) / 6;
     for (const [attribute, values] of Object.entries(clevrAttributes)) {
       const value = object[attribute as keyof typeof clevrAttributes];
       const code = (values as readonly string[]).indexOf(value);

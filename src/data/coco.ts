@@ -26,6 +26,7 @@ export type CocoSample = {
   readonly box: NdArray<Float32Array>;
   /** 1 for a region of many objects, `[instances]`. */
   readonly crowd: NdArray<Uint8Array>;
+  /** The name of the file. */
   readonly name: string;
 };
 
@@ -42,6 +43,7 @@ export type CocoCategories = ReadonlyMap<number, string>;
 
 /** A COCO dataset also knows the names of its categories. */
 export interface CocoDataset extends Dataset<CocoSample> {
+  /** Names by id. */
   readonly categories: CocoCategories;
 }
 

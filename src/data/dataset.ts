@@ -23,12 +23,19 @@ export type Json =
 /** One field of a sample. */
 export type Field = NdArray | Json;
 
-/** A sample: named fields. */
+/**
+ * A sample: named fields.
+ *
+ * By convention `image` is `[height, width, channels]`; `mask` has one picture for every entity,
+ * `[entities, height, width, 1]`; `masks` is a label map `[height, width]`, 0 for background.
+ */
 export type Sample = { readonly [name: string]: Field };
 
 /** What is known about a field before reading it; `null` stands for a length that varies. */
 export interface FieldSpec {
+  /** The lengths of the axes; `[]` for JSON. */
   readonly shape: readonly (number | null)[];
+  /** The element type, or `"json"` for anything that is no array. */
   readonly dtype: DType | "json";
 }
 
@@ -54,9 +61,13 @@ export interface Dataset<S extends Sample = Sample> extends AsyncDisposable {
 
 /** What a reader has to say to be a {@linkcode Dataset}. */
 export interface Source<S extends Sample> {
+  /** The number of samples. */
   readonly size: number;
+  /** Shape and dtype of every field. */
   readonly schema: Schema<S>;
+  /** The sample at an index that is known to be in range. */
   get(index: number): S | Promise<S>;
+  /** Releases what the source holds; called at most once. */
   close?(): void | Promise<void>;
 }
 
@@ -191,8 +202,11 @@ export function shuffle<S extends Sample>(dataset: Dataset<S>, seed: number): Da
 
 /** Three disjoint parts that together hold every sample once. */
 export interface Split<S extends Sample> {
+  /** 70 % unless told otherwise. */
   readonly train: Dataset<S>;
+  /** 15 % unless told otherwise. */
   readonly validation: Dataset<S>;
+  /** The rest. */
   readonly test: Dataset<S>;
 }
 

@@ -21,7 +21,9 @@ export interface ImageOptions extends Prepare {
 
 /** Reads image files. */
 export interface Decoder {
+  /** Reads, checks, decodes and prepares one file. */
   decode(path: string): Promise<Image>;
+  /** Ends the threads; what is pending rejects with a {@linkcode ClosedError}. */
   close(): Promise<void>;
 }
 

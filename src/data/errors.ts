@@ -18,23 +18,27 @@ export interface DataErrorDetails {
 }
 
 /** The plain form of a {@linkcode DataError}, for crossing a worker's border. */
-export interface PlainDataError {
+export interface PlainDataError extends DataErrorDetails {
+  /** The class. */
   readonly tag: string;
+  /** What was found. */
   readonly what: string;
-  readonly path?: string | undefined;
-  readonly offset?: number | undefined;
-  readonly cure: string;
 }
 
 /** The base class of all errors of `trilevel/data`. */
 export abstract class DataError extends Error {
+  /** The name of the class. */
   abstract readonly _tag: string;
   /** What was found, without place and cure. */
   readonly what: string;
+  /** The file or folder. */
   readonly path: string | undefined;
+  /** Byte offset into the file, where known. */
   readonly offset: number | undefined;
+  /** What the caller can do. */
   readonly cure: string;
 
+  /** An error about `what`, somewhere, with its cure. */
   constructor(what: string, { path, offset, cure, cause }: DataErrorDetails) {
     const place = [path, offset === undefined ? undefined : `byte ${offset}`]
       .filter((part) => part !== undefined).join(", ");
@@ -52,46 +56,55 @@ export abstract class DataError extends Error {
 
 /** A file or folder is not there, or may not be read. */
 export class MissingFileError extends DataError {
+  /** For `switch` and `catchTag`. */
   readonly _tag = "MissingFileError";
 }
 
 /** A file is of another kind than the reader's: a wrong signature, layout, field or shape. */
 export class WrongKindError extends DataError {
+  /** For `switch` and `catchTag`. */
   readonly _tag = "WrongKindError";
 }
 
 /** A file ends before its contents do, as after an interrupted download. */
 export class TruncatedError extends DataError {
+  /** For `switch` and `catchTag`. */
   readonly _tag = "TruncatedError";
 }
 
 /** A file is complete but its contents contradict themselves: a checksum, a length, a code. */
 export class CorruptError extends DataError {
+  /** For `switch` and `catchTag`. */
   readonly _tag = "CorruptError";
 }
 
 /** A correct file uses a feature that this reader would get wrong, so it refuses. */
 export class UnsupportedError extends DataError {
+  /** For `switch` and `catchTag`. */
   readonly _tag = "UnsupportedError";
 }
 
 /** A sample was asked for that the dataset does not have. */
 export class IndexError extends DataError {
+  /** For `switch` and `catchTag`. */
   readonly _tag = "IndexError";
 }
 
 /** A dataset was used after `close()`. */
 export class ClosedError extends DataError {
+  /** For `switch` and `catchTag`. */
   readonly _tag = "ClosedError";
 }
 
 /** Samples cannot be stacked into one batch, or an array does not have the shape it claims. */
 export class ShapeError extends DataError {
+  /** For `switch` and `catchTag`. */
   readonly _tag = "ShapeError";
 }
 
 /** An option is out of its range. */
 export class OptionError extends DataError {
+  /** For `switch` and `catchTag`. */
   readonly _tag = "OptionError";
 }
 

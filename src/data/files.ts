@@ -10,6 +10,7 @@ import { CorruptError, MissingFileError, TruncatedError, WrongKindError } from "
 
 /** A file for reading at any offset. */
 export interface RandomAccessFile {
+  /** As it was opened. */
   readonly path: string;
   /** In bytes. */
   readonly size: number;
@@ -19,6 +20,7 @@ export interface RandomAccessFile {
    * @throws {TruncatedError} when the file ends before.
    */
   read(offset: number, length: number): Promise<Uint8Array>;
+  /** Lets go of the file. */
   close(): Promise<void>;
 }
 
@@ -124,10 +126,15 @@ export async function* pieces(
   }
 }
 
+/** Node's Buffer without its `slice`, which would share memory where that of a Uint8Array copies. */
+export function plainBytes({ buffer, byteOffset, byteLength }: Uint8Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
 /** All bytes of a file. */
 export async function readBytes(path: string): Promise<Uint8Array> {
   try {
-    return await readFile(path);
+    return plainBytes(await readFile(path));
   } catch (error) {
     throw fileError(error, path);
   }

@@ -10,9 +10,13 @@ import { allocate, dtypeOf, elements, type NdArray, type TypedArray } from "./nd
 
 /** A part of a picture, in pixels. */
 export interface Box {
+  /** The first row. */
   readonly top: number;
+  /** The first column. */
   readonly left: number;
+  /** The number of rows. */
   readonly height: number;
+  /** The number of columns. */
   readonly width: number;
 }
 

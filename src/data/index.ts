@@ -50,7 +50,9 @@ export {
   UnsupportedError,
   WrongKindError,
 } from "./errors.ts";
+export { openFile, type RandomAccessFile } from "./files.ts";
 export * from "./folder.ts";
+export * from "./generate/index.ts";
 export {
   type Box,
   centerSquare,

@@ -16,8 +16,10 @@ export interface RunLengths {
 }
 
 /** Where a mask comes from, for errors. */
-interface Where {
+export interface MaskSource {
+  /** The file. */
   readonly path?: string;
+  /** Which mask of the file. */
   readonly what?: string;
 }
 
@@ -32,7 +34,7 @@ interface Where {
  * if (`${decodeCounts("12345")}` !== "1,2,3,6,8") throw new Error("differences from two before");
  * ```
  */
-export function decodeCounts(text: string, where: Where = {}): number[] {
+export function decodeCounts(text: string, where: MaskSource = {}): number[] {
   const counts: number[] = [];
   for (let p = 0; p < text.length;) {
     let value = 0;
@@ -61,7 +63,7 @@ export function decodeCounts(text: string, where: Where = {}): number[] {
  */
 export function runLengthsToMask(
   { size: [height, width], counts }: RunLengths,
-  where: Where = {},
+  where: MaskSource = {},
 ): NdArray<Uint8Array> {
   const lengths = typeof counts === "string" ? decodeCounts(counts, where) : counts;
   const total = lengths.reduce((sum, length) => sum + length, 0);
@@ -157,28 +159,28 @@ function* finePoints(polygon: readonly number[]): Generator<[x: number, y: numbe
 }
 
 /**
- * Which mask owns each pixel: `[n, height, width, 1]` to labels `[height, width, 1]`.
+ * Which mask owns each pixel: masks `[n, height, width, 1]` to a label map `[height, width]`.
  *
- * The largest value wins, the first among equals; a pixel in no mask is 0. With the background as mask
- * 0, labels are the indices of masks; otherwise set `offset: 1` to keep 0 for the background.
+ * The largest value wins, the first among equals. The first `backgrounds` masks (1 unless told
+ * otherwise, 4 in Objects Room, 0 in COCO) and pixels in no mask are 0; the masks after them are 1, 2, ….
  *
  * @throws {ShapeError} for another shape, or more than 255 labels.
  *
  * ```ts
  * import { masksToLabels, ndarray } from "trilevel/data";
  * const masks = ndarray(Uint8Array.of(255, 0, 0, 255), [2, 1, 2, 1]);
- * const { data } = masksToLabels(masks, { offset: 1 });
+ * const { data } = masksToLabels(masks, { backgrounds: 0 });
  * if (data[0] !== 1 || data[1] !== 2) throw new Error("labels 1 and 2");
  * ```
  */
 export function masksToLabels(
   { data, shape }: NdArray,
-  { offset = 0 }: { readonly offset?: number } = {},
+  { backgrounds = 1 }: { readonly backgrounds?: number } = {},
 ): NdArray<Uint8Array> {
   const [count, height, width, channels] = shape;
-  if (shape.length !== 4 || channels !== 1 || count! + offset > 256) {
+  if (shape.length !== 4 || channels !== 1 || count! - backgrounds > 255) {
     throw new ShapeError(`masks of shape [${shape}] have no label map of bytes`, {
-      cure: "Give masks [n, height, width, 1], at most 256",
+      cure: "Give masks [n, height, width, 1], at most 255 of objects",
     });
   }
   const pixels = elements([height!, width!]);
@@ -187,8 +189,8 @@ export function masksToLabels(
     let most = 0;
     for (let n = 0; n < count!; n++) {
       const value = data[n * pixels + p]!;
-      if (value > most) [most, labels[p]] = [value, n + offset];
+      if (value > most) [most, labels[p]] = [value, Math.max(0, n + 1 - backgrounds)];
     }
   }
-  return { data: labels, shape: [height!, width!, 1] };
+  return { data: labels, shape: [height!, width!] };
 }

@@ -31,62 +31,66 @@ export interface MultiObjectOptions extends Omit<Prepare, "channels"> {
   readonly memory?: number;
 }
 
-type Floats = NdArray<Float32Array>;
-type Bytes = NdArray<Uint8Array>;
-
 /** Objects Room: 64×64, 4 background entities first. */
 export type ObjectsRoomSample = {
   /** `[64, 64, 3]` */
-  readonly image: Bytes;
+  readonly image: NdArray<Uint8Array>;
   /** `[entities, 64, 64, 1]` */
-  readonly mask: Bytes;
+  readonly mask: NdArray<Uint8Array>;
 };
 
 /** Tetrominoes: 35×35, 3 objects. Mind that `x` counts rows and `y` columns. */
 export type TetrominoesSample = {
   /** `[35, 35, 3]` */
-  readonly image: Bytes;
+  readonly image: NdArray<Uint8Array>;
   /** `[4, 35, 35, 1]` */
-  readonly mask: Bytes;
+  readonly mask: NdArray<Uint8Array>;
   /** Position in pixels, `[4]`: the row. */
-  readonly x: Floats;
+  readonly x: NdArray<Float32Array>;
   /** Position in pixels, `[4]`: the column. */
-  readonly y: Floats;
+  readonly y: NdArray<Float32Array>;
   /** Which of the tetrominoes and rotations, `[4]`. */
-  readonly shape: Floats;
+  readonly shape: NdArray<Float32Array>;
   /** RGB in [0, 1], `[4, 3]`. */
-  readonly color: Floats;
+  readonly color: NdArray<Float32Array>;
   /** 1 for entities that exist, `[4]`. */
-  readonly visibility: Floats;
+  readonly visibility: NdArray<Float32Array>;
 };
 
 /** Multi-dSprites: 64×64; grey when binarized. */
 export type MultiDspritesSample = TetrominoesSample & {
   /** Radians, `[entities]`. */
-  readonly orientation: Floats;
+  readonly orientation: NdArray<Float32Array>;
   /** `[entities]` */
-  readonly scale: Floats;
+  readonly scale: NdArray<Float32Array>;
 };
 
 /** CLEVR with masks: 240×320, up to 10 objects; attributes are codes, 0 where there is no object. */
 export type ClevrWithMasksSample = {
   /** `[240, 320, 3]` */
-  readonly image: Bytes;
+  readonly image: NdArray<Uint8Array>;
   /** `[11, 240, 320, 1]` */
-  readonly mask: Bytes;
-  /** World coordinates, each `[11]`. */
-  readonly x: Floats;
-  readonly y: Floats;
-  readonly z: Floats;
+  readonly mask: NdArray<Uint8Array>;
+  /** World coordinate, `[11]`. */
+  readonly x: NdArray<Float32Array>;
+  /** World coordinate, `[11]`. */
+  readonly y: NdArray<Float32Array>;
+  /** World coordinate, upwards, `[11]`. */
+  readonly z: NdArray<Float32Array>;
   /** Column, row and depth, `[11, 3]`. */
-  readonly pixelCoords: Floats;
+  readonly pixelCoords: NdArray<Float32Array>;
   /** Degrees, `[11]`. */
-  readonly rotation: Floats;
-  readonly size: Bytes;
-  readonly material: Bytes;
-  readonly shape: Bytes;
-  readonly color: Bytes;
-  readonly visibility: Floats;
+  readonly rotation: NdArray<Float32Array>;
+  /** Code, `[11]`. */
+  readonly size: NdArray<Uint8Array>;
+  /** Code, `[11]`. */
+  readonly material: NdArray<Uint8Array>;
+  /** Code, `[11]`. */
+  readonly shape: NdArray<Uint8Array>;
+  /** Code, `[11]`. */
+  readonly color: NdArray<Uint8Array>;
+  /** 1 for entities that exist, `[11]`. */
+  readonly visibility: NdArray<Float32Array>;
 };
 
 type MultiObjectSample = { readonly [name: string]: NdArray };

@@ -21,7 +21,9 @@ export type TypedArray =
 
 /** A host array in row-major order. */
 export interface NdArray<D extends TypedArray = TypedArray> {
+  /** The elements. */
   readonly data: D;
+  /** The length of every axis; `[]` is one number. */
   readonly shape: readonly number[];
 }
 
@@ -34,10 +36,18 @@ const constructors = {
   int32: Int32Array,
   float32: Float32Array,
   float64: Float64Array,
-} as const;
+} as const satisfies Record<DType, unknown>;
 
 /** The names of the element types. */
-export type DType = keyof typeof constructors;
+export type DType =
+  | "uint8"
+  | "int8"
+  | "uint16"
+  | "int16"
+  | "uint32"
+  | "int32"
+  | "float32"
+  | "float64";
 
 /** The name of an array's element type. */
 export function dtypeOf(data: TypedArray): DType {

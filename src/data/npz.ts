@@ -11,7 +11,7 @@ import {
   UnsupportedError,
   WrongKindError,
 } from "./errors.ts";
-import { openFile, pieces, type RandomAccessFile } from "./files.ts";
+import { openFile, pieces, plainBytes, type RandomAccessFile } from "./files.ts";
 import { type NpyHeader, parseNpyHeader } from "./npy.ts";
 
 /** One array of the archive. */
@@ -176,7 +176,7 @@ async function* contents(file: RandomAccessFile, entry: NpzEntry): AsyncGenerato
     for await (const piece of decompress(raw, entry, path)) {
       crc = crc32(piece, crc);
       length += piece.length;
-      yield piece;
+      yield plainBytes(piece);
     }
   } catch (error) {
     if (error instanceof DataError) throw error;
@@ -219,7 +219,7 @@ async function splitHeader(source: AsyncGenerator<Uint8Array>, path: string) {
   let head: Uint8Array = new Uint8Array(0);
   for (;;) {
     const { done, value } = await source.next();
-    if (!done) head = head.length === 0 ? value : Buffer.concat([head, value]);
+    if (!done) head = head.length === 0 ? value : plainBytes(Buffer.concat([head, value]));
     try {
       const header = parseNpyHeader(head, path);
       return { header, data: rest(head.subarray(header.dataOffset), source) };

@@ -20,11 +20,13 @@ import type { NdArray } from "./ndarray.ts";
 export type ShapeStacksSample = {
   /** `[224, 224, 3]`, or as prepared. */
   readonly image: NdArray<Uint8Array>;
-  /** Labels, 0 for background, `[224, 224, 1]` or as prepared; all 0 without segmentations. */
-  readonly mask: NdArray<Uint8Array>;
+  /** Labels, 0 for background, `[224, 224]` or as prepared; all 0 without segmentations. */
+  readonly masks: NdArray<Uint8Array>;
   /** 1 when the stack stands, 0 when it falls, `[]`. */
   readonly stable: NdArray<Uint8Array>;
+  /** The name of the environment. */
   readonly environment: string;
+  /** The number of the camera. */
   readonly camera: number;
 };
 
@@ -77,7 +79,7 @@ export async function openShapeStacks(
     size: views.length,
     schema: {
       image: { shape, dtype: "uint8" },
-      mask: { shape: [shape[0]!, shape[1]!, 1], dtype: "uint8" },
+      masks: { shape: shape.slice(0, 2), dtype: "uint8" },
       stable: { shape: [], dtype: "uint8" },
       environment: { shape: [], dtype: "json" },
       camera: { shape: [], dtype: "json" },
@@ -86,17 +88,17 @@ export async function openShapeStacks(
       const { rgb, segmentation, environment, camera } = views[i]!;
       const image = await decoder.decode(join(recordings, rgb));
       const [height, width] = image.shape as [number, number];
-      const mask = segmentation === undefined || kind === "none"
-        ? { data: new Uint8Array(height * width), shape: [height, width, 1] }
+      const masks = segmentation === undefined || kind === "none"
+        ? new Uint8Array(height * width)
         : prepareGeometry(
           await readLabels(join(recordings, segmentation), kind),
           imageOptions,
           "nearest",
-        );
+        ).data;
       const stable = /vcom=0/.test(environment) && /vpsf=0/.test(environment) ? 1 : 0;
       return {
         image,
-        mask,
+        masks: { data: masks, shape: [height, width] },
         stable: { data: Uint8Array.of(stable), shape: [] },
         environment,
         camera,

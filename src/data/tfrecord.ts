@@ -10,7 +10,7 @@ import { Readable } from "node:stream";
 import { constants, createGunzip } from "node:zlib";
 import { crc32c } from "./crc32c.ts";
 import { CorruptError, TruncatedError, WrongKindError } from "./errors.ts";
-import { openFile, pieces, type RandomAccessFile } from "./files.ts";
+import { openFile, pieces, plainBytes, type RandomAccessFile } from "./files.ts";
 
 const HEADER = 12;
 const FOOTER = 4;
@@ -18,6 +18,7 @@ const again = "Download the file again";
 
 /** One record of a TFRecord file. */
 export interface TfRecord {
+  /** Its contents. */
   readonly bytes: Uint8Array;
   /** Where the record begins, in the file or, if gzipped, in what it inflates to. */
   readonly offset: number;
@@ -110,6 +111,7 @@ export async function* readTfRecords(path: string): AsyncGenerator<TfRecord> {
 
 /** A plain TFRecord file whose records can be read in any order. */
 export interface TfRecordIndex {
+  /** The number of records. */
   readonly size: number;
   /** Record `i`, its checksum verified. */
   get(i: number): Promise<TfRecord>;
@@ -159,7 +161,7 @@ async function* inflate(file: RandomAccessFile): AsyncGenerator<Uint8Array> {
   const gunzip = createGunzip({ finishFlush: constants.Z_FINISH, chunkSize: 1 << 18 });
   source.on("error", (error) => gunzip.destroy(error));
   try {
-    for await (const piece of source.pipe(gunzip)) yield piece as Uint8Array;
+    for await (const piece of source.pipe(gunzip)) yield plainBytes(piece);
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "Z_BUF_ERROR") {
       throw new TruncatedError("the gzip file ends before its contents do", {

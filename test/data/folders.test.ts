@@ -7,8 +7,8 @@ import { describe, expect, it } from "vitest";
 import {
   batches,
   clevrAttributes,
-  type ClevrObject,
   clevrProperties,
+  type ClevrSceneObject,
   openClevr,
   openCoco,
   openFolder,
@@ -114,8 +114,8 @@ describe("CLEVR", () => {
       material: "rubber",
       size: "large",
       rotation: 20,
-      coords: [0.5, -0.5, 0.35],
-      pixelCoords: [102, 50, 9.5],
+      "3d_coords": [0.5, -0.5, 0.35],
+      pixel_coords: [102, 50, 9.5],
     });
     const test = await openClevr(root, { split: "test" });
     expect([test.size, (await test.get(0)).objects]).toEqual([1, null]);
@@ -180,13 +180,13 @@ describe("CLEVR", () => {
   });
 
   it("properties are one-hot codes in the published order", () => {
-    const object: ClevrObject = {
+    const object: ClevrSceneObject = {
       size: "small",
       material: "rubber",
       shape: "sphere",
       color: "yellow",
-      coords: [-3, 0, 3],
-      pixelCoords: [0, 0, 0],
+      "3d_coords": [-3, 0, 3],
+      pixel_coords: [0, 0, 0],
       rotation: 0,
     };
     const { data, shape } = clevrProperties([object], 2);
@@ -234,12 +234,7 @@ describeGenuine("clevr_scenes", (root) => {
       const scene = collected.scenes.find((s: { image_filename: string }) =>
         s.image_filename === name
       );
-      expect(objects!.map(({ coords, color }) => ({ coords, color }))).toEqual(
-        scene.objects.map((o: Record<string, unknown>) => ({
-          coords: o["3d_coords"],
-          color: o["color"],
-        })),
-      );
+      expect(objects).toEqual(scene.objects);
       expect(clevrProperties(objects!, 10).data.filter((_, k) => k % 19 === 18))
         .toEqual(Float32Array.from({ length: 10 }, (_, n) => (n < objects!.length ? 1 : 0)));
     }
@@ -272,14 +267,14 @@ describe("ShapeStacks", () => {
     expect(samples.map(({ stable }) => stable.data[0])).toEqual([1, 1, 0]);
     expect(samples.map(({ camera }) => camera)).toEqual([1, 2, 1]);
     expect(samples[1]!.image.data[0]).toBe(2);
-    expect(samples[0]!.mask.shape).toEqual([2, 3, 1]);
-    expect([...samples[0]!.mask.data]).toEqual([0, 1, 2, 3, 4, 1]);
+    expect(samples[0]!.masks.shape).toEqual([2, 3]);
+    expect([...samples[0]!.masks.data]).toEqual([0, 1, 2, 3, 4, 1]);
     await dataset.close();
 
     const split = { name: "easy", part: "train" } as const;
     expect((await openShapeStacks(root, { split })).size).toBe(2);
     const without = await openShapeStacks(root, { masks: "none", size: [4, 4] });
-    expect((await without.get(0)).mask).toEqual({ data: new Uint8Array(16), shape: [4, 4, 1] });
+    expect((await without.get(0)).masks).toEqual({ data: new Uint8Array(16), shape: [4, 4] });
     await without.close();
     expect((await failure(openShapeStacks(root, { split: { name: "easy", part: "test" } })))._tag)
       .toBe("MissingFileError");
@@ -296,7 +291,7 @@ describe("ShapeStacks", () => {
     const map = png(3, 1, 4, (i) => (i % 4 === 3 ? 255 : 32 * (1 + Math.floor(i / 4))));
     await put(join(root, file("iseg", environment, 1, "map")), map);
     const dataset = await openShapeStacks(root);
-    expect([...(await dataset.get(0)).mask.data]).toEqual([1, 2, 3]);
+    expect([...(await dataset.get(0)).masks.data]).toEqual([1, 2, 3]);
     await dataset.close();
     await put(join(root, "splits/all/eval.txt"), `${environment}\n${fallen}\n`);
     const split = { name: "all", part: "eval" } as const;
@@ -310,14 +305,14 @@ describeGenuine("shapestacks", (root) => {
     const dataset = await openShapeStacks(root);
     expect(dataset.size).toBe(2);
     for (let i = 0; i < 2; i++) {
-      const { image, mask, stable, camera } = await dataset.get(i);
-      expect([image.shape, mask.shape]).toEqual([[224, 224, 3], [224, 224, 1]]);
+      const { image, masks, stable, camera } = await dataset.get(i);
+      expect([image.shape, masks.shape]).toEqual([[224, 224, 3], [224, 224]]);
       expect([stable.data[0], camera]).toEqual([0, i + 1]);
       const counts = new Array<number>(8).fill(0);
-      for (const label of mask.data) counts[label]!++;
+      for (const label of masks.data) counts[label]!++;
       expect(counts.slice(1, 5).every((count) => count > 200)).toBe(true);
       expect(counts.slice(5)).toEqual([0, 0, 0]);
-      expect(counts[0]! / mask.data.length).toBeGreaterThan(0.9);
+      expect(counts[0]! / masks.data.length).toBeGreaterThan(0.9);
     }
     await dataset.close();
   });

@@ -72,7 +72,7 @@ describe("3D Shapes", () => {
     const failed = errors.filter((error) => error instanceof Error);
     expect(failed).toHaveLength(1);
     expect(failed[0]).toMatchObject({ _tag: "CorruptError" });
-    expect(failed[0].message).toContain("filter returned failure");
+    expect(failed[0]?.message).toContain("filter returned failure");
     await dataset.close();
   });
 

@@ -222,6 +222,9 @@ describe("augmentation", () => {
       expect(image.shape).toEqual([3, 5, 3]);
       expect([...mask.data]).toEqual([...image.data.filter((_, i) => i % 3 === 0)]);
       expect(geometry(sample, seeded(seed))).toEqual({ image, mask });
+      const labels = { image: colour, mask: ndarray(first.data, [6, 8]) };
+      const moved = geometry(labels, seeded(seed));
+      expect(moved.mask).toEqual({ data: mask.data, shape: [3, 5] });
     }));
   });
 

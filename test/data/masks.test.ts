@@ -109,8 +109,10 @@ describe("COCO masks", () => {
 describe("label maps", () => {
   it("give every pixel to its largest mask", () => {
     const masks = ndarray(Uint8Array.of(0, 5, 9, 0, 9, 9), [2, 1, 3, 1]);
-    expect([...masksToLabels(masks).data]).toEqual([0, 1, 0]);
-    expect([...masksToLabels(masks, { offset: 1 }).data]).toEqual([0, 2, 1]);
+    const labels = masksToLabels(masks);
+    expect([[...labels.data], labels.shape]).toEqual([[0, 1, 0], [1, 3]]);
+    expect([...masksToLabels(masks, { backgrounds: 0 }).data]).toEqual([0, 2, 1]);
+    expect([...masksToLabels(masks, { backgrounds: 4 }).data]).toEqual([0, 0, 0]);
     expect(() => masksToLabels(ndarray(new Uint8Array(4), [2, 2]))).toThrow("no label map");
   });
 });
