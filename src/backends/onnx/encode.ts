@@ -1,0 +1,34 @@
+/** From a program to the bytes of an ONNX model. */
+import type { Program } from "../../core/program.ts";
+import { Graph, writeModel } from "./graph.ts";
+import { lowerProgram } from "./lower.ts";
+import { empty, full, isEmpty, operand } from "./operand.ts";
+
+/**
+ * The program as an ONNX model that any runtime can load: inputs `arg0`, `arg1` …, outputs `out0` ….
+ *
+ * @throws BackendError naming a primitive that ONNX cannot say.
+ */
+export function encodeProgram(program: Program): Uint8Array {
+  return encode(program, { portable: true });
+}
+
+/**
+ * The program as a model for ONNX Runtime, whose own operators it may use. Inputs and outputs without
+ * elements are left out: the runtime does not take them everywhere.
+ */
+export function encode(program: Program, { portable = false } = {}): Uint8Array {
+  const g = new Graph({ portable });
+  const inputs = program.inputs.map(({ aval }, i) => {
+    if (!portable && isEmpty(aval)) return empty(aval);
+    return operand(g.input({ shape: aval.shape, type: aval.dtype }, `arg${i}`));
+  });
+  const outputs = lowerProgram(g, program, inputs);
+  const named = outputs.map((x, i) => ({ x, name: `out${i}` }))
+    .filter(({ x }) => portable || !isEmpty(x));
+  g.finish(
+    named.map(({ x }) => isEmpty(x) ? g.constant(x.value.type, x.shape, []) : full(g, x)),
+    named.map(({ name }) => name),
+  );
+  return writeModel(g);
+}

@@ -1,0 +1,51 @@
+/**
+ * The onnx backend: a program becomes one ONNX graph, which ONNX Runtime runs on the CPU.
+ *
+ * Buffers are typed arrays. A run is done when `run` returns; what went wrong in it is kept in its
+ * outputs and comes up when they are read.
+ */
+import { type Backend, type DeviceBuffer, registerBackend } from "../../core/backend.ts";
+import { allocate, type DType, type TypedArray } from "../../core/dtype.ts";
+import { type Aval, type Program, sizeOf } from "../../core/program.ts";
+import { BufferPool, OnnxBuffer } from "./buffers.ts";
+import { loadNative, type Native } from "./native.ts";
+import { OnnxExecutable } from "./session.ts";
+
+class OnnxBackend implements Backend {
+  readonly name = "onnx";
+  readonly #native: Native = loadNative();
+  readonly #pool = new BufferPool();
+
+  supports(_dtype: DType): boolean {
+    return true;
+  }
+
+  upload(data: TypedArray, { dtype, shape }: Aval): DeviceBuffer {
+    const copy = allocate(dtype, sizeOf(shape));
+    copy.set(data);
+    return new OnnxBuffer(copy);
+  }
+
+  // deno-lint-ignore require-await -- errors of the run reject
+  async download(buffer: DeviceBuffer, _aval: Aval): Promise<TypedArray> {
+    const { data, error } = buffer as OnnxBuffer; // made by this backend
+    if (error) throw error;
+    return data.slice();
+  }
+
+  free(buffer: DeviceBuffer): void {
+    this.#pool.give((buffer as OnnxBuffer).data); // made by this backend
+  }
+
+  compile(program: Program): OnnxExecutable {
+    return new OnnxExecutable(program, this.#native, this.#pool);
+  }
+
+  close(): void {
+    this.#pool.clear();
+  }
+}
+
+registerBackend("onnx", () => new OnnxBackend());
+
+export { encodeProgram } from "./encode.ts";

@@ -1,0 +1,176 @@
+/**
+ * Loops and branches: graphs within the graph, which read from outside what they need. Values without
+ * elements never enter them.
+ */
+import type { Aval, Program } from "../../../core/program.ts";
+import type { controlPrimitives, ScanParams, WhileParams } from "../../../primitives/index.ts";
+import type { Graph, Value } from "../graph.ts";
+import { lowerProgram } from "../lower.ts";
+import {
+  aligned,
+  empty,
+  full,
+  isEmpty,
+  type Lower,
+  type Lowerings,
+  type Operand,
+  operand,
+} from "../operand.ts";
+import { concatenate, map, reshape, slice } from "../values.ts";
+import { count } from "./shape.ts";
+
+// Longer loops, counted in equations that unrolling would make, stay loops.
+const longestUnrolled = 1024;
+
+/** Outputs in their places again, once those without elements were left out. */
+function withEmpty(avals: readonly Aval[], values: readonly Value[]): Operand[] {
+  let next = 0;
+  return avals.map((a) => isEmpty(a) ? empty(a) : operand(values[next++]!));
+}
+
+const solid = (avals: readonly Aval[]) => avals.filter((a) => !isEmpty(a));
+const solidValues = (g: Graph, operands: readonly Operand[]) =>
+  operands.filter((x) => !isEmpty(x)).map((x) => full(g, x));
+const typed = ({ shape, dtype }: Aval) => ({ shape, type: dtype });
+
+/** New inputs of a graph for these types. */
+const inputsOf = (g: Graph, avals: readonly Aval[]) =>
+  withEmpty(avals, solid(avals).map((a) => g.input(typed(a))));
+
+const weight = (program: Program): number =>
+  program.equations.reduce((sum, { params }) => {
+    const inner = Object.values(params).flat().filter((p) => typeof p === "object" && p && "equations" in p);
+    return sum + 1 + inner.reduce((s: number, p) => s + weight(p as Program), 0);
+  }, 0);
+
+const scan: Lower<ScanParams> = (g, inputs, params, outputs) => {
+  const { body, consts, carry, length, reverse } = params;
+  const outer = inputs.slice(0, consts);
+  const init = inputs.slice(consts, consts + carry);
+  const xs = inputs.slice(consts + carry);
+  if (length * weight(body) <= longestUnrolled) return unrolled(g, inputs, params, outputs);
+
+  const inner = g.inner();
+  const [carryAvals, yAvals] = [outputs.slice(0, carry), outputs.slice(carry)];
+  const state = inputsOf(inner, carryAvals);
+  const slices = inputsOf(inner, body.inputs.slice(consts + carry).map((v) => v.aval));
+  const solidXs = xs.filter((x) => !isEmpty(x));
+  // The loop counts its steps by what it reads, so it must read something.
+  const counted = solidXs.length > 0 ? [] : [count(g, length, "int32")];
+  counted.forEach(() => inner.input({ shape: [], type: "int32" }));
+  inner.finish(solidValues(inner, lowerProgram(inner, body, [...outer, ...state, ...slices])));
+  const stacked = solidXs.map((x) => full(g, x));
+  const ys = solid(yAvals).length;
+  const read = stacked.length + counted.length;
+  const direction = reverse ? 1 : 0;
+  const results = g.nodes(
+    "Scan",
+    [...solidValues(g, init), ...stacked, ...counted],
+    solid(outputs).map(typed),
+    {
+      body: inner,
+      num_scan_inputs: read,
+      scan_input_directions: Array<number>(read).fill(direction),
+      ...(ys > 0 ? { scan_output_directions: Array<number>(ys).fill(direction) } : {}),
+    },
+  );
+  return withEmpty(outputs, results);
+};
+
+/** The steps one after the other. */
+const unrolled: Lower<ScanParams> = (g, inputs, params, outputs) => {
+  const { body, consts, carry, length, reverse } = params;
+  const xs = inputs.slice(consts + carry);
+  let state = inputs.slice(consts, consts + carry);
+  const ys: Operand[][] = outputs.slice(carry).map(() => []);
+  for (let step = 0; step < length; step++) {
+    const at = reverse ? length - 1 - step : step;
+    const results = lowerProgram(g, body, [
+      ...inputs.slice(0, consts),
+      ...state,
+      ...xs.map((x) => stepOf(g, x, at)),
+    ]);
+    state = results.slice(0, carry);
+    results.slice(carry).forEach((y, i) => reverse ? ys[i]!.unshift(y) : ys[i]!.push(y));
+  }
+  const stacks = ys.map((parts, i) => {
+    const { shape, dtype } = outputs[carry + i]!;
+    if (isEmpty({ shape })) return empty({ shape, dtype });
+    const rows = parts.map((y) => reshape(g, full(g, y), [1, ...y.shape]));
+    return operand(concatenate(g, rows, 0));
+  });
+  return [...state, ...stacks];
+};
+
+/** One slice of the operand along axis 0. */
+function stepOf(g: Graph, x: Operand, at: number): Operand {
+  const shape = x.shape.slice(1);
+  if (isEmpty(x)) return { ...x, shape };
+  if (x.value.shape.length < x.shape.length) return { value: x.value, shape };
+  const held = aligned(g, x);
+  const from = held.shape[0] === 1 ? 0 : at;
+  const start = held.shape.map((_, a) => a === 0 ? from : 0);
+  const one = slice(g, held, start, held.shape.map((n, a) => a === 0 ? from + 1 : n));
+  return { value: reshape(g, one, held.shape.slice(1)), shape };
+}
+
+const whileLoop: Lower<WhileParams> = (g, inputs, params, outputs) => {
+  const { condition, body, conditionConsts, bodyConsts, maxSteps } = params;
+  const forCondition = inputs.slice(0, conditionConsts);
+  const forBody = inputs.slice(conditionConsts, conditionConsts + bodyConsts);
+  const init = inputs.slice(conditionConsts + bodyConsts);
+  const holds = (at: Graph, carry: readonly Operand[]) =>
+    full(at, lowerProgram(at, condition, [...forCondition, ...carry])[0]!);
+
+  const inner = g.inner();
+  inner.input({ shape: [], type: "int64" }); // the number of the step
+  inner.input({ shape: [], type: "bool" }); // the condition, known to be true
+  const state = inputsOf(inner, outputs);
+  const next = lowerProgram(inner, body, [...forBody, ...state]);
+  inner.finish([holds(inner, next), ...solidValues(inner, next)]);
+  const limit = maxSteps === undefined ? null : g.scalar("int64", maxSteps);
+  const results = g.nodes(
+    "Loop",
+    [limit, holds(g, init), ...solidValues(g, init)],
+    solid(outputs).map(typed),
+    { body: inner },
+  );
+  return withEmpty(outputs, results);
+};
+
+/** The control family. */
+export const controlLowerings: Lowerings<keyof typeof controlPrimitives> = {
+  scan,
+  while: whileLoop,
+  cond(g, [index, ...operands], { branches }, outputs) {
+    const choose = (at: Graph, first: number): Value[] => {
+      const run = (g: Graph) => solidValues(g, lowerProgram(g, branches[first]!, operands));
+      if (first === branches.length - 1) return run(at);
+      const isLater = map(at, "Greater", [index.value, at.scalar("int32", first)], "bool");
+      const branch = (f: (inner: Graph) => Value[]) => {
+        const inner = at.inner();
+        inner.finish(f(inner));
+        return inner;
+      };
+      return at.nodes("If", [isLater], solid(outputs).map(typed), {
+        then_branch: branch((inner) => choose(inner, first + 1)),
+        else_branch: branch(run),
+      });
+    };
+    return withEmpty(outputs, choose(g, 0));
+  },
+  /** A loop of one step: no pass of ONNX Runtime's looks into it, and it waits for all its inputs. */
+  barrier(g, inputs, _, outputs) {
+    const inner = g.inner();
+    inner.input({ shape: [], type: "int64" });
+    const go = inner.input({ shape: [], type: "bool" });
+    const state = inputsOf(inner, outputs);
+    inner.finish([go, ...solidValues(inner, state)]);
+    const steps = g.scalar("int64", 1);
+    const go1 = g.scalar("bool", 1);
+    const results = g.nodes("Loop", [steps, go1, ...solidValues(g, inputs)], solid(outputs).map(typed), {
+      body: inner,
+    });
+    return withEmpty(outputs, results);
+  },
+};

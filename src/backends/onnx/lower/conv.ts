@@ -1,0 +1,122 @@
+/**
+ * Convolutions. ONNX has them as they are, and with gaps between the input's elements as ConvTranspose;
+ * float64, for which ONNX Runtime has neither, is unfolded into a matrix product.
+ */
+import { type Shape, sizeOf } from "../../../core/program.ts";
+import type { convPrimitives, ConvParams } from "../../../primitives/index.ts";
+import type { Graph, Value } from "../graph.ts";
+import { filled, full, isEmpty, type Lowerings, operand } from "../operand.ts";
+import { pad, reshape, reverse, slice, spread, transpose } from "../values.ts";
+
+const dilated = (n: number, by: number) => (n - 1) * by + 1;
+const space = (shape: Shape) => shape.slice(2);
+
+/** Cuts off where the padding is negative, and pads where it is positive. */
+function padded(g: Graph, x: Value, padding: ConvParams["padding"]): Value {
+  const cut = slice(
+    g,
+    x,
+    [0, 0, ...padding.map(([low]) => Math.max(0, -low))],
+    x.shape.map((n, a) => a < 2 ? n : n - Math.max(0, -padding[a - 2]![1])),
+  );
+  return pad(
+    g,
+    cut,
+    [0, 0, ...padding.map(([low]) => Math.max(0, low))],
+    [0, 0, ...padding.map(([, high]) => Math.max(0, high))],
+    g.scalar(x.type, 0),
+  );
+}
+
+function direct(g: Graph, x: Value, w: Value, params: ConvParams, shape: Shape): Value {
+  const { strides, padding, rhsDilation, groups } = params;
+  const cut = padding.map(([low, high]) => [Math.min(0, low), Math.min(0, high)] as const);
+  const rest = padding.map(([low, high]) => [Math.max(0, low), Math.max(0, high)] as const);
+  return g.node("Conv", [padded(g, x, cut), w], { shape, type: x.type }, {
+    kernel_shape: space(w.shape),
+    strides,
+    pads: [...rest.map(([low]) => low), ...rest.map(([, high]) => high)],
+    dilations: rhsDilation,
+    group: groups,
+  });
+}
+
+/** Each input element sends the turned filter to its place in the output, `lhsDilation` apart. */
+function transposed(g: Graph, x: Value, w: Value, params: ConvParams, shape: Shape): Value {
+  const { padding, lhsDilation, rhsDilation, groups } = params;
+  const [out, inside, ...window] = w.shape;
+  const turned = reverse(g, w, window.map((_, i) => i + 2));
+  const split = reshape(g, turned, [groups, out! / groups, inside!, ...window]);
+  const order = [0, 2, 1, ...window.map((_, i) => i + 3)];
+  const exchanged = reshape(
+    g,
+    transpose(g, split, order),
+    [groups * inside!, out! / groups, ...window],
+  );
+  // What the full result has beyond the wanted one is cut off by `pads`; what it lacks is added.
+  const reach = window.map((n, i) => dilated(n, rhsDilation[i]!) - 1);
+  const beyond = padding.map(([low, high], i) => [reach[i]! - low, reach[i]! - high] as const);
+  const pads = beyond.map(([low, high]) => [Math.max(0, low), Math.max(0, high)] as const);
+  const missing = beyond.map(([low, high]) => [Math.max(0, -low), Math.max(0, -high)] as const);
+  const made = shape.map((n, a) => a < 2 ? n : n - missing[a - 2]![0] - missing[a - 2]![1]);
+  const y = g.node("ConvTranspose", [x, exchanged], { shape: made, type: x.type }, {
+    kernel_shape: window,
+    strides: lhsDilation,
+    pads: [...pads.map(([low]) => low), ...pads.map(([, high]) => high)],
+    dilations: rhsDilation,
+    group: groups,
+  });
+  return padded(g, y, missing);
+}
+
+/** All windows of the padded input side by side, times the filters. */
+function unfolded(g: Graph, x: Value, w: Value, params: ConvParams, shape: Shape): Value {
+  const { strides, padding, rhsDilation, groups } = params;
+  const input = padded(g, x, padding);
+  const [batch, channels] = x.shape;
+  const [out, inside, ...window] = w.shape;
+  const [places, taps] = [space(shape), window];
+  // For each place of the output and each tap of the filter, where the input is read.
+  let at: number[] = [0];
+  const axis = (axisSize: number, list: number[], offsets: number[]) =>
+    list.flatMap((base) => offsets.map((o) => base * axisSize + o));
+  const steps = (n: number, by: number) => Array.from({ length: n }, (_, i) => i * by);
+  const sizes = space(input.shape);
+  at = steps(places[0]!, strides[0]!);
+  places.slice(1).forEach((n, i) => at = axis(sizes[i + 1]!, at, steps(n, strides[i + 1]!)));
+  let taken = steps(taps[0]!, rhsDilation[0]!);
+  taps.slice(1).forEach((n, i) => taken = axis(sizes[i + 1]!, taken, steps(n, rhsDilation[i + 1]!)));
+  const [p, k] = [at.length, taken.length];
+  const indices = g.constant("int64", [k * p], taken.flatMap((t) => at.map((a) => a + t)));
+  const flat = reshape(g, input, [batch!, channels!, sizeOf(sizes)]);
+  const windows = g.node("Gather", [flat, indices], {
+    shape: [batch!, channels!, k * p],
+    type: x.type,
+  }, { axis: 2 });
+  const columns = reshape(g, windows, [batch!, groups, inside! * k, p]);
+  const filters = reshape(g, w, [1, groups, out! / groups, inside! * k]);
+  const y = g.node("MatMul", [filters, columns], {
+    shape: [batch!, groups, out! / groups, p],
+    type: x.type,
+  });
+  return reshape(g, y, shape);
+}
+
+/** The conv family. */
+export const convLowerings: Lowerings<keyof typeof convPrimitives> = {
+  conv(g, [left, right], params, [out]) {
+    if (isEmpty(left) || isEmpty(right)) return [filled(g, out!, 0)];
+    const [x, w] = [full(g, left), full(g, right)];
+    const { strides, padding, lhsDilation } = params;
+    const { shape } = out!;
+    const gaps = lhsDilation.some((d, i) => d > 1 && x.shape[i + 2]! > 1);
+    if (x.type === "float32" && gaps && strides.every((s) => s === 1)) {
+      return [operand(transposed(g, x, w, params, shape))];
+    }
+    const apart = gaps
+      ? spread(g, x, [0, 0, ...lhsDilation.map((d) => d - 1)], g.scalar(x.type, 0))
+      : x;
+    const method = x.type === "float32" ? direct : unfolded;
+    return [operand(method(g, apart, w, { ...params, padding }, shape))];
+  },
+};

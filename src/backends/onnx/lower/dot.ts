@@ -1,0 +1,104 @@
+/**
+ * The tensor product, as one matrix product over flattened axes. Transposed operands are read through
+ * their transposition: the product's own flags take a transposed matrix as it lies.
+ */
+import { type Shape, sizeOf } from "../../../core/program.ts";
+import type { dotPrimitives } from "../../../primitives/index.ts";
+import { type Graph, runtimeDomain, type Value } from "../graph.ts";
+import { filled, full, isEmpty, type Lowerings, operand } from "../operand.ts";
+import { map, reshape, transpose, transposeLong, untransposed } from "../values.ts";
+
+/** A stack of matrices `[batch, rows, columns]`, or of their transposes. */
+interface Matrices {
+  readonly value: Value;
+  readonly transposed: boolean;
+  /** Whether the elements had to be moved. */
+  readonly moved: boolean;
+}
+
+type Axes = readonly number[];
+
+const increasing = (list: Axes) => list.every((a, i) => i === 0 || list[i - 1]! < a);
+const sizes = (shape: Shape, axes: Axes) => sizeOf(axes.map((a) => shape[a]!));
+
+/** The axes of `x` gathered into batch, rows and columns. */
+function matrices(g: Graph, x: Value, batch: Axes, rows: Axes, columns: Axes): Matrices {
+  const { base, axes } = untransposed(x);
+  const long = x.shape.flatMap((n, a) => n === 1 ? [] : [a]);
+  const inBase = (list: Axes) => list.flatMap((a) => x.shape[a] === 1 ? [] : axes[long.indexOf(a)]!);
+  const [b, r, c] = [inBase(batch), inBase(rows), inBase(columns)];
+  const [nb, nr, nc] = [batch, rows, columns].map((list) => sizes(x.shape, list));
+  const stack = (m: number, n: number) => batch.length === 0 ? [m, n] : [nb!, m, n];
+  if (increasing([...b, ...r, ...c])) {
+    return { value: reshape(g, base, stack(nr!, nc!)), transposed: false, moved: false };
+  }
+  if (increasing([...b, ...c, ...r])) {
+    return { value: reshape(g, base, stack(nc!, nr!)), transposed: true, moved: false };
+  }
+  const ordered = transposeLong(g, base, [...b, ...r, ...c]);
+  return { value: reshape(g, ordered, stack(nr!, nc!)), transposed: false, moved: true };
+}
+
+function others(shape: Shape, ...used: Axes[]): number[] {
+  return shape.map((_, a) => a).filter((a) => !used.some((u) => u.includes(a)));
+}
+
+/** The product of stacks of matrices. */
+function product(g: Graph, x: Matrices, y: Matrices, shape: Shape): Value {
+  const { type } = x.value;
+  const isFloat = type === "float32" || type === "float64";
+  const flags = { transA: x.transposed ? 1 : 0, transB: y.transposed ? 1 : 0 };
+  const output = { shape, type };
+  if (!x.transposed && !y.transposed) return g.node("MatMul", [x.value, y.value], output);
+  if (isFloat && shape.length === 2) return g.node("Gemm", [x.value, y.value], output, flags);
+  if (isFloat && !g.portable) {
+    return g.node("FusedMatMul", [x.value, y.value], output, flags, { domain: runtimeDomain });
+  }
+  const turned = (m: Matrices) => {
+    const last = m.value.shape.length - 1;
+    const swapped = m.value.shape.map((_, a) => a < last - 1 ? a : 2 * last - 1 - a);
+    return m.transposed ? transpose(g, m.value, swapped) : m.value;
+  };
+  return g.node("MatMul", [turned(x), turned(y)], output);
+}
+
+/** The dot family. */
+export const dotLowerings: Lowerings<keyof typeof dotPrimitives> = {
+  dot(g, [left, right], { lhsContract, rhsContract, lhsBatch, rhsBatch }, [out]) {
+    if (isEmpty(left) || isEmpty(right)) return [filled(g, out!, 0)];
+    const [x, y] = [full(g, left), full(g, right)];
+    const lhsFree = others(x.shape, lhsContract, lhsBatch);
+    const rhsFree = others(y.shape, rhsContract, rhsBatch);
+    // The contracted axes may be taken in any order: in that of one operand or of the other.
+    const pairs = lhsContract.map((a, i) => [a, rhsContract[i]!] as const);
+    const attempts = [pairs, sorted(pairs, 0), sorted(pairs, 1)].map((order) => ({
+      x: matrices(g, x, lhsBatch, lhsFree, order.map(([a]) => a)),
+      y: matrices(g, y, rhsBatch, order.map(([, b]) => b), rhsFree),
+    }));
+    const cost = (a: (typeof attempts)[number]) => +a.x.moved + +a.y.moved;
+    const best = attempts.reduce((a, b) => cost(b) < cost(a) ? b : a);
+    const [rows, columns, inner] = [
+      sizes(x.shape, lhsFree),
+      sizes(y.shape, rhsFree),
+      sizes(x.shape, lhsContract),
+    ];
+    const batch = lhsBatch.length === 0 ? [] : [sizes(x.shape, lhsBatch)];
+    if (rows === 1 && columns === 1 && batch.length > 0) {
+      const flat = [best.x, best.y].map((m) => reshape(g, m.value, [...batch, inner]));
+      const terms = map(g, "Mul", flat);
+      const type = x.type === "uint32" ? null : x.type;
+      if (type) {
+        const sum = g.node("ReduceSum", [terms, g.list([1])], { shape: batch, type }, {
+          keepdims: 0,
+        });
+        return [operand(reshape(g, sum, out!.shape))];
+      }
+    }
+    const result = product(g, best.x, best.y, [...batch, rows, columns]);
+    return [operand(reshape(g, result, out!.shape))];
+  },
+};
+
+function sorted(pairs: readonly (readonly [number, number])[], by: 0 | 1) {
+  return [...pairs].sort((a, b) => a[by] - b[by]);
+}

@@ -1,0 +1,86 @@
+/**
+ * Reductions. Along axes where elements repeat there is nothing to reduce: a sum is multiplied, and the
+ * rest is what it is.
+ */
+import type { Shape } from "../../../core/program.ts";
+import type { AxisParams, reducePrimitives, ReduceParams } from "../../../primitives/index.ts";
+import type { Graph, Value } from "../graph.ts";
+import { aligned, filled, full, isEmpty, type Lower, type Lowerings, operand } from "../operand.ts";
+import { cast, map, reshape } from "../values.ts";
+
+/** Reduces the axes that have more than one element, and drops the others. */
+function reduceNode(g: Graph, op: string, x: Value, axes: readonly number[]): Value {
+  const long = axes.filter((a) => x.shape[a]! > 1);
+  const shape = x.shape.filter((_, a) => !axes.includes(a));
+  if (long.length === 0) return reshape(g, x, shape);
+  if (long.length === axes.length) {
+    return g.node(op, [x, g.list(axes)], { shape, type: x.type }, { keepdims: 0 });
+  }
+  const dropped = x.shape.filter((_, a) => !long.includes(a));
+  const y = g.node(op, [x, g.list(long)], { shape: dropped, type: x.type }, { keepdims: 0 });
+  return reshape(g, y, shape);
+}
+
+const withoutAxes = (shape: Shape, axes: readonly number[]) =>
+  shape.filter((_, a) => !axes.includes(a));
+
+const sum: Lower<ReduceParams> = (g, [x], { axes }, [out]) => {
+  if (isEmpty(x)) return [filled(g, out!, 0)];
+  const { value } = x;
+  const held = aligned(g, value.type === "uint32" ? { ...x, value: cast(g, value, "int32") } : x);
+  const repeats = axes.filter((a) => held.shape[a] === 1).reduce((n, a) => n * x.shape[a]!, 1);
+  const total = cast(g, reduceNode(g, "ReduceSum", held, axes), value.type);
+  const all = repeats === 1 ? total : map(g, "Mul", [total, g.scalar(value.type, repeats)]);
+  return [{ value: all, shape: withoutAxes(x.shape, axes) }];
+};
+
+/** For `all` and `any`, what no element at all gives. */
+const extremum = (op: string, ofNothing = 0): Lower<ReduceParams> => (g, [x], { axes }, [out]) => {
+  if (isEmpty(x)) return [filled(g, out!, ofNothing)];
+  const { value } = x;
+  const held = aligned(g, value.type === "uint32" ? { ...x, value: cast(g, value, "int64") } : x);
+  const y = cast(g, reduceNode(g, op, held, axes), value.type);
+  return [{ value: y, shape: withoutAxes(x.shape, axes) }];
+};
+
+const index = (op: string): Lower<AxisParams> => (g, [x], { axis }) => {
+  const values = full(g, x);
+  const shape = withoutAxes(x.shape, [axis]);
+  const find = (op: string, v: Value) =>
+    g.node(op, [v], { shape, type: "int64" }, { axis, keepdims: 0 });
+  if (values.type === "int32" || values.type === "uint32") {
+    return [operand(cast(g, find(op, cast(g, values, "int64")), "int32"))];
+  }
+  // The first NaN comes before any number.
+  const isNaN = cast(g, g.node("IsNaN", [values], { shape: x.shape, type: "bool" }), "int32");
+  const some = reduceNode(g, "ReduceMax", isNaN, [axis]);
+  const found = map(
+    g,
+    "Where",
+    [cast(g, some, "bool"), find("ArgMax", isNaN), find(op, values)],
+    "int64",
+  );
+  return [operand(cast(g, found, "int32"))];
+};
+
+/** The reduction family. */
+export const reduceLowerings: Lowerings<keyof typeof reducePrimitives> = {
+  reduceSum: sum,
+  reduceMax: extremum("ReduceMax"),
+  reduceMin: extremum("ReduceMin"),
+  reduceAnd: extremum("ReduceMin", 1),
+  reduceOr: extremum("ReduceMax"),
+  argMax: index("ArgMax"),
+  argMin: index("ArgMin"),
+  cumsum(g, [x], { axis, reverse }) {
+    const values = full(g, x);
+    const type = values.type === "uint32" ? "int32" : values.type;
+    const sums = g.node(
+      "CumSum",
+      [cast(g, values, type), g.scalar("int64", axis)],
+      { shape: x.shape, type },
+      { reverse: reverse ? 1 : 0 },
+    );
+    return [operand(cast(g, sums, values.type))];
+  },
+};

@@ -1,0 +1,80 @@
+/** A compiled program: one session, with everything about its inputs and outputs made beforehand. */
+import type { DeviceBuffer, Executable } from "../../core/backend.ts";
+import { BackendError } from "../../core/errors.ts";
+import type { Aval, Program } from "../../core/program.ts";
+import { type BufferPool, OnnxBuffer } from "./buffers.ts";
+import { encode } from "./encode.ts";
+import type { Native, NativeSession, NativeTensor } from "./native.ts";
+import { isEmpty } from "./operand.ts";
+import { sessionOptions } from "./options.ts";
+
+const nothing = new Uint8Array(0);
+const noOptions = {};
+
+/** A program as a session of ONNX Runtime. */
+export class OnnxExecutable implements Executable {
+  readonly #session: NativeSession | undefined;
+  readonly #outputAvals: readonly Aval[];
+  readonly #inputs: readonly (NativeTensor | undefined)[];
+  readonly #outputs: readonly (NativeTensor | undefined)[];
+  readonly #feeds: Record<string, NativeTensor> = {};
+  readonly #fetches: Record<string, NativeTensor> = {};
+
+  constructor(program: Program, native: Native, private readonly pool: BufferPool) {
+    this.#outputAvals = program.outputs.map((a) => a.aval);
+    this.#inputs = program.inputs.map((v, i) => place(this.#feeds, `arg${i}`, v.aval));
+    this.#outputs = this.#outputAvals.map((a, i) => place(this.#fetches, `out${i}`, a));
+    if (this.#outputAvals.every(isEmpty)) return;
+    const model = encode(program);
+    this.#session = new native.InferenceSession();
+    try {
+      const options = sessionOptions(program);
+      this.#session.loadModel(model.buffer, model.byteOffset, model.byteLength, options);
+    } catch (cause) {
+      throw failure("cannot compile the program", cause);
+    }
+  }
+
+  run(inputs: readonly DeviceBuffer[], donated?: ReadonlySet<number>): DeviceBuffer[] {
+    // Only buffers of this backend get here: tensors of two backends never meet in a program.
+    const given = inputs as readonly OnnxBuffer[];
+    const made = this.#outputAvals.map((a) => this.pool.take(a.dtype, a.shape));
+    let error = given.find((b) => b.error)?.error;
+    if (!error && this.#session) {
+      this.#inputs.forEach((tensor, i) => tensor && (tensor.data = given[i]!.data));
+      this.#outputs.forEach((tensor, i) => tensor && (tensor.data = made[i]!));
+      try {
+        this.#session.run(this.#feeds, this.#fetches, noOptions);
+      } catch (cause) {
+        error = failure("failed in a run", cause);
+      }
+      for (const tensor of this.#inputs) if (tensor) tensor.data = nothing;
+      for (const tensor of this.#outputs) if (tensor) tensor.data = nothing;
+    }
+    donated?.forEach((i) => this.pool.give(given[i]!.data));
+    return made.map((data) => new OnnxBuffer(data, error));
+  }
+
+  dispose(): void {
+    this.#session?.dispose();
+  }
+}
+
+/** The descriptor of one input or output, among the others; none for what has no elements. */
+function place(
+  all: Record<string, NativeTensor>,
+  name: string,
+  { dtype, shape }: Aval,
+): NativeTensor | undefined {
+  if (isEmpty({ shape })) return undefined;
+  return all[name] = { type: dtype, dims: shape, location: "cpu", data: nothing };
+}
+
+function failure(what: string, cause: unknown): BackendError {
+  return new BackendError(
+    `ONNX Runtime ${what}: ${cause instanceof Error ? cause.message : cause}`,
+    `if it ran out of memory, use smaller batches or checkpoint; else run it elsewhere: ` +
+      `await setBackend("reference")`,
+    { cause },
+  );
+}

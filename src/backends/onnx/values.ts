@@ -1,0 +1,174 @@
+/**
+ * What lowerings are written in: values reshaped, transposed, cast and combined, with shapes worked
+ * out. Views of views are views of the first, so that what cancels disappears.
+ */
+import { type Shape, sameShape, sizeOf } from "../../core/program.ts";
+import { type Attributes, type ElementType, type Graph, typeNumbers, type Value } from "./graph.ts";
+
+/** The shape of values combined element by element, aligned at the last axis. */
+export function commonShape(...shapes: readonly Shape[]): Shape {
+  const rank = Math.max(...shapes.map((s) => s.length));
+  return Array.from({ length: rank }, (_, i) => {
+    const sizes = shapes.map((s) => s[s.length - rank + i] ?? 1);
+    return sizes.find((n) => n !== 1) ?? 1;
+  });
+}
+
+/** An operation on elements that keeps their type. */
+export function map(
+  g: Graph,
+  op: string,
+  inputs: readonly Value[],
+  type: ElementType = inputs[0]!.type,
+  attributes: Attributes = {},
+): Value {
+  return g.node(op, inputs, { shape: commonShape(...inputs.map((v) => v.shape)), type }, attributes);
+}
+
+/** Another element type. */
+export function cast(g: Graph, x: Value, type: ElementType): Value {
+  if (x.type === type) return x;
+  if (x.constant && x.shape.length === 0 && type !== "uint32" && type !== "bool") {
+    // Only from small whole numbers, where all types agree.
+    const value = Number(x.constant[0]);
+    if (Number.isInteger(value) && Math.abs(value) < 128 && value >= 0) return g.scalar(type, value);
+  }
+  return g.node("Cast", [x], { shape: x.shape, type }, { to: typeNumbers[type] });
+}
+
+const isUnit = (n: number) => n === 1;
+const nonUnit = (shape: Shape) => shape.filter((n) => !isUnit(n));
+
+/** The same elements in another shape. */
+export function reshape(g: Graph, x: Value, shape: Shape): Value {
+  const source = x.view?.kind === "reshape" ? x.view.source : x;
+  if (sameShape(source.shape, shape)) return source;
+  if (source.constant && sizeOf(shape) === 1) {
+    return g.constant(source.type, shape, [Number(source.constant[0])]);
+  }
+  return g.node("Reshape", [source, g.list(shape)], { shape, type: x.type }, {}, {
+    view: { kind: "reshape", source },
+  });
+}
+
+/** Axis i of the result is axis `permutation[i]`. */
+export function transpose(g: Graph, x: Value, permutation: readonly number[]): Value {
+  const shape = permutation.map((a) => x.shape[a]!);
+  const moved = permutation.filter((a) => !isUnit(x.shape[a]!));
+  if (moved.every((a, i) => i === 0 || moved[i - 1]! < a)) return reshape(g, x, shape);
+  const { base, axes } = untransposed(x);
+  if (base !== x && nonUnit(base.shape).length === moved.length) {
+    // Among the axes longer than 1, compose with the permutations seen through.
+    const long = x.shape.flatMap((n, a) => isUnit(n) ? [] : [a]);
+    const order = moved.map((a) => axes[long.indexOf(a)]!);
+    return reshape(g, transposeLong(g, base, order), shape);
+  }
+  return transposeNode(g, x, permutation);
+}
+
+/** Permutes the axes longer than 1; those of size 1 go to the end, where the caller drops them. */
+export function transposeLong(g: Graph, base: Value, order: readonly number[]): Value {
+  if (order.every((a, i) => i === 0 || order[i - 1]! < a)) return base;
+  const units = base.shape.flatMap((n, a) => isUnit(n) ? [a] : []);
+  return transposeNode(g, base, [...order, ...units]);
+}
+
+function transposeNode(g: Graph, x: Value, permutation: readonly number[]): Value {
+  const shape = permutation.map((a) => x.shape[a]!);
+  return g.node("Transpose", [x], { shape, type: x.type }, { perm: permutation }, {
+    view: { kind: "transpose", source: x, permutation },
+  });
+}
+
+/**
+ * The value that `x` shows in another order, and which of its axes each axis of `x` longer than 1 is.
+ */
+export function untransposed(x: Value): { base: Value; axes: readonly number[] } {
+  const long = (v: Value) => v.shape.flatMap((n, a) => isUnit(n) ? [] : [a]);
+  const { view } = x;
+  if (view?.kind === "transpose") {
+    const inner = untransposed(view.source);
+    const sourceLong = long(view.source);
+    return {
+      base: inner.base,
+      axes: long(x).map((a) => inner.axes[sourceLong.indexOf(view.permutation[a]!)]!),
+    };
+  }
+  if (view?.kind === "reshape" && sameShape(nonUnit(view.source.shape), nonUnit(x.shape))) {
+    return untransposed(view.source);
+  }
+  return { base: x, axes: long(x) };
+}
+
+/** The order of some axes turned around. */
+export function reverse(g: Graph, x: Value, axes: readonly number[]): Value {
+  const turned = axes.filter((a) => x.shape[a]! > 1);
+  if (turned.length === 0) return x;
+  const { view } = x;
+  if (view?.kind === "reverse" && sameShape(view.axes, turned)) return view.source;
+  return g.node("Slice", [
+    x,
+    g.list(turned.map(() => -1)),
+    g.list(turned.map(() => -(2 ** 31))),
+    g.list(turned),
+    g.list(turned.map(() => -1)),
+  ], x, {}, { view: { kind: "reverse", source: x, axes: turned } });
+}
+
+/** A box of elements, thinned by strides. */
+export function slice(
+  g: Graph,
+  x: Value,
+  start: readonly number[],
+  limit: readonly number[],
+  strides: readonly number[] = start.map(() => 1),
+): Value {
+  const cut = x.shape.flatMap((n, a) => start[a] || limit[a] !== n || strides[a] !== 1 ? [a] : []);
+  if (cut.length === 0) return x;
+  const pick = (list: readonly number[]) => g.list(cut.map((a) => list[a]!));
+  const shape = x.shape.map((_, a) => Math.ceil((limit[a]! - start[a]!) / strides[a]!));
+  return g.node(
+    "Slice",
+    [x, pick(start), pick(limit), g.list(cut), pick(strides)],
+    { shape, type: x.type },
+  );
+}
+
+/** Elements of one value put around. */
+export function pad(
+  g: Graph,
+  x: Value,
+  low: readonly number[],
+  high: readonly number[],
+  value: Value,
+): Value {
+  if ([...low, ...high].every((n) => n === 0)) return x;
+  const shape = x.shape.map((n, a) => n + low[a]! + high[a]!);
+  return g.node("Pad", [x, g.list([...low, ...high]), value], { shape, type: x.type });
+}
+
+/** `interior` elements of one value between each two. */
+export function spread(g: Graph, x: Value, interior: readonly number[], value: Value): Value {
+  if (interior.every((n, a) => n === 0 || x.shape[a]! < 2)) return x;
+  // Each element gets its gap behind it, on an axis of its own; the last gap is cut off again.
+  const apart = reshape(g, x, x.shape.flatMap((n) => [n, 1]));
+  const gaps = interior.flatMap((n) => [0, n]);
+  const padded = pad(g, apart, gaps.map(() => 0), gaps, value);
+  const long = x.shape.map((n, a) => n * (interior[a]! + 1));
+  const limit = x.shape.map((n, a) => (n - 1) * (interior[a]! + 1) + 1);
+  return slice(g, reshape(g, padded, long), limit.map(() => 0), limit);
+}
+
+/** Values one after the other. */
+export function concatenate(g: Graph, xs: readonly Value[], axis: number): Value {
+  if (xs.length === 1) return xs[0]!;
+  const total = xs.reduce((sum, x) => sum + x.shape[axis]!, 0);
+  const shape = xs[0]!.shape.map((n, a) => a === axis ? total : n);
+  return g.node("Concat", xs, { shape, type: xs[0]!.type }, { axis });
+}
+
+/** The value repeated to fill a shape. */
+export function expand(g: Graph, x: Value, shape: Shape): Value {
+  if (sizeOf(x.shape) === sizeOf(shape)) return reshape(g, x, shape);
+  return g.node("Expand", [x, g.list(shape)], { shape, type: x.type });
+}
