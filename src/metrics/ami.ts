@@ -49,6 +49,15 @@ export function ami(
  * overlaps). For a sequence the papers average it over the time steps after the first.
  *
  * @throws MetricError when the lengths differ.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert";
+ * import { foregroundAmi } from "trilevel/metrics";
+ *
+ * const score = foregroundAmi([0, 0, 1, 1, 2, 2], [3, 4, 3, 3, 4, 4], { normalisation: "max" });
+ * assert.ok(Math.abs(score - 1) < 1e-12);
+ * ```
  */
 export function foregroundAmi(
   truth: Labels,

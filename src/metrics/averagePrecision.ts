@@ -91,7 +91,19 @@ export function averagePrecision(
   return areaUnderCurve(hits, count);
 }
 
-/** AP at several thresholds, in the given order; the paper's are ∞, 1, 0.5, 0.25 and 0.125. */
+/**
+ * AP at several thresholds, in the given order; the paper's are ∞, 1, 0.5, 0.25 and 0.125.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert";
+ * import { averagePrecisions } from "trilevel/metrics";
+ *
+ * const object = new Float64Array(19).fill(1); // of the first size, material, shape and colour
+ * const moved = object.with(0, 0.9); // by 0.6 units of the world
+ * assert.deepEqual(averagePrecisions(moved, object, { slots: 1 }), [1, 1, 0, 0, 0]);
+ * ```
+ */
 export function averagePrecisions(
   predictions: ArrayLike<number>,
   targets: ArrayLike<number>,

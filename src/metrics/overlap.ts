@@ -24,6 +24,15 @@ export interface OverlapOptions {
  * the background enlarges the union.
  *
  * @throws MetricError when the lengths differ.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert";
+ * import { iouMatrix } from "trilevel/metrics";
+ *
+ * const { objects, segments, iou } = iouMatrix([0, 1, 1], [7, 7, 8]);
+ * assert.deepEqual([objects, segments, [...iou]], [[1], [7, 8], [1 / 3, 1 / 2]]);
+ * ```
  */
 export function iouMatrix(
   truth: Labels,

@@ -163,6 +163,23 @@ describe("CLEVR's geometry", () => {
     }));
   });
 
+  // World and pixel coordinates of a scene that CLEVR's generator wrote; the jittered position of its
+  // camera, which scene files leave out, was fitted to them.
+  test.each([
+    [[-2.1331, -1.0970, 0.7000], [90, 89, 11.194]],
+    [[0.6659, -2.1092, 0.7000], [116, 131, 8.773]],
+    [[2.2904, 2.8879, 0.7000], [280, 96, 10.705]],
+    [[-2.0159, 2.2667, 0.7000], [168, 66, 13.128]],
+    [[-1.4338, 0.8046, 0.3500], [149, 89, 12.041]],
+    [[1.0028, 0.4460, 0.7000], [195, 106, 10.081]],
+    [[-1.0564, -2.6233, 0.7000], [63, 115, 9.583]],
+  ] as [Vec, Vec][])("%s is seen at %s, as in Blender", (point, pixel) => {
+    const [x, y, depth] = project(lookAtOrigin([7.006, -6.451, 5.082]), point);
+    expect(Math.abs(x - pixel[0])).toBeLessThan(1);
+    expect(Math.abs(y - pixel[1])).toBeLessThan(1);
+    expect(Math.abs(depth - pixel[2])).toBeLessThan(0.02);
+  });
+
   test("rays meet solids where they first enter them", () => {
     fc.assert(fc.property(solids, place, place, (solid, dx, dy) => {
       const target: Vec = [solid.x + dx / 3, solid.y + dy / 3, solid.z + (dx - dy) / 9];

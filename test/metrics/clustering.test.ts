@@ -26,7 +26,7 @@ const scores = {
   foregroundAmi,
 };
 
-describe.each(Object.entries(scores))("%s", (name, score) => {
+describe.each(Object.entries(scores))("%s", (_, score) => {
   test("is 1 for a renamed copy, and at most 1", () => {
     fc.assert(fc.property(segmentations, ([a, b]) => {
       const renamed = a.map((x) => 100 - 7 * x);
@@ -46,15 +46,17 @@ describe.each(Object.entries(scores))("%s", (name, score) => {
     }));
   });
 
-  test.skipIf(name.startsWith("foreground"))("is symmetric", () => {
-    fc.assert(fc.property(segmentations, ([a, b]) => {
-      expect(score(a, b)).toBeCloseTo(score(b, a), 9);
-    }));
-  });
-
   test("rejects different lengths", () => {
     expect(() => score([1, 2], [1])).toThrow(MetricError);
   });
+});
+
+test("without a background to drop, scores are symmetric", () => {
+  fc.assert(fc.property(segmentations, ([a, b]) => {
+    for (const score of [scores.ari, scores.amiArithmetic, scores.amiMax]) {
+      expect(score(a, b)).toBeCloseTo(score(b, a), 9);
+    }
+  }));
 });
 
 test("the adjusted Rand index by counting all pairs", () => {

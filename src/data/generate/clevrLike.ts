@@ -3,7 +3,7 @@
  * sizes and eight colours, on a grey ground, with exact masks.
  *
  * Camera, lamps, properties and the rules of placement are CLEVR's; instead of path tracing in Blender,
- * pictures are ray-cast with soft shadows and mirror images (`clevr/`), some thousand times faster.
+ * pictures are ray-cast with soft shadows and mirror images (`clevr/`).
  * A mirror can stand behind the objects, as in CLEVR-Mirror (Chang et al., 2022).
  */
 

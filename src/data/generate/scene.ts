@@ -28,7 +28,12 @@ export interface Coverage {
   readonly visible: readonly number[];
 }
 
-/** What is seen at a pixel, 1-based front object or 0, when `covers(k)` tells which objects are there. */
+/**
+ * Counts pixels of objects.
+ *
+ * @param front says what is seen at a pixel (k + 1, or 0 for the background), and calls `covered` with
+ *   every object k that is there, hidden or not.
+ */
 export function coverage(
   pixels: number,
   objects: number,

@@ -161,17 +161,22 @@ function paint(sprites: readonly Sprite[], size: number, background: Rgb): Uint8
   const colors = sprites.map(({ color }): Rgb => spriteColors[color]);
   const image = new Uint8Array(size * size * 3);
   for (let pixel = 0; pixel < size * size; pixel++) {
-    let [red, green, blue] = [0, 0, 0];
+    const [column, row] = [pixel % size, Math.floor(pixel / size)];
+    // Most pixels are far from every sprite.
+    const empty = sprites.every(({ x, y, radius }) => Math.hypot(x - column, y - row) > radius + 2);
+    const sum = [0, 0, 0];
     for (let sub = 0; sub < 9; sub++) {
-      const x = pixel % size + (sub % 3 + 0.5) / 3;
-      const y = Math.floor(pixel / size) + (Math.floor(sub / 3) + 0.5) / 3;
-      const front = tests.findLastIndex((test) => test(x, y));
+      const front = empty
+        ? -1
+        : tests.findLastIndex((test) =>
+          test(column + (sub % 3 + 0.5) / 3, row + (Math.floor(sub / 3) + 0.5) / 3)
+        );
       const color = colors[front] ?? background;
-      red += color[0];
-      green += color[1];
-      blue += color[2];
+      for (let channel = 0; channel < 3; channel++) sum[channel]! += color[channel]!;
     }
-    image.set([red / 9, green / 9, blue / 9].map(Math.round), pixel * 3);
+    for (let channel = 0; channel < 3; channel++) {
+      image[pixel * 3 + channel] = Math.round(sum[channel]! / 9);
+    }
   }
   return image;
 }

@@ -6,7 +6,7 @@
  */
 
 import { AMBIENT, irradiance, type Lamp, lampPoint } from "./light.ts";
-import { hitDistance, normalAt, type Solid } from "./solid.ts";
+import { BOUND, hitDistance, normalAt, type Solid } from "./solid.ts";
 import { add, along, dot, length, mul, reflect, scale, sub, unit, type Vec } from "./vector.ts";
 
 /** The materials of CLEVR. */
@@ -136,6 +136,8 @@ function diffuse(stage: Stage, point: Vec, normal: Vec, phase: number): Vec {
 
 /** The part of a lamp that is seen from a point: 4 of its 16 points, another 4 in every phase. */
 function unhidden({ bodies }: Stage, lamp: Lamp, point: Vec, phase: number): number {
+  const between = bodies.filter((body) => mayHide(body, lamp, point));
+  if (between.length === 0) return 1;
   let seen = 0;
   for (let quarter = 0; quarter < 4; quarter++) {
     const u = ((quarter % 2) * 2 + phase % 2) / 2 - 0.75;
@@ -143,9 +145,18 @@ function unhidden({ bodies }: Stage, lamp: Lamp, point: Vec, phase: number): num
     const way = sub(lampPoint(lamp, u, v), point);
     const far = length(way);
     const direction = scale(way, 1 / far);
-    if (bodies.every((body) => hitDistance(body, point, direction) > far)) seen++;
+    if (between.every((body) => hitDistance(body, point, direction) > far)) seen++;
   }
   return seen / 4;
+}
+
+/** Whether the sphere around a body comes as close to the way from a point to a lamp as the lamp is wide. */
+function mayHide({ shape, x, y, z, r }: Solid, { centre, sides }: Lamp, point: Vec): boolean {
+  const way = sub(centre, point);
+  const body = sub([x, y, z], point);
+  const nearest = Math.min(Math.max(dot(body, way) / dot(way, way), 0), 1);
+  const aside = length(along(body, way, -nearest));
+  return aside < r * Math.sqrt(BOUND[shape]) + Math.SQRT2 * length(sides[0]);
 }
 
 /** The lamps' reflections in a surface of some roughness (Blinn & Phong). */

@@ -40,7 +40,7 @@ export const makeSolid = (
 const EXTENT = { sphere: 0.99, cylinder: 0.98, cube: 0.945 } as const;
 
 /** Squared radius of the sphere around a solid of half-width 1. */
-const BOUND = { sphere: 1, cylinder: 2, cube: 3 } as const;
+export const BOUND = { sphere: 1, cylinder: 2, cube: 3 } as const;
 
 /** The bevel's width relative to r. */
 const BEVEL = 0.12;
