@@ -249,7 +249,10 @@ export interface ConvertParams extends Params {
   readonly weak: boolean;
 }
 
-/** Another element type. Floats to integers truncate and saturate, NaN becomes 0. */
+/**
+ * Another element type. Floats to integers truncate and saturate, NaN becomes 0; between int32 and
+ * uint32 the bits stay.
+ */
 const convertPrimitive: Primitive<ConvertParams> = {
   name: "convert",
   ownWeakness: true,

@@ -1,5 +1,5 @@
 /** Element-wise kernels: one formula each, in double precision or in exact integers. */
-import { coerce } from "../../core/dtype.ts";
+import { coerce, isFloat, isInteger } from "../../core/dtype.ts";
 import type { Aval } from "../../core/program.ts";
 import type { elementwisePrimitives } from "../../primitives/elementwise.ts";
 import type { Kernels } from "./kernels.ts";
@@ -131,10 +131,11 @@ export const elementwiseKernels: Kernels<keyof typeof elementwisePrimitives> = {
   },
   convert: ([x], { dtype }, [out]) => {
     const result = allocateValue(out!);
-    const isFloat = dtype === "float32" || dtype === "float64";
+    // Between integers the bits stay, as storing them does; only floats saturate.
+    const stored = isFloat(dtype) || (isInteger(dtype) && !(x!.data instanceof Float64Array));
     for (let i = 0; i < result.data.length; i++) {
       const value = x!.data[i]!;
-      result.data[i] = isFloat ? value : coerce(value, dtype);
+      result.data[i] = stored ? value : coerce(value, dtype);
     }
     return [result];
   },
