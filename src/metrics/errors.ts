@@ -2,7 +2,9 @@
 
 /** Arguments of a metric that do not fit together; the message says which, and what would fit. */
 export class MetricError extends Error {
+  /** Tells this error from others, as all of Trilevel's do. */
   readonly _tag = "MetricError";
+  /** As a stack trace shows it. */
   override readonly name = "MetricError";
 }
 

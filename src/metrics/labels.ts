@@ -14,7 +14,9 @@ export interface Contingency {
   readonly columns: readonly number[];
   /** `counts[r * columns.length + c]` elements have row label `r` and column label `c`. */
   readonly counts: Float64Array;
+  /** Elements with each row's label. */
   readonly rowSums: Float64Array;
+  /** Elements with each column's label. */
   readonly columnSums: Float64Array;
   /** Number of elements. */
   readonly total: number;

@@ -122,6 +122,7 @@ export function clevrScene(options: ClevrOptions, seed: number, index: number): 
 
 /** A scene given in full, for pictures of existing scene descriptions. */
 export interface ClevrDescription {
+  /** What stands there; where it is seen follows. */
   readonly objects: readonly Omit<ClevrObject, "pixel_coords">[];
   /** Default: CLEVR's, without jitter. */
   readonly camera?: readonly [x: number, y: number, z: number];

@@ -9,8 +9,11 @@ import { type Tetromino, type TetrominoesOptions, tetrominoesScene } from "./tet
 
 /** Options and objects of every kind of scene. */
 export interface SceneKinds {
+  /** Flat sprites, see {@linkcode spritesScene}. */
   readonly sprites: { readonly options: SpritesOptions; readonly object: Sprite };
+  /** See {@linkcode tetrominoesScene}. */
   readonly tetrominoes: { readonly options: TetrominoesOptions; readonly object: Tetromino };
+  /** See {@linkcode clevrScene}. */
   readonly clevr: { readonly options: ClevrOptions; readonly object: ClevrObject };
 }
 

@@ -50,7 +50,9 @@ export interface SpritesOptions {
   readonly size?: number;
   /** Least and greatest number of sprites, default 3 and 3. */
   readonly count?: readonly [least: number, greatest: number];
+  /** Default: all three. */
   readonly shapes?: readonly SpriteShape[];
+  /** Default: all of {@linkcode spriteColors}. */
   readonly colors?: readonly SpriteColor[];
   /** Whether the sprites of a scene all differ in colour, default false. */
   readonly distinctColors?: boolean;
@@ -59,7 +61,7 @@ export interface SpritesOptions {
   /** The least fraction of each sprite that the others may leave visible, default 0.5. */
   readonly minVisibility?: number;
   /** RGB, default black. */
-  readonly background?: Rgb;
+  readonly background?: readonly [red: number, green: number, blue: number];
 }
 
 /**
