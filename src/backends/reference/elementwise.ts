@@ -1,5 +1,5 @@
 /** Element-wise kernels: one formula each, in double precision or in exact integers. */
-import { coerce, isFloat, isInteger } from "../../core/dtype.ts";
+import { coerce, isFloat as isFloatType, isInteger } from "../../core/dtype.ts";
 import type { Aval } from "../../core/program.ts";
 import type { elementwisePrimitives } from "../../primitives/elementwise.ts";
 import type { Kernels } from "./kernels.ts";
@@ -23,7 +23,7 @@ function map(formula: Formula) {
   };
 }
 
-const isFloat = (aval: Aval) => aval.dtype === "float32" || aval.dtype === "float64";
+const isFloat = (aval: Aval) => isFloatType(aval.dtype);
 /** Wraps to the operand's integer type. */
 const wrap = (value: number, { dtype }: Aval) => dtype === "uint32" ? value >>> 0 : value | 0;
 const exact = (float: (x: number, y: number) => number, integer = float): Formula => (x, y, aval) =>
@@ -132,7 +132,7 @@ export const elementwiseKernels: Kernels<keyof typeof elementwisePrimitives> = {
   convert: ([x], { dtype }, [out]) => {
     const result = allocateValue(out!);
     // Between integers the bits stay, as storing them does; only floats saturate.
-    const stored = isFloat(dtype) || (isInteger(dtype) && !(x!.data instanceof Float64Array));
+    const stored = isFloatType(dtype) || (isInteger(dtype) && !(x!.data instanceof Float64Array));
     for (let i = 0; i < result.data.length; i++) {
       const value = x!.data[i]!;
       result.data[i] = stored ? value : coerce(value, dtype);
