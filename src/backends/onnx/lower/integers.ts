@@ -55,12 +55,11 @@ export function shiftLogical(g: Graph, direction: "LEFT" | "RIGHT", x: Value, y:
 
 /** With the bits of negative numbers turned over, zeros come in from the left either way. */
 export function shiftArithmetic(g: Graph, x: Value, y: Value): Value {
-  const signed = cast(g, x, "int32");
-  const negative = map(g, "Less", [signed, g.scalar("int32", 0)], "bool");
+  if (x.type === "uint32") return shiftLogical(g, "RIGHT", x, y);
+  const negative = map(g, "Less", [x, g.scalar("int32", 0)], "bool");
   const mask = map(g, "Sub", [g.scalar("int32", 0), cast(g, negative, "int32")]);
-  const turned = map(g, "BitwiseXor", [signed, mask]);
-  const shifted = shiftLogical(g, "RIGHT", turned, y);
-  return cast(g, map(g, "BitwiseXor", [shifted, mask]), x.type);
+  const shifted = shiftLogical(g, "RIGHT", map(g, "BitwiseXor", [x, mask]), y);
+  return map(g, "BitwiseXor", [shifted, mask]);
 }
 
 /** Floats truncated and saturated, NaN to 0: casting alone leaves that to the processor. */

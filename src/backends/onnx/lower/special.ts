@@ -81,13 +81,16 @@ export const asinh: Unary = (m, x) => {
 /** log(x + √(x²-1)) */
 export const acosh: Unary = (m, x) => {
   const d = m.sub(x, 1);
-  const near = log1p(m, m.add(d, m.call("Sqrt", m.mul(d, m.add(x, 1)))));
+  const root = m.mul(m.call("Sqrt", d), m.call("Sqrt", m.add(x, 1)));
   const far = m.add(m.call("Log", x), Math.LN2);
-  return m.where(m.test("Less", x, 1e8), near, far);
+  return m.where(m.test("Less", x, 1e8), log1p(m, m.add(d, root)), far);
 };
 
-/** ½ log((1+x)/(1-x)) */
-export const atanh: Unary = (m, x) => m.mul(log1p(m, m.div(m.add(x, x), m.sub(1, x))), 0.5);
+/** ½ log((1+|x|)/(1-|x|)), with the sign of x */
+export const atanh: Unary = (m, x) => {
+  const a = m.call("Abs", x);
+  return withSign(m, m.mul(log1p(m, m.div(m.add(a, a), m.sub(1, a))), 0.5), x);
+};
 
 /** atan(x / √(1-x²)) */
 export const asin: Unary = (m, x) =>
