@@ -1,8 +1,4 @@
-/**
- * Files as readers see them: opened, read and listed with errors that name path and offset.
- *
- * This is the only module of `trilevel/data` that knows `node:fs`.
- */
+/** Files as readers see them: opened, read and listed with errors that name path and offset. */
 
 import { type FileHandle, open, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";

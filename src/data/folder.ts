@@ -25,7 +25,8 @@ export interface FolderOptions extends ImageOptions {
 /**
  * Opens all `.png`, `.jpg` and `.jpeg` files of a folder, sorted by path.
  *
- * Give `size` when images differ in size and are to be batched.
+ * Give `size` when images differ in size and are to be batched. Pixels come as stored: an orientation
+ * that a camera noted beside them (EXIF) is not applied.
  *
  * @throws {MissingFileError} when there is no folder or no image; the errors of images when read.
  */

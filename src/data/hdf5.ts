@@ -5,6 +5,9 @@
  * damaged chunk, and for any compression it has no filter for, such as h5py's LZF. So HDF5's throwing
  * error handler is switched on, the filters are checked when an array is opened, and the length of the
  * file is compared with what its superblock says.
+ *
+ * An error that HDF5 throws leaves the file open inside it until the process ends, and opening the same
+ * file again would show its earlier state. A damaged file that was overwritten in place is refused.
  */
 
 import h5wasm from "h5wasm/node";
@@ -15,6 +18,7 @@ import {
   UnsupportedError,
   WrongKindError,
 } from "./errors.ts";
+import { stat } from "node:fs/promises";
 import { openFile } from "./files.ts";
 import { type DType, dtypeOf, elements, type NdArray, type TypedArray } from "./ndarray.ts";
 
@@ -50,52 +54,73 @@ export interface Hdf5File {
 const knownFilters = new Set([1, 2, 3]);
 const again = "Download the file again";
 
+// A file on disk, and its state when it was opened.
+interface State {
+  readonly path: string;
+  readonly identity: string;
+  readonly changed: number;
+}
+
+// The states in which HDF5 failed on files, which it keeps open.
+const failed = new Map<string, number>();
+
 /** Opens an HDF5 file after checking its signature and length. */
 export async function openHdf5(path: string): Promise<Hdf5File> {
   await checkSuperblock(path);
+  const state = await stateOf(path);
   const module = await h5wasm.ready;
   module.activate_throwing_error_handler();
-  const file = guard(path, "the HDF5 file cannot be opened", () => new h5wasm.File(path, "r"));
+  const file = guard(state, "the HDF5 file cannot be opened", () => new h5wasm.File(path, "r"));
   return {
     path,
-    keys(group = "/") {
-      const found = guard(path, `${group} cannot be read`, () => file.get(group));
-      return found instanceof h5wasm.Group ? found.keys() : [];
-    },
-    array(name) {
-      const found = guard(path, `${name} cannot be read`, () => file.get(name));
-      if (!(found instanceof h5wasm.Dataset)) {
+    keys: (group = "/") =>
+      guard(state, `${group} cannot be read`, () => {
+        const found = file.get(group);
+        return found instanceof h5wasm.Group ? found.keys() : [];
+      }),
+    array: (name) =>
+      guard(state, `${name} cannot be read`, () => {
+        const found = file.get(name);
+        if (found instanceof h5wasm.Dataset) return describe(state, name, found);
         throw new WrongKindError(`the HDF5 file has no array "${name}"`, {
           path,
           offset: 0,
           cure: `It has ${file.keys().join(", ") || "nothing"}; check that it is the right dataset`,
         });
-      }
-      return describe(path, name, found);
-    },
+      }),
     close: () => void file.close(),
   };
 }
 
+async function stateOf(path: string): Promise<State> {
+  const { dev, ino, mtimeMs: changed } = await stat(path);
+  const identity = `${dev}:${ino}`;
+  if ((failed.get(identity) ?? changed) !== changed) {
+    throw new UnsupportedError("HDF5 still holds an earlier, damaged state of this file", {
+      path,
+      cure: "Start the process anew, or replace the file by renaming instead of overwriting",
+    });
+  }
+  return { path, identity, changed };
+}
+
 function describe(
-  path: string,
+  state: State,
   name: string,
   dataset: InstanceType<typeof h5wasm.Dataset>,
 ): Hdf5Array {
+  const { path } = state;
   const unknown = dataset.filters.find(({ id }) => !knownFilters.has(id));
   if (unknown !== undefined) {
     throw new UnsupportedError(
       `"${name}" is compressed with ${unknown.name} (filter ${unknown.id})`,
-      {
-        path,
-        cure: "Rewrite it with gzip, for example: h5repack -f GZIP=4 in.h5 out.h5",
-      },
+      { path, cure: "Rewrite it with gzip, for example: h5repack -f GZIP=4 in.h5 out.h5" },
     );
   }
   const shape = dataset.shape ?? [];
   const slice = (ranges: [number, number][]): TypedArray => {
     const what = `"${name}"[${ranges.map(([from, to]) => `${from}:${to}`).join(", ")}] is damaged`;
-    return toTyped(path, name, guard(path, what, () => dataset.slice(ranges)));
+    return toTyped(path, name, guard(state, what, () => dataset.slice(ranges)));
   };
   const whole = shape.map((length): [number, number] => [0, length]);
   return {
@@ -137,11 +162,12 @@ function toTyped(path: string, name: string, data: unknown): TypedArray {
 }
 
 // Runs a call into HDF5; its many-line diagnosis becomes our error, with the deepest line in front.
-function guard<T>(path: string, what: string, call: () => T): T {
+function guard<T>({ path, identity, changed }: State, what: string, call: () => T): T {
   try {
     return call();
   } catch (error) {
     if (error instanceof DataError) throw error;
+    failed.set(identity, changed);
     const message = error instanceof Error ? error.message : String(error);
     const reason = [...message.matchAll(/^\s*#\d+: .*?\(\): (.*)$/gm)].at(-1)?.[1] ?? message;
     throw new CorruptError(`${what}: ${reason}`, { path, cure: again, cause: error });

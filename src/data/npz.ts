@@ -12,6 +12,7 @@ import {
   WrongKindError,
 } from "./errors.ts";
 import { openFile, pieces, plainBytes, type RandomAccessFile } from "./files.ts";
+import { bytesPerElement, elements } from "./ndarray.ts";
 import { type NpyHeader, parseNpyHeader } from "./npy.ts";
 
 /** One array of the archive. */
@@ -49,7 +50,15 @@ const again = "Download the file again";
 export async function openNpz(path: string): Promise<NpzFile> {
   const file = await openFile(path);
   try {
-    const entries = await readDirectory(file);
+    const entries = await readDirectory(file).catch((error) => {
+      if (!(error instanceof RangeError)) throw error;
+      throw new CorruptError("the directory of the zip archive is damaged", {
+        path,
+        offset: file.size,
+        cure: again,
+        cause: error,
+      });
+    });
     return {
       path,
       entries,
@@ -62,7 +71,17 @@ export async function openNpz(path: string): Promise<NpzFile> {
             cure: `It has ${[...entries.keys()].join(", ")}; check that it is the right dataset`,
           });
         }
-        return await splitHeader(contents(file, entry), path);
+        const { header, data } = await splitHeader(contents(file, entry), path);
+        // Checked before anyone allocates what a damaged header claims.
+        const { dtype, shape, dataOffset } = header;
+        const width = dtype === "int64" ? 8 : bytesPerElement(dtype);
+        if (dataOffset + elements(shape) * width !== entry.size) {
+          throw new CorruptError(
+            `"${name}" has ${entry.size - dataOffset} bytes, not ${dtype}[${shape}]`,
+            { path, offset: entry.offset, cure: again },
+          );
+        }
+        return { header, data };
       },
       close: () => file.close(),
     };

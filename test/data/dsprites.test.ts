@@ -4,12 +4,48 @@ import { strToU8, zipSync } from "fflate";
 import { readFile } from "node:fs/promises";
 import { dump } from "npyjs";
 import { describe, expect, it } from "vitest";
-import { openDsprites } from "trilevel/data";
+import { DataError, openDsprites } from "trilevel/data";
 import { failure, fixture, put, temporaryFolder } from "./support.ts";
 
 const temporary = temporaryFolder();
 const npy = (data: Uint8Array | Float64Array | Int32Array, shape: number[]) =>
   new Uint8Array(dump(data, shape));
+
+/** The same archive with the directory of one that is larger than 4 GB. */
+function toZip64(zip: Uint8Array): Uint8Array {
+  const view = new DataView(zip.buffer, zip.byteOffset, zip.byteLength);
+  const end = zip.length - 22;
+  const count = view.getUint16(end + 10, true);
+  const start = view.getUint32(end + 16, true);
+  const entries: Uint8Array[] = [];
+  for (let i = 0, at = start; i < count; i++) {
+    const name = view.getUint16(at + 28, true);
+    const extra = view.getUint16(at + 30, true);
+    const wide = new DataView(new ArrayBuffer(28));
+    wide.setUint16(0, 1, true);
+    wide.setUint16(2, 24, true);
+    [24, 20, 42].forEach((field, k) =>
+      wide.setBigUint64(4 + 8 * k, BigInt(view.getUint32(at + field, true)), true)
+    );
+    const entry = zip.slice(at, at + 46 + name);
+    for (const field of [24, 20, 42]) entry.fill(0xff, field, field + 4);
+    entry.set([28, 0], 30);
+    entries.push(entry, new Uint8Array(wide.buffer));
+    at += 46 + name + extra + view.getUint16(at + 32, true);
+  }
+  const directory = Buffer.concat(entries);
+  const record = new DataView(new ArrayBuffer(56 + 20));
+  record.setUint32(0, 0x06064b50, true);
+  record.setBigUint64(4, 44n, true);
+  record.setBigUint64(24, BigInt(count), true);
+  record.setBigUint64(32, BigInt(count), true);
+  record.setBigUint64(40, BigInt(directory.length), true);
+  record.setBigUint64(48, BigInt(start), true);
+  record.setUint32(56, 0x07064b50, true);
+  record.setBigUint64(64, BigInt(start + directory.length), true);
+  const last = zip.slice(end).fill(0xff, 8, 20);
+  return Buffer.concat([zip.subarray(0, start), directory, new Uint8Array(record.buffer), last]);
+}
 
 describe("dSprites", () => {
   it("is read as NumPy wrote it, in any order", async () => {
@@ -44,6 +80,33 @@ describe("dSprites", () => {
     }
   });
 
+  it("is read from zip64 archives", async () => {
+    const whole = new Uint8Array(await readFile(fixture("dsprites.npz")));
+    const path = await put(temporary("zip64.npz"), toZip64(whole));
+    const [wide, narrow] = await Promise.all(
+      [path, fixture("dsprites.npz")].map((p) => openDsprites(p)),
+    );
+    for (const i of [0, 4]) expect(await wide!.get(i)).toEqual(await narrow!.get(i));
+  });
+
+  it("never fails otherwise than with a DataError, whatever byte is wrong", async () => {
+    const whole = new Uint8Array(await readFile(fixture("dsprites.npz")));
+    let failures = 0;
+    for (const [i, archive] of [whole, toZip64(whole)].entries()) {
+      for (let at = i * 900; at < archive.length; at += 3) {
+        const wrong = Uint8Array.from(archive);
+        wrong[at]! ^= 1 + (at % 255);
+        const path = await put(temporary("fuzz.npz"), wrong);
+        await openDsprites(path).catch((error) => {
+          expect(error).toBeInstanceOf(DataError);
+          expect(error.path).toBe(path);
+          failures++;
+        });
+      }
+    }
+    expect(failures).toBeGreaterThan(100);
+  });
+
   it("is an error with an offset when cut off anywhere", async () => {
     const whole = new Uint8Array(await readFile(fixture("dsprites.npz")));
     for (const length of [0, 1, 3, 4, 500, whole.length - 22, whole.length - 1]) {
@@ -69,6 +132,12 @@ describe("dSprites", () => {
       "WrongKindError",
       "It has readme.txt; check that it is the right dataset",
     ]);
+    const long = npy(new Uint8Array(64 * 64), [1, 64, 64]);
+    const shape = Buffer.from(long).indexOf("(1, ");
+    long.set(Buffer.from("(9, "), shape);
+    const claim = zipSync({ "imgs.npy": long });
+    const huge = await failure(openDsprites(await put(temporary("huge.npz"), claim)));
+    expect(huge.message).toContain('"imgs" has 4096 bytes, not uint8[9,64,64]');
     const grey = zipSync({ "imgs.npy": npy(new Uint8Array(64 * 64).fill(7), [1, 64, 64]) });
     const values = await failure(openDsprites(await put(temporary("grey.npz"), grey)));
     expect(values.message).toContain("pixel 0");

@@ -1,9 +1,9 @@
 /** 3D Shapes and N-EM through h5py's files, and HDF5 files that must be refused. */
 
-import { copyFile, readFile } from "node:fs/promises";
+import { copyFile, readFile, rename, utimes } from "node:fs/promises";
 import h5wasm from "h5wasm/node";
 import { describe, expect, it } from "vitest";
-import { type NdArray, openNem, openShapes3d, toFloat } from "trilevel/data";
+import { DataError, type NdArray, openNem, openShapes3d, seeded, toFloat } from "trilevel/data";
 import { failure, fixture, put, temporaryFolder } from "./support.ts";
 
 const temporary = temporaryFolder();
@@ -74,6 +74,47 @@ describe("3D Shapes", () => {
     expect(failed[0]).toMatchObject({ _tag: "CorruptError" });
     expect(failed[0]?.message).toContain("filter returned failure");
     await dataset.close();
+  });
+
+  it("refuses a damaged file that was overwritten, but not one that was replaced", async () => {
+    const whole = new Uint8Array(await readFile(fixture("shapes3d.h5")));
+    const damaged = Uint8Array.from(whole);
+    const start = damaged.findIndex((byte, i) => byte === 0x78 && damaged[i + 1]! % 32 === 0x1e);
+    damaged.fill(0xff, start + 2, start + 200);
+    const path = await put(temporary("again.h5"), damaged);
+    const dataset = await openShapes3d(path);
+    await Promise.allSettled([0, 2].map((i) => dataset.get(i)));
+    await dataset.close();
+    await put(path, whole);
+    await utimes(path, new Date(0), new Date(0)); // in case the clock is coarse
+    const error = await failure(openShapes3d(path));
+    expect([error._tag, error.path]).toEqual(["UnsupportedError", path]);
+    await rename(await put(temporary("fresh.h5"), whole), path);
+    const fresh = await openShapes3d(path);
+    expect((await fresh.get(0)).image.data[4]).toBe(16);
+    expect((await fresh.get(2)).image.data[4]).toBe(30);
+    await fresh.close();
+  });
+
+  it("never fails otherwise than with a DataError, whatever byte is wrong", async () => {
+    const whole = new Uint8Array(await readFile(fixture("shapes3d.h5")));
+    let failures = 0;
+    for (let i = 0; i < 150; i++) {
+      const random = seeded(i);
+      const wrong = Uint8Array.from(whole);
+      wrong[random.below(wrong.length)]! ^= 1 + random.below(255);
+      const path = await put(temporary(`fuzz-${i}.h5`), wrong);
+      const read = async () => {
+        await using dataset = await openShapes3d(path);
+        for (let n = 0; n < dataset.size && n < 4; n++) await dataset.get(n);
+      };
+      await read().catch((error) => {
+        expect(error).toBeInstanceOf(DataError);
+        expect(error.path).toBe(path);
+        failures++;
+      });
+    }
+    expect(failures).toBeGreaterThan(10);
   });
 
   it("accepts what h5wasm itself writes", async () => {
