@@ -133,8 +133,8 @@ describe("dSprites", () => {
       "It has readme.txt; check that it is the right dataset",
     ]);
     const long = npy(new Uint8Array(64 * 64), [1, 64, 64]);
-    const shape = Buffer.from(long).indexOf("(1, ");
-    long.set(Buffer.from("(9, "), shape);
+    const shape = Buffer.from(long).indexOf("(1,");
+    long.set(Buffer.from("(9,"), shape);
     const claim = zipSync({ "imgs.npy": long });
     const huge = await failure(openDsprites(await put(temporary("huge.npz"), claim)));
     expect(huge.message).toContain('"imgs" has 4096 bytes, not uint8[9,64,64]');
