@@ -70,6 +70,12 @@ export {
 } from "./image.ts";
 export * from "./masks.ts";
 export * from "./multiObject.ts";
+export type {
+  ClevrWithMasksSample,
+  MultiDspritesSample,
+  ObjectsRoomSample,
+  TetrominoesSample,
+} from "./multiObjectKinds.ts";
 export {
   type DType,
   dtypeOf,

@@ -6,8 +6,9 @@
  */
 
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import { encode } from "fast-png";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -34,6 +35,26 @@ export async function put(path: string, contents: string | Uint8Array): Promise<
   await writeFile(path, contents);
   return path;
 }
+
+/** A PNG file with the given bytes as pixels. */
+export const png = (
+  width: number,
+  height: number,
+  channels: number,
+  value: (i: number) => number,
+): Uint8Array =>
+  encode({
+    width,
+    height,
+    channels,
+    data: Uint8Array.from({ length: width * height * channels }, (_, i) => value(i)),
+  });
+
+/** A JPEG file of 13×11 pixels. */
+export const jpeg: Uint8Array = Buffer.from(
+  JSON.parse(await readFile(fixture("images.json"), "utf8")).decoded["baseline.jpg"].file,
+  "base64",
+);
 
 /** Tests on a genuine sample, skipped aloud where it is not present. */
 export function describeGenuine(name: string, tests: (path: string) => void): void {
