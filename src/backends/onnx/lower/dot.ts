@@ -6,6 +6,7 @@ import { type Shape, sizeOf } from "../../../core/program.ts";
 import type { dotPrimitives } from "../../../primitives/index.ts";
 import { type Graph, runtimeDomain, type Value } from "../graph.ts";
 import { filled, full, isEmpty, type Lowerings, operand } from "../operand.ts";
+import { reduceAs, summable } from "./reduce.ts";
 import { map, reshape, transpose, transposeLong, untransposed } from "../values.ts";
 
 /** A stack of matrices `[batch, rows, columns]`, or of their transposes. */
@@ -85,14 +86,9 @@ export const dotLowerings: Lowerings<keyof typeof dotPrimitives> = {
     const batch = lhsBatch.length === 0 ? [] : [sizes(x.shape, lhsBatch)];
     if (rows === 1 && columns === 1 && batch.length > 0) {
       const flat = [best.x, best.y].map((m) => reshape(g, m.value, [...batch, inner]));
-      const terms = map(g, "Mul", flat);
-      const type = x.type === "uint32" ? null : x.type;
-      if (type) {
-        const sum = g.node("ReduceSum", [terms, g.list([1])], { shape: batch, type }, {
-          keepdims: 0,
-        });
-        return [operand(reshape(g, sum, out!.shape))];
-      }
+      const terms = operand(map(g, "Mul", flat));
+      const sums = reduceAs(g, "ReduceSum", terms, [1], summable(x.type));
+      return [operand(reshape(g, sums, out!.shape))];
     }
     const result = product(g, best.x, best.y, [...batch, rows, columns]);
     return [operand(reshape(g, result, out!.shape))];

@@ -3,6 +3,7 @@ import { sizeOf } from "../../../core/program.ts";
 import type { indexingPrimitives } from "../../../primitives/index.ts";
 import type { Graph, Value } from "../graph.ts";
 import { filled, full, isEmpty, type Lowerings, operand } from "../operand.ts";
+import { reduceAs, summable } from "./reduce.ts";
 import { cast, expand, map, reshape, slice } from "../values.ts";
 
 /** Where the values stand when ordered along the last axis, int64; equal ones stay in order. */
@@ -25,7 +26,7 @@ function alongLast(g: Graph, values: Value, positions: Value): Value {
 /** The positions of a stable ascending order, NaN last. */
 function ascending(g: Graph, keys: Value): Value {
   if (keys.type !== "float32" && keys.type !== "float64") {
-    return order(g, cast(g, keys, keys.type === "int32" ? "int32" : "int64")).positions;
+    return order(g, cast(g, keys, keys.type === "int32" ? "int32" : "float64")).positions;
   }
   // NaN sorts as ∞ first; then what is NaN goes behind what is not.
   const isNaN = map(g, "IsNaN", [keys], "bool");
@@ -63,13 +64,8 @@ export const indexingLowerings: Lowerings<keyof typeof indexingPrimitives> = {
       const zeros = stacked.shape.map(() => 0);
       const last = reshape(g, slice(g, stacked, zeros.with(0, count - 1), stacked.shape), x.shape);
       if (mode === "set") return [operand(last)];
-      const sum = g.node(
-        "ReduceSum",
-        [cast(g, stacked, stacked.type === "uint32" ? "int32" : stacked.type), g.list([0])],
-        { shape: x.shape, type: stacked.type === "uint32" ? "int32" : stacked.type },
-        { keepdims: 0 },
-      );
-      return [operand(map(g, "Add", [full(g, x), cast(g, sum, stacked.type)]))];
+      const sum = reduceAs(g, "ReduceSum", operand(stacked), [0], summable(stacked.type));
+      return [operand(map(g, "Add", [full(g, x), sum]))];
     }
     const base = full(g, x);
     const at = cast(g, full(g, indices), "int64");

@@ -4,8 +4,17 @@
  */
 import type { Shape } from "../../../core/program.ts";
 import type { AxisParams, reducePrimitives, ReduceParams } from "../../../primitives/index.ts";
-import type { Graph, Value } from "../graph.ts";
-import { aligned, filled, full, isEmpty, type Lower, type Lowerings, operand } from "../operand.ts";
+import type { ElementType, Graph, Value } from "../graph.ts";
+import {
+  aligned,
+  filled,
+  full,
+  isEmpty,
+  type Lower,
+  type Lowerings,
+  type Operand,
+  operand,
+} from "../operand.ts";
 import { cast, map, reshape } from "../values.ts";
 
 /** Reduces the axes that have more than one element, and drops the others. */
@@ -24,23 +33,44 @@ function reduceNode(g: Graph, op: string, x: Value, axes: readonly number[]): Va
 const withoutAxes = (shape: Shape, axes: readonly number[]) =>
   shape.filter((_, a) => !axes.includes(a));
 
+/** The same reduction on a type whose kernels can be trusted with all values of this one. */
+export function reduceAs(
+  g: Graph,
+  op: string,
+  x: Operand,
+  axes: readonly number[],
+  type: ElementType,
+): Value {
+  const held = aligned(g, { ...x, value: cast(g, x.value, type) });
+  return cast(g, reduceNode(g, op, held, axes), x.value.type);
+}
+
+/** In what sums are made: ONNX Runtime saturates those in int32, ours wrap around. */
+export function summable(type: ElementType): ElementType {
+  return type === "int32" || type === "uint32" ? "int64" : type;
+}
+
 const sum: Lower<ReduceParams> = (g, [x], { axes }, [out]) => {
   if (isEmpty(x)) return [filled(g, out!, 0)];
-  const { value } = x;
-  const held = aligned(g, value.type === "uint32" ? { ...x, value: cast(g, value, "int32") } : x);
-  const repeats = axes.filter((a) => held.shape[a] === 1).reduce((n, a) => n * x.shape[a]!, 1);
-  const total = cast(g, reduceNode(g, "ReduceSum", held, axes), value.type);
-  const all = repeats === 1 ? total : map(g, "Mul", [total, g.scalar(value.type, repeats)]);
+  const { type } = x.value;
+  const total = reduceAs(g, "ReduceSum", x, axes, summable(type));
+  const held = aligned(g, x).shape;
+  const repeats = axes.filter((a) => held[a] === 1).reduce((n, a) => n * x.shape[a]!, 1);
+  const all = repeats === 1 ? total : map(g, "Mul", [total, g.scalar(type, repeats)]);
   return [{ value: all, shape: withoutAxes(x.shape, axes) }];
 };
 
-/** For `all` and `any`, what no element at all gives. */
+/** For `all` and `any`, `ofNothing` is what no element at all gives. */
 const extremum = (op: string, ofNothing = 0): Lower<ReduceParams> => (g, [x], { axes }, [out]) => {
   if (isEmpty(x)) return [filled(g, out!, ofNothing)];
-  const { value } = x;
-  const held = aligned(g, value.type === "uint32" ? { ...x, value: cast(g, value, "int64") } : x);
-  const y = cast(g, reduceNode(g, op, held, axes), value.type);
-  return [{ value: y, shape: withoutAxes(x.shape, axes) }];
+  const { type } = x.value;
+  const y = reduceAs(g, op, x, axes, type === "uint32" ? "float64" : type);
+  const shape = withoutAxes(x.shape, axes);
+  if (type !== "float32" && type !== "float64") return [{ value: y, shape }];
+  // ONNX Runtime passes over NaN; we do not.
+  const isNaN = { ...x, value: map(g, "IsNaN", [x.value], "bool") };
+  const some = reduceAs(g, "ReduceMax", isNaN, axes, "bool");
+  return [{ value: map(g, "Where", [some, g.scalar(type, NaN), y], type), shape }];
 };
 
 const index = (op: string): Lower<AxisParams> => (g, [x], { axis }) => {
@@ -49,7 +79,7 @@ const index = (op: string): Lower<AxisParams> => (g, [x], { axis }) => {
   const find = (op: string, v: Value) =>
     g.node(op, [v], { shape, type: "int64" }, { axis, keepdims: 0 });
   if (values.type === "int32" || values.type === "uint32") {
-    return [operand(cast(g, find(op, cast(g, values, "int64")), "int32"))];
+    return [operand(cast(g, find(op, cast(g, values, "float64")), "int32"))];
   }
   // The first NaN comes before any number.
   const isNaN = cast(g, g.node("IsNaN", [values], { shape: x.shape, type: "bool" }), "int32");
