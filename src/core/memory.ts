@@ -137,3 +137,14 @@ export function scope<R>(f: () => R): R {
     for (const tensor of inner) kept.has(tensor) ? outer?.add(tensor) : tensor.dispose();
   }
 }
+
+/** Runs `f` outside of all scopes: what it makes is owned by whoever holds it. */
+export function unscoped<R>(f: () => R): R {
+  const outer = scoped;
+  scoped = undefined;
+  try {
+    return f();
+  } finally {
+    scoped = outer;
+  }
+}

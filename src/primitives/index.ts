@@ -39,6 +39,7 @@ export * from "./control.ts";
 export * from "./conv.ts";
 export * from "./dot.ts";
 export * from "./elementwise.ts";
+export { erfInv } from "./erfInv.ts";
 export * from "./host.ts";
 export * from "./indexing.ts";
 export * from "./random.ts";

@@ -1,0 +1,77 @@
+/** Running results along an axis, and differences, their opposite. */
+import { ArgumentError } from "../core/errors.ts";
+import type { Tensor } from "../core/tensor.ts";
+import * as lax from "../primitives/index.ts";
+import { managed } from "./managed.ts";
+import { scanWith, stretchOf } from "./parts.ts";
+import { asTensor, axisOf, checkCount, numberTensor, type TensorLike } from "./promote.ts";
+
+/** What a running function runs along. */
+export interface CumulativeOptions {
+  /** An axis; the flattened tensor unless given. */
+  readonly axis?: number | undefined;
+  /** From the last element to the first. */
+  readonly reverse?: boolean | undefined;
+}
+
+/** A function whose every element depends on those before it. */
+export type Cumulative = (x: TensorLike, options?: CumulativeOptions) => Tensor;
+
+function cumulative(
+  name: string,
+  run: (x: Tensor, axis: number, reverse: boolean) => Tensor,
+): Cumulative {
+  return managed((x, { axis, reverse = false } = {}) => {
+    const t = numberTensor(name, x);
+    if (axis === undefined) return run(lax.reshape(t, [t.size]), 0, reverse);
+    return run(t, axisOf(name, axis, t.ndim), reverse);
+  });
+}
+
+/**
+ * Running sums. Integers and booleans are summed as int32.
+ *
+ * ```ts
+ * import { np } from "trilevel";
+ * console.assert(String(await np.cumsum(np.array([1, 2, 3])).data()) === "1,3,6");
+ * console.assert(String(await np.cumsum(np.array([1, 2, 3]), { reverse: true }).data()) === "6,5,3");
+ * ```
+ */
+export const cumsum: Cumulative = cumulative("cumsum", lax.cumsum);
+/** Running products; the derivative is right where elements are 0, too. */
+export const cumprod: Cumulative = cumulative("cumprod", scanWith(lax.mul));
+/** Running maxima. */
+export const cummax: Cumulative = cumulative("cummax", scanWith(lax.max));
+/** Running minima. */
+export const cummin: Cumulative = cumulative("cummin", scanWith(lax.min));
+
+/** What {@link diff} differences. */
+export interface DiffOptions {
+  /** How many times; 1 unless given. */
+  readonly n?: number | undefined;
+  /** Along which axis; the last unless given. */
+  readonly axis?: number | undefined;
+}
+
+/**
+ * Differences of neighbours along an axis; of booleans, whether they differ.
+ *
+ * ```ts
+ * import { np } from "trilevel";
+ * console.assert(String(await np.diff(np.array([1, 4, 9])).data()) === "3,5");
+ * ```
+ */
+export const diff: (x: TensorLike, options?: DiffOptions) => Tensor = managed(
+  (x, { n = 1, axis = -1 } = {}) => {
+    let y = asTensor(x);
+    if (y.ndim === 0) throw new ArgumentError("diff of a scalar", "give at least one axis");
+    const along = axisOf("diff", axis, y.ndim);
+    const minus = y.dtype === "bool" ? lax.ne : lax.sub;
+    for (let i = 0; i < checkCount("diff", "n", n); i++) {
+      const size = y.shape[along]!;
+      if (size === 0) break;
+      y = minus(stretchOf(y, along, 1, size), stretchOf(y, along, 0, size - 1));
+    }
+    return y;
+  },
+);

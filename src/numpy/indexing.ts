@@ -1,0 +1,433 @@
+/**
+ * Reading parts of tensors. An index is written as NumPy writes it in brackets, item by item:
+ * a number, a range `[start, stop, step]` whose entries may be left out or null, `":"` or `[]` for a
+ * whole axis, `"..."` for as many whole axes as are left, null for a new axis, or an integer tensor.
+ */
+import type { DType } from "../core/dtype.ts";
+import { ArgumentError, DTypeError, ShapeError } from "../core/errors.ts";
+import { formatAval, type Shape } from "../core/program.ts";
+import { literal, Tensor } from "../core/tensor.ts";
+import * as lax from "../primitives/index.ts";
+import { managed } from "./managed.ts";
+import {
+  asTensor,
+  axisOf,
+  broadcastShapes,
+  cast,
+  checkCount,
+  commonType,
+  stretch,
+  type TensorLike,
+} from "./promote.ts";
+
+/** One item of an index. */
+export type Index =
+  | number
+  | readonly (number | null | undefined)[]
+  | ":"
+  | "..."
+  | null
+  | Tensor;
+
+/**
+ * What an index outside of the tensor reads: `"clip"` the nearest element, `"fill"` a fixed value.
+ * Negative indices count from the end first.
+ */
+export interface OutOfBounds {
+  readonly mode?: "clip" | "fill" | undefined;
+  /** What `"fill"` gives; NaN unless given, or the smallest int32, the largest uint32, true. */
+  readonly fillValue?: TensorLike | undefined;
+}
+
+const fillValues: Record<DType, number> = {
+  float32: NaN,
+  float64: NaN,
+  int32: -0x80000000,
+  uint32: 0xffffffff,
+  bool: 1,
+};
+
+/**
+ * A part of a tensor, as NumPy's `x[…]`. Several integer tensors are broadcast and read together;
+ * an index tensor's value outside of the axis reads the nearest element, as in JAX.
+ *
+ * ```ts
+ * import { np } from "trilevel";
+ * const x = np.reshape(np.arange(12), [3, 4]);
+ * console.assert(String(await np.slice(x, 1).data()) === "4,5,6,7");               // x[1]
+ * console.assert(String(await np.slice(x, [], -1).data()) === "3,7,11");           // x[:, -1]
+ * console.assert(String(await np.slice(x, [0, 2], [1, 3]).data()) === "1,2,5,6");  // x[0:2, 1:3]
+ * console.assert(String(await np.slice(x, 0, [null, null, -1]).data()) === "3,2,1,0"); // x[0, ::-1]
+ * console.assert(np.slice(x, "...", null).shape.join() === "3,4,1");               // x[..., None]
+ * const rows = np.array([2, 0], { dtype: "int32" });
+ * console.assert(String(await np.slice(x, rows, 1).data()) === "9,1");             // x[rows, 1]
+ * ```
+ *
+ * @throws ShapeError for too many items, and for a number outside of its axis; DTypeError for tensors
+ * that are no integers.
+ */
+export const slice: (x: TensorLike, ...index: readonly Index[]) => Tensor = managed(
+  (x, ...index) => read("slice", asTensor(x), index, {}),
+);
+
+/** What an index reads, with a rule for what is outside. */
+export function read(
+  name: string,
+  x: Tensor,
+  index: readonly Index[],
+  { mode = "clip", fillValue }: OutOfBounds,
+): Tensor {
+  const items = complete(name, x, index);
+  const advanced = items.some((item) => item instanceof Tensor);
+  const axes: Axis[] = [];
+  let axis = 0;
+  for (const item of items) {
+    if (item === null) axes.push({ kind: "new" });
+    else axes.push(place(name, x, item, axis++, advanced));
+  }
+  const boxed = box(x, axes.filter((a) => a.kind !== "new"));
+  const picks = axes.flatMap((a, position) => a.kind === "pick" ? [{ ...a, position }] : []);
+  if (picks.length === 0) {
+    // The axes that numbers pick have size 1 now, and vanish.
+    let next = 0;
+    const sizes = axes.flatMap((a) => {
+      if (a.kind === "new") return [1];
+      const size = boxed.shape[next++]!;
+      return a.kind === "number" ? [] : [size];
+    });
+    return lax.reshape(boxed, sizes);
+  }
+  const outer = broadcastShapes(name, picks.map((p) => p.indices.shape));
+  const indices = picks.map((p) => stretch(name, p.indices, outer));
+  const gathered = gather(boxed, picks.map((p) => p.axis), indices, mode, fillValue);
+  // Index tensors side by side put their axes where they stand; otherwise these come first.
+  const together = picks.every((p, i) => p.position === picks[0]!.position + i);
+  const first = together ? picks[0]!.position : 0;
+  const before = axes.slice(0, first).filter((a) => a.kind === "range").length;
+  const rest = gathered.shape.slice(outer.length);
+  const order = [
+    ...rest.map((_, i) => outer.length + i).slice(0, before),
+    ...outer.map((_, i) => i),
+    ...rest.map((_, i) => outer.length + i).slice(before),
+  ];
+  const moved = lax.transpose(gathered, order);
+  const sizes = rest.slice();
+  const others = axes.filter((a) => a.kind !== "pick");
+  const layout = (part: readonly Axis[]) => part.map((a) => a.kind === "new" ? 1 : sizes.shift()!);
+  const start = layout(others.slice(0, first));
+  return lax.reshape(moved, [...start, ...outer, ...layout(others.slice(first))]);
+}
+
+/** What becomes of one axis. */
+type Axis =
+  | { readonly kind: "new" }
+  | { readonly kind: "number"; readonly start: number; readonly count: 1; readonly step: 1 }
+  | {
+    readonly kind: "range";
+    readonly start: number;
+    readonly count: number;
+    readonly step: number;
+  }
+  | { readonly kind: "pick"; readonly axis: number; readonly indices: Tensor };
+
+/** The index with one item for each axis. */
+export function complete(
+  name: string,
+  x: Tensor,
+  index: readonly Index[],
+): Exclude<Index, "..." | ":">[] {
+  const named = index.filter((item) => item !== null && item !== "...").length;
+  const dots = index.filter((item) => item === "...").length;
+  if (named > x.ndim || dots > 1) {
+    throw new ShapeError(
+      `${name}: ${named} indices${dots > 1 ? " and two ellipses" : ""} for ${formatAval(x.aval)}`,
+      `give at most ${x.ndim} indices and one "..."`,
+    );
+  }
+  const all = dots === 1 ? index : [...index, "..." as const];
+  return all.flatMap((item) =>
+    item === "..." ? Array.from({ length: x.ndim - named }, () => []) : item === ":" ? [[]] : [item]
+  );
+}
+
+function place(
+  name: string,
+  x: Tensor,
+  item: Exclude<Index, "..." | ":" | null>,
+  axis: number,
+  advanced: boolean,
+): Axis {
+  const size = x.shape[axis]!;
+  if (item instanceof Tensor) {
+    if (item.dtype === "int32") return { kind: "pick", axis, indices: item };
+    if (item.dtype === "uint32") return { kind: "pick", axis, indices: lax.convert(item, "int32") };
+    throw new DTypeError(
+      `${name}: an index is ${formatAval(item.aval)}`,
+      item.dtype === "bool"
+        ? "a mask selects a number of elements that is not known: use np.where, or at(x, mask).set"
+        : 'indices are integers: convert with astype("int32")',
+    );
+  }
+  if (typeof item === "number") {
+    const found = item < 0 ? item + size : item;
+    if (!Number.isInteger(item) || found < 0 || found >= size) {
+      throw new ShapeError(
+        `${name}: index ${item} of axis ${axis} of ${formatAval(x.aval)}`,
+        size === 0 ? "the axis is empty" : `give a whole number from ${-size} to ${size - 1}`,
+      );
+    }
+    // Beside index tensors a number is one of them.
+    if (advanced) return { kind: "pick", axis, indices: literal(found, "int32") };
+    return { kind: "number", start: found, count: 1, step: 1 };
+  }
+  if (!Array.isArray(item)) {
+    throw new ArgumentError(
+      `${name}: an index is ${String(item)}`,
+      'give a number, [start, stop, step], ":", "...", null or an integer tensor',
+    );
+  }
+  return { kind: "range", ...range(name, item, size) };
+}
+
+/** Python's ranges: bounds outside of the axis are moved to its ends. */
+function range(name: string, item: readonly (number | null | undefined)[], size: number) {
+  const step = item[2] ?? 1;
+  if (
+    item.length > 3 || step === 0 ||
+    item.some((n) => n !== null && n !== undefined && !Number.isInteger(n))
+  ) {
+    throw new ArgumentError(
+      `${name}: the range [${item.join(", ")}]`,
+      "give [start, stop, step] of whole numbers, the step not 0; indices go into a tensor",
+    );
+  }
+  const [lowest, highest] = step > 0 ? [0, size] : [-1, size - 1];
+  const bound = (n: number | null | undefined, otherwise: number) =>
+    n === null || n === undefined
+      ? otherwise
+      : Math.min(Math.max(n < 0 ? n + size : n, lowest), highest);
+  const start = bound(item[0], step > 0 ? 0 : size - 1);
+  const stop = bound(item[1], step > 0 ? size : -1);
+  return { start, step, count: Math.max(0, Math.ceil((stop - start) / step)) };
+}
+
+/** The box that ranges and numbers cut out. */
+function box(x: Tensor, axes: readonly Axis[]): Tensor {
+  const bounds = axes.map((a, i) => {
+    if (a.kind === "pick" || a.kind === "new") return { start: 0, limit: x.shape[i]!, stride: 1 };
+    if (a.count === 0) return { start: 0, limit: 0, stride: 1 };
+    const last = a.start + (a.count - 1) * a.step;
+    const [start, end] = a.step > 0 ? [a.start, last] : [last, a.start];
+    return { start, limit: end + 1, stride: Math.abs(a.step) };
+  });
+  const cut = lax.slice(x, {
+    start: bounds.map((b) => b.start),
+    limit: bounds.map((b) => b.limit),
+    strides: bounds.map((b) => b.stride),
+  });
+  return lax.reverse(cut, axes.flatMap((a, i) => a.kind === "range" && a.step < 0 ? [i] : []));
+}
+
+/** Elements at indices (of one shape) along some axes; the indices' axes come first. */
+function gather(
+  x: Tensor,
+  axes: readonly number[],
+  indices: readonly Tensor[],
+  mode: "clip" | "fill",
+  fillValue: TensorLike | undefined,
+): Tensor {
+  const outer = indices[0]!.shape;
+  const sizes = axes.map((axis) => x.shape[axis]!);
+  const rest = x.shape.map((_, i) => i).filter((i) => !axes.includes(i));
+  const fill = fillOf(x.dtype, fillValue);
+  if (sizes.includes(0)) {
+    const shape = [...outer, ...rest.map((i) => x.shape[i]!)];
+    if (shape.includes(0)) return lax.full(shape, 0, x.dtype);
+    if (mode === "fill") return lax.broadcast(fill, shape, []);
+    throw new ShapeError(`an index into ${formatAval(x.aval)}, which is empty`, "check its size");
+  }
+  const counted = indices.map((index, i) => fromStart(index, sizes[i]!));
+  const clipped = counted.map((index, i) =>
+    lax.min(lax.max(index, lax.fullLike(index, 0)), lax.fullLike(index, sizes[i]! - 1))
+  );
+  const columns = clipped.map((index) => lax.reshape(index, [...outer, 1]));
+  const values = lax.gather(
+    lax.transpose(x, [...axes, ...rest]),
+    lax.concatenate(columns, outer.length),
+  );
+  if (mode === "clip") return values;
+  const inside = counted.map((index, i) => lax.eq(index, clipped[i]!)).reduce(lax.and);
+  return lax.select(
+    lax.broadcast(inside, values.shape, outer.map((_, i) => i)),
+    values,
+    lax.broadcast(fill, values.shape, []),
+  );
+}
+
+function fillOf(dtype: DType, value: TensorLike | undefined): Tensor {
+  return value === undefined
+    ? literal(fillValues[dtype], dtype)
+    : lax.convert(asTensor(value), dtype);
+}
+
+/** Negative indices counted from the start. */
+function fromStart(index: Tensor, size: number): Tensor {
+  const negative = lax.lt(index, lax.fullLike(index, 0));
+  return lax.select(negative, lax.add(index, lax.fullLike(index, size)), index);
+}
+
+/** What {@link take} takes along. */
+export interface TakeOptions {
+  /** An axis; the flattened tensor unless given. */
+  readonly axis?: number | undefined;
+  /** Outside of the axis: `"fill"` (the default), `"clip"`, or `"wrap"` around. */
+  readonly mode?: "fill" | "clip" | "wrap" | undefined;
+  /** What `"fill"` gives; NaN unless given, or the smallest int32, the largest uint32, true. */
+  readonly fillValue?: TensorLike | undefined;
+}
+
+/** Indices as an int32 tensor. */
+export function integers(name: string, indices: TensorLike): Tensor {
+  const t = typeof indices === "number"
+    ? cast(name, indices, { dtype: "int32", weak: false })
+    : asTensor(indices);
+  if (t.dtype === "int32") return t;
+  if (t.dtype === "uint32") return lax.convert(t, "int32");
+  throw new DTypeError(
+    `${name}: indices are ${formatAval(t.aval)}`,
+    'indices are integers: convert with astype("int32")',
+  );
+}
+
+/**
+ * Elements, or whole sub-tensors, along an axis. What is outside reads NaN, as in JAX.
+ *
+ * ```ts
+ * import { np } from "trilevel";
+ * const x = np.array([[1, 2], [3, 4], [5, 6]]);
+ * const indices = np.array([2, -3], { dtype: "int32" });
+ * console.assert(String(await np.take(x, indices, { axis: 0 }).data()) === "5,6,1,2");
+ * console.assert(Number.isNaN(await np.take(x, 6).item()));
+ * ```
+ *
+ * @throws DTypeError unless indices are integers.
+ */
+export const take: (x: TensorLike, indices: TensorLike, options?: TakeOptions) => Tensor = managed(
+  (x, indices, { axis, mode = "fill", fillValue } = {}) => {
+    const given = asTensor(x);
+    const t = axis === undefined ? lax.reshape(given, [given.size]) : given;
+    const along = axisOf("take", axis ?? 0, t.ndim);
+    const at = integers("take", indices);
+    const whole: Index[] = t.shape.slice(0, along).map(() => []);
+    if (mode !== "wrap") return read("take", t, [...whole, at], { mode, fillValue });
+    const size = lax.fullLike(at, Math.max(1, t.shape[along]!));
+    const wrapped = lax.rem(lax.add(lax.rem(at, size), size), size);
+    return read("take", t, [...whole, wrapped], { mode: "clip" });
+  },
+);
+
+/**
+ * For each place of `indices` the element that it names along an axis (the last unless given), as
+ * `argsort` and `argmax` give them; other axes are broadcast. What is outside reads NaN.
+ *
+ * ```ts
+ * import { np } from "trilevel";
+ * const x = np.array([[3, 1, 2]]);
+ * console.assert(String(await np.takeAlongAxis(x, np.argsort(x)).data()) === "1,2,3");
+ * ```
+ */
+export const takeAlongAxis: (
+  x: TensorLike,
+  indices: TensorLike,
+  options?: OutOfBounds & { readonly axis?: number | undefined },
+) => Tensor = managed((x, indices, { axis = -1, mode = "fill", fillValue } = {}) => {
+  const t = asTensor(x);
+  const at = integers("takeAlongAxis", indices);
+  const along = axisOf("takeAlongAxis", axis, t.ndim);
+  if (at.ndim !== t.ndim) {
+    throw new ShapeError(
+      `takeAlongAxis: ${formatAval(at.aval)} into ${formatAval(t.aval)}`,
+      "give indices with as many axes as the tensor: np.expandDims",
+    );
+  }
+  const but = (shape: Shape) => shape.map((n, i) => i === along ? 1 : n);
+  const outer = broadcastShapes("takeAlongAxis", [but(t.shape), but(at.shape)]);
+  const shape = outer.map((n, i) => i === along ? at.shape[i]! : n);
+  const picks = shape.map((_, i) => {
+    if (i === along) return stretch("takeAlongAxis", at, shape);
+    return t.shape[i] === 1 ? lax.full(shape, 0, "int32") : lax.iota(shape, "int32", i);
+  });
+  return gather(t, t.shape.map((_, i) => i), picks, mode, fillValue);
+});
+
+/**
+ * A box of static size at a computed place; the place is moved so that the box fits, as in JAX.
+ *
+ * ```ts
+ * import { np } from "trilevel";
+ * const start = np.array(3, { dtype: "int32" });
+ * console.assert(String(await np.dynamicSlice(np.arange(5), [start], [3]).data()) === "2,3,4");
+ * ```
+ */
+export const dynamicSlice: (
+  x: TensorLike,
+  starts: readonly TensorLike[],
+  sizes: readonly number[],
+) => Tensor = managed((x, starts, sizes) => {
+  const t = asTensor(x);
+  const fits = starts.length === t.ndim && sizes.length === t.ndim &&
+    sizes.every((n, i) => checkCount("dynamicSlice", "a size", n) <= t.shape[i]!);
+  if (!fits) {
+    throw new ShapeError(
+      `dynamicSlice: ${starts.length} starts and sizes [${sizes.join(", ")}] of ` +
+        formatAval(t.aval),
+      "give one start and one size, not beyond the tensor's, for each axis",
+    );
+  }
+  return sizes.reduce((y, size, axis) => {
+    const room = t.shape[axis]! - size;
+    if (room === 0) return y;
+    const start = clamped(integers("dynamicSlice", starts[axis]!), room, t.shape[axis]!);
+    const { source } = start;
+    const whole: Index[] = y.shape.slice(0, axis).map(() => []);
+    if (source.kind === "literal") {
+      return read("dynamicSlice", y, [...whole, [source.value, source.value + size]], {});
+    }
+    const index = lax.add(lax.iota([size], "int32", 0), stretch("dynamicSlice", start, [size]));
+    return read("dynamicSlice", y, [...whole, index], {});
+  }, t);
+});
+
+function clamped(start: Tensor, room: number, size: number): Tensor {
+  const { source } = start;
+  if (source.kind === "literal") {
+    const value = source.value < 0 ? source.value + size : source.value;
+    return literal(Math.min(Math.max(value, 0), room), "int32");
+  }
+  const counted = fromStart(lax.reshape(start, []), size);
+  return lax.min(lax.max(counted, literal(0, "int32")), literal(room, "int32"));
+}
+
+/**
+ * Ones where a class is, zeros elsewhere: indices become vectors along a new axis (the last unless
+ * given). An index outside gives zeros only.
+ *
+ * ```ts
+ * import { np } from "trilevel";
+ * const x = np.oneHot(np.array([1, 0], { dtype: "int32" }), 3);
+ * console.assert(String(await x.data()) === "0,1,0,1,0,0");
+ * ```
+ */
+export const oneHot: (
+  indices: TensorLike,
+  classes: number,
+  options?: { readonly axis?: number; readonly dtype?: DType },
+) => Tensor = managed((indices, classes, { axis = -1, dtype = "float32" } = {}) => {
+  const t = typeof indices === "number" ? integers("oneHot", indices) : asTensor(indices);
+  const along = axisOf("oneHot", axis, t.ndim + 1);
+  const shape = t.shape.toSpliced(along, 0, checkCount("oneHot", "the classes", classes));
+  const kept = shape.map((_, i) => i).filter((i) => i !== along);
+  const type = commonType([t]).dtype === "bool" ? "int32" : t.dtype;
+  const value = lax.broadcast(lax.convert(t, type), shape, kept);
+  return lax.convert(lax.eq(value, lax.iota(shape, type, along)), dtype);
+});

@@ -1,0 +1,349 @@
+/** Tensors put together, taken apart, repeated, moved around and framed. */
+import { ArgumentError, ShapeError } from "../core/errors.ts";
+import { formatAval } from "../core/program.ts";
+import type { Tensor } from "../core/tensor.ts";
+import * as lax from "../primitives/index.ts";
+import { managed } from "./managed.ts";
+import { stretchOf } from "./parts.ts";
+import { asTensor, axesOf, axisOf, cast, checkCount, promote, type TensorLike } from "./promote.ts";
+import { atleast1d, atleast2d, expandDims } from "./shape.ts";
+
+/** Along which axis tensors are put together or taken apart. */
+export interface AxisOption {
+  /** The first unless given. */
+  readonly axis?: number | undefined;
+}
+
+function several(name: string, xs: readonly TensorLike[]): Tensor[] {
+  if (xs.length > 0) return promote(name, xs);
+  throw new ArgumentError(`${name} of no tensors`, "give at least one");
+}
+
+/**
+ * Tensors one after the other along an axis; other sizes must agree.
+ *
+ * ```ts
+ * import { np } from "trilevel";
+ * const x = np.concatenate([np.zeros([2, 3]), np.ones([1, 3])]);
+ * console.assert(x.shape.join() === "3,3");
+ * ```
+ *
+ * @throws ShapeError naming the shapes.
+ */
+export const concatenate: (xs: readonly TensorLike[], options?: AxisOption) => Tensor = managed(
+  (xs, { axis = 0 } = {}) => {
+    const tensors = several("concatenate", xs);
+    const rank = tensors[0]!.ndim;
+    const along = axisOf("concatenate", axis, rank);
+    const fits = tensors.every((x) =>
+      x.ndim === rank && x.shape.every((n, i) => i === along || n === tensors[0]!.shape[i])
+    );
+    if (!fits) {
+      throw new ShapeError(
+        `concatenate along axis ${along}: ${tensors.map((x) => formatAval(x.aval)).join(", ")}`,
+        "all sizes but that of the axis must agree",
+      );
+    }
+    return lax.concatenate(tensors, along);
+  },
+);
+/** Same as {@link concatenate}. */
+export const concat: typeof concatenate = concatenate;
+
+/**
+ * Tensors of one shape along a new axis.
+ *
+ * ```ts
+ * import { np } from "trilevel";
+ * console.assert(np.stack([np.zeros(3), np.ones(3)], { axis: -1 }).shape.join() === "3,2");
+ * ```
+ */
+export const stack: (xs: readonly TensorLike[], options?: AxisOption) => Tensor = managed(
+  (xs, { axis = 0 } = {}) => {
+    const tensors = several("stack", xs);
+    const shape = tensors[0]!.shape;
+    if (tensors.some((x) => x.shape.join() !== shape.join())) {
+      throw new ShapeError(
+        `stack: ${tensors.map((x) => formatAval(x.aval)).join(", ")}`,
+        "all shapes must be the same",
+      );
+    }
+    const along = axisOf("stack", axis, shape.length + 1);
+    return lax.concatenate(tensors.map((x) => expandDims(x, along)), along);
+  },
+);
+
+/** Tensors along the first axis; vectors become rows. */
+export const vstack: (xs: readonly TensorLike[]) => Tensor = managed(
+  (xs) => concatenate(several("vstack", xs).map(atleast2d)),
+);
+/** Tensors along the second axis; vectors along their only one. */
+export const hstack: (xs: readonly TensorLike[]) => Tensor = managed((xs) => {
+  const tensors = several("hstack", xs).map(atleast1d);
+  return concatenate(tensors, { axis: tensors[0]!.ndim === 1 ? 0 : 1 });
+});
+
+/**
+ * A tensor in parts along an axis: a number of equal ones, or cut before each of some indices.
+ *
+ * ```ts
+ * import { np } from "trilevel";
+ * const parts = np.split(np.arange(6), 3);
+ * console.assert(parts.length === 3 && String(await parts[2]!.data()) === "4,5");
+ * console.assert(np.split(np.arange(6), [1, 4]).map((x) => x.size).join() === "1,3,2");
+ * ```
+ *
+ * @throws ShapeError when the axis cannot be cut into equal parts; see {@link arraySplit}.
+ */
+export const split: (
+  x: TensorLike,
+  parts: number | readonly number[],
+  options?: AxisOption,
+) => Tensor[] = managed((x, parts, { axis = 0 } = {}) => {
+  const t = asTensor(x);
+  const along = axisOf("split", axis, t.ndim);
+  const size = t.shape[along]!;
+  if (typeof parts === "number" && size % checkParts(parts) !== 0) {
+    throw new ShapeError(
+      `split: axis ${along} of ${formatAval(t.aval)} in ${parts} equal parts`,
+      "give a number that divides the size, or use arraySplit",
+    );
+  }
+  return arraySplit(t, parts, { axis: along });
+});
+
+/** As {@link split}, but the first parts are one longer when the size cannot be divided. */
+export const arraySplit: typeof split = managed((x, parts, { axis = 0 } = {}) => {
+  const t = asTensor(x);
+  const along = axisOf("arraySplit", axis, t.ndim);
+  const size = t.shape[along]!;
+  const cuts = typeof parts === "number" ? evenCuts(size, checkParts(parts)) : parts;
+  const bounds = [0, ...cuts.map((i) => Math.min(Math.max(i < 0 ? i + size : i, 0), size)), size];
+  return bounds.slice(1).map((end, i) => stretchOf(t, along, Math.min(bounds[i]!, end), end));
+});
+
+function checkParts(parts: number): number {
+  if (Number.isInteger(parts) && parts > 0) return parts;
+  throw new ArgumentError(`split in ${parts} parts`, "give a whole number, 1 or more");
+}
+
+function evenCuts(size: number, parts: number): number[] {
+  const [each, longer] = [Math.floor(size / parts), size % parts];
+  return Array.from({ length: parts - 1 }, (_, i) => (i + 1) * each + Math.min(i + 1, longer));
+}
+
+/** How {@link repeat} repeats. */
+export interface RepeatOptions {
+  /** An axis; the flattened tensor unless given. */
+  readonly axis?: number | undefined;
+}
+
+/**
+ * Each element several times in a row: as often as `count` says, or each its own number of times.
+ *
+ * ```ts
+ * import { np } from "trilevel";
+ * console.assert(String(await np.repeat(np.array([1, 2]), 2).data()) === "1,1,2,2");
+ * console.assert(String(await np.repeat(np.array([1, 2]), [1, 3]).data()) === "1,2,2,2");
+ * ```
+ */
+export const repeat: (
+  x: TensorLike,
+  count: number | readonly number[],
+  options?: RepeatOptions,
+) => Tensor = managed((x, count, { axis } = {}) => {
+  const t = axis === undefined ? lax.reshape(asTensor(x), [asTensor(x).size]) : asTensor(x);
+  const along = axisOf("repeat", axis ?? 0, t.ndim);
+  const size = t.shape[along]!;
+  if (typeof count === "number") return repeatEach(t, along, checkCount("repeat", "count", count));
+  if (count.length !== size) {
+    throw new ShapeError(
+      `repeat: ${count.length} counts for axis ${along} of ${formatAval(t.aval)}`,
+      `give one count, or ${size}`,
+    );
+  }
+  const parts = count.flatMap((n, i) =>
+    checkCount("repeat", "a count", n) === 0
+      ? []
+      : [repeatEach(stretchOf(t, along, i, i + 1), along, n)]
+  );
+  return parts.length === 0 ? stretchOf(t, along, 0, 0) : lax.concatenate(parts, along);
+});
+
+function repeatEach(x: Tensor, axis: number, count: number): Tensor {
+  const twice = [...x.shape.slice(0, axis + 1), count, ...x.shape.slice(axis + 1)];
+  const axes = x.shape.map((_, i) => i <= axis ? i : i + 1);
+  return lax.reshape(
+    lax.broadcast(x, twice, axes),
+    x.shape.map((n, i) => i === axis ? n * count : n),
+  );
+}
+
+/**
+ * The whole tensor several times along its axes; numbers are counted from the last axis.
+ *
+ * ```ts
+ * import { np } from "trilevel";
+ * console.assert(String(await np.tile(np.array([1, 2]), 2).data()) === "1,2,1,2");
+ * ```
+ */
+export const tile: (x: TensorLike, counts: number | readonly number[]) => Tensor = managed(
+  (x, counts) => {
+    const t = asTensor(x);
+    const list = [counts].flat().map((n) => checkCount("tile", "a count", n));
+    const rank = Math.max(t.ndim, list.length);
+    const sizes = [...Array<number>(rank - t.ndim).fill(1), ...t.shape];
+    const times = [...Array<number>(rank - list.length).fill(1), ...list];
+    const doubled = sizes.flatMap((n, i) => [times[i]!, n]);
+    const axes = sizes.map((_, i) => 2 * i + 1);
+    return lax.reshape(
+      lax.broadcast(lax.reshape(t, sizes), doubled, axes),
+      sizes.map((n, i) => n * times[i]!),
+    );
+  },
+);
+
+/**
+ * Elements moved along axes; what leaves at one end comes in at the other. Without axes, along the
+ * flattened tensor.
+ *
+ * ```ts
+ * import { np } from "trilevel";
+ * console.assert(String(await np.roll(np.arange(4), 1).data()) === "3,0,1,2");
+ * ```
+ */
+export const roll: (
+  x: TensorLike,
+  by: number | readonly number[],
+  options?: { readonly axis?: number | readonly number[] | undefined },
+) => Tensor = managed((x, by, { axis } = {}) => {
+  const t = asTensor(x);
+  const shifts = [by].flat();
+  if (axis === undefined) {
+    const total = shifts.reduce((a, b) => a + b, 0);
+    return lax.reshape(rollAlong(lax.reshape(t, [t.size]), 0, total), t.shape);
+  }
+  const axes = [axis].flat();
+  const pairs = Array.from(
+    { length: Math.max(axes.length, shifts.length) },
+    (_, i) => [axes[axes.length === 1 ? 0 : i], shifts[shifts.length === 1 ? 0 : i]] as const,
+  );
+  return pairs.reduce((y, [a, n]) => {
+    if (a === undefined || n === undefined) {
+      throw new ArgumentError(
+        `roll by (${shifts.join(", ")}) along (${axes.join(", ")})`,
+        "give one number for each axis",
+      );
+    }
+    return rollAlong(y, axisOf("roll", a, t.ndim), n);
+  }, t);
+});
+
+function rollAlong(x: Tensor, axis: number, by: number): Tensor {
+  const size = x.shape[axis]!;
+  if (!Number.isInteger(by)) throw new ArgumentError(`roll by ${by}`, "give a whole number");
+  const shift = size === 0 ? 0 : ((by % size) + size) % size;
+  if (shift === 0) return x;
+  const cut = size - shift;
+  return lax.concatenate([stretchOf(x, axis, cut, size), stretchOf(x, axis, 0, cut)], axis);
+}
+
+/** How many elements {@link pad} adds: to all sides, to both sides of all axes, or axis by axis. */
+export type PadWidth = number | readonly [number, number] | readonly (readonly [number, number])[];
+
+/** What {@link pad} adds. */
+export interface PadOptions {
+  /**
+   * `"constant"` (the default): `constantValues`; `"edge"`: the outermost element; `"reflect"`: what
+   * lies behind the outermost; `"symmetric"`: with it; `"wrap"`: from the other end.
+   */
+  readonly mode?: "constant" | "edge" | "reflect" | "symmetric" | "wrap" | undefined;
+  /** The value that `"constant"` adds; 0 unless given. */
+  readonly constantValues?: TensorLike | undefined;
+}
+
+/**
+ * Elements added around.
+ *
+ * ```ts
+ * import { np } from "trilevel";
+ * const x = np.array([1, 2, 3]);
+ * console.assert(String(await np.pad(x, [1, 2]).data()) === "0,1,2,3,0,0");
+ * console.assert(String(await np.pad(x, 2, { mode: "reflect" }).data()) === "3,2,1,2,3,2,1");
+ * console.assert(np.pad(np.zeros([2, 3]), [[1, 1], [0, 2]]).shape.join() === "4,5");
+ * ```
+ */
+export const pad: (x: TensorLike, width: PadWidth, options?: PadOptions) => Tensor = managed(
+  (x, width, { mode = "constant", constantValues = 0 } = {}) => {
+    const t = asTensor(x);
+    const widths = t.shape.map((_, i) => widthOf(width, i, t));
+    const low = widths.map(([n]) => checkCount("pad", "a width", n));
+    const high = widths.map(([, n]) => checkCount("pad", "a width", n));
+    if (mode === "constant") {
+      const value = cast("pad", constantValues, { dtype: t.dtype, weak: false });
+      if (value.ndim > 0) {
+        throw new ShapeError(
+          `pad: the constant has shape [${value.shape.join(", ")}]`,
+          "give a scalar",
+        );
+      }
+      return lax.pad(t, { low, high, interior: low.map(() => 0) }, value);
+    }
+    return axesOf("pad", undefined, t.ndim).reduce((y, axis) => {
+      const size = y.shape[axis]!;
+      if (size === 0 && low[axis]! + high[axis]! > 0) {
+        throw new ShapeError(
+          `pad: ${formatAval(y.aval)} has nothing along axis ${axis} to pad with`,
+          'use mode "constant"',
+        );
+      }
+      return framed(y, axis, low[axis]!, high[axis]!, mode);
+    }, t);
+  },
+);
+
+function widthOf(width: PadWidth, axis: number, x: Tensor): readonly [number, number] {
+  if (typeof width === "number") return [width, width];
+  const [first, second] = width;
+  if (typeof first === "number" && typeof second === "number") return [first, second];
+  const own = width.length === 1 ? first : width[axis];
+  if (typeof own === "object" && (width.length === 1 || width.length === x.ndim)) return own;
+  throw new ShapeError(
+    `pad: ${width.length} pairs of widths for ${formatAval(x.aval)}`,
+    "give a number, a pair, or one pair for each axis",
+  );
+}
+
+/** Padding by pieces of the tensor itself, as many as are needed on each side. */
+function framed(
+  x: Tensor,
+  axis: number,
+  low: number,
+  high: number,
+  mode: "edge" | "reflect" | "symmetric" | "wrap",
+): Tensor {
+  const size = x.shape[axis]!;
+  if (mode === "edge") {
+    return lax.concatenate([
+      repeatEach(stretchOf(x, axis, 0, 1), axis, low),
+      x,
+      repeatEach(stretchOf(x, axis, size - 1, size), axis, high),
+    ], axis);
+  }
+  if (mode === "reflect" && size === 1) return framed(x, axis, low, high, "edge");
+  // The endless row that is cut out of: pieces of one period, every other one turned around.
+  const skip = mode === "reflect" ? 1 : 0;
+  const turned = mode === "wrap" ? x : lax.reverse(x, [axis]);
+  const period = size - skip;
+  const before = Math.ceil(low / period);
+  const after = Math.ceil(high / period);
+  const piece = (i: number) => i % 2 === 0 ? x : turned;
+  const left = Array.from(
+    { length: before },
+    (_, i) => stretchOf(piece(before - i), axis, 0, period),
+  );
+  const right = Array.from({ length: after }, (_, i) => stretchOf(piece(i + 1), axis, skip, size));
+  const row = lax.concatenate([...left, x, ...right], axis);
+  const start = before * period - low;
+  return stretchOf(row, axis, start, start + low + size + high);
+}

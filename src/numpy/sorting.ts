@@ -1,0 +1,118 @@
+/** Order: sorting, the indices that sort, the largest few. NaN counts as larger than all numbers. */
+import { ArgumentError, ShapeError } from "../core/errors.ts";
+import { formatAval } from "../core/program.ts";
+import type { Tensor } from "../core/tensor.ts";
+import * as lax from "../primitives/index.ts";
+import { managed } from "./managed.ts";
+import { stretchOf } from "./parts.ts";
+import { alignPair, asTensor, axisOf, type TensorLike } from "./promote.ts";
+
+/** How to sort. */
+export interface SortOptions {
+  /** Along which axis; the last unless given. */
+  readonly axis?: number | undefined;
+  /** The largest first. */
+  readonly descending?: boolean | undefined;
+}
+
+/** Elements along the last axis in order, and where each was; equal ones keep their order. */
+function ordered(x: Tensor, descending: boolean): [values: Tensor, indices: Tensor] {
+  const last = x.ndim - 1;
+  const index = lax.iota(x.shape, "int32", last);
+  if (!descending) {
+    const [values, indices] = lax.sort(x, index);
+    return [values!, indices!];
+  }
+  // Turned around before and after, so that equal elements keep their order.
+  const [values, indices] = lax.sort(lax.reverse(x, [last]), lax.reverse(index, [last]));
+  return [lax.reverse(values!, [last]), lax.reverse(indices!, [last])];
+}
+
+function alongLast(name: string, x: TensorLike, axis: number, f: (t: Tensor) => Tensor): Tensor {
+  const t = asTensor(x);
+  const at = axisOf(name, axis, t.ndim);
+  const swapped = t.shape.map((_, i) => i === at ? t.ndim - 1 : i === t.ndim - 1 ? at : i);
+  return lax.transpose(f(lax.transpose(t, swapped)), swapped);
+}
+
+/**
+ * Elements in ascending order along an axis, NaN last.
+ *
+ * ```ts
+ * import { np } from "trilevel";
+ * const x = np.array([3, 1, 2]);
+ * console.assert(String(await np.sort(x).data()) === "1,2,3");
+ * console.assert(String(await np.sort(x, { descending: true }).data()) === "3,2,1");
+ * console.assert(String(await np.argsort(x).data()) === "1,2,0");
+ * ```
+ */
+export const sort: (x: TensorLike, options?: SortOptions) => Tensor = managed(
+  (x, { axis = -1, descending = false } = {}) =>
+    alongLast("sort", x, axis, (t) => {
+      const sorted = lax.sort(t)[0]!;
+      return descending ? lax.reverse(sorted, [t.ndim - 1]) : sorted;
+    }),
+);
+
+/** The indices that sort elements along an axis, int32; equal elements keep their order. */
+export const argsort: (x: TensorLike, options?: SortOptions) => Tensor = managed(
+  (x, { axis = -1, descending = false } = {}) =>
+    alongLast("argsort", x, axis, (t) => ordered(t, descending)[1]),
+);
+
+/**
+ * The `k` largest elements along the last axis, the largest first, and their indices (int32); of
+ * equal ones the first.
+ *
+ * ```ts
+ * import { np } from "trilevel";
+ * const [values, indices] = np.topK(np.array([1, 9, 5]), 2);
+ * console.assert(String(await values.data()) === "9,5" && String(await indices.data()) === "1,2");
+ * ```
+ *
+ * @throws ShapeError for a scalar; ArgumentError unless 0 ≤ k ≤ size.
+ */
+export const topK: (x: TensorLike, k: number) => [values: Tensor, indices: Tensor] = managed(
+  (x, k) => {
+    const t = asTensor(x);
+    const size = t.shape.at(-1);
+    if (size === undefined) throw new ShapeError("topK of a scalar", "give at least one axis");
+    if (!Number.isInteger(k) || k < 0 || k > size) {
+      throw new ArgumentError(
+        `topK: ${k} elements of ${formatAval(t.aval)}`,
+        `give a whole number from 0 to ${size}`,
+      );
+    }
+    const [values, indices] = ordered(t, true);
+    const last = t.ndim - 1;
+    return [stretchOf(values, last, 0, k), stretchOf(indices, last, 0, k)];
+  },
+);
+
+/**
+ * Where elements would have to be put into a sorted vector to keep it sorted, int32: before equal ones,
+ * or (`side: "right"`) behind them.
+ *
+ * ```ts
+ * import { np } from "trilevel";
+ * console.assert(await np.searchsorted(np.array([1, 3, 5]), 3).item() === 1);
+ * ```
+ */
+export const searchsorted: (
+  sorted: TensorLike,
+  x: TensorLike,
+  options?: { readonly side?: "left" | "right" },
+) => Tensor = managed((sorted, x, { side = "left" } = {}) => {
+  const [row, values] = [asTensor(sorted), asTensor(x)];
+  if (row.ndim !== 1) {
+    throw new ShapeError(`searchsorted in ${formatAval(row.aval)}`, "give a vector to search in");
+  }
+  const shape = [...values.shape, row.size];
+  const [a, b] = alignPair(
+    "searchsorted",
+    lax.broadcast(row, shape, [values.ndim]),
+    lax.broadcast(values, shape, values.shape.map((_, i) => i)),
+  );
+  const before = side === "left" ? lax.lt(a, b) : lax.le(a, b);
+  return lax.reduceSum(lax.convert(before, "int32"), [values.ndim]);
+});
