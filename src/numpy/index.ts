@@ -14,6 +14,15 @@
  */
 import "./methods.ts";
 
+export {
+  convGeneralDilated,
+  type ConvOptions,
+  convTranspose,
+  type ConvTransposeOptions,
+  type DimensionNumbers,
+  type Padding,
+  type PerAxis,
+} from "./conv.ts";
 export * from "./creation.ts";
 export * from "./cumulative.ts";
 export * from "./diagonals.ts";
@@ -31,6 +40,7 @@ export {
 } from "./indexing.ts";
 export * from "./joining.ts";
 export * from "./logic.ts";
+export * from "./pooling.ts";
 export * from "./products.ts";
 export * from "./reductions.ts";
 export * from "./shape.ts";
