@@ -26,6 +26,8 @@ export class Trace {
   readonly equations: Equation[] = [];
   /** Tensors from outside, and the hidden inputs that stand for them. */
   readonly captured = new Map<Tensor, Var>();
+  /** Tensors of other traces for which inputs of this one stand in: see `withStandIns`. */
+  readonly standIns = new Map<Tensor, Var>();
   open = true;
 
   constructor(readonly parent: Trace | undefined) {}
@@ -48,14 +50,21 @@ export class Trace {
     if (source.kind === "literal") return new Literal(source.value, x.aval);
     if (source.kind === "traced") {
       if (source.trace === this) return source.variable;
-      if (!source.trace.open) throw escaped();
+      assertReachable(x, this);
     } else {
       source.storage.buffer; // throws when disposed
     }
-    let variable = this.captured.get(x);
+    let variable = this.standIns.get(x) ?? this.captured.get(x);
     if (!variable) this.captured.set(x, variable = new Var(x.aval));
     return variable;
   }
+}
+
+/** Throws unless a tensor belongs to an open trace, or something stands in for it. */
+function assertReachable(x: Tensor, from: Trace | undefined): void {
+  if (x.source.kind !== "traced" || x.source.trace.open) return;
+  for (let t = from; t; t = t.parent) if (t.standIns.has(x)) return;
+  throw escaped();
 }
 
 function escaped(): EscapedTensorError {
@@ -91,9 +100,7 @@ export function bind<P extends Params>(
   params: P,
 ): Row<Tensor> {
   // A tensor that got out of its trace is refused before its shape misleads anyone.
-  for (const { source } of inputs) {
-    if (source.kind === "traced" && !source.trace.open) throw escaped();
-  }
+  for (const x of inputs) assertReachable(x, current);
   const weak = !primitive.ownWeakness && inputs.length > 0 && inputs.every((x) => x.aval.weak);
   const avals = primitive.shape(row(inputs.map((x) => x.aval)), params)
     .map((a) => weak && a.dtype === inputs[0]!.dtype ? { ...a, weak } : a);
@@ -150,6 +157,24 @@ export function rewrite(
   const { program, captured } = trace(f, avals);
   if (captured.length > 0) throw escaped();
   return program;
+}
+
+/**
+ * Traces a function later than it was called: tensors that it closes over may be of traces that have ended
+ * since. The first inputs of the new program stand in for them.
+ */
+export function traceLater(
+  f: (...inputs: Tensor[]) => readonly Tensor[],
+  avals: readonly Aval[],
+  closedOver: readonly Tensor[],
+): Program {
+  return rewrite((...inputs) => {
+    closedOver.forEach((x, i) => {
+      const { source } = inputs[i]!;
+      if (source.kind === "traced") source.trace.standIns.set(x, source.variable);
+    });
+    return f(...inputs.slice(closedOver.length));
+  }, [...closedOver.map((x) => x.aval), ...avals]);
 }
 
 /** Runs `f` with operations executed at once even if a trace is open. */

@@ -2,7 +2,7 @@
 import { currentTrace } from "../core/trace.ts";
 import { unflatten } from "../core/tree.ts";
 import { checkpointCall, type SavePolicy } from "../primitives/index.ts";
-import { traceFunction } from "./function.ts";
+import { traceFunction } from "../core/function.ts";
 
 /** Options of `checkpoint`. */
 export interface CheckpointOptions {

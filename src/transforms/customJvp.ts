@@ -3,15 +3,22 @@ import { isFloat } from "../core/dtype.ts";
 import { ShapeError, TreeError } from "../core/errors.ts";
 import { formatAval, outputAvals } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
-import { currentTrace, trace } from "../core/trace.ts";
+import { currentTrace, trace, traceLater } from "../core/trace.ts";
 import { assertSameStructure, flattenUpTo, unflatten } from "../core/tree.ts";
-import { customJvpCall, instantiate } from "../primitives/index.ts";
-import { shareCaptured, tensorLeaves, toTensor, traceFunction, unflattenAll } from "./function.ts";
+import { customJvpCall, instantiate, lazy } from "../primitives/index.ts";
+import {
+  shareCaptured,
+  tensorLeaves,
+  toTensor,
+  traceFunction,
+  unflattenAll,
+} from "../core/function.ts";
 
 /**
  * The function `f` with another derivative: `rule` gets lists of primals and tangents, and gives the
  * value and its tangent (`null` anywhere in it is zero), which must be linear in the tangents. Reverse
- * mode is the transpose of the rule, so one rule serves both.
+ * mode is the transpose of the rule, so one rule serves both. The rule may call the new function itself, which
+ * is how higher derivatives see its own output.
  *
  * ```ts
  * import { customJvp, grad, np, type Tensor } from "trilevel";
@@ -29,6 +36,7 @@ export function customJvp<A extends unknown[], R>(
   f: (...args: A) => R,
   rule: (primals: A, tangents: A) => readonly [value: R, tangent: R],
 ): (...args: A) => R {
+  let deriving = false;
   return (...args) => {
     // Without a trace nothing differentiates.
     if (!currentTrace()) return f(...args);
@@ -36,7 +44,7 @@ export function customJvp<A extends unknown[], R>(
     const { leaves, structures, output } = primal;
     const floats = leaves.filter((x) => isFloat(x.dtype));
     const values = outputAvals(primal.program);
-    const traced = trace((...inputs) => {
+    const derive = (...inputs: Tensor[]) => {
       let next = leaves.length;
       const tangents = leaves.map((x) => isFloat(x.dtype) ? inputs[next++]! : null);
       // Trees of the arguments' own types; integers have no tangent.
@@ -64,15 +72,29 @@ export function customJvp<A extends unknown[], R>(
           return [t];
         }),
       ];
-    }, [...leaves, ...floats].map((x) => x.aval));
+    };
+    const avals = [...leaves, ...floats].map((x) => x.aval);
+    const guarded = <T>(make: () => T): T => {
+      const outer = deriving;
+      deriving = true;
+      try {
+        return make();
+      } finally {
+        deriving = outer;
+      }
+    };
+    if (deriving) {
+      // The rule uses the function itself: its derivative is made when a higher order asks for it.
+      const { program, captured } = primal;
+      const rule = lazy(() => guarded(() => traceLater(derive, avals, captured)));
+      const params = { program, rule, consts: captured.length };
+      return unflatten(output, customJvpCall([...captured, ...leaves], params));
+    }
+    const traced = guarded(() => trace(derive, avals));
     const { consts, programs } = shareCaptured([primal, traced]);
     const [program, derivative] = programs;
-    const results = customJvpCall([...consts, ...leaves], {
-      program: program!,
-      rule: derivative!,
-      consts: consts.length,
-    });
-    return unflatten(output, results);
+    const params = { program: program!, rule: () => derivative!, consts: consts.length };
+    return unflatten(output, customJvpCall([...consts, ...leaves], params));
   };
 }
 

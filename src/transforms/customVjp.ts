@@ -1,9 +1,9 @@
 /** `customVjp`: a function with a reverse derivative of the user's own. */
 import { isFloat } from "../core/dtype.ts";
 import { ShapeError, TreeError } from "../core/errors.ts";
-import { formatAval, outputAvals } from "../core/program.ts";
+import { type Aval, formatAval, outputAvals, sameShape } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
-import { currentTrace, trace } from "../core/trace.ts";
+import { currentTrace, trace, traceLater } from "../core/trace.ts";
 import {
   assertSameStructure,
   flattenUpTo,
@@ -11,8 +11,14 @@ import {
   type Structure,
   unflatten,
 } from "../core/tree.ts";
-import { customVjpCall, instantiate } from "../primitives/index.ts";
-import { shareCaptured, toTensor, traceFunction, traceLeaves } from "./function.ts";
+import { customVjpCall, instantiate, lazy } from "../primitives/index.ts";
+import {
+  shareCaptured,
+  tensorLeaves,
+  toTensor,
+  traceFunction,
+  unflattenAll,
+} from "../core/function.ts";
 
 /**
  * The function `f` with another reverse derivative. `forward` gives the value and residuals (any tree);
@@ -20,7 +26,8 @@ import { shareCaptured, toTensor, traceFunction, traceLeaves } from "./function.
  * each argument; `null` anywhere in it means zero. Where `f` is not differentiated, `f` itself runs.
  *
  * All three may close over tensors, also traced ones; differentiating in a value that is closed over
- * is refused with an error, since `backward` has no place for its cotangent.
+ * is refused with an error, since `backward` has no place for its cotangent. `forward` may call the new function
+ * itself, which is how higher derivatives see its own output.
  *
  * ```ts
  * import { customVjp, grad, np, type Tensor } from "trilevel";
@@ -42,49 +49,79 @@ export function customVjp<A extends unknown[], R, Residuals>(
   forward: (...args: A) => readonly [value: R, residuals: Residuals],
   backward: (residuals: Residuals, cotangent: R) => readonly unknown[],
 ): (...args: A) => R {
+  let deriving = false;
+  const guarded = <T>(make: () => T): T => {
+    const outer = deriving;
+    deriving = true;
+    try {
+      return make();
+    } finally {
+      deriving = outer;
+    }
+  };
   return (...args) => {
     // Without a trace nothing differentiates.
     if (!currentTrace()) return f(...args);
     const primal = traceFunction(f, args, "customVjp");
     const { leaves, structures, output } = primal;
-    const avals = leaves.map((x) => x.aval);
-    const fwd = traceLeaves(forward, structures, avals, "customVjp: forward");
-    const residualStructure = checkForward(fwd.output, output);
     const values = outputAvals(primal.program);
-    const given = outputAvals(fwd.program);
-    values.forEach((a, i) => {
-      const b = given[i]!;
-      if (
-        a.dtype === b.dtype &&
-        formatAval({ ...a, weak: false }) === formatAval({ ...b, weak: false })
-      ) {
-        return;
-      }
-      throw new ShapeError(
-        `customVjp: forward gives ${formatAval(b)} where the function gives ${formatAval(a)}`,
-        "forward returns [value, residuals], with the value of the function itself",
-      );
-    });
-    const residuals = given.slice(values.length);
-    const bwd = trace((...inputs) => {
-      let next = residuals.length;
+    let residualStructure: Structure | undefined;
+    const runForward = (...inputs: Tensor[]) => {
+      const result = forward(...unflattenAll(structures, inputs) as A);
+      const [xs, structure] = tensorLeaves(result, "customVjp: the result of forward");
+      residualStructure = checkForward(structure, output);
+      checkValues(xs.slice(0, values.length), values);
+      return xs;
+    };
+    const runBackward = (residuals: Structure, count: number) => (...inputs: Tensor[]) => {
+      let next = count;
       const cotangents = values.map((a) => isFloat(a.dtype) ? inputs[next++]! : null);
       const result = backward(
-        unflatten<Residuals>(residualStructure, inputs.slice(0, residuals.length)),
+        unflatten<Residuals>(residuals, inputs.slice(0, count)),
         unflatten<R>(output, cotangents),
       );
       return cotangentsOf(result, structures, leaves);
-    }, [...residuals, ...values.filter((a) => isFloat(a.dtype))]);
+    };
+    const avals = leaves.map((x) => x.aval);
+    const floats = values.filter((a) => isFloat(a.dtype));
+    if (deriving) {
+      // `forward` uses the function itself: its rules are made when a higher order asks for them.
+      const { program, captured } = primal;
+      const fwd = lazy(() => guarded(() => traceLater(runForward, avals, captured)));
+      const bwd = lazy(() => {
+        const residuals = outputAvals(fwd()).slice(values.length);
+        const rule = runBackward(residualStructure!, residuals.length);
+        return guarded(() => traceLater(rule, [...residuals, ...floats], captured));
+      });
+      const params = { program, forward: fwd, backward: bwd, consts: captured.length };
+      return unflatten(output, customVjpCall([...captured, ...leaves], params));
+    }
+    const fwd = guarded(() => trace(runForward, avals));
+    const residuals = outputAvals(fwd.program).slice(values.length);
+    const bwd = guarded(() =>
+      trace(runBackward(residualStructure!, residuals.length), [...residuals, ...floats])
+    );
     const { consts, programs } = shareCaptured([primal, fwd, bwd]);
     const [program, forwards, backwards] = programs;
     const results = customVjpCall([...consts, ...leaves], {
       program: program!,
-      forward: forwards!,
-      backward: backwards!,
+      forward: () => forwards!,
+      backward: () => backwards!,
       consts: consts.length,
     });
     return unflatten(output, results);
   };
+}
+
+function checkValues(given: readonly Tensor[], expected: readonly Aval[]): void {
+  expected.forEach((a, i) => {
+    const b = given[i]!.aval;
+    if (a.dtype === b.dtype && sameShape(a.shape, b.shape)) return;
+    throw new ShapeError(
+      `customVjp: forward gives ${formatAval(b)} where the function gives ${formatAval(a)}`,
+      "forward returns [value, residuals], with the value of the function itself",
+    );
+  });
 }
 
 function checkForward(given: Structure, output: Structure): Structure {

@@ -3,7 +3,7 @@ import type { DType } from "../core/dtype.ts";
 import { formatProgram, outputAvals, type Program, type Shape } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { flatten, type MapTree, unflatten } from "../core/tree.ts";
-import { toTensor, traceFunction, traceLeaves } from "./function.ts";
+import { toTensor, traceFunction, traceLeaves } from "../core/function.ts";
 
 /** A shape and an element type, standing for a tensor that need not exist. */
 export class ShapeDType {

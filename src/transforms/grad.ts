@@ -9,7 +9,7 @@ import { paths, unflatten } from "../core/tree.ts";
 import { linearizeProgram } from "../primitives/derive/linearize.ts";
 import { pullBack } from "../primitives/derive/transpose.ts";
 import { fullLike, instantiate } from "../primitives/index.ts";
-import { type TracedFunction, traceFunction } from "./function.ts";
+import { type TracedFunction, traceFunction } from "../core/function.ts";
 
 /** Options of `grad` and `valueAndGrad`. */
 export interface GradOptions<Argnums extends number | readonly number[], Aux extends boolean> {

@@ -3,7 +3,7 @@ import { ArgumentError } from "../core/errors.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { flatten, type MapTree, unflatten } from "../core/tree.ts";
 import { convert, eq, iota, reshape, slice } from "../primitives/index.ts";
-import { tensorLeaves } from "./function.ts";
+import { tensorLeaves } from "../core/function.ts";
 import { grad } from "./grad.ts";
 import { jvp } from "./jvp.ts";
 import { vjp } from "./vjp.ts";

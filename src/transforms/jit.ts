@@ -6,7 +6,7 @@ import { formatAval, type Program } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { currentTrace } from "../core/trace.ts";
 import { formatStructure, type Structure, unflatten } from "../core/tree.ts";
-import { tensorLeaves, traceLeaves } from "./function.ts";
+import { tensorLeaves, traceLeaves } from "../core/function.ts";
 
 /** Options of `jit`. */
 export interface JitOptions {

@@ -6,7 +6,7 @@ import type { Tensor } from "../core/tensor.ts";
 import { unflatten } from "../core/tree.ts";
 import { jvpProgram } from "../primitives/derive/jvp.ts";
 import { fullLike } from "../primitives/index.ts";
-import { companionLeaves, traceFunction } from "./function.ts";
+import { companionLeaves, traceFunction } from "../core/function.ts";
 
 /** The type of a list with any entry absent. */
 export type Optional<A extends readonly unknown[]> = { [I in keyof A]: A[I] | null };

@@ -6,7 +6,7 @@ import { type MapTree, unflatten } from "../core/tree.ts";
 import { linearizeProgram } from "../primitives/derive/linearize.ts";
 import { transposeProgram } from "../primitives/derive/transpose.ts";
 import { fullLike, instantiate } from "../primitives/index.ts";
-import { companionLeaves, traceFunction, unflattenAll } from "./function.ts";
+import { companionLeaves, traceFunction, unflattenAll } from "../core/function.ts";
 import type { Optional } from "./jvp.ts";
 
 /**

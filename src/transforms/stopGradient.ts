@@ -1,7 +1,7 @@
 /** `stopGradient`: a value without a derivative. */
 import { unflatten } from "../core/tree.ts";
 import { stopGradient as stop } from "../primitives/index.ts";
-import { tensorLeaves } from "./function.ts";
+import { tensorLeaves } from "../core/function.ts";
 
 /**
  * The same tree, constant to every differentiation.

@@ -5,7 +5,7 @@ import type { Tensor } from "../core/tensor.ts";
 import { type MapTree, unflatten } from "../core/tree.ts";
 import { linearizeProgram } from "../primitives/derive/linearize.ts";
 import { transposeProgram } from "../primitives/derive/transpose.ts";
-import { companionLeaves, traceFunction, unflattenAll } from "./function.ts";
+import { companionLeaves, traceFunction, unflattenAll } from "../core/function.ts";
 
 /**
  * The value of `f` and its pullback v ↦ Jᵀv, which takes a cotangent like the value (`null` anywhere in

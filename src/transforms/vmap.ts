@@ -7,7 +7,7 @@ import { rewrite } from "../core/trace.ts";
 import { broadcastPrefix, paths, unflatten } from "../core/tree.ts";
 import { runBatched } from "../primitives/derive/batch.ts";
 import { materialize, transpose } from "../primitives/index.ts";
-import { tensorLeaves, traceLeaves } from "./function.ts";
+import { tensorLeaves, traceLeaves } from "../core/function.ts";
 
 /** Axes of a tree's leaves: one for all, or a tree that follows the tree's containers. */
 export type Axes = number | null | readonly Axes[] | { readonly [key: string]: Axes };

@@ -10,13 +10,22 @@ import { batchProgram } from "../derive/batch.ts";
 import { instantiate, materialize } from "../rules.ts";
 import { linearCall } from "./linearCall.ts";
 
+/** A program made when it is first needed: a rule may use the very function whose rule it is. */
+export type Lazy = () => Program;
+
+/** Remembers what a function gave. */
+export function lazy(make: Lazy): Lazy {
+  let made: Program | undefined;
+  return () => made ??= make();
+}
+
 /**
  * Parameters of `customJvp`. The operands are captured constants and the arguments. The rule takes
  * them, and a tangent for each float argument; it gives the outputs, and a tangent for each float output.
  */
 export interface CustomJvpParams extends Params {
   readonly program: Program;
-  readonly rule: Program;
+  readonly rule: Lazy;
   readonly consts: number;
 }
 
@@ -27,8 +36,8 @@ export interface CustomJvpParams extends Params {
  */
 export interface CustomVjpParams extends Params {
   readonly program: Program;
-  readonly forward: Program;
-  readonly backward: Program;
+  readonly forward: Lazy;
+  readonly backward: Lazy;
   readonly consts: number;
 }
 
@@ -49,7 +58,7 @@ const customJvpPrimitive: Primitive<CustomJvpParams> = {
     const directions = primals.flatMap((x, i) =>
       i >= consts && isFloat(x.dtype) ? [instantiate(tangents[i], x)] : []
     );
-    const results = evaluate(rule, [...primals, ...directions]);
+    const results = evaluate(rule(), [...primals, ...directions]);
     const outputs = results.slice(0, program.outputs.length);
     let next = outputs.length;
     return { outputs, tangents: outputs.map((y) => isFloat(y.dtype) ? results[next++]! : null) };
@@ -60,7 +69,11 @@ const customJvpPrimitive: Primitive<CustomJvpParams> = {
     const flags = inputs.flatMap((x, i) => i >= consts && isFloat(x.dtype) ? [batched[i]!] : []);
     const params = {
       program: batchProgram(program, batched, size, all).program,
-      rule: batchProgram(rule, [...batched, ...flags], size, rule.outputs.map(() => true)).program,
+      rule: lazy(() => {
+        const derivative = rule();
+        const every = derivative.outputs.map(() => true);
+        return batchProgram(derivative, [...batched, ...flags], size, every).program;
+      }),
       consts,
     };
     return { outputs: bind(customJvpPrimitive, inputs, params) };
@@ -73,7 +86,7 @@ const customVjpPrimitive: Primitive<CustomVjpParams> = {
   shape: (_, { program }) => outputAvals(program).map((a) => aval(a.shape, a.dtype)),
   jvp(primals, tangents, { program, forward, backward, consts }) {
     refuseCaptured("customVjp", tangents, consts);
-    const results = evaluate(forward, primals);
+    const results = evaluate(forward(), primals);
     const outputs = results.slice(0, program.outputs.length);
     const residuals = [...primals.slice(0, consts), ...results.slice(outputs.length)];
     const directions = primals.flatMap((x, i) =>
@@ -81,7 +94,7 @@ const customVjpPrimitive: Primitive<CustomVjpParams> = {
     );
     const moved = linearCall(residuals, directions, {
       forward: undefined,
-      transpose: backward,
+      transpose: backward(),
       outputs: outputs.filter((y) => isFloat(y.dtype)).map((y) => y.aval),
     });
     let next = 0;
@@ -89,15 +102,18 @@ const customVjpPrimitive: Primitive<CustomVjpParams> = {
   },
   transpose: null,
   batch(inputs, batched, { program, forward, backward, consts }, size) {
-    const every = (p: Program) => p.outputs.map(() => true);
+    const batch = (p: Program, flags: readonly boolean[]) =>
+      batchProgram(p, flags, size, p.outputs.map(() => true)).program;
     // Arguments get the batch before the rule sees them, so that their cotangents have it too.
     const operands = inputs.map((x, i) => i < consts || batched[i] ? x : materialize(x, size));
     const flags = inputs.map((_, i) => i < consts ? batched[i]! : true);
-    const backwardFlags = backward.inputs.map((_, i) => i < consts ? batched[i]! : true);
     const params = {
-      program: batchProgram(program, flags, size, every(program)).program,
-      forward: batchProgram(forward, flags, size, every(forward)).program,
-      backward: batchProgram(backward, backwardFlags, size, every(backward)).program,
+      program: batch(program, flags),
+      forward: lazy(() => batch(forward(), flags)),
+      backward: lazy(() => {
+        const rule = backward();
+        return batch(rule, rule.inputs.map((_, i) => i < consts ? batched[i]! : true));
+      }),
       consts,
     };
     return { outputs: bind(customVjpPrimitive, operands, params) };

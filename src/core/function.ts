@@ -1,9 +1,9 @@
 /** How functions of trees become programs: what all transformations begin and end with. */
-import { DTypeError, TreeError } from "../core/errors.ts";
-import type { Aval, Program } from "../core/program.ts";
-import { literal, Tensor } from "../core/tensor.ts";
-import { trace } from "../core/trace.ts";
-import { flatten, flattenUpTo, paths, type Structure, unflatten } from "../core/tree.ts";
+import { DTypeError, TreeError } from "./errors.ts";
+import type { Aval, Program } from "./program.ts";
+import { literal, Tensor } from "./tensor.ts";
+import { trace } from "./trace.ts";
+import { flatten, flattenUpTo, paths, type Structure, unflatten } from "./tree.ts";
 
 /** A function of trees, traced on its arguments. */
 export interface TracedFunction {

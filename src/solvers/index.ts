@@ -1,0 +1,14 @@
+/** Solvers for fixed points and linear systems. */
+export { anderson, type AndersonOptions } from "./anderson.ts";
+export { broyden, type BroydenOptions } from "./broyden.ts";
+export { forward, type ForwardOptions } from "./forward.ts";
+export { FixedPointStatus } from "./iterate.ts";
+export { newton, type NewtonOptions } from "./newton.ts";
+export type { Norm } from "./rows.ts";
+export type { FixedPointSolver, LinearSolver, LinearStats } from "./solver.ts";
+export { bicgstab } from "./linear/bicgstab.ts";
+export { dense } from "./linear/dense.ts";
+export { gmres, type GmresOptions } from "./linear/gmres.ts";
+export { neumannSeries, type NeumannSeriesOptions } from "./linear/neumannSeries.ts";
+export { normalCg } from "./linear/normalCg.ts";
+export type { LinearOptions } from "./linear/solver.ts";

@@ -1,0 +1,34 @@
+/** Newton's method. */
+import * as lax from "../primitives/index.ts";
+import { linearize } from "../transforms/linearize.ts";
+import { linearSolve } from "../transforms/linearSolve.ts";
+import { gmres } from "./linear/gmres.ts";
+import type { FixedPointSolver, LinearSolver } from "./solver.ts";
+
+/** Options of `newton`. */
+export interface NewtonOptions {
+  /** How to solve for the step. Default `gmres()`. */
+  linear?: LinearSolver;
+}
+
+/**
+ * Newton's method for z = f(z): z⁺ = z + (I - J)⁻¹ (f(z) - z), with J = ∂f/∂z applied, never formed.
+ * It converges quadratically near a fixed point, also where plain iteration moves away from it.
+ */
+export function newton({ linear = gmres() }: NewtonOptions = {}): FixedPointSolver<null> {
+  return {
+    kind: "fixedPoint",
+    name: "newton",
+    returns: "measured",
+    init: () => null,
+    next(z, f, _, map) {
+      const [, derivative] = linearize(map, z);
+      const step = linearSolve(
+        (v) => lax.sub(v, derivative(v)),
+        lax.sub(f, z),
+        (multiply, b) => linear.solve(multiply, b).x,
+      );
+      return { z: lax.add(z, step), state: null };
+    },
+  };
+}

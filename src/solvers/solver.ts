@@ -1,0 +1,36 @@
+/** What solvers are: pure rules for the next iterate, on rows of shape [batch, n]. */
+import type { Tensor } from "../core/tensor.ts";
+import type { Tree } from "../core/tree.ts";
+
+/** The map whose fixed point is sought, on rows. */
+export type RowMap = (z: Tensor) => Tensor;
+
+/** A fixed-point solver: from an iterate z and f(z) to the next iterate. */
+export interface FixedPointSolver<State extends Tree<Tensor> = Tree<Tensor>> {
+  readonly kind: "fixedPoint";
+  readonly name: string;
+  /**
+   * What is returned for a z whose residual ‖f(z) - z‖ was measured: z itself, or the iterate after it
+   * (as plain iteration does, so that N steps give f applied N times).
+   */
+  readonly returns: "measured" | "next";
+  init(z0: Tensor): State;
+  next(z: Tensor, f: Tensor, state: State, map: RowMap): { z: Tensor; state: State };
+}
+
+/** What a linear solver tells about a solve, one entry per sample. */
+export interface LinearStats {
+  /** Applications of the matrix, int32. */
+  readonly steps: Tensor;
+  /** ‖b - A x‖ / ‖b‖, computed anew from x. */
+  readonly residual: Tensor;
+  /** Whether the residual is within the tolerance. */
+  readonly converged: Tensor;
+}
+
+/** A linear solver: x with A x = b, where `multiply` applies A to rows. */
+export interface LinearSolver {
+  readonly kind: "linear";
+  readonly name: string;
+  solve(multiply: RowMap, b: Tensor): { x: Tensor; stats: LinearStats };
+}

@@ -1,0 +1,180 @@
+/**
+ * Adjoints: how a fixed point is differentiated. Each turns b = ∂f/∂θ θ̇ into the tangent of the fixed point,
+ * using only products with J = ∂f/∂z at it, so that its transpose is the reverse derivative:
+ *
+ *     ż = f_θ θ̇ + J ż     and so     ż = (I - J)⁻¹ f_θ θ̇,   θ̄ = f_θᵀ (I - J)⁻ᵀ z̄
+ *
+ * Since the rule is forward and linear, forward mode, reverse mode, Hessians and fixed points inside fixed
+ * points all follow from it.
+ */
+import { foriLoop } from "../control/index.ts";
+import type { TypedArray } from "../core/dtype.ts";
+import { ArgumentError } from "../core/errors.ts";
+import type { Tensor } from "../core/tensor.ts";
+import * as lax from "../primitives/index.ts";
+import { gmres } from "../solvers/linear/gmres.ts";
+import { linearSolver } from "../solvers/linear/solver.ts";
+import { iterate } from "../solvers/iterate.ts";
+import { like } from "../solvers/rows.ts";
+import type { FixedPointSolver, LinearSolver, RowMap } from "../solvers/solver.ts";
+import { linearSolve } from "./linearSolve.ts";
+
+/** A way to differentiate a fixed point. */
+export type Adjoint =
+  | { readonly kind: "unrolled"; readonly name: string; readonly checkpoint: boolean }
+  | {
+    readonly kind: "atSolution";
+    readonly name: string;
+    /** The tangent of the fixed point, from products with J and b; linear in b. */
+    tangent(jacobian: RowMap, b: Tensor): Tensor;
+  };
+
+/** What a backward (or forward) solve tells, one entry per sample. */
+export interface SolveStats {
+  /** Applications of I - J. */
+  readonly steps: TypedArray;
+  /** ‖b - (I - J) u‖ / ‖b‖, computed from the solution. */
+  readonly residual: TypedArray;
+  /** Whether the residual is within (a hundred times) the tolerance; bytes 0 and 1. */
+  readonly converged: TypedArray;
+}
+
+/**
+ * Differentiates through every step of the solver: exact for the value that was computed, converged or not.
+ * Memory grows with the number of steps; with `checkpoint` only by the iterates, at twice the work.
+ */
+export function unrolled({ checkpoint = false }: { checkpoint?: boolean } = {}): Adjoint {
+  return { kind: "unrolled", name: checkpoint ? "unrolled(checkpoint)" : "unrolled", checkpoint };
+}
+
+function checkCount(name: string, terms: number): void {
+  if (Number.isInteger(terms) && terms >= 1) return;
+  throw new ArgumentError(
+    `${name}: ${terms} terms`,
+    "give a whole number ≥ 1; oneStep() is 1 term",
+  );
+}
+
+/**
+ * The first `terms` terms of the Neumann series: (I - J)⁻¹ ≈ Σ_{i<k} Jⁱ, so ż = Σ_{i<k} Jⁱ f_θ θ̇, which is
+ * backpropagation through k steps taken from the detached solution. Its error is Jᵏ times the exact tangent:
+ * it needs a contraction.
+ *
+ * A word on counting: Eq. 3 of "Object Representations as Fixed Points" (Chang et al., 2022) sums i = 0 … T,
+ * so that its T = 1 would be I + J, two terms; its text and code mean one term. `terms` counts terms:
+ * "first order" is `terms: 1`. (TorchDEQ's `grad` counts likewise; Betty's and TorchOpt's iterations are terms
+ * less one.)
+ *
+ * @throws ArgumentError unless `terms` is a whole number ≥ 1.
+ */
+export function neumann({ terms }: { terms: number }): Adjoint {
+  checkCount("neumann", terms);
+  return {
+    kind: "atSolution",
+    name: terms === 1 ? "oneStep" : `neumann(${terms})`,
+    tangent: (jacobian, b) =>
+      terms === 1 ? b : foriLoop(0, terms - 1, (_, u) => lax.add(b, jacobian(u)), b),
+  };
+}
+
+/**
+ * The one-step (first-order, Jacobian-free) approximation: the solution is constant, and one more step from it
+ * is differentiated: ż = f_θ θ̇. Constant memory, no solve. It is `neumann({ terms: 1 })`.
+ */
+export function oneStep(): Adjoint {
+  return neumann({ terms: 1 });
+}
+
+/**
+ * The phantom gradient (Geng et al., 2021): k damped steps from the detached solution,
+ * ż = λ Σ_{i<k} Bⁱ f_θ θ̇ with B = λ J + (1 - λ) I. `phantom({ terms: 1, damping: 1 })` is `oneStep()`.
+ *
+ * @throws ArgumentError unless terms ≥ 1 and 0 < damping ≤ 1.
+ */
+export function phantom({ terms, damping }: { terms: number; damping: number }): Adjoint {
+  checkCount("phantom", terms);
+  if (!(damping > 0 && damping <= 1)) {
+    throw new ArgumentError(
+      `phantom: damping ${damping}`,
+      "give a number in (0, 1]; 1 is undamped",
+    );
+  }
+  if (damping === 1) return { ...neumann({ terms }), name: `phantom(${terms}, 1)` };
+  return {
+    kind: "atSolution",
+    name: `phantom(${terms}, ${damping})`,
+    tangent: (jacobian, b) => {
+      const scaled = lax.mul(b, like(b, damping));
+      // ż ← λ (J ż + b) + (1 - λ) ż, from 0
+      return foriLoop(0, terms - 1, (_, u) =>
+        lax.add(
+          lax.add(lax.mul(jacobian(u), like(u, damping)), scaled),
+          lax.mul(u, like(u, 1 - damping)),
+        ), scaled);
+    },
+  };
+}
+
+/** Options of `implicit`. */
+export interface ImplicitOptions {
+  /** How to solve (I - J) u = b: a linear solver, or a fixed-point solver for u = b + J u. */
+  linear?: LinearSolver | FixedPointSolver;
+  /**
+   * Is told how each solve ended, forward or backward. Silent failure of this solve is the most common
+   * fault of implicit layers: look here when gradients are strange.
+   */
+  observe?: ((stats: SolveStats) => void) | undefined;
+}
+
+/**
+ * The implicit function theorem: ż = (I - J)⁻¹ f_θ θ̇ by a linear solve, exact at a fixed point whatever solver
+ * found it, in constant memory. Where the iteration has not converged there is no fixed point to
+ * differentiate, and the result is the derivative of nothing in particular: see `stats.converged`.
+ */
+export function implicit({ linear = gmres(), observe }: ImplicitOptions = {}): Adjoint {
+  const solver = linear.kind === "linear" ? linear : asLinear(linear);
+  return {
+    kind: "atSolution",
+    name: `implicit(${solver.name})`,
+    tangent: (jacobian, b) =>
+      linearSolve((u) => lax.sub(u, jacobian(u)), b, (multiply, rhs) => {
+        const { x, stats } = solver.solve(multiply, rhs);
+        if (observe) {
+          lax.callback(
+            [stats.steps, stats.residual, stats.converged],
+            ([steps, residual, converged]) =>
+              observe({ steps: steps!, residual: residual!, converged: converged! }),
+          );
+        }
+        return x;
+      }),
+  };
+}
+
+/** The adjoint of deep equilibrium models: the implicit one, with Broyden's method for the linear solve. */
+export function broydenAdjoint(
+  solver: FixedPointSolver,
+  options: { observe?: ImplicitOptions["observe"] } = {},
+): Adjoint {
+  return implicit({ linear: solver, ...options });
+}
+
+/** A fixed-point solver for A u = b, as u = u + (b - A u). */
+function asLinear(solver: FixedPointSolver): LinearSolver {
+  return linearSolver(solver.name, {}, (multiply, b, { tolerance, maxSteps }) => {
+    const { value, steps } = iterate(
+      solver,
+      (u) => lax.add(u, lax.sub(b, multiply(u))),
+      like(b, 0),
+      {
+        maxSteps,
+        atol: tolerance,
+        rtol: 0,
+        norm: "l2",
+        best: true,
+        unroll: "no",
+      },
+    );
+    return { x: value, steps };
+  });
+}

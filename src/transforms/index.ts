@@ -1,0 +1,31 @@
+/** Transformations: functions of functions, one file each. */
+export {
+  type Adjoint,
+  broydenAdjoint,
+  implicit,
+  type ImplicitOptions,
+  neumann,
+  oneStep,
+  phantom,
+  type SolveStats,
+  unrolled,
+} from "./adjoint.ts";
+export { checkpoint, type CheckpointOptions, savePolicies } from "./checkpoint.ts";
+export { customJvp } from "./customJvp.ts";
+export { customVjp } from "./customVjp.ts";
+export { evalShape, makeProgram, ShapeDType, TracedProgram } from "./evalShape.ts";
+export {
+  fixedPointIteration,
+  type FixedPointOptions,
+  type FixedPointResult,
+  type FixedPointStats,
+} from "./fixedPoint.ts";
+export { grad, type Gradients, type GradOptions, valueAndGrad } from "./grad.ts";
+export { hessian, hvp, jacfwd, type Jacobian, type JacobianOptions, jacrev } from "./jacobian.ts";
+export { jit, type JitOptions } from "./jit.ts";
+export { jvp } from "./jvp.ts";
+export { linearize, linearTranspose } from "./linearize.ts";
+export { linearSolve, type SolveWith } from "./linearSolve.ts";
+export { stopGradient } from "./stopGradient.ts";
+export { vjp } from "./vjp.ts";
+export { type Axes, vmap, type VmapOptions } from "./vmap.ts";
