@@ -155,8 +155,8 @@ function ragged(path: string, what: string, shape: Shape): ShapeError {
  */
 export const full: (shape: Shape | number, fill: TensorLike, options?: DTypeOptions) => Tensor =
   managed((shape, fill, { dtype } = {}) => {
-    const value = asTensor(fill);
-    const typed = cast("full", value, { dtype: dtype ?? value.dtype, weak: false });
+    // A number is cast as it is: by way of float32 it would lose digits for float64.
+    const typed = cast("full", fill, { dtype: dtype ?? asTensor(fill).dtype, weak: false });
     return stretch("full", typed, shapeOf("full", shape));
   });
 

@@ -28,16 +28,7 @@ export * from "./cumulative.ts";
 export * from "./diagonals.ts";
 export * from "./einsum.ts";
 export * from "./elementwise.ts";
-export {
-  dynamicSlice,
-  type Index,
-  oneHot,
-  type OutOfBounds,
-  slice,
-  take,
-  takeAlongAxis,
-  type TakeOptions,
-} from "./indexing.ts";
+export { type Index, type OutOfBounds, slice } from "./indexing.ts";
 export * from "./joining.ts";
 export * from "./logic.ts";
 export * from "./pooling.ts";
@@ -47,6 +38,7 @@ export * from "./shape.ts";
 export { variance as var } from "./reductions.ts";
 export * from "./sorting.ts";
 export * from "./special.ts";
+export { dynamicSlice, oneHot, take, takeAlongAxis, type TakeOptions } from "./taking.ts";
 export * from "./updates.ts";
 export type { Axes, TensorLike } from "./promote.ts";
 export type { TensorMethods } from "./methods.ts";

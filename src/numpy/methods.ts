@@ -15,6 +15,7 @@ import * as reductions from "./reductions.ts";
 import * as shapes from "./shape.ts";
 import * as sorting from "./sorting.ts";
 import * as special from "./special.ts";
+import * as taking from "./taking.ts";
 import * as updates from "./updates.ts";
 
 /**
@@ -167,7 +168,7 @@ export interface TensorMethods {
   /** Elements at a static or computed place; see `np.slice`. */
   slice(...index: readonly indexing.Index[]): Tensor;
   /** Elements along an axis; see `np.take`. */
-  take(indices: TensorLike, options?: indexing.TakeOptions): Tensor;
+  take(indices: TensorLike, options?: taking.TakeOptions): Tensor;
   /** A place at which a copy can differ; see `np.at`. */
   at(...index: readonly indexing.Index[]): updates.Place;
 }
@@ -251,7 +252,7 @@ const methods: Omit<TensorMethods, "T" | "mT"> & ThisType<Tensor> = {
   flip: method(shapes.flip),
   astype: method(elementwise.astype),
   slice: method(indexing.slice),
-  take: method(indexing.take),
+  take: method(taking.take),
   at(...index) {
     return updates.at(this, ...index);
   },

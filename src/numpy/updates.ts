@@ -6,9 +6,10 @@ import { DTypeError } from "../core/errors.ts";
 import { formatAval, sizeOf } from "../core/program.ts";
 import { literal, Tensor } from "../core/tensor.ts";
 import * as lax from "../primitives/index.ts";
-import { complete, dynamicSlice, type Index, type OutOfBounds, read } from "./indexing.ts";
+import { complete, type Index, type OutOfBounds, read } from "./indexing.ts";
 import { managed } from "./managed.ts";
 import { stretchOf } from "./parts.ts";
+import { dynamicSlice } from "./taking.ts";
 import { asTensor, cast, commonType, stretch, type TensorLike } from "./promote.ts";
 
 /** What becomes of updates outside of the tensor: dropped (the default), or put at its edge. */
