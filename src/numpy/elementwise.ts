@@ -106,9 +106,9 @@ export const fmod: Binary = managed((x, y) => lax.rem(...alignPair("fmod", x, y,
  * and integers stay integers.
  *
  * ```ts
- * import { grad, np } from "trilevel";
+ * import { grad, np, type Tensor } from "trilevel";
  * console.assert(await np.power(3, 2).item() === 9);
- * console.assert(await grad((x) => np.power(x, 2))(0).item() === 0);
+ * console.assert(await grad((x: Tensor) => np.power(x, 2))(np.array(0)).item() === 0);
  * ```
  *
  * @throws ArgumentError for integers to a negative number's power, which are no integers.

@@ -109,12 +109,12 @@ export const signbit: Unary = managed((x) => less(x, 0));
  * inputs into NaN, so make its input safe first:
  *
  * ```ts
- * import { grad, np } from "trilevel";
- * const safeLog = (x: Parameters<typeof np.log>[0]) => {
+ * import { grad, np, type Tensor } from "trilevel";
+ * const safeLog = (x: Tensor) => {
  *   const positive = np.greater(x, 0);
  *   return np.where(positive, np.log(np.where(positive, x, 1)), 0);
  * };
- * console.assert(await grad((x) => safeLog(x))(0).item() === 0);
+ * console.assert(await grad(safeLog)(np.array(0)).item() === 0);
  * ```
  */
 export const where: (condition: TensorLike, a: TensorLike, b: TensorLike) => Tensor = managed(

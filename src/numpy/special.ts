@@ -38,9 +38,9 @@ export const logaddexp: Binary = managed((x, y) => {
  * `log(1 + eˣ)`, without overflow; its derivative is the sigmoid.
  *
  * ```ts
- * import { grad, np } from "trilevel";
+ * import { grad, np, type Tensor } from "trilevel";
  * console.assert(await np.softplus(100).item() === 100);
- * console.assert(await grad((x) => np.softplus(x))(100).item() === 1);
+ * console.assert(await grad((x: Tensor) => np.softplus(x))(np.array(100)).item() === 1);
  * ```
  */
 export const softplus: Unary = managed((x) => logaddexp(x, 0));
