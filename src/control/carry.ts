@@ -1,69 +1,137 @@
-/** What loops carry: trees whose leaves keep their types from step to step. */
-import { promoteTypes } from "../core/dtype.ts";
-import { ShapeError } from "../core/errors.ts";
-import { type AnyFunction, tensorLeaves, traceLeaves } from "../core/function.ts";
-import { type Aval, formatAval, type Program, sameShape } from "../core/program.ts";
-import type { Tensor } from "../core/tensor.ts";
-import { assertSameStructure, paths, type Structure } from "../core/tree.ts";
+/**
+ * What loops carry: a step is traced until the carry it gives has the types of the carry it takes.
+ * Weak types adapt as in JAX: a bare number at the start takes the type that the step gives, and a bare
+ * number that the step gives takes the type of the carry.
+ */
+import { isInteger, promoteTypes, type Typed } from "../core/dtype.ts";
+import { DTypeError, ShapeError } from "../core/errors.ts";
+import { evaluate } from "../core/evaluate.ts";
+import { type AnyFunction, traceLeaves } from "../core/function.ts";
+import {
+  type Aval,
+  formatAval,
+  inputAvals,
+  outputAvals,
+  type Program,
+  sameShape,
+} from "../core/program.ts";
+import { literal, type Tensor } from "../core/tensor.ts";
+import { currentTrace, rewrite } from "../core/trace.ts";
+import { paths, type Structure } from "../core/tree.ts";
 import { convert } from "../primitives/index.ts";
 
-/** A traced loop body. */
-export interface Body {
+/** A traced step: its program takes captured tensors, the carry, and what else the step takes. */
+export interface Step {
   readonly program: Program;
   readonly captured: readonly Tensor[];
+  /** The carry's types, in which the initial carry must be given. */
+  readonly carry: readonly Aval[];
   readonly output: Structure;
-  /** The initial carry, in the types that the body gives back. */
-  readonly carry: Tensor[];
+}
+
+/** A loop's carry: its structure, the values it starts with, and what to call it in errors. */
+export interface Carry {
   readonly structure: Structure;
+  readonly init: readonly Tensor[];
+  readonly name: string;
 }
 
 /**
- * Traces `f(carry, …others)`. A bare number to start from takes the type that the body gives it (as in JAX,
- * weak types are promoted); `carryOf` finds the carry's structure in the result's.
+ * Traces `f(carry, ...rest)`, whose first outputs are the next carry; `check` looks at the structure
+ * of what it returns.
  *
- * @throws TreeError or ShapeError when the body gives another carry than it takes, naming the leaf.
+ * @throws ShapeError or DTypeError when the step gives another carry than it takes, naming the path.
  */
-export function traceBody(
-  name: string,
+export function traceStep(
   f: AnyFunction,
-  init: unknown,
-  others: { structures: readonly Structure[]; avals: readonly Aval[] },
-  carryOf: (output: Structure) => Structure = (output) => output,
-): Body {
-  const [given, structure] = tensorLeaves(init, `${name}: init`);
-  let carry = given;
+  { structure, init, name }: Carry,
+  rest: { readonly structures: readonly Structure[]; readonly avals: readonly Aval[] },
+  check: (output: Structure) => void,
+): Step {
+  const names = paths(structure);
+  let carry = init.map((x) => x.aval);
   for (;;) {
-    const traced = traceLeaves(
+    const { program, captured, output } = traceLeaves(
       f,
-      [structure, ...others.structures],
-      [...carry.map((x) => ({ ...x.aval, weak: false })), ...others.avals],
+      [structure, ...rest.structures],
+      [...carry, ...rest.avals],
       name,
     );
-    assertSameStructure(
-      structure,
-      carryOf(traced.output),
-      `${name}: the carry and what the step gives`,
+    check(output);
+    const given = outputAvals(program).slice(0, carry.length);
+    const settled = carry.map((c, i) =>
+      settle(c, given[i]!, wholeNumber(init[i]!), `${name}: the carry${where(names[i]!)}`)
     );
-    const after = traced.program.outputs.slice(0, carry.length).map((a) => a.aval);
-    const names = paths(structure);
-    const adapted = carry.map((x, i) => {
-      const next = after[i]!;
-      if (sameShape(next.shape, x.shape) && next.dtype === x.dtype) return x;
-      const dtype = promoteTypes(x.aval, next).dtype;
-      // Only a bare number may change its type, and only to the one it meets.
-      if (sameShape(next.shape, x.shape) && given[i]!.aval.weak && dtype !== x.dtype) {
-        return convert(x, dtype);
-      }
-      throw new ShapeError(
-        `${name}: the carry${names[i]} is ${formatAval(x.aval)} before the step and ` +
-          `${formatAval(next)} after it`,
-        "the step must give a carry of the shapes and element types it takes: start from zeros of the " +
-          "final type, or convert with astype",
-      );
-    });
-    if (adapted.every((x, i) => x === carry[i])) {
-      return { ...traced, carry: carry.map((x) => convert(x, x.dtype)), structure };
+    // Types only ever grow, so this ends.
+    if (settled.every((s, i) => s.dtype === carry[i]!.dtype && s.weak === carry[i]!.weak)) {
+      return { program: converted(program, settled), captured, carry: settled, output };
     }
-    carry = adapted;
+    carry = settled;
   }
+}
+
+/** ` at .w[0]`, or nothing at the root. */
+export function where(path: string): string {
+  return path === "" ? "" : ` at ${path}`;
+}
+
+/** The carry's type after looking at what the step gives. */
+function settle(taken: Aval, given: Aval, whole: boolean, what: string): Aval {
+  const mismatch = `${what} is ${formatAval(taken)} before the step and ${
+    formatAval(given)
+  } after it`;
+  if (!sameShape(taken.shape, given.shape)) {
+    throw new ShapeError(
+      mismatch,
+      "the step must give a carry of the shape it takes: broadcast the initial carry to that shape",
+    );
+  }
+  const type = meet(taken, given, whole);
+  if (type) return { ...taken, ...type };
+  throw new DTypeError(
+    mismatch,
+    `the step must give a carry of the type it takes: convert the initial carry with ` +
+      `astype("${given.dtype}"), or the step's result with astype("${taken.dtype}")`,
+  );
+}
+
+function meet(taken: Aval, given: Aval, whole: boolean): Typed | undefined {
+  const { dtype } = promoteTypes(taken, given);
+  // Whole numbers are at home among integers, as in all of the array language.
+  if (taken.weak && (dtype === given.dtype || (whole && isInteger(given.dtype)))) {
+    return { dtype: given.dtype, weak: given.weak };
+  }
+  if (taken.dtype === given.dtype || (given.weak && dtype === taken.dtype)) return taken;
+  return undefined;
+}
+
+function wholeNumber({ source, aval }: Tensor): boolean {
+  return aval.weak && source.kind === "literal" && Number.isInteger(source.value);
+}
+
+/** The program with its first outputs in these types. */
+export function converted(program: Program, types: readonly Typed[]): Program {
+  const fits = types.every((t, i) => program.outputs[i]!.aval.dtype === t.dtype);
+  if (fits) return program;
+  return rewrite(
+    (...xs) => evaluate(program, xs).map((y, i) => types[i] ? convert(y, types[i].dtype) : y),
+    inputAvals(program),
+  );
+}
+
+/** Runs `f` on the tensors in these types; what was converted on the way is freed. */
+export function withTypes<R>(
+  xs: readonly Tensor[],
+  types: readonly Typed[],
+  f: (xs: readonly Tensor[]) => R,
+): R {
+  const inTypes = xs.map((x, i) => inType(x, types[i]!));
+  const result = f(inTypes);
+  if (!currentTrace()) inTypes.forEach((x, i) => x === xs[i] || x.dispose());
+  return result;
+}
+
+function inType(x: Tensor, { dtype }: Typed): Tensor {
+  if (x.dtype === dtype) return x;
+  return x.source.kind === "literal" ? literal(x.source.value, dtype) : convert(x, dtype);
 }

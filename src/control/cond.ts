@@ -1,74 +1,24 @@
-/** `cond` and `switchCase`: branches on values. */
-import { promoteTypes } from "../core/dtype.ts";
-import { ArgumentError, ShapeError } from "../core/errors.ts";
-import { shareCaptured, tensorLeaves, traceLeaves } from "../core/function.ts";
-import { evaluate } from "../core/evaluate.ts";
-import { formatAval, inputAvals, outputAvals, type Program, sameShape } from "../core/program.ts";
+/** `cond` and `switchCase`: one of several functions, chosen by a value that is not known yet. */
+import { isFloat, promoteTypes, type Typed } from "../core/dtype.ts";
+import { ArgumentError, DTypeError, ShapeError } from "../core/errors.ts";
+import {
+  type AnyFunction,
+  shareCaptured,
+  tensorLeaves,
+  toTensor,
+  traceLeaves,
+} from "../core/function.ts";
+import { formatAval, outputAvals, type Program, sameShape } from "../core/program.ts";
 import { literal, type Tensor } from "../core/tensor.ts";
-import { rewrite } from "../core/trace.ts";
-import { assertSameStructure, unflatten } from "../core/tree.ts";
+import { currentTrace } from "../core/trace.ts";
+import { assertSameStructure, paths, type Structure, unflatten } from "../core/tree.ts";
 import * as lax from "../primitives/index.ts";
+import { converted, where } from "./carry.ts";
 
 /**
- * The result of one of several functions of the operands, chosen by an integer scalar (out of range, the
- * nearest one). All must give trees of one structure, of the same shapes. Only the chosen one runs, except under
- * `vmap` with an index per element, where all do and each element selects.
- *
- * ```ts
- * import { np, switchCase, type Tensor } from "trilevel";
- * const branches = [(x: Tensor) => x.add(1), (x: Tensor) => x.mul(10)];
- * console.assert(await switchCase(np.array(1, { dtype: "int32" }), branches, np.array(5)).item() === 50);
- * ```
- *
- * @throws TreeError or ShapeError when branches give different trees.
- */
-export function switchCase<A extends unknown[], R>(
-  index: Tensor | number,
-  branches: readonly ((...operands: A) => R)[],
-  ...operands: A
-): R {
-  if (branches.length === 0) {
-    throw new ArgumentError("switchCase: no branches", "give at least one function");
-  }
-  const flat = operands.map((x, i) => tensorLeaves(x, `cond: operand ${i}`));
-  const leaves = flat.flatMap(([xs]) => xs);
-  const structures = flat.map(([, s]) => s);
-  const traced = branches.map((f) =>
-    traceLeaves(f, structures, leaves.map((x) => x.aval), "cond: a branch")
-  );
-  const [first, ...rest] = traced;
-  rest.forEach((t) =>
-    assertSameStructure(first!.output, t.output, "cond: results of two branches")
-  );
-  const { consts, programs } = shareCaptured(traced);
-  const chosen = typeof index === "number" ? literal(index, "int32") : lax.convert(index, "int32");
-  const results = lax.cond(chosen, [...consts, ...leaves], { branches: promoteBranches(programs) });
-  return unflatten<R>(first!.output, results);
-}
-
-/** Branches with results of one element type each: bare numbers take the others'. */
-function promoteBranches(programs: readonly Program[]): Program[] {
-  const results = programs.map(outputAvals);
-  const common = results[0]!.map((a, i) => {
-    const all = results.map((r) => r[i]!);
-    const type = promoteTypes(...all);
-    for (const b of all) {
-      if (sameShape(a.shape, b.shape) && (b.dtype === type.dtype || b.weak)) continue;
-      throw new ShapeError(
-        `cond: branches give ${all.map(formatAval).join(" and ")}`,
-        "all branches must give the same shapes and element types: convert with astype",
-      );
-    }
-    return type.dtype;
-  });
-  return programs.map((p) =>
-    rewrite((...xs) => evaluate(p, xs).map((y, i) => lax.convert(y, common[i]!)), inputAvals(p))
-  );
-}
-
-/**
- * `onTrue(...operands)` if the boolean scalar holds, else `onFalse(...operands)`. Only that one runs; see
- * `switchCase`. To choose element by element, use `np.where`.
+ * `onTrue(...operands)` if the predicate holds, else `onFalse(...operands)`. Both are traced, and give
+ * trees of the same structure, shapes and types (bare numbers adapt); only one runs. Under
+ * `vmap` with a predicate for each element, both run and each element selects.
  *
  * ```ts
  * import { cond, grad, np, type Tensor } from "trilevel";
@@ -76,21 +26,128 @@ function promoteBranches(programs: readonly Program[]): Program[] {
  * console.assert(await grad(f)(np.array(3)).item() === 6);
  * console.assert(await grad(f)(np.array(-3)).item() === -1);
  * ```
+ *
+ * @throws TreeError, ShapeError or DTypeError when the branches give different things, naming the path.
  */
-export function cond<A extends unknown[], R>(
+export function cond<A extends readonly unknown[], R>(
   predicate: Tensor | boolean,
   onTrue: (...operands: A) => R,
   onFalse: (...operands: A) => R,
   ...operands: A
 ): R {
-  if (typeof predicate !== "boolean" && predicate.ndim !== 0) {
-    throw new ShapeError(
-      `cond: a predicate of type ${formatAval(predicate.aval)}`,
-      "give one boolean; to choose element by element, use np.where",
+  const given = toTensor(predicate, "cond: the predicate");
+  checkScalar("cond", "the predicate", given);
+  const holds = lax.convert(given, "bool");
+  const index = lax.convert(holds, "int32");
+  const result = choose("cond", index, [onFalse, onTrue], operands);
+  forget([holds, index], given);
+  return result as R; // the branches' own type
+}
+
+/**
+ * `branches[index](...operands)`. An index below 0 counts as 0, one above the last as the last.
+ * Otherwise as {@link cond}.
+ *
+ * ```ts
+ * import { np, switchCase, type Tensor } from "trilevel";
+ * const branches = [(x: Tensor) => x, (x: Tensor) => x.mul(10), (x: Tensor) => x.neg()];
+ * const y = switchCase(np.array(1, { dtype: "int32" }), branches, np.array(3));
+ * console.assert(await y.item() === 30);
+ * ```
+ *
+ * @throws TreeError, ShapeError or DTypeError when the branches give different things, naming the path;
+ * DTypeError when the index is no integer.
+ */
+export function switchCase<A extends readonly unknown[], R>(
+  index: Tensor | number,
+  branches: readonly ((...operands: A) => R)[],
+  ...operands: A
+): R {
+  if (branches.length === 0) {
+    throw new ArgumentError("switchCase: no branches", "give at least one");
+  }
+  const last = branches.length - 1;
+  if (typeof index === "number") {
+    if (!Number.isInteger(index)) {
+      throw new ArgumentError(`switchCase: the index is ${index}`, "give a whole number");
+    }
+    const clamped = literal(Math.min(Math.max(index, 0), last), "int32");
+    return choose("switchCase", clamped, branches, operands) as R; // the branches' own type
+  }
+  checkScalar("switchCase", "the index", index);
+  if (isFloat(index.dtype)) {
+    throw new DTypeError(
+      `switchCase: the index is ${formatAval(index.aval)}`,
+      'give an integer: index.astype("int32")',
     );
   }
-  const index = typeof predicate === "boolean"
-    ? literal(predicate ? 1 : 0, "int32")
-    : lax.convert(lax.convert(predicate, "bool"), "int32");
-  return switchCase(index, [onFalse, onTrue], ...operands);
+  // A uint32 above the largest int32 would turn negative.
+  const bounded = index.dtype === "uint32" ? lax.min(index, literal(last, "uint32")) : index;
+  const signed = lax.convert(bounded, "int32");
+  const result = choose("switchCase", signed, branches, operands);
+  forget([bounded, signed], index);
+  return result as R; // the branches' own type
+}
+
+/** Frees what was made on the way to an index. */
+function forget(made: readonly Tensor[], given: Tensor): void {
+  if (!currentTrace()) made.forEach((x) => x === given || x.dispose());
+}
+
+function checkScalar(name: string, what: string, x: Tensor): void {
+  if (x.ndim === 0) return;
+  throw new ShapeError(
+    `${name}: ${what} is ${formatAval(x.aval)}`,
+    "give a scalar: reduce it (np.all, np.any), use np.where for each element, or vmap",
+  );
+}
+
+function choose(
+  name: string,
+  index: Tensor,
+  branches: readonly AnyFunction[],
+  operands: readonly unknown[],
+): unknown {
+  const flat = operands.map((x, i) => tensorLeaves(x, `${name}: operand ${i}`));
+  const leaves = flat.flatMap(([xs]) => xs);
+  const structures = flat.map(([, s]) => s);
+  const avals = leaves.map((x) => x.aval);
+  const traced = branches.map((f) => traceLeaves(f, structures, avals, name));
+  const { output } = traced[0]!;
+  traced.forEach((t, k) =>
+    assertSameStructure(output, t.output, `${name}: branches 0 and ${k} give different trees`)
+  );
+  const { consts, programs } = shareCaptured(traced);
+  const types = joinTypes(name, programs, output);
+  const results = lax.cond(index, [...consts, ...leaves], {
+    branches: programs.map((p) => converted(p, types)),
+  });
+  return unflatten(output, results);
+}
+
+/** The types of the branches' results: those of the strong ones, which must agree. */
+function joinTypes(name: string, programs: readonly Program[], output: Structure): Typed[] {
+  const names = paths(output);
+  const all = programs.map(outputAvals);
+  return all[0]!.map((first, i) => {
+    const type = promoteTypes(...all.map((avals) => avals[i]!));
+    all.forEach((avals, k) => {
+      const mine = avals[i]!;
+      if (!sameShape(first.shape, mine.shape)) {
+        throw new ShapeError(
+          `${name}: branch 0 gives ${formatAval(first)}, branch ${k} ${formatAval(mine)}` +
+            where(names[i]!),
+          "all branches must give the same shapes: broadcast them",
+        );
+      }
+      if (mine.dtype !== type.dtype && !mine.weak) {
+        throw new DTypeError(
+          `${name}: branch ${k} gives ${formatAval(mine)}, another ${type.dtype}` +
+            where(names[i]!),
+          "all branches must give the same types: convert with astype",
+        );
+      }
+    });
+    return type;
+  });
 }

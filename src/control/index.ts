@@ -1,5 +1,5 @@
-/** Control flow on values: loops and branches that transformations see through. */
-export { associativeScan } from "./associativeScan.ts";
+/** Control flow on values that are not known while a function is traced. */
+export { associativeScan, type AssociativeScanOptions } from "./associativeScan.ts";
 export { cond, switchCase } from "./cond.ts";
 export { foriLoop, type ForiOptions } from "./fori.ts";
 export { map } from "./map.ts";

@@ -1,66 +1,85 @@
-/** `scan`: a loop whose number of steps is known. */
-import { ArgumentError, ShapeError } from "../core/errors.ts";
-import { evaluate } from "../core/evaluate.ts";
+/** `scan`: a loop over the slices of tensors, which carries values along. */
+import { ArgumentError, ShapeError, TreeError } from "../core/errors.ts";
 import { tensorLeaves } from "../core/function.ts";
-import { inputAvals, outputAvals, type Program } from "../core/program.ts";
+import { formatAval } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
-import { rewrite } from "../core/trace.ts";
-import { type Structure, unflatten } from "../core/tree.ts";
+import {
+  assertSameStructure,
+  formatStructure,
+  paths,
+  type Structure,
+  unflatten,
+} from "../core/tree.ts";
 import * as lax from "../primitives/index.ts";
-import { traceBody } from "./carry.ts";
+import { traceStep, withTypes } from "./carry.ts";
+import { unrolledScan } from "./unroll.ts";
 
-/** Options of `scan`. */
+/** Options of {@link scan}. */
 export interface ScanOptions {
-  /** The number of steps; needed only when there are no xs. */
-  length?: number;
-  /** From the last x to the first; ys keep their places. Default false. */
-  reverse?: boolean;
-  /** Steps written out per iteration of the compiled loop, or `true` for all. Default 1. */
-  unroll?: number | boolean | undefined;
+  /** How many steps; needed only if there are no `xs`. */
+  readonly length?: number | undefined;
+  /** From the last slice to the first; the ys keep their places. Default false. */
+  readonly reverse?: boolean | undefined;
+  /** Steps written out per turn of the compiled loop, or `true` for all. Default 1. */
+  readonly unroll?: number | boolean | undefined;
 }
 
 /**
- * Carries a value through a loop that reads one slice of `xs` and writes one slice of `ys` per step:
- * `[carry, y] = f(carry, x)`. Carry, xs and ys are trees; axis 0 of every x counts the steps. `f` is traced
- * once, and the loop is differentiable both ways. `f` may close over tensors of outer transformations.
+ * Runs a step for each slice of `xs` along axis 0, and carries a value along:
+ *
+ *     (c₁, y₀) = f(c₀, x₀),  (c₂, y₁) = f(c₁, x₁),  …
+ *
+ * Gives the last carry and the ys, stacked along axis 0. Carry, xs and ys are trees; xs may be `null`
+ * if `length` is given. The step is traced once, whatever the length; it may close over anything, and
+ * all is differentiable in both directions. A carry that starts as a bare number takes the type that
+ * the step gives.
  *
  * ```ts
  * import { np, scan, type Tensor } from "trilevel";
- * const [sum, sums] = scan(
- *   (c: Tensor, x: Tensor) => [c.add(x), c.add(x)],
- *   np.array(0),
- *   np.array([1, 2, 3]),
- * );
- * console.assert(await sum.item() === 6 && (await sums.data())[1] === 3);
+ * const [sum, sums] = scan((c: Tensor, x: Tensor) => [c.add(x), c], np.array(0), np.array([1, 2, 3]));
+ * console.assert(await sum.item() === 6 && String(await sums.data()) === "0,1,3");
  * ```
  *
- * @throws ShapeError when xs differ in length, or the carry changes its type; TreeError when it changes its
- * structure.
+ * @throws TreeError, ShapeError or DTypeError when the carry changes its structure, shape or type,
+ * naming the path; ShapeError when xs disagree on the number of steps.
  */
 export function scan<C, X, Y>(
-  f: (carry: C, x: X) => readonly [C, Y],
+  f: (carry: C, x: X) => readonly [carry: C, y: Y],
   init: C,
   xs: X,
   options: ScanOptions = {},
 ): [carry: C, ys: Y] {
-  const [leaves, xStructure] = tensorLeaves(xs, "scan: xs");
-  const length = stepsOf(leaves, options.length);
-  const slices = leaves.map((x) => ({ ...x.aval, shape: x.shape.slice(1) }));
-  const others = { structures: [xStructure], avals: slices };
-  const body = traceBody("scan", f, init, others, (output) => pair(output)[0]);
-  const operands = [...body.captured, ...body.carry, ...leaves];
+  const { reverse = false, unroll = 1 } = options;
+  const [initLeaves, structure] = tensorLeaves(init, "scan: init");
+  const [slices, xStructure] = tensorLeaves(xs, "scan: xs");
+  const length = stepCount(slices, xStructure, options.length);
+  const step = traceStep(
+    f,
+    { structure, init: initLeaves, name: "scan" },
+    {
+      structures: [xStructure],
+      avals: slices.map(({ aval }) => ({ ...aval, shape: aval.shape.slice(1) })),
+    },
+    (output) => assertSameStructure(structure, pair(output)[0], "scan: the carry"),
+  );
   const params = {
-    body: body.program,
-    consts: body.captured.length,
-    carry: body.carry.length,
+    body: step.program,
+    consts: step.captured.length,
+    carry: initLeaves.length,
     length,
-    reverse: options.reverse ?? false,
+    reverse,
   };
-  const unroll = options.unroll === true ? Math.max(1, length) : Number(options.unroll ?? 1);
-  const results = unroll > 1 ? unrolledScan(operands, params, unroll) : lax.scan(operands, params);
+  const group = unroll === true ? length : Number(unroll);
+  if (!Number.isInteger(group) || group < 0) {
+    throw new ArgumentError(`scan: unroll is ${unroll}`, "give a whole number ≥ 1, or a boolean");
+  }
+  const results = withTypes(initLeaves, step.carry, (carry) => {
+    const operands = [...step.captured, ...carry, ...slices];
+    return group > 1 ? unrolledScan(operands, params, group) : lax.scan(operands, params);
+  });
   return [
-    unflatten<C>(body.structure, results.slice(0, body.carry.length)),
-    unflatten<Y>(pair(body.output)[1], results.slice(body.carry.length)),
+    unflatten<C>(structure, results.slice(0, params.carry)),
+    unflatten<Y>(pair(step.output)[1], results.slice(params.carry)),
   ];
 }
 
@@ -68,99 +87,36 @@ function pair(output: Structure): readonly [Structure, Structure] {
   if (output.kind === "array" && output.children.length === 2) {
     return [output.children[0]!, output.children[1]!];
   }
-  throw new ArgumentError(
-    "scan: the step does not return a pair",
-    "return [carry, y]; y may be null",
+  throw new TreeError(
+    `scan: the step returns ${formatStructure(output)}`,
+    "return a pair: [carry, y], where y may be null",
   );
 }
 
-function stepsOf(leaves: readonly Tensor[], given: number | undefined): number {
-  let length = given;
-  for (const x of leaves) {
-    const n = x.shape[0];
-    if (n === undefined || (length !== undefined && n !== length)) {
-      throw new ShapeError(
-        `scan: ${length ?? "?"} steps, but an x of shape [${x.shape.join(", ")}]`,
-        "axis 0 of every x counts the steps",
-      );
-    }
-    length = n;
+function stepCount(
+  xs: readonly Tensor[],
+  structure: Structure,
+  given: number | undefined,
+): number {
+  if (given !== undefined && !(Number.isInteger(given) && given >= 0)) {
+    throw new ArgumentError(`scan: length is ${given}`, "give a whole number ≥ 0");
   }
-  if (length !== undefined && Number.isInteger(length) && length >= 0) return length;
-  throw new ArgumentError(`scan: ${length} steps`, "give xs, or a whole number as length");
-}
-
-/** Several steps at a time: whole groups in a loop of longer steps, and the rest one by one. */
-function unrolledScan(
-  operands: readonly Tensor[],
-  params: lax.ScanParams,
-  group: number,
-): Tensor[] {
-  const { body, consts, carry, length, reverse } = params;
-  const groups = Math.floor(length / group);
-  const constants = operands.slice(0, consts);
-  const xs = operands.slice(consts + carry);
-  const whole = groups * group;
-  // In reverse, the steps that fill no group are the first ones, and run last.
-  const [groupStart, restStart] = reverse ? [length - whole, 0] : [0, whole];
-  const cut = (x: Tensor, start: number, count: number) =>
-    lax.slice(x, {
-      start: x.shape.map((_, i) => i === 0 ? start : 0),
-      limit: x.shape.map((n, i) => i === 0 ? start + count : n),
-      strides: x.shape.map(() => 1),
-    });
-  const rows = xs.map((x) => {
-    const part = cut(x, groupStart, whole);
-    return lax.reshape(part, [groups, group, ...x.shape.slice(1)]);
-  });
-  const step = groupBody(params, group, body);
-  const first = lax.scan([...operands.slice(0, consts + carry), ...rows], {
-    ...params,
-    body: step,
-    length: groups,
-  });
-  const rest = lax.scan([
-    ...constants,
-    ...first.slice(0, carry),
-    ...xs.map((x) => cut(x, restStart, length - whole)),
-  ], { ...params, length: length - whole });
-  const ys = first.slice(carry).map((y, i) => {
-    const flat = lax.reshape(y, [whole, ...y.shape.slice(2)]);
-    const other = rest[carry + i]!;
-    return lax.concatenate(reverse ? [other, flat] : [flat, other], 0);
-  });
-  return [...rest.slice(0, carry), ...ys];
-}
-
-function groupBody(params: lax.ScanParams, group: number, body: Program): Program {
-  const { consts, carry, reverse } = params;
-  const avals = inputAvals(body);
-  const xAvals = avals.slice(consts + carry).map((a) => ({ ...a, shape: [group, ...a.shape] }));
-  const yCount = outputAvals(body).length - carry;
-  return rewrite((...inputs) => {
-    const constants = inputs.slice(0, consts);
-    let carried = inputs.slice(consts, consts + carry);
-    const xs = inputs.slice(consts + carry);
-    const ys: Tensor[][] = Array.from({ length: yCount }, () => []);
-    for (let i = 0; i < group; i++) {
-      const at = reverse ? group - 1 - i : i;
-      const slices = xs.map((x) =>
-        lax.reshape(
-          lax.slice(x, {
-            start: x.shape.map((_, a) => a === 0 ? at : 0),
-            limit: x.shape.map((n, a) => a === 0 ? at + 1 : n),
-            strides: x.shape.map(() => 1),
-          }),
-          x.shape.slice(1),
-        )
+  const names = paths(structure);
+  let length = given;
+  let first = "length";
+  xs.forEach((x, i) => {
+    const name = `xs${names[i]}`;
+    const size = x.shape[0];
+    if (size === undefined || (length !== undefined && size !== length)) {
+      throw new ShapeError(
+        `scan: ${name} is ${formatAval(x.aval)}` +
+          (length === undefined ? "" : `, but ${first} says ${length} steps`),
+        "axis 0 of every x counts the steps: pass what stays the same as a closure",
       );
-      const results = evaluate(body, [...constants, ...carried, ...slices]);
-      carried = results.slice(0, carry);
-      ys.forEach((list, k) => list[at] = results[carry + k]!);
     }
-    const stacked = ys.map((list) =>
-      lax.concatenate(list.map((y) => lax.reshape(y, [1, ...y.shape])), 0)
-    );
-    return [...carried, ...stacked];
-  }, [...avals.slice(0, consts + carry), ...xAvals]);
+    if (length === undefined) first = name;
+    length = size;
+  });
+  if (length !== undefined) return length;
+  throw new ArgumentError("scan: the number of steps is not known", "give xs, or length");
 }

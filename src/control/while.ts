@@ -1,61 +1,84 @@
-/** `whileLoop`: a loop that ends when its condition says so. */
-import { ArgumentError, DTypeError } from "../core/errors.ts";
-import { traceLeaves } from "../core/function.ts";
+/** `whileLoop`: a loop that ends when a condition no longer holds. */
+import { ArgumentError, DTypeError, TreeError } from "../core/errors.ts";
+import { tensorLeaves, traceLeaves } from "../core/function.ts";
 import { formatAval } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
-import { unflatten } from "../core/tree.ts";
+import { assertSameStructure, unflatten } from "../core/tree.ts";
 import * as lax from "../primitives/index.ts";
-import { traceBody } from "./carry.ts";
+import { traceStep, withTypes } from "./carry.ts";
 
-/** Options of `whileLoop`. */
+/** Options of {@link whileLoop}. */
 export interface WhileOptions {
   /**
    * The most steps it may take; it stops there even if the condition still holds. Needed for reverse-mode
    * derivatives, and on `webgpu`, which cannot branch on a value of its own.
    */
-  maxSteps?: number | undefined;
+  readonly maxSteps?: number | undefined;
 }
 
 /**
- * `while (condition(carry)) carry = body(carry)`. The carry is a tree; the condition gives one boolean
- * scalar. Forward derivatives always exist; reverse ones with `maxSteps`, by a loop of that many steps. Under
- * `vmap` it runs until every element has ended, and elements that have ended keep their carry.
+ * Repeats `carry = body(carry)` while `condition(carry)` holds, and gives the last carry, a tree. With
+ * `maxSteps` it ends after so many steps at the latest, and can be differentiated in reverse (each
+ * step's residuals are kept); without, it has forward derivatives only. Under `vmap` an element that
+ * has ended stays what it is.
  *
  * ```ts
  * import { np, type Tensor, whileLoop } from "trilevel";
- * const x = whileLoop((x: Tensor) => x.less(100), (x: Tensor) => x.mul(3), np.array(1));
- * console.assert(await x.item() === 243);
+ * // Newton's method for √2.
+ * const root = whileLoop(
+ *   (x: Tensor) => np.abs(x.mul(x).sub(2)).greater(1e-6),
+ *   (x: Tensor) => x.add(np.divide(2, x)).mul(0.5),
+ *   np.array(1),
+ *   { maxSteps: 20 },
+ * );
+ * console.assert(Math.abs(await root.item() - Math.SQRT2) < 1e-6);
  * ```
  *
- * @throws DTypeError when the condition is no boolean scalar; ShapeError or TreeError when the body gives
- * another carry than it takes.
+ * @throws TreeError, ShapeError or DTypeError when the carry changes its structure, shape or type,
+ * naming the path; DTypeError when the condition is no boolean scalar.
  */
 export function whileLoop<C>(
-  condition: (carry: C) => Tensor,
+  condition: (carry: C) => Tensor | boolean,
   body: (carry: C) => C,
   init: C,
   options: WhileOptions = {},
 ): C {
   const { maxSteps } = options;
   if (maxSteps !== undefined && !(Number.isInteger(maxSteps) && maxSteps >= 0)) {
-    throw new ArgumentError(`whileLoop: maxSteps ${maxSteps}`, "give a whole number ≥ 0");
+    throw new ArgumentError(`whileLoop: maxSteps is ${maxSteps}`, "give a whole number ≥ 0");
   }
-  const step = traceBody("whileLoop", body, init, { structures: [], avals: [] });
-  const avals = step.carry.map((x) => ({ ...x.aval, weak: false }));
-  const test = traceLeaves(condition, [step.structure], avals, "whileLoop: the condition");
-  const found = test.program.outputs.map((a) => formatAval(a.aval));
-  if (found.length !== 1 || found[0] !== "bool[]") {
-    throw new DTypeError(
-      `whileLoop: the condition gives ${found.join(", ")}`,
-      "give one boolean scalar, such as x.less(1) or np.all(…)",
+  const [leaves, structure] = tensorLeaves(init, "whileLoop: init");
+  const step = traceStep(
+    body,
+    { structure, init: leaves, name: "whileLoop" },
+    { structures: [], avals: [] },
+    (output) => assertSameStructure(structure, output, "whileLoop: the carry"),
+  );
+  const test = traceLeaves(condition, [structure], step.carry, "whileLoop");
+  if (test.output.kind !== "leaf") {
+    throw new TreeError(
+      "whileLoop: the condition returns a tree",
+      "it must return one boolean scalar",
     );
   }
-  const results = lax.whileLoop([...test.captured, ...step.captured, ...step.carry], {
-    condition: test.program,
-    body: step.program,
-    conditionConsts: test.captured.length,
-    bodyConsts: step.captured.length,
-    maxSteps,
-  });
-  return unflatten<C>(step.structure, results);
+  const holds = test.program.outputs[0]!.aval;
+  if (holds.dtype !== "bool" || holds.shape.length !== 0) {
+    throw new DTypeError(
+      `whileLoop: the condition returns ${formatAval(holds)}`,
+      "it must return one boolean scalar: compare, and reduce with np.any or np.all",
+    );
+  }
+  const results = withTypes(
+    leaves,
+    step.carry,
+    (carry) =>
+      lax.whileLoop([...test.captured, ...step.captured, ...carry], {
+        condition: test.program,
+        body: step.program,
+        conditionConsts: test.captured.length,
+        bodyConsts: step.captured.length,
+        maxSteps,
+      }),
+  );
+  return unflatten<C>(structure, results);
 }

@@ -1,0 +1,27 @@
+/** Random bits. */
+import type { Shape } from "../core/program.ts";
+import type { Tensor } from "../core/tensor.ts";
+import { managed } from "../numpy/managed.ts";
+import { shapeOf } from "../numpy/promote.ts";
+import * as lax from "../primitives/index.ts";
+import { threefry } from "./key.ts";
+
+/**
+ * 32 random bits for each element, uint32: those of `jax.random.bits`.
+ *
+ * ```ts
+ * import { random } from "trilevel";
+ * const x = random.bits(random.key(0), [2]);
+ * console.assert(String(await x.data()) === "4070199207,4065440370");
+ * ```
+ *
+ * @throws ShapeError when the key is no uint32 tensor of shape [2].
+ */
+export const bits: (key: Tensor, shape?: Shape | number) => Tensor = managed((key, shape = []) =>
+  randomBits(key, shapeOf("random.bits", shape), "random.bits")
+);
+
+/** As {@link bits}, inside other functions. */
+export function randomBits(key: Tensor, shape: Shape, name: string): Tensor {
+  return lax.xor(...threefry(key, shape, name));
+}
