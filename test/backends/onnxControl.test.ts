@@ -8,7 +8,7 @@ import { agree, host, random } from "./againstReference.ts";
 
 const f32 = (...shape: number[]): Aval => aval(shape, "float32");
 
-describe.each([3, 2000])("scan of %i steps", (length) => {
+describe.each([1, 3, 2000])("scan of %i steps", (length) => {
   const body = rewrite((w, c, n, x, e) => {
     const next = lax.add(lax.mul(c!, w!), x!);
     return [

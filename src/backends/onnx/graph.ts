@@ -85,16 +85,26 @@ class Model {
 
 /** A graph, or one inside another, which may read all that the outer one has. */
 export class Graph {
-  readonly parent: Graph | undefined;
+  readonly #parent: Graph | undefined;
+  readonly #hoists: boolean;
   readonly #model: Model;
   readonly #inputs: Value[] = [];
   readonly #nodes: Node[] = [];
   readonly #known = new Map<string, Value[]>();
+  /** The names defined here. */
+  readonly #own = new Set<string>();
   #outputs: Value[] = [];
 
   /** A portable model has none of ONNX Runtime's own operators. */
-  constructor({ portable = false, parent }: { portable?: boolean; parent?: Graph } = {}) {
-    this.parent = parent;
+  constructor(
+    { portable = false, parent, hoists = false }: {
+      portable?: boolean;
+      parent?: Graph;
+      hoists?: boolean;
+    } = {},
+  ) {
+    this.#parent = parent;
+    this.#hoists = hoists;
     this.#model = parent ? parent.#model : new Model(portable);
   }
 
@@ -103,15 +113,19 @@ export class Graph {
     return this.#model.portable;
   }
 
-  /** A graph within this one: a loop's body, or a branch. */
-  inner(): Graph {
-    return new Graph({ parent: this });
+  /**
+   * A graph within this one: a loop's body, or a branch. What a loop's body computes from outside alone
+   * is computed there, once; a branch may not be taken, so that it keeps what it does.
+   */
+  inner(kind: "loop" | "branch"): Graph {
+    return new Graph({ parent: this, hoists: kind === "loop" });
   }
 
   /** A new input; named by the caller where the name matters. */
   input({ shape, type }: Typed, name = this.#name("i")): Value {
     const value = { name, shape, type };
     this.#inputs.push(value);
+    this.#own.add(name);
     return value;
   }
 
@@ -149,23 +163,28 @@ export class Graph {
     inputs: readonly (Value | null)[],
     outputs: readonly Typed[],
     attributes: Attributes = {},
-    { domain = "", view }: NodeOptions = {},
+    options: NodeOptions = {},
   ): Value[] {
     const names = inputs.map((v) => v ? v.name : "");
     const key = keyOf(op, names, outputs, attributes);
     const found = key === undefined ? undefined : this.#find(key);
     if (found) return found;
+    if (this.#parent && this.#hoists && key && !names.some((name) => this.#own.has(name))) {
+      return this.#parent.nodes(op, inputs, outputs, attributes, options);
+    }
+    const { domain = "", view } = options;
     const made = outputs.map(({ shape, type }): Value => {
       const value = { name: this.#name("v"), shape, type };
       return view ? { ...value, view } : value;
     });
     this.#nodes.push({ op, domain, inputs: names, outputs: made.map((v) => v.name), attributes });
+    for (const { name } of made) this.#own.add(name);
     if (key !== undefined) this.#known.set(key, made);
     return made;
   }
 
   #find(key: string): Value[] | undefined {
-    const { parent } = this;
+    const parent = this.#parent;
     return this.#known.get(key) ?? (parent && parent.#find(key));
   }
 
@@ -201,7 +220,7 @@ export class Graph {
     const live = this.#liveNodes();
     for (const node of live) out.message(1, (n) => writeNode(n, node, this.#model.renamed));
     out.text(2, name);
-    if (!this.parent) {
+    if (!this.#parent) {
       const read = new Set(live.flatMap(namesRead));
       for (const value of this.#model.constants.values()) {
         if (read.has(value.name)) out.message(5, (t) => writeTensor(t, value));

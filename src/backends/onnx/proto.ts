@@ -24,9 +24,9 @@ export class ProtoWriter {
 
   /** Whole numbers, packed. */
   ints(field: number, values: readonly number[]): this {
-    const packed = new ProtoWriter();
-    for (const value of values) packed.#signed(value);
-    return this.data(field, packed.bytes);
+    return this.message(field, (packed) => {
+      for (const value of values) packed.#signed(value);
+    });
   }
 
   /** A 32-bit float. */
@@ -40,12 +40,23 @@ export class ProtoWriter {
 
   /** Text. */
   text(field: number, value: string): this {
-    return this.data(field, encoder.encode(value));
+    this.#reserve(3 * value.length + 10);
+    this.#varint(field * 8 + 2);
+    // Names are short: their length takes one byte, and is known when they are written.
+    const { written } = encoder.encodeInto(value, this.#bytes.subarray(this.#length + 1));
+    if (written > 0x7f) return this.#long(encoder.encode(value));
+    this.#bytes[this.#length] = written;
+    this.#length += written + 1;
+    return this;
   }
 
   /** Bytes as they are. */
   data(field: number, value: Uint8Array): this {
     this.#varint(field * 8 + 2);
+    return this.#long(value);
+  }
+
+  #long(value: Uint8Array): this {
     this.#varint(value.length);
     this.#reserve(value.length);
     this.#bytes.set(value, this.#length);
@@ -53,11 +64,18 @@ export class ProtoWriter {
     return this;
   }
 
-  /** A message within this one. */
-  message(field: number, write: (inner: ProtoWriter) => void): this {
-    const inner = new ProtoWriter();
-    write(inner);
-    return this.data(field, inner.bytes);
+  /** A message within this one: written in place, then moved to make room for its length. */
+  message(field: number, write: (inner: this) => void): this {
+    this.#varint(field * 8 + 2);
+    const start = this.#length;
+    write(this);
+    const size = this.#length - start;
+    this.#varint(size);
+    const prefix = this.#length - start - size;
+    const length = this.#bytes.slice(start + size, this.#length);
+    this.#bytes.copyWithin(start + prefix, start, start + size);
+    this.#bytes.set(length, start);
+    return this;
   }
 
   #signed(value: number): void {
