@@ -1,0 +1,92 @@
+/** Adam, and Adam with weights that decay. */
+import type { Tensor } from "../core/tensor.ts";
+import * as np from "../numpy/index.ts";
+import { chain } from "./chain.ts";
+import { addDecayedWeights, type Mask } from "./decay.ts";
+import { increment, mapLeaves, movingAverage, unbiased, zeroCount, zerosLike } from "./leaves.ts";
+import { type CountState, type LearningRate, scaleByLearningRate } from "./scale.ts";
+import type { GradientTransformation, Scalar } from "./transformation.ts";
+
+/** The state of {@link scaleByAdam}. */
+export interface AdamState {
+  /** The number of updates so far, int32. */
+  readonly count: Tensor;
+  /** The moving average of gradients, like the parameters. */
+  readonly mu: unknown;
+  /** The moving average of their squares. */
+  readonly nu: unknown;
+}
+
+/** Options of {@link adam}; the defaults are those of the paper. */
+export interface AdamOptions {
+  /** Decay of the average gradient; 0.9. */
+  readonly b1?: Scalar;
+  /** Decay of the average square; 0.999. */
+  readonly b2?: Scalar;
+  /** Added to the root; 1e-8. */
+  readonly eps?: Scalar;
+  /** Added under the root; 0. Positive when differentiating through updates: √0 has no derivative. */
+  readonly epsRoot?: Scalar;
+  /** Nesterov's momentum (Dozat, 2016); false. */
+  readonly nesterov?: boolean;
+}
+
+/**
+ * `m̂ / (√(v̂ + epsRoot) + eps)`, with `m̂` and `v̂` the moving averages of gradients and of their
+ * squares, rid of their bias towards 0 (Kingma & Ba, 2015, Algorithm 1).
+ */
+export function scaleByAdam(options: AdamOptions = {}): GradientTransformation<AdamState> {
+  const { b1 = 0.9, b2 = 0.999, eps = 1e-8, epsRoot = 0, nesterov = false } = options;
+  return {
+    init: (params) => ({ count: zeroCount(), mu: zerosLike(params), nu: zerosLike(params) }),
+    update(updates, state) {
+      const mu = mapLeaves((g, m) => movingAverage(g, m, b1), updates, state.mu);
+      const nu = mapLeaves((g, v) => movingAverage(np.square(g), v, b2), updates, state.nu);
+      const count = increment(state.count);
+      const direction = (m: Tensor, g: Tensor) =>
+        nesterov
+          ? movingAverage(unbiased(g, b1, count), unbiased(m, b1, increment(count)), b1)
+          : unbiased(m, b1, count);
+      const size = (v: Tensor) => np.sqrt(unbiased(v, b2, count).add(epsRoot)).add(eps);
+      const scaled = mapLeaves((g, m, v) => direction(m, g).div(size(v)), updates, mu, nu);
+      return [scaled, { count, mu, nu }];
+    },
+  };
+}
+
+/**
+ * Adam.
+ *
+ * ```ts
+ * import { np, optim } from "trilevel";
+ * const optimizer = optim.adam(0.1);
+ * const [u] = optimizer.update(np.array([5, -3]), optimizer.init(np.zeros([2])));
+ * console.assert((await u.data()).every((x) => Math.abs(Math.abs(x) - 0.1) < 1e-6)); // signs, at first
+ * ```
+ */
+export function adam(
+  learningRate: LearningRate,
+  options: AdamOptions = {},
+): GradientTransformation<[AdamState, CountState | null]> {
+  return chain(scaleByAdam(options), scaleByLearningRate(learningRate));
+}
+
+/** Options of {@link adamw}. */
+export interface AdamwOptions extends AdamOptions {
+  /** The fraction of a weight taken off, times the learning rate; 1e-4 (PyTorch has 1e-2). */
+  readonly weightDecay?: Scalar;
+  /** Which parameters decay; all unless given. */
+  readonly mask?: Mask;
+}
+
+/** Adam with decoupled weight decay (Loshchilov & Hutter, 2019). `update` needs the parameters. */
+export function adamw(
+  learningRate: LearningRate,
+  { weightDecay = 1e-4, mask, ...options }: AdamwOptions = {},
+): GradientTransformation<[AdamState, null, CountState | null]> {
+  return chain(
+    scaleByAdam(options),
+    addDecayedWeights(weightDecay, mask === undefined ? {} : { mask }),
+    scaleByLearningRate(learningRate),
+  );
+}

@@ -1,0 +1,38 @@
+/** Weight decay. */
+import type { Tensor } from "../core/tensor.ts";
+import { mapLeaves, required } from "./leaves.ts";
+import { byLabel, type Labels } from "./labels.ts";
+import { type GradientTransformation, type Scalar, stateless } from "./transformation.ts";
+
+/** Which parameters: a tree of booleans that follows the containers of the parameters, or a function. */
+export type Mask = Labels<boolean>;
+
+/**
+ * Adds `weightDecay · p` to the update of every parameter `p` in the mask. Before Adam's scaling this
+ * is an L2 penalty, after it decoupled decay (see `adamw`).
+ *
+ * ```ts
+ * import { np, optim, tree } from "trilevel";
+ * // Matrices decay, vectors (biases, scales) do not.
+ * const decay = optim.addDecayedWeights(0.1, {
+ *   mask: (params) => tree.map((p: { ndim: number }) => p.ndim > 1, params),
+ * });
+ * const params = { w: np.ones([1, 1]), b: np.ones([1]) };
+ * const [u] = decay.update({ w: np.zeros([1, 1]), b: np.zeros([1]) }, null, params);
+ * console.assert(Math.abs(await u.w.item() - 0.1) < 1e-6 && await u.b.item() === 0);
+ * ```
+ *
+ * @throws ArgumentError when `update` is not given the parameters.
+ */
+export function addDecayedWeights(
+  weightDecay: Scalar,
+  { mask = true }: { readonly mask?: Mask } = {},
+): GradientTransformation<null> {
+  const decayed = (u: Tensor, p: Tensor) => u.add(p.mul(weightDecay));
+  return stateless((updates, given) => {
+    const params = required(given, "addDecayedWeights");
+    const kept = byLabel(mask, params, "addDecayedWeights: the mask");
+    let next = 0;
+    return mapLeaves((u, p) => kept[next++] ? decayed(u, p) : u, updates, params);
+  });
+}

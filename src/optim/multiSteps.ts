@@ -1,0 +1,67 @@
+/** Gradient accumulation: a large batch in small pieces. */
+import { ArgumentError } from "../core/errors.ts";
+import type { Tensor } from "../core/tensor.ts";
+import * as np from "../numpy/index.ts";
+import { increment, mapLeaves, select, zeroCount, zerosLike } from "./leaves.ts";
+import type { GradientTransformation } from "./transformation.ts";
+
+/** The state of {@link multiSteps}. */
+export interface MultiStepsState<Inner> {
+  /** How many gradients are in the mean, int32. */
+  readonly miniStep: Tensor;
+  /** How many updates were made, int32. */
+  readonly gradientStep: Tensor;
+  /** The state of the inner transformation. */
+  readonly inner: Inner;
+  /** The mean of the gradients since the last update. */
+  readonly accumulated: unknown;
+}
+
+/**
+ * Applies `inner` to the mean of every `every` gradients; the updates between are zeros.
+ *
+ * ```ts
+ * import { np, optim } from "trilevel";
+ * const optimizer = optim.multiSteps(optim.sgd(1), 2);
+ * let state = optimizer.init(np.zeros([1])), u = np.zeros([1]);
+ * [u, state] = optimizer.update(np.array([1]), state);
+ * console.assert(Math.abs(await u.item()) === 0);
+ * [u, state] = optimizer.update(np.array([3]), state);
+ * console.assert(await u.item() === -2);
+ * ```
+ *
+ * @throws ArgumentError unless `every` is a whole number above 0.
+ */
+export function multiSteps<Inner>(
+  inner: GradientTransformation<Inner>,
+  every: number,
+): GradientTransformation<MultiStepsState<Inner>> {
+  if (!Number.isInteger(every) || every < 1) {
+    throw new ArgumentError(`multiSteps: every ${every} gradients`, "give a whole number above 0");
+  }
+  return {
+    init: (params) => ({
+      miniStep: zeroCount(),
+      gradientStep: zeroCount(),
+      inner: inner.init(params),
+      accumulated: zerosLike(params),
+    }),
+    update(updates, state, params, extra) {
+      const count = increment(state.miniStep);
+      const mean = mapLeaves(
+        (g, m) => m.add(g.sub(m).div(np.astype(count, g.dtype))),
+        updates,
+        state.accumulated,
+      );
+      const [found, next] = inner.update(mean, state.inner, params, extra);
+      // Both branches are computed, and one is selected: a batch of optimizers may disagree.
+      const emit = np.greaterEqual(count, every);
+      return [select(emit, found, zerosLike(found)), {
+        miniStep: np.where(emit, zeroCount(), count),
+        gradientStep: np.where(emit, increment(state.gradientStep), state.gradientStep),
+        inner: select(emit, next, state.inner),
+        accumulated: select(emit, zerosLike(mean), mean),
+      }];
+    },
+  };
+}

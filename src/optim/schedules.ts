@@ -1,0 +1,207 @@
+/**
+ * Hyperparameters that change from step to step: functions from the step count, an int32 scalar, to a
+ * float scalar. Names and definitions are optax's, and so are those of the options.
+ */
+import type { DType } from "../core/dtype.ts";
+import { ArgumentError } from "../core/errors.ts";
+import type { Tensor } from "../core/tensor.ts";
+import * as np from "../numpy/index.ts";
+import type { TensorLike } from "../numpy/promote.ts";
+
+/**
+ * A value for every step: `count` is the number of updates before this one, `dtype` (float32 unless
+ * given) the float type to compute in.
+ */
+export type Schedule = (count: TensorLike, dtype?: DType) => Tensor;
+
+function requirePositive(name: string, what: string, n: number): void {
+  if (n > 0) return;
+  throw new ArgumentError(`${name}: ${what} is ${n}`, "give a number above 0");
+}
+
+/** Always `value`. */
+export function constantSchedule(value: number): Schedule {
+  return (_, dtype = "float32") => np.full([], value, { dtype });
+}
+
+/** Options of {@link linearSchedule}. */
+export interface LinearScheduleOptions {
+  readonly initValue: number;
+  readonly endValue: number;
+  /** How many steps the transition takes. */
+  readonly transitionSteps: number;
+  /** The step at which it begins; 0 unless given. */
+  readonly transitionBegin?: number;
+}
+
+/**
+ * From `initValue` to `endValue` in equal steps, constant before and after.
+ *
+ * ```ts
+ * import { optim } from "trilevel";
+ * const s = optim.linearSchedule({ initValue: 1, endValue: 0, transitionSteps: 4 });
+ * console.assert(await s(1).item() === 0.75 && await s(9).item() === 0);
+ * ```
+ *
+ * @throws ArgumentError unless `transitionSteps` is positive.
+ */
+export function linearSchedule(options: LinearScheduleOptions): Schedule {
+  return polynomialSchedule({ ...options, power: 1 });
+}
+
+/** From `initValue` to `endValue` as `(init - end) · (1 - t/T)^power + end`. */
+export function polynomialSchedule(
+  options: LinearScheduleOptions & { readonly power: number },
+): Schedule {
+  const { initValue, endValue, transitionSteps, transitionBegin = 0, power } = options;
+  requirePositive("a schedule", "transitionSteps", transitionSteps);
+  return (count, dtype = "float32") => {
+    const steps = np.clip(np.subtract(count, transitionBegin), 0, transitionSteps);
+    const remaining = np.subtract(1, np.astype(steps, dtype).div(transitionSteps));
+    return np.power(remaining, power).mul(initValue - endValue).add(endValue);
+  };
+}
+
+/** Options of {@link exponentialDecay}. */
+export interface ExponentialDecayOptions {
+  readonly initValue: number;
+  /** In how many steps the value is multiplied by `decayRate` once. */
+  readonly transitionSteps: number;
+  readonly decayRate: number;
+  /** The step at which the decay begins; 0 unless given. */
+  readonly transitionBegin?: number;
+  /** Decay in jumps, once every `transitionSteps`. */
+  readonly staircase?: boolean;
+  /** The value at which the decay stops. */
+  readonly endValue?: number;
+}
+
+/** `initValue · decayRate^(t / transitionSteps)`. @throws ArgumentError unless both are positive. */
+export function exponentialDecay(options: ExponentialDecayOptions): Schedule {
+  const { initValue, transitionSteps, decayRate, transitionBegin = 0, endValue } = options;
+  requirePositive("exponentialDecay", "transitionSteps", transitionSteps);
+  requirePositive("exponentialDecay", "decayRate", decayRate);
+  return (count, dtype = "float32") => {
+    // Before the beginning the exponent is 0, and the value the initial one.
+    const steps = np.maximum(np.subtract(count, transitionBegin), 0);
+    const passed = np.astype(steps, dtype).div(transitionSteps);
+    const value = np.power(decayRate, options.staircase ? np.floor(passed) : passed).mul(initValue);
+    if (endValue === undefined) return value;
+    return decayRate < 1 ? np.maximum(value, endValue) : np.minimum(value, endValue);
+  };
+}
+
+/** Options of {@link cosineDecaySchedule}. */
+export interface CosineDecayOptions {
+  readonly initValue: number;
+  readonly decaySteps: number;
+  /** The last value, as a fraction of the first; 0 unless given. */
+  readonly alpha?: number;
+  /** To which power the cosine is taken; 1 unless given. */
+  readonly exponent?: number;
+}
+
+/** `initValue · ((1 - α) · (½ (1 + cos(π t/T)))^exponent + α)` (Loshchilov & Hutter, 2017). */
+export function cosineDecaySchedule(options: CosineDecayOptions): Schedule {
+  const { initValue, decaySteps, alpha = 0, exponent = 1 } = options;
+  requirePositive("cosineDecaySchedule", "decaySteps", decaySteps);
+  return (count, dtype = "float32") => {
+    const passed = np.astype(np.minimum(count, decaySteps), dtype).mul(Math.PI / decaySteps);
+    const cosine = np.cos(passed).add(1).mul(0.5);
+    return np.power(cosine, exponent).mul(1 - alpha).add(alpha).mul(initValue);
+  };
+}
+
+/**
+ * `initValue`, multiplied by a factor at each boundary that has been reached.
+ *
+ * ```ts
+ * import { optim } from "trilevel";
+ * const s = optim.piecewiseConstantSchedule(1, { 10: 0.5, 20: 0.5 });
+ * console.assert(await s(9).item() === 1 && await s(25).item() === 0.25);
+ * ```
+ */
+export function piecewiseConstantSchedule(
+  initValue: number,
+  boundariesAndScales: { readonly [step: number]: number },
+): Schedule {
+  return (count, dtype = "float32") =>
+    Object.entries(boundariesAndScales).reduce(
+      (value, [step, scale]) =>
+        np.where(np.greaterEqual(count, Number(step)), value.mul(scale), value),
+      np.full([], initValue, { dtype }),
+    );
+}
+
+/**
+ * One schedule after another: `boundaries[i]` is the step at which `schedules[i + 1]` takes over, with
+ * a count that starts from 0 there.
+ *
+ * @throws ArgumentError unless there is one boundary between every two schedules.
+ */
+export function joinSchedules(
+  schedules: readonly Schedule[],
+  boundaries: readonly number[],
+): Schedule {
+  const [first, ...rest] = schedules;
+  if (!first || rest.length !== boundaries.length) {
+    throw new ArgumentError(
+      `joinSchedules: ${boundaries.length} boundaries for ${schedules.length} schedules`,
+      "give one boundary between every two schedules",
+    );
+  }
+  return (count, dtype = "float32") =>
+    rest.reduce((value, schedule, i) => {
+      const boundary = boundaries[i]!;
+      const later = schedule(np.subtract(count, boundary), dtype);
+      return np.where(np.less(count, boundary), value, later);
+    }, first(count, dtype));
+}
+
+/** The product of schedules at every step: a warm-up of a decay, say. */
+export function multiplySchedules(...schedules: readonly Schedule[]): Schedule {
+  return (count, dtype = "float32") =>
+    schedules.reduce((product, s) => product.mul(s(count, dtype)), np.ones([], { dtype }));
+}
+
+/** Options common to schedules that begin with a warm-up. */
+export interface WarmupOptions {
+  /** The value at step 0. */
+  readonly initValue: number;
+  /** The value at the end of the warm-up. */
+  readonly peakValue: number;
+  readonly warmupSteps: number;
+}
+
+/** A linear warm-up, then `peakValue` for ever. */
+export function warmupConstantSchedule(options: WarmupOptions): Schedule {
+  const { initValue, peakValue, warmupSteps } = options;
+  return linearSchedule({ initValue, endValue: peakValue, transitionSteps: warmupSteps });
+}
+
+/**
+ * A linear warm-up, then a cosine decay to `endValue` (0 unless given) at step `decaySteps`, which
+ * counts the warm-up.
+ */
+export function warmupCosineDecaySchedule(
+  options: WarmupOptions & {
+    readonly decaySteps: number;
+    readonly endValue?: number;
+    readonly exponent?: number;
+  },
+): Schedule {
+  const { peakValue, warmupSteps, decaySteps, endValue = 0, exponent = 1 } = options;
+  const alpha = peakValue === 0 ? 0 : endValue / peakValue;
+  const decay = { initValue: peakValue, decaySteps: decaySteps - warmupSteps, alpha, exponent };
+  return joinSchedules([warmupConstantSchedule(options), cosineDecaySchedule(decay)], [
+    warmupSteps,
+  ]);
+}
+
+/** A linear warm-up, then an {@link exponentialDecay} whose steps count from its end. */
+export function warmupExponentialDecaySchedule(
+  options: WarmupOptions & Omit<ExponentialDecayOptions, "initValue">,
+): Schedule {
+  const decay = exponentialDecay({ ...options, initValue: options.peakValue });
+  return joinSchedules([warmupConstantSchedule(options), decay], [options.warmupSteps]);
+}

@@ -1,0 +1,64 @@
+/** Gradient descent, with or without momentum. */
+import { chain, identity } from "./chain.ts";
+import { mapLeaves, zerosLike } from "./leaves.ts";
+import { type CountState, type LearningRate, scaleByLearningRate } from "./scale.ts";
+import type { GradientTransformation, Scalar } from "./transformation.ts";
+
+/** The state of {@link trace}. */
+export interface TraceState {
+  /** The decaying sum of past updates, like the parameters. */
+  readonly trace: unknown;
+}
+
+/** Options of {@link trace}. */
+export interface TraceOptions {
+  /** Look one step ahead (Nesterov, 1983); false unless given. */
+  readonly nesterov?: boolean;
+}
+
+/**
+ * Momentum: `t ← g + decay · t` is the update; with `nesterov`, `g + decay · t` of the new `t`
+ * (Sutskever et al., 2013).
+ */
+export function trace(
+  decay: Scalar,
+  { nesterov = false }: TraceOptions = {},
+): GradientTransformation<TraceState> {
+  return {
+    init: (params) => ({ trace: zerosLike(params) }),
+    update(updates, state) {
+      const moved = mapLeaves((g, t) => g.add(t.mul(decay)), updates, state.trace);
+      const ahead = () => mapLeaves((g, t) => g.add(t.mul(decay)), updates, moved);
+      return [nesterov ? ahead() : moved, { trace: moved }];
+    },
+  };
+}
+
+/** Another name of {@link trace}. */
+export const momentum: typeof trace = trace;
+
+/** Options of {@link sgd}. */
+export interface SgdOptions extends TraceOptions {
+  /** How much of the trace is kept; no momentum unless given. */
+  readonly momentum?: Scalar;
+}
+
+/**
+ * Stochastic gradient descent.
+ *
+ * ```ts
+ * import { np, optim } from "trilevel";
+ * const optimizer = optim.sgd(0.5, { momentum: 0.9 });
+ * const [u] = optimizer.update(np.array([2]), optimizer.init(np.zeros([1])));
+ * console.assert((await u.data())[0] === -1);
+ * ```
+ */
+export function sgd(
+  learningRate: LearningRate,
+  { momentum: decay, ...options }: SgdOptions = {},
+): GradientTransformation<[TraceState | null, CountState | null]> {
+  const first: GradientTransformation<TraceState | null> = decay === undefined
+    ? identity()
+    : trace(decay, options);
+  return chain(first, scaleByLearningRate(learningRate));
+}
