@@ -1,27 +1,38 @@
 /** From a program to the bytes of an ONNX model. */
+import type { TypedArray } from "../../core/dtype.ts";
 import type { Program } from "../../core/program.ts";
 import { Graph, writeModel } from "./graph.ts";
 import { lowerProgram } from "./lower.ts";
 import { empty, full, isEmpty, operand } from "./operand.ts";
 
 /**
- * The program as an ONNX model that any runtime can load: inputs `arg0`, `arg1` …, outputs `out0` ….
+ * The program as an ONNX model that any runtime can load: inputs `arg0`, `arg1` …, outputs `out0` …. Its
+ * first inputs take the values of `constants` and vanish.
  *
  * @throws BackendError naming a primitive that ONNX cannot say.
  */
-export function encodeProgram(program: Program): Uint8Array {
-  return encode(program, { portable: true });
+export function encodeProgram(
+  program: Program,
+  constants: readonly TypedArray[] = [],
+): Uint8Array {
+  return encode(program, { portable: true, constants });
 }
 
 /**
  * The program as a model for ONNX Runtime, whose own operators it may use. Inputs and outputs without
  * elements are left out: the runtime does not take them everywhere.
  */
-export function encode(program: Program, { portable = false } = {}): Uint8Array {
+export function encode(
+  program: Program,
+  { portable = false, constants = [] }: { portable?: boolean; constants?: readonly TypedArray[] } =
+    {},
+): Uint8Array {
   const g = new Graph({ portable });
   const inputs = program.inputs.map(({ aval }, i) => {
+    const constant = constants[i];
+    if (constant) return operand(g.constant(aval.dtype, aval.shape, [...constant]));
     if (!portable && isEmpty(aval)) return empty(aval);
-    return operand(g.input({ shape: aval.shape, type: aval.dtype }, `arg${i}`));
+    return operand(g.input({ shape: aval.shape, type: aval.dtype }, `arg${i - constants.length}`));
   });
   const outputs = lowerProgram(g, program, inputs);
   const named = outputs.map((x, i) => ({ x, name: `out${i}` }))

@@ -2,7 +2,7 @@
  * What lowerings are written in: values reshaped, transposed, cast and combined, with shapes worked
  * out. Views of views are views of the first, so that what cancels disappears.
  */
-import { type Shape, sameShape, sizeOf } from "../../core/program.ts";
+import { sameShape, type Shape, sizeOf } from "../../core/program.ts";
 import { type Attributes, type ElementType, type Graph, typeNumbers, type Value } from "./graph.ts";
 
 /** The shape of values combined element by element, aligned at the last axis. */
@@ -22,7 +22,12 @@ export function map(
   type: ElementType = inputs[0]!.type,
   attributes: Attributes = {},
 ): Value {
-  return g.node(op, inputs, { shape: commonShape(...inputs.map((v) => v.shape)), type }, attributes);
+  return g.node(
+    op,
+    inputs,
+    { shape: commonShape(...inputs.map((v) => v.shape)), type },
+    attributes,
+  );
 }
 
 /** Another element type. */
@@ -31,7 +36,9 @@ export function cast(g: Graph, x: Value, type: ElementType): Value {
   if (x.constant && x.shape.length === 0 && type !== "uint32" && type !== "bool") {
     // Only from small whole numbers, where all types agree.
     const value = Number(x.constant[0]);
-    if (Number.isInteger(value) && Math.abs(value) < 128 && value >= 0) return g.scalar(type, value);
+    if (Number.isInteger(value) && Math.abs(value) < 128 && value >= 0) {
+      return g.scalar(type, value);
+    }
   }
   return g.node("Cast", [x], { shape: x.shape, type }, { to: typeNumbers[type] });
 }
@@ -106,13 +113,19 @@ export function reverse(g: Graph, x: Value, axes: readonly number[]): Value {
   if (turned.length === 0) return x;
   const { view } = x;
   if (view?.kind === "reverse" && sameShape(view.axes, turned)) return view.source;
-  return g.node("Slice", [
+  return g.node(
+    "Slice",
+    [
+      x,
+      g.list(turned.map(() => -1)),
+      g.list(turned.map(() => -(2 ** 31))),
+      g.list(turned),
+      g.list(turned.map(() => -1)),
+    ],
     x,
-    g.list(turned.map(() => -1)),
-    g.list(turned.map(() => -(2 ** 31))),
-    g.list(turned),
-    g.list(turned.map(() => -1)),
-  ], x, {}, { view: { kind: "reverse", source: x, axes: turned } });
+    {},
+    { view: { kind: "reverse", source: x, axes: turned } },
+  );
 }
 
 /** A box of elements, thinned by strides. */

@@ -2,7 +2,7 @@
  * Loops and branches: graphs within the graph, which read from outside what they need. Values without
  * elements never enter them.
  */
-import type { Aval, Program } from "../../../core/program.ts";
+import type { Aval } from "../../../core/program.ts";
 import type { controlPrimitives, ScanParams, WhileParams } from "../../../primitives/index.ts";
 import type { Graph, Value } from "../graph.ts";
 import { lowerProgram } from "../lower.ts";
@@ -141,9 +141,14 @@ export const controlLowerings: Lowerings<keyof typeof controlPrimitives> = {
     inner.finish([go, ...solidValues(inner, state)]);
     const steps = g.scalar("int64", 1);
     const go1 = g.scalar("bool", 1);
-    const results = g.nodes("Loop", [steps, go1, ...solidValues(g, inputs)], solid(outputs).map(typed), {
-      body: inner,
-    });
+    const results = g.nodes(
+      "Loop",
+      [steps, go1, ...solidValues(g, inputs)],
+      solid(outputs).map(typed),
+      {
+        body: inner,
+      },
+    );
     return withEmpty(outputs, results);
   },
 };

@@ -3,7 +3,7 @@
  * float64, for which ONNX Runtime has neither, is unfolded into a matrix product.
  */
 import { type Shape, sizeOf } from "../../../core/program.ts";
-import type { convPrimitives, ConvParams } from "../../../primitives/index.ts";
+import type { ConvParams, convPrimitives } from "../../../primitives/index.ts";
 import type { Graph, Value } from "../graph.ts";
 import { filled, full, isEmpty, type Lowerings, operand } from "../operand.ts";
 import { pad, reshape, reverse, slice, spread, transpose } from "../values.ts";
@@ -85,7 +85,9 @@ function unfolded(g: Graph, x: Value, w: Value, params: ConvParams, shape: Shape
   at = steps(places[0]!, strides[0]!);
   places.slice(1).forEach((n, i) => at = axis(sizes[i + 1]!, at, steps(n, strides[i + 1]!)));
   let taken = steps(taps[0]!, rhsDilation[0]!);
-  taps.slice(1).forEach((n, i) => taken = axis(sizes[i + 1]!, taken, steps(n, rhsDilation[i + 1]!)));
+  taps.slice(1).forEach((n, i) =>
+    taken = axis(sizes[i + 1]!, taken, steps(n, rhsDilation[i + 1]!))
+  );
   const [p, k] = [at.length, taken.length];
   const indices = g.constant("int64", [k * p], taken.flatMap((t) => at.map((a) => a + t)));
   const flat = reshape(g, input, [batch!, channels!, sizeOf(sizes)]);

@@ -26,7 +26,8 @@ const sizes = (shape: Shape, axes: Axes) => sizeOf(axes.map((a) => shape[a]!));
 function matrices(g: Graph, x: Value, batch: Axes, rows: Axes, columns: Axes): Matrices {
   const { base, axes } = untransposed(x);
   const long = x.shape.flatMap((n, a) => n === 1 ? [] : [a]);
-  const inBase = (list: Axes) => list.flatMap((a) => x.shape[a] === 1 ? [] : axes[long.indexOf(a)]!);
+  const inBase = (list: Axes) =>
+    list.flatMap((a) => x.shape[a] === 1 ? [] : axes[long.indexOf(a)]!);
   const [b, r, c] = [inBase(batch), inBase(rows), inBase(columns)];
   const [nb, nr, nc] = [batch, rows, columns].map((list) => sizes(x.shape, list));
   const stack = (m: number, n: number) => batch.length === 0 ? [m, n] : [nb!, m, n];

@@ -2,7 +2,7 @@
 import type { Params } from "../../../core/primitive.ts";
 import type { ConvertParams, elementwisePrimitives } from "../../../primitives/index.ts";
 import type { Graph, Value } from "../graph.ts";
-import { type Lower, type Lowerings } from "../operand.ts";
+import type { Lower, Lowerings } from "../operand.ts";
 import { cast, map } from "../values.ts";
 import { divide, fromFloat, remainder, shiftArithmetic, shiftLogical, where } from "./integers.ts";
 import * as special from "./special.ts";
@@ -38,7 +38,8 @@ const bitwise = (op: string) =>
     return map(g, values[0]!.type === "bool" ? op : `Bitwise${op}`, values);
   });
 
-const shift = (f: (g: Graph, x: Value, y: Value) => Value) => elementwise((g, [x, y]) => f(g, x, y));
+const shift = (f: (g: Graph, x: Value, y: Value) => Value) =>
+  elementwise((g, [x, y]) => f(g, x, y));
 
 /** The element-wise family. */
 export const elementwiseLowerings: Lowerings<keyof typeof elementwisePrimitives> = {

@@ -3,7 +3,7 @@
  * rest is what it is.
  */
 import type { Shape } from "../../../core/program.ts";
-import type { AxisParams, reducePrimitives, ReduceParams } from "../../../primitives/index.ts";
+import type { AxisParams, ReduceParams, reducePrimitives } from "../../../primitives/index.ts";
 import type { ElementType, Graph, Value } from "../graph.ts";
 import {
   aligned,
@@ -17,16 +17,16 @@ import {
 } from "../operand.ts";
 import { cast, map, reshape } from "../values.ts";
 
-/** Reduces the axes that have more than one element, and drops the others. */
+/**
+ * Reduces the axes that have more than one element, and drops the others. The node keeps its axes: what
+ * is repeated along them again, as in a softmax, then needs no reshaping.
+ */
 function reduceNode(g: Graph, op: string, x: Value, axes: readonly number[]): Value {
   const long = axes.filter((a) => x.shape[a]! > 1);
   const shape = x.shape.filter((_, a) => !axes.includes(a));
   if (long.length === 0) return reshape(g, x, shape);
-  if (long.length === axes.length) {
-    return g.node(op, [x, g.list(axes)], { shape, type: x.type }, { keepdims: 0 });
-  }
-  const dropped = x.shape.filter((_, a) => !long.includes(a));
-  const y = g.node(op, [x, g.list(long)], { shape: dropped, type: x.type }, { keepdims: 0 });
+  const kept = x.shape.map((n, a) => axes.includes(a) ? 1 : n);
+  const y = g.node(op, [x, g.list(long)], { shape: kept, type: x.type }, { keepdims: 1 });
   return reshape(g, y, shape);
 }
 

@@ -8,7 +8,11 @@ import { cast, concatenate, pad, reshape, reverse, slice, spread, transpose } fr
 const longestConstant = 1024;
 
 /** The numbers 0 … n - 1. */
-export function count(g: Graph, n: number, type: "float32" | "float64" | "int32" | "uint32"): Value {
+export function count(
+  g: Graph,
+  n: number,
+  type: "float32" | "float64" | "int32" | "uint32",
+): Value {
   if (n <= longestConstant) return g.constant(type, [n], Array.from({ length: n }, (_, i) => i));
   if (type === "uint32") return cast(g, count(g, n, "int32"), type);
   const [start, limit, step] = [0, n, 1].map((v) => g.scalar(type, v));

@@ -47,7 +47,7 @@ export const log1p: Unary = (m, x) => {
   return m.sub(m.call("Log", u), m.where(small, rounded, 0));
 };
 
-/** 1 / (1 + e^-x): ONNX Runtime's own stops at e^-18. */
+/** 1 / (1 + e^-x). ONNX Runtime's Sigmoid is 0 below -18, and loses digits before. */
 export const logistic: Unary = (m, x) =>
   m.call("Reciprocal", m.add(m.call("Exp", m.call("Neg", x)), 1));
 
