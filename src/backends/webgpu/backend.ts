@@ -1,0 +1,113 @@
+/** The webgpu backend: tensors in GPU buffers, programs as generated kernels. */
+import type { Backend, DeviceBuffer, Executable } from "../../core/backend.ts";
+import { allocate, type DType, type TypedArray } from "../../core/dtype.ts";
+import { InternalError } from "../../core/errors.ts";
+import type { Aval, Program } from "../../core/program.ts";
+import { guarded, Health } from "./device.ts";
+import { WebGpuExecutable } from "./executable.ts";
+import { WebGpuBuffer } from "./memory.ts";
+import { Queue } from "./queue.ts";
+
+/** A device as a backend. Elements are words of 32 bits, booleans too. */
+export class WebGpuBackend implements Backend {
+  readonly name = "webgpu";
+  /** What programs on the device share. */
+  readonly queue: Queue;
+  readonly #health: Health;
+
+  constructor(readonly device: GPUDevice) {
+    this.#health = new Health(device);
+    this.queue = new Queue(device, this.#health);
+  }
+
+  supports(dtype: DType): boolean {
+    return dtype !== "float64";
+  }
+
+  upload(data: TypedArray, aval: Aval): WebGpuBuffer {
+    this.queue.begin();
+    const words = wordsOf(data, aval.dtype);
+    const buffer = this.queue.allocate(Math.max(4, words.byteLength));
+    const failure = guarded(
+      this.device,
+      () =>
+        this.device.queue.writeBuffer(buffer.gpu, 0, words),
+    );
+    buffer.failure = failure;
+    this.queue.note(failure);
+    return buffer;
+  }
+
+  async download(buffer: DeviceBuffer, aval: Aval): Promise<TypedArray> {
+    const source = this.#own(buffer);
+    const reading = this.queue.reader.read(source.gpu, source.bytes);
+    reading.catch(() => {}); // the run's own error says more, and comes first
+    const error = await source.failure;
+    if (error) throw error;
+    const words = await reading;
+    this.#health.check();
+    return fromWords(words, aval);
+  }
+
+  free(buffer: DeviceBuffer): void {
+    this.queue.free(this.#own(buffer));
+  }
+
+  compile(program: Program): Executable {
+    this.#health.check();
+    let made: Executable | undefined;
+    const failure = guarded(this.device, () => made = new WebGpuExecutable(program, this.queue));
+    this.queue.note(failure);
+    return made!; // guarded runs it at once
+  }
+
+  close(): void {
+    this.#health.close();
+    this.queue.pool.trim();
+    this.device.destroy();
+  }
+
+  #own(buffer: DeviceBuffer): WebGpuBuffer {
+    if (buffer instanceof WebGpuBuffer) return buffer;
+    throw new InternalError("a buffer of another backend reached webgpu");
+  }
+}
+
+type Words = Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
+
+function wordsOf(data: TypedArray, dtype: DType): Words {
+  switch (dtype) {
+    case "float32":
+      return isOwn(data, Float32Array) ? data : new Float32Array(data);
+    case "int32":
+      return isOwn(data, Int32Array) ? data : new Int32Array(data);
+    case "uint32":
+      return isOwn(data, Uint32Array) ? data : new Uint32Array(data);
+    case "bool":
+      return Uint32Array.from(data, (x) => x === 0 ? 0 : 1);
+    case "float64":
+      throw new InternalError("float64 reached the webgpu backend");
+  }
+}
+
+/** Whether data has the right type already, in memory that nobody shares. */
+function isOwn<T extends Words>(data: TypedArray, type: new (size: number) => T): data is T {
+  return data instanceof type && data.buffer instanceof ArrayBuffer;
+}
+
+function fromWords(words: Uint32Array, { dtype, shape }: Aval): TypedArray {
+  const size = shape.reduce((a, b) => a * b, 1);
+  switch (dtype) {
+    case "float32":
+      return new Float32Array(words.buffer, words.byteOffset, size);
+    case "int32":
+      return new Int32Array(words.buffer, words.byteOffset, size);
+    case "uint32":
+      return words.subarray(0, size);
+    default: {
+      const data = allocate(dtype, size);
+      for (let i = 0; i < size; i++) data[i] = words[i]!;
+      return data;
+    }
+  }
+}

@@ -1,0 +1,248 @@
+/**
+ * A compiled program: pipelines and bind groups made once, and for each call one command buffer. Only bind
+ * groups that hold inputs or outputs depend on the call; they are kept for the buffers that come again.
+ */
+import type { DeviceBuffer, Executable } from "../../core/backend.ts";
+import { BackendError, InternalError } from "../../core/errors.ts";
+import type { Program } from "../../core/program.ts";
+import { guarded } from "./device.ts";
+import { withExpressions } from "./expression.ts";
+import { schedule } from "./fuse.ts";
+import { gridOf } from "./kernel/writer.ts";
+import { lower } from "./lower/index.ts";
+import { WebGpuBuffer } from "./memory.ts";
+import { type Plan, plan, type Slot, type Step } from "./plan.ts";
+import type { Pipeline, Queue } from "./queue.ts";
+
+/** A dispatch with its buffers settled: a bind group's worth of slots. */
+interface Bound {
+  readonly pipeline: Pipeline;
+  readonly slots: readonly Slot[];
+  /** The group, if it does not depend on the call. */
+  fixed: GPUBindGroup | undefined;
+  readonly recent: Map<string, GPUBindGroup>;
+}
+
+interface Command {
+  readonly bound: Bound;
+  readonly grid: readonly [x: number, y: number];
+  /** Where the steps of the loops around are found. */
+  readonly offsets: number[];
+}
+
+/** How many bind groups are kept for a dispatch on inputs or outputs. */
+const keptGroups = 8;
+
+/** A program on the device. */
+export class WebGpuExecutable implements Executable {
+  readonly #plan: Plan;
+  readonly #commands: Command[] = [];
+  readonly #blocks: GPUBuffer[];
+  readonly #bound = new Map<string, Bound>();
+  #disposed = false;
+
+  constructor(program: Program, private readonly queue: Queue) {
+    const { device } = queue;
+    const { maxStorageBuffersPerShaderStage, maxStorageBufferBindingSize } = device.limits;
+    this.#plan = withExpressions(() => {
+      const lowered = lower(program);
+      const cut = schedule(lowered.region, lowered.outputs, maxStorageBuffersPerShaderStage);
+      return plan(lowered, cut, maxStorageBufferBindingSize);
+    });
+    this.#blocks = this.#plan.blocks.map((bytes) => queue.pool.take(bytes));
+    this.#expand(this.#plan.steps, new Map(), []);
+  }
+
+  /** How many dispatches a call makes. */
+  get dispatches(): number {
+    return this.#commands.length;
+  }
+
+  /** Bytes that intermediates take. */
+  get blockBytes(): number {
+    return this.#plan.blocks.reduce((a, b) => a + b, 0);
+  }
+
+  /** The text of each kernel. */
+  get kernels(): string[] {
+    const texts = (steps: readonly Step[]): string[] =>
+      steps.flatMap((s) => s.kind === "dispatch" ? [s.kernel.text] : texts(s.body));
+    return texts(this.#plan.steps);
+  }
+
+  #expand(
+    steps: readonly Step[],
+    swapped: ReadonlyMap<Slot, Slot>,
+    offsets: readonly number[],
+  ): void {
+    for (const step of steps) {
+      if (step.kind === "dispatch") {
+        const { kernel } = step;
+        const pipeline = this.queue.pipeline(kernel);
+        const slots = step.slots.map((s) => swapped.get(s) ?? s);
+        this.#commands.push({
+          bound: this.#bind(pipeline, slots),
+          grid: gridOf(kernel.workgroups),
+          offsets: kernel.loops.map((loop) => offsets[loop]!),
+        });
+        continue;
+      }
+      const { length, reverse } = step.loop;
+      this.queue.countTo(length);
+      for (let i = 0; i < length; i++) {
+        const inner = new Map(swapped);
+        if (i % 2 === 1) {
+          for (const [a, b] of step.swaps) {
+            inner.set(a, swapped.get(b) ?? b);
+            inner.set(b, swapped.get(a) ?? a);
+          }
+        }
+        const at = reverse ? length - 1 - i : i;
+        this.#expand(step.body, inner, [...offsets, at * this.queue.stepStride]);
+      }
+    }
+  }
+
+  #bind(pipeline: Pipeline, slots: readonly Slot[]): Bound {
+    const key = `${pipeline.id} ${slots.map((s) => this.#number(s)).join(" ")}`;
+    let bound = this.#bound.get(key);
+    if (!bound) {
+      const fixed = slots.every((s) => s.place!.kind === "block")
+        ? this.#group(pipeline, slots, (s) => this.#blocks[s.place!.index]!)
+        : undefined;
+      this.#bound.set(key, bound = { pipeline, slots, fixed, recent: new Map() });
+    }
+    return bound;
+  }
+
+  readonly #numbers = new Map<Slot, number>();
+  #number(slot: Slot): number {
+    let number = this.#numbers.get(slot);
+    if (number === undefined) this.#numbers.set(slot, number = this.#numbers.size);
+    return number;
+  }
+
+  #group(
+    pipeline: Pipeline,
+    slots: readonly Slot[],
+    bufferOf: (slot: Slot) => GPUBuffer,
+  ): GPUBindGroup {
+    return this.queue.device.createBindGroup({
+      layout: pipeline.layout,
+      entries: slots.map((slot, binding) => ({
+        binding,
+        resource: { buffer: bufferOf(slot), offset: 0, size: slot.bytes },
+      })),
+    });
+  }
+
+  run(inputs: readonly DeviceBuffer[], donated: ReadonlySet<number> = new Set()): DeviceBuffer[] {
+    if (this.#disposed) throw new InternalError("a disposed program was run");
+    const { queue } = this;
+    queue.begin();
+    const given = inputs.map(asBuffer);
+    const handed = new Set<number>();
+    const outputs = this.#plan.outputs.map((slot) => this.#output(slot, given, donated, handed));
+    const bufferOf = ({ place }: Slot): WebGpuBuffer | GPUBuffer => {
+      switch (place!.kind) {
+        case "input":
+          return given[place!.index]!;
+        case "output":
+          return outputs[place!.index]!;
+        case "block":
+          return this.#blocks[place!.index]!;
+      }
+    };
+    const own = guarded(queue.device, () => this.#encode(bufferOf));
+    const failure = firstFailure(own, given);
+    queue.note(own);
+    for (const output of outputs) output.failure = failure;
+    for (const i of donated) {
+      if (!handed.has(i)) queue.free(given[i]!);
+      else given[i]!.freed = true;
+    }
+    return outputs;
+  }
+
+  /** A buffer for an output: one of a donated input that is read no more when it is written, or a new one. */
+  #output(
+    slot: Slot,
+    given: readonly WebGpuBuffer[],
+    donated: ReadonlySet<number>,
+    handed: Set<number>,
+  ): WebGpuBuffer {
+    for (const i of donated) {
+      if (handed.has(i) || given[i]!.bytes !== slot.bytes) continue;
+      if (this.#plan.inputs[i]!.last >= slot.first) continue;
+      handed.add(i);
+      return new WebGpuBuffer(given[i]!.gpu, slot.bytes);
+    }
+    return this.queue.allocate(slot.bytes);
+  }
+
+  #encode(bufferOf: (slot: Slot) => WebGpuBuffer | GPUBuffer): void {
+    if (this.#commands.length === 0) return;
+    const { device } = this.queue;
+    const groups = new Map<Bound, GPUBindGroup>();
+    const encoder = device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    let current: Pipeline | undefined;
+    for (const { bound, grid: [x, y], offsets } of this.#commands) {
+      if (bound.pipeline !== current) pass.setPipeline((current = bound.pipeline).gpu);
+      let group = bound.fixed ?? groups.get(bound);
+      if (!group) groups.set(bound, group = this.#groupFor(bound, bufferOf));
+      pass.setBindGroup(0, group);
+      if (offsets.length > 0) {
+        pass.setBindGroup(1, this.queue.steps(offsets.length), offsets);
+      }
+      pass.dispatchWorkgroups(x, y);
+    }
+    pass.end();
+    device.queue.submit([encoder.finish()]);
+  }
+
+  #groupFor(
+    { pipeline, slots, recent }: Bound,
+    bufferOf: (slot: Slot) => WebGpuBuffer | GPUBuffer,
+  ): GPUBindGroup {
+    const buffers = slots.map((s) => {
+      const found = bufferOf(s);
+      return found instanceof WebGpuBuffer ? found.gpu : found;
+    });
+    const key = buffers.map((b) => this.queue.numberOf(b)).join(" ");
+    let group = recent.get(key);
+    if (group) return group;
+    let next = 0;
+    group = this.#group(pipeline, slots, () => buffers[next++]!);
+    if (recent.size >= keptGroups) recent.delete(recent.keys().next().value!);
+    recent.set(key, group);
+    return group;
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    // What is under way comes before whatever uses these buffers next.
+    this.#blocks.forEach((b) => this.queue.pool.give(b));
+    this.#bound.clear();
+    this.#commands.length = 0;
+  }
+}
+
+function asBuffer(buffer: DeviceBuffer): WebGpuBuffer {
+  if (!(buffer instanceof WebGpuBuffer)) throw new InternalError("a buffer of another backend");
+  if (buffer.freed) throw new InternalError("a freed buffer was used");
+  return buffer;
+}
+
+/** The error of this run, or of one whose outputs it used. */
+async function firstFailure(
+  own: Promise<BackendError | undefined>,
+  inputs: readonly WebGpuBuffer[],
+): Promise<BackendError | undefined> {
+  for (const { failure } of inputs) {
+    const error = await failure;
+    if (error) return error;
+  }
+  return await own;
+}

@@ -1,0 +1,263 @@
+/**
+ * The expressions that kernels are made of: scalars computed from loads, constants and loop variables.
+ *
+ * Equal expressions are one object (hash-consing), so that common subexpressions are found by identity and
+ * "is this the element I am at?" is `===`. Indices are kept as sums of digits, where
+ * `digit(x, s, n) = ⌊x / s⌋ mod n`: broadcasts, reshapes, transposes and slices then cancel without
+ * a simplifier of their own.
+ */
+import { InternalError } from "../../core/errors.ts";
+import type { DType } from "../../core/dtype.ts";
+import type { Shape } from "../../core/program.ts";
+import type { Value } from "./value.ts";
+
+/** A WGSL type that an expression can have. */
+export type Type = "f32" | "i32" | "u32" | "bool" | "vec2<u32>";
+
+type Node =
+  | { readonly kind: "constant"; readonly value: number }
+  | { readonly kind: "variable"; readonly name: string }
+  | { readonly kind: "sum"; readonly terms: readonly Term[]; readonly offset: number }
+  | { readonly kind: "digit"; readonly of: Expr; readonly stride: number; readonly size: number }
+  | { readonly kind: "load"; readonly from: Value; readonly index: Expr }
+  | { readonly kind: "code"; readonly text: string; readonly args: readonly Expr[] }
+  | { readonly kind: "branch"; readonly condition: Expr; readonly yes: Expr; readonly no: Expr };
+
+/** A scaled index. */
+export interface Term {
+  readonly of: Expr;
+  readonly scale: number;
+}
+
+/** One scalar. */
+export interface Expr {
+  readonly id: number;
+  readonly type: Type;
+  readonly node: Node;
+  /** How deep in the kernel's loops the variables are on which it depends. */
+  readonly level: number;
+  /** How many reductions after one another it waits for. */
+  readonly phase: number;
+  /** An index is below this. */
+  readonly bound: number;
+}
+
+let table = new Map<string, Expr>();
+let count = 0;
+
+/** Runs `f` with a table of expressions of its own, forgotten afterwards. */
+export function withExpressions<R>(f: () => R): R {
+  const outer = table;
+  table = new Map();
+  try {
+    return f();
+  } finally {
+    table = outer;
+  }
+}
+
+const unbounded = Infinity;
+
+function intern(
+  key: string,
+  type: Type,
+  node: Node,
+  args: readonly Expr[],
+  extra: { bound?: number; level?: number; phase?: number } = {},
+): Expr {
+  const full = `${type} ${key}`;
+  let found = table.get(full);
+  if (!found) {
+    let { bound = unbounded, level = 0, phase = 0 } = extra;
+    for (const a of args) {
+      level = Math.max(level, a.level);
+      phase = Math.max(phase, a.phase);
+    }
+    table.set(full, found = { id: count++, type, node, level, phase, bound });
+  }
+  return found;
+}
+
+/** The WGSL type of a value's elements inside a kernel. */
+export function typeOf(dtype: DType): Type {
+  switch (dtype) {
+    case "float32":
+      return "f32";
+    case "int32":
+      return "i32";
+    case "uint32":
+      return "u32";
+    case "bool":
+      return "bool";
+    case "float64":
+      throw new InternalError("float64 reached the webgpu backend");
+  }
+}
+
+/** A constant. */
+export function constant(value: number, type: Type): Expr {
+  const key = Object.is(value, -0) ? "-0" : String(value);
+  const bound = type === "u32" ? value + 1 : unbounded;
+  return intern(`=${key}`, type, { kind: "constant", value }, [], { bound });
+}
+
+/** An index constant. */
+export function index(value: number): Expr {
+  return constant(value, "u32");
+}
+
+/** A name that the kernel's text defines. */
+export function variable(
+  name: string,
+  type: Type,
+  { level, bound = unbounded, phase = 0 }: { level: number; bound?: number; phase?: number },
+): Expr {
+  const key = `${name} ${level} ${phase} ${bound}`;
+  return intern(key, type, { kind: "variable", name }, [], { level, bound, phase });
+}
+
+/** An element of a value's buffer. */
+export function load(from: Value, at: Expr): Expr {
+  return intern(`[${from.id} ${at.id}]`, typeOf(from.dtype), { kind: "load", from, index: at }, [
+    at,
+  ]);
+}
+
+/** WGSL text, with `$0`, `$1` … for the arguments. */
+export function code(type: Type, text: string, ...args: readonly Expr[]): Expr {
+  const key = `${text} ${args.map((a) => a.id).join(" ")}`;
+  return intern(key, type, { kind: "code", text, args }, args);
+}
+
+/** An index as WGSL text; it is below `bound` wherever it is used. */
+export function indexCode(bound: number, text: string, ...args: readonly Expr[]): Expr {
+  const key = `${text} <${bound} ${args.map((a) => a.id).join(" ")}`;
+  return intern(key, "u32", { kind: "code", text, args }, args, { bound });
+}
+
+/** `condition ? yes : no`, only one of which is computed. */
+export function branch(condition: Expr, yes: Expr, no: Expr): Expr {
+  if (yes === no) return yes;
+  const { node } = condition;
+  if (node.kind === "constant") return node.value ? yes : no;
+  const args = [condition, yes, no];
+  return intern(`? ${args.map((a) => a.id).join(" ")}`, yes.type, {
+    kind: "branch",
+    condition,
+    yes,
+    no,
+  }, args);
+}
+
+/** ⌊x / stride⌋ mod size. */
+export function digit(of: Expr, stride: number, size: number): Expr {
+  if (size <= 1 || stride >= of.bound) return index(0);
+  const { node } = of;
+  if (node.kind === "constant") return index(Math.floor(node.value / stride) % size);
+  if (stride === 1 && of.bound <= size) return of;
+  if (node.kind === "digit" && node.size % stride === 0) {
+    const above = node.size / stride;
+    if (size >= above) return digit(node.of, node.stride * stride, above);
+    if (above % size === 0) return digit(node.of, node.stride * stride, size);
+  }
+  if (node.kind === "sum") {
+    const short = digitOfSum(node.terms, node.offset, stride, size);
+    if (short) return short;
+  }
+  const bound = Math.min(size, Math.ceil(of.bound / stride));
+  return intern(`/ ${of.id} ${stride} ${size}`, "u32", { kind: "digit", of, stride, size }, [of], {
+    bound,
+  });
+}
+
+// Terms that are multiples of stride·size vanish, and those that together stay below the stride do too.
+function digitOfSum(
+  terms: readonly Term[],
+  offset: number,
+  stride: number,
+  size: number,
+): Expr | undefined {
+  const rest = terms.filter((t) => t.scale % (stride * size) !== 0);
+  const kept = rest.filter((t) => t.scale % stride === 0);
+  const lost = rest.filter((t) => t.scale % stride !== 0);
+  const low = offset % stride;
+  if (most(lost) + low >= stride) return undefined;
+  if (lost.length === 0 && rest.length === terms.length && stride === 1) return undefined;
+  const high = ((offset - low) / stride) % size;
+  const scaled = sum(kept.map((t) => ({ of: t.of, scale: t.scale / stride })), high);
+  return digit(scaled, 1, size);
+}
+
+const most = (terms: readonly Term[]) =>
+  terms.reduce((total, t) => total + t.scale * (t.of.bound - 1), 0);
+
+/** Σ scale · index + offset, with neighbouring digits of one index put together again. */
+export function sum(terms: readonly Term[], offset = 0): Expr {
+  let flat: Term[] = [];
+  const addTerm = ({ of, scale }: Term) => {
+    const { node } = of;
+    if (scale === 0) return;
+    if (node.kind === "constant") offset += node.value * scale;
+    else if (node.kind === "sum") {
+      offset += node.offset * scale;
+      node.terms.forEach((t) => addTerm({ of: t.of, scale: t.scale * scale }));
+    } else flat.push({ of, scale });
+  };
+  terms.forEach(addTerm);
+  flat.sort((a, b) => b.scale - a.scale);
+  for (let i = 0; i + 1 < flat.length;) {
+    const joined = join(flat[i]!, flat[i + 1]!);
+    if (!joined) i++;
+    else {
+      flat = [...flat.slice(0, i), joined, ...flat.slice(i + 2)];
+      if (i > 0) i--;
+    }
+  }
+  if (flat.length === 0) return index(offset);
+  if (flat.length === 1 && flat[0]!.scale === 1 && offset === 0) return flat[0]!.of;
+  const key = flat.map((t) => `${t.scale}*${t.of.id}`).join("+");
+  return intern(
+    `${key}+${offset}`,
+    "u32",
+    { kind: "sum", terms: flat, offset },
+    flat.map((t) => t.of),
+    { bound: most(flat) + offset + 1 },
+  );
+}
+
+// a: digit(x, s·n, m) with scale k·n, b: digit(x, s, n) with scale k  →  digit(x, s, n·m) with scale k.
+function join(a: Term, b: Term): Term | undefined {
+  const low = b.of.node;
+  if (low.kind !== "digit") return undefined;
+  if (a.scale !== b.scale * low.size) return undefined;
+  const high = a.of.node;
+  // The highest digit of an index may have lost its `mod`, or its division.
+  const [of, stride, size] = high.kind === "digit"
+    ? [high.of, high.stride, high.size]
+    : [a.of, 1, a.of.bound];
+  if (of !== low.of || stride !== low.stride * low.size) return undefined;
+  return { of: digit(of, low.stride, low.size * size), scale: b.scale };
+}
+
+/** Row-major strides of a shape. */
+export function stridesOf(shape: Shape): number[] {
+  let stride = 1;
+  return shape.map((_, i) => {
+    const axis = shape.length - 1 - i;
+    const mine = stride;
+    stride *= shape[axis]!;
+    return mine;
+  }).reverse();
+}
+
+/** The place of an element in a row-major buffer. */
+export function flatten(at: readonly Expr[], shape: Shape): Expr {
+  const strides = stridesOf(shape);
+  return sum(at.map((of, i) => ({ of, scale: shape[i] === 1 ? 0 : strides[i]! })));
+}
+
+/** The indices along each axis of the element at a place. */
+export function unflatten(flat: Expr, shape: Shape): Expr[] {
+  const strides = stridesOf(shape);
+  return shape.map((n, i) => digit(flat, strides[i]!, n));
+}

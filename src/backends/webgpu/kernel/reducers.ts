@@ -1,0 +1,57 @@
+/** How reductions combine elements: the start, the step, and what is left at the end. */
+import type { Type } from "../expression.ts";
+
+/** Names of the reductions. */
+export type ReducerName = "sum" | "max" | "min" | "and" | "or" | "argMax" | "argMin";
+
+/** A reduction as WGSL text on a value, or on a value and where it was found. */
+export interface Reducer {
+  readonly name: ReducerName;
+  /** Whether the result is a place instead of a value. */
+  readonly arg: boolean;
+  /** What no element at all reduces to. */
+  start(type: Type): string;
+  /** Two partial results in one. */
+  combine(type: Type, a: string, b: string): string;
+}
+
+const lowest: Partial<Record<Type, string>> = { f32: "-inf()", i32: "i32(-2147483648)", u32: "0u" };
+const highest: Partial<Record<Type, string>> = {
+  f32: "inf()",
+  i32: "2147483647i",
+  u32: "4294967295u",
+};
+
+const extremum = (name: "max" | "min"): Reducer => ({
+  name,
+  arg: false,
+  start: (type) => (name === "max" ? lowest : highest)[type]!,
+  combine: (type, a, b) => type === "f32" ? `${name}f(${a}, ${b})` : `${name}(${a}, ${b})`,
+});
+
+/** For `arg` reductions, `combine` says whether a beats b. */
+const argument = (name: "argMax" | "argMin", compare: string): Reducer => ({
+  name,
+  arg: true,
+  start: (type) => `${type}(0)`,
+  combine: (type, a, b) =>
+    type === "f32"
+      ? `(${a} ${compare} ${b} || (nan_test(${a}) && !nan_test(${b})))`
+      : `(${a} ${compare} ${b})`,
+});
+
+/** Every reduction by its name. */
+export const reducers: Readonly<Record<ReducerName, Reducer>> = {
+  sum: {
+    name: "sum",
+    arg: false,
+    start: (type) => `${type}(0)`,
+    combine: (_, a, b) => `${a} + ${b}`,
+  },
+  max: extremum("max"),
+  min: extremum("min"),
+  and: { name: "and", arg: false, start: () => "true", combine: (_, a, b) => `${a} && ${b}` },
+  or: { name: "or", arg: false, start: () => "false", combine: (_, a, b) => `${a} || ${b}` },
+  argMax: argument("argMax", ">"),
+  argMin: argument("argMin", "<"),
+};

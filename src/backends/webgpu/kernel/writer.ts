@@ -1,0 +1,260 @@
+/**
+ * Writes the text of one kernel. Expressions become `let` statements, each once, in the outermost loop that
+ * knows everything they depend on: that is what hoists a row's mean out of the loop over its columns.
+ */
+import { InternalError } from "../../../core/errors.ts";
+import { type Expr, sum, type Type } from "../expression.ts";
+import type { Value } from "../value.ts";
+import { libraryFor } from "./library.ts";
+
+/** A value that a kernel reads or writes. */
+export interface Binding {
+  readonly value: Value;
+  readonly access: "read" | "read_write";
+}
+
+/** A kernel ready to be compiled. */
+export interface Kernel {
+  readonly text: string;
+  readonly bindings: readonly Binding[];
+  /** The loops whose step it reads, from the outermost. */
+  readonly loops: readonly number[];
+  readonly workgroups: number;
+}
+
+interface Scope {
+  readonly level: number;
+  readonly lines: string[];
+  readonly names: Map<Expr, string>;
+}
+
+/** The most workgroups along one axis that every device runs; more are folded into a second axis. */
+export const workgroupsPerAxis = 65535;
+
+/** How workgroups are laid out along x and y. */
+export function gridOf(workgroups: number): readonly [x: number, y: number] {
+  const y = Math.ceil(workgroups / workgroupsPerAxis);
+  return [Math.ceil(workgroups / y), y];
+}
+
+/** A kernel being written. */
+export class KernelWriter {
+  readonly #bindings: Binding[] = [];
+  readonly #names = new Map<Value, string>();
+  readonly #declarations: string[] = [];
+  readonly #functions: string[] = [];
+  readonly #loops = new Set<number>();
+  readonly #scopes: Scope[] = [{ level: 0, lines: [], names: new Map() }];
+  #count = 0;
+  #workgroups = 0;
+  #workgroupSize = 64;
+
+  /** How many invocations there are, and in groups of how many. */
+  dispatch(workgroups: number, workgroupSize: number): void {
+    this.#workgroups = workgroups;
+    this.#workgroupSize = workgroupSize;
+  }
+
+  /** A declaration outside the main function. */
+  declare(text: string): void {
+    this.#declarations.push(text);
+  }
+
+  /** A name that nothing else has. */
+  fresh(prefix: string): string {
+    return `${prefix}${this.#count++}`;
+  }
+
+  /** A statement in the innermost block. */
+  line(text: string): void {
+    this.#scopes.at(-1)!.lines.push(text);
+  }
+
+  /** A block; what depends on variables of `level` stays inside. */
+  block(header: string, level: number, body: () => void): void {
+    const scope: Scope = { level, lines: [], names: new Map() };
+    this.#scopes.push(scope);
+    body();
+    this.#scopes.pop();
+    this.line(`${header} {`);
+    scope.lines.forEach((l) => this.line(`  ${l}`));
+    this.line("}");
+  }
+
+  /** A function beside the main one; everything in it depends on its parameters alone. */
+  function(header: string, level: number, body: () => void): void {
+    const scope: Scope = { level, lines: [], names: new Map() };
+    const outside = this.#scopes.splice(0, Infinity, scope);
+    body();
+    this.#scopes.splice(0, Infinity, ...outside);
+    this.#functions.push(`${header} {\n${scope.lines.map((l) => `  ${l}`).join("\n")}\n}`);
+  }
+
+  /** The name of a value's buffer. */
+  buffer(value: Value, access: Binding["access"], element = storageType(value)): string {
+    let name = this.#names.get(value);
+    if (name === undefined) {
+      name = `b${this.#bindings.length}`;
+      this.#names.set(value, name);
+      this.#declarations.push(
+        `@group(0) @binding(${this.#bindings.length}) var<storage, ${access}> ${name}: array<${element}>;`,
+      );
+      this.#bindings.push({ value, access });
+    } else if (access !== this.#bindings.find((b) => b.value === value)!.access) {
+      throw new InternalError("a kernel reads and writes one buffer");
+    }
+    return name;
+  }
+
+  /** Writes one element of a value. */
+  store(value: Value, at: Expr, x: Expr): void {
+    const name = this.buffer(value, "read_write");
+    const place = this.text(at);
+    const stored = this.text(x);
+    this.line(`${name}[${place}] = ${x.type === "bool" ? `select(0u, 1u, ${stored})` : stored};`);
+  }
+
+  #step(name: string): void {
+    const loop = /^step(\d+)$/.exec(name);
+    if (loop) this.#loops.add(Number(loop[1]));
+  }
+
+  /** The WGSL for an expression, computed by now. */
+  text(x: Expr): string {
+    const { node } = x;
+    if (node.kind === "constant") return literal(node.value, x.type);
+    if (node.kind === "variable") {
+      this.#step(node.name);
+      return node.name;
+    }
+    const scope = this.#scopeOf(x);
+    const known = this.#known(x);
+    if (known !== undefined) return known;
+    const name = this.fresh("v");
+    // Operands may open their own blocks in the same scope, so this line comes after theirs.
+    const emit = (line: string) => scope.lines.push(line);
+    if (node.kind === "branch") {
+      const condition = this.text(node.condition);
+      emit(`var ${name}: ${x.type};`);
+      const arm = (value: Expr): string[] => {
+        const inner: Scope = { level: scope.level, lines: [], names: new Map() };
+        const depth = this.#scopes.indexOf(scope);
+        const suspended = this.#scopes.splice(depth + 1);
+        this.#scopes.push(inner);
+        const result = this.text(value);
+        this.#scopes.pop();
+        this.#scopes.push(...suspended);
+        return [...inner.lines.map((l) => `  ${l}`), `  ${name} = ${result};`];
+      };
+      const yes = arm(node.yes);
+      const no = arm(node.no);
+      [`if (${condition}) {`, ...yes, "} else {", ...no, "}"].forEach(emit);
+    } else {
+      const value = this.#expression(x);
+      emit(`let ${name} = ${value};`);
+    }
+    scope.names.set(x, name);
+    return name;
+  }
+
+  #known(x: Expr): string | undefined {
+    for (const { names } of this.#scopes.toReversed()) {
+      const name = names.get(x);
+      if (name !== undefined) return name;
+    }
+    return undefined;
+  }
+
+  /** The innermost of the outermost blocks that know the expression's variables. */
+  #scopeOf(x: Expr): Scope {
+    const levels = this.#scopes.map((s) => s.level).filter((l) => l >= x.level);
+    if (levels.length === 0) {
+      throw new InternalError(`an expression of level ${x.level} outside its loop`);
+    }
+    const level = Math.min(...levels);
+    return this.#scopes.findLast((s) => s.level === level)!;
+  }
+
+  #expression({ node }: Expr): string {
+    switch (node.kind) {
+      case "load": {
+        const name = this.buffer(node.from, "read");
+        const element = `${name}[${this.text(node.index)}]`;
+        return node.from.dtype === "bool" ? `${element} != 0u` : element;
+      }
+      case "sum": {
+        const terms = node.terms.map(({ of, scale }) =>
+          scale === 1 ? this.text(of) : `${this.text(of)} * ${scale}u`
+        );
+        return [...terms, ...(node.offset === 0 ? [] : [`${node.offset}u`])].join(" + ");
+      }
+      case "digit": {
+        const { of, stride, size } = node;
+        const quotient = stride === 1 ? this.text(of) : `${this.text(of)} / ${stride}u`;
+        return Math.ceil(of.bound / stride) <= size ? quotient : `(${quotient}) % ${size}u`;
+      }
+      case "code": {
+        const args = node.args.map((a) => this.text(a));
+        return node.text.replace(/\$(\d)/g, (_, i) => args[Number(i)]!);
+      }
+      default:
+        throw new InternalError(`no text for ${node.kind}`);
+    }
+  }
+
+  /** The finished kernel. */
+  finish(): Kernel {
+    const body = this.#scopes[0]!.lines.map((l) => `  ${l}`).join("\n");
+    const loops = [...this.#loops].sort((a, b) => a - b);
+    const steps = loops.map((loop, i) => `@group(1) @binding(${i}) var<uniform> step${loop}: u32;`);
+    const head = [...this.#declarations, ...steps, ...this.#functions].join("\n");
+    const text = `${libraryFor(`${head}\n${body}`)}\n${head}
+@compute @workgroup_size(${this.#workgroupSize})
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+${body}
+}
+`;
+    return { text, bindings: this.#bindings, loops, workgroups: this.#workgroups };
+  }
+
+  /** The number of this workgroup, as text. */
+  get groupNumber(): string {
+    const [x, y] = gridOf(this.#workgroups);
+    return y === 1 ? "group.x" : `(group.y * ${x}u + group.x)`;
+  }
+}
+
+function storageType(value: Value): string {
+  switch (value.dtype) {
+    case "float32":
+      return "f32";
+    case "int32":
+      return "i32";
+    default:
+      return "u32";
+  }
+}
+
+/** A constant in WGSL. */
+export function literal(value: number, type: Type): string {
+  switch (type) {
+    case "bool":
+      return value ? "true" : "false";
+    case "u32":
+      return `${value}u`;
+    case "i32":
+      return value < 0 ? `i32(${value})` : `${value}i`;
+    default: {
+      const x = Math.fround(value);
+      if (Number.isNaN(x)) return "nan()";
+      if (!Number.isFinite(x)) return x > 0 ? "inf()" : "(-inf())";
+      if (Object.is(x, -0)) return "(-0.0f)";
+      return x < 0 ? `(${x}f)` : `${x}f`;
+    }
+  }
+}
+
+/** The place of an element inside one slice of a stack. */
+export function slicePlace(step: Expr, size: number, flat: Expr): Expr {
+  return sum([{ of: step, scale: size }, { of: flat, scale: 1 }]);
+}

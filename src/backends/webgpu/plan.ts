@@ -1,0 +1,198 @@
+/**
+ * Where values live while a program runs: inputs and outputs in buffers of their own, everything else in blocks
+ * that values share when they are not needed at the same time.
+ */
+import { BackendError } from "../../core/errors.ts";
+import { formatAval } from "../../core/program.ts";
+import type { Item } from "./fuse.ts";
+import { contractionKernel } from "./kernel/contraction.ts";
+import { rowKernel } from "./kernel/rows.ts";
+import { type Kernel, KernelWriter } from "./kernel/writer.ts";
+import type { SpecialCluster } from "./cluster.ts";
+import type { Schedule } from "./fuse.ts";
+import type { Lowered } from "./lower/index.ts";
+import type { Loop, Region, Value } from "./value.ts";
+
+/** A piece of memory that one value has, or several that are one after the other. */
+export class Slot {
+  /** First and last step of the plan in which it is touched. */
+  first = Infinity;
+  last = -1;
+  /** Input or output number, or the block it lies in. */
+  place: { readonly kind: "input" | "output" | "block"; readonly index: number } | undefined;
+
+  constructor(readonly bytes: number, readonly region: Region) {}
+}
+
+/** One kernel, on these slots. */
+export interface Dispatch {
+  readonly kind: "dispatch";
+  readonly kernel: Kernel;
+  readonly slots: readonly Slot[];
+}
+
+/** Dispatches repeated for each step; the slots of each pair change places after every one. */
+export interface Repeat {
+  readonly kind: "repeat";
+  readonly loop: Loop;
+  readonly body: readonly Step[];
+  readonly swaps: readonly (readonly [Slot, Slot])[];
+}
+
+/** What a plan consists of. */
+export type Step = Dispatch | Repeat;
+
+/** A program as steps over slots. */
+export interface Plan {
+  readonly steps: readonly Step[];
+  readonly inputs: readonly Slot[];
+  readonly outputs: readonly Slot[];
+  /** Bytes of each block. */
+  readonly blocks: readonly number[];
+}
+
+/** Plans the memory of a schedule. */
+export function plan(lowered: Lowered, schedule: Schedule, maxBytes: number): Plan {
+  return new Planner(lowered, schedule, maxBytes).run();
+}
+
+class Planner {
+  readonly #slots = new Map<Value, Slot>();
+  readonly #lowered: Lowered;
+  readonly #schedule: Schedule;
+  readonly #maxBytes: number;
+  #time = 0;
+
+  constructor(lowered: Lowered, schedule: Schedule, maxBytes: number) {
+    this.#lowered = lowered;
+    this.#schedule = schedule;
+    this.#maxBytes = maxBytes;
+  }
+
+  run(): Plan {
+    const { inputs, outputs } = this.#lowered;
+    const outer = (kind: "input" | "output") => (value: Value, index: number) => {
+      const slot = this.#slot(value);
+      slot.place = { kind, index };
+      return slot;
+    };
+    const inputSlots = inputs.map(outer("input"));
+    const outputSlots = outputs.map(outer("output"));
+    this.#alternate(this.#schedule.items);
+    const steps = this.#steps(this.#schedule.items);
+    this.#measure(steps, []);
+    return { steps, inputs: inputSlots, outputs: outputSlots, blocks: this.#assign() };
+  }
+
+  #slot(value: Value): Slot {
+    let slot = this.#slots.get(value);
+    if (!slot) {
+      if (value.bytes > this.#maxBytes) {
+        throw new BackendError(
+          `${formatAval({ ...value, weak: false })} needs ${value.bytes} bytes in one buffer; ` +
+            `this device's limit is ${this.#maxBytes}`,
+          "split the tensor, or use another backend",
+        );
+      }
+      this.#slots.set(value, slot = new Slot(value.bytes, value.region));
+    }
+    return slot;
+  }
+
+  #steps(items: readonly Item[]): Step[] {
+    return items.flatMap((item): Step[] => {
+      if (item.kind === "loop") return [this.#repeat(item.loop, item.items)];
+      const { cluster } = item;
+      const { stored } = this.#schedule;
+      switch (cluster.kind) {
+        case "rows":
+          return [this.#dispatch(rowKernel(cluster, stored))];
+        case "contraction":
+          return [this.#dispatch(contractionKernel(cluster, stored))];
+        case "special":
+          return this.#special(cluster);
+      }
+    });
+  }
+
+  #special({ value, definition, read, fill }: SpecialCluster): Step[] {
+    const kernel = new KernelWriter();
+    definition.write(kernel, read, value);
+    const main = this.#dispatch(kernel.finish());
+    if (!fill) return [main];
+    return [this.#dispatch(rowKernel(fill, new Set([value]))), main];
+  }
+
+  #dispatch(kernel: Kernel): Dispatch {
+    return { kind: "dispatch", kernel, slots: kernel.bindings.map((b) => this.#slot(b.value)) };
+  }
+
+  /** Gives each carry of a loop two slots, so placed that the last step writes where the result is. */
+  #alternate(items: readonly Item[]): void {
+    for (const item of items) {
+      if (item.kind !== "loop") continue;
+      const { carries, length } = item.loop;
+      for (const { initial, before, after, result } of carries) {
+        const last = this.#slot(result);
+        const other = new Slot(last.bytes, last.region);
+        const [read, written] = length % 2 === 0 ? [last, other] : [other, last];
+        [initial, before].forEach((v) => this.#slots.set(v, read));
+        this.#slots.set(after, written);
+      }
+      this.#alternate(item.items);
+    }
+  }
+
+  #repeat(loop: Loop, items: readonly Item[]): Repeat {
+    const swaps = loop.carries.map((c) => [this.#slot(c.before), this.#slot(c.after)] as const);
+    return { kind: "repeat", loop, body: this.#steps(items), swaps };
+  }
+
+  /** Numbers the steps, and notes when each slot is touched. */
+  #measure(steps: readonly Step[], loops: readonly Extent[]): void {
+    for (const step of steps) {
+      if (step.kind === "repeat") {
+        const extent: Extent = { region: step.loop.body, slots: new Set(), start: this.#time };
+        this.#measure(step.body, [...loops, extent]);
+        step.swaps.flat().forEach((slot) => this.#touch(slot, this.#time, [...loops, extent]));
+        // What comes from outside is needed from the first step to the last.
+        for (const slot of extent.slots) {
+          slot.first = Math.min(slot.first, extent.start);
+          slot.last = Math.max(slot.last, this.#time);
+        }
+        this.#time++;
+        continue;
+      }
+      for (const slot of step.slots) this.#touch(slot, this.#time, loops);
+      this.#time++;
+    }
+  }
+
+  #touch(slot: Slot, time: number, loops: readonly Extent[]): void {
+    slot.first = Math.min(slot.first, time);
+    slot.last = Math.max(slot.last, time);
+    const home = loops.findIndex((l) => l.region === slot.region);
+    for (const loop of loops.slice(home + 1)) loop.slots.add(slot);
+  }
+
+  /** Puts slots into blocks, largest first: each into the tightest that is free all the while. */
+  #assign(): number[] {
+    const blocks: { bytes: number; slots: Slot[] }[] = [];
+    const slots = [...new Set(this.#slots.values())].filter((s) => !s.place && s.last >= 0);
+    for (const slot of slots.sort((a, b) => b.bytes - a.bytes)) {
+      const free = (b: { slots: readonly Slot[] }) =>
+        b.slots.every((s) => s.last < slot.first || slot.last < s.first);
+      let index = blocks.findLastIndex(free);
+      if (index < 0) index = blocks.push({ bytes: slot.bytes, slots: [] }) - 1;
+      blocks[index]!.slots.push(slot);
+      slot.place = { kind: "block", index };
+    }
+    return blocks.map((b) => b.bytes);
+  }
+}
+
+interface Extent {
+  readonly region: Region;
+  readonly slots: Set<Slot>;
+  readonly start: number;
+}

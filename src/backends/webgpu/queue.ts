@@ -1,0 +1,133 @@
+/** What all programs on a device share: pipelines, memory, and the order of work. */
+import type { BackendError } from "../../core/errors.ts";
+import type { Health } from "./device.ts";
+import type { Kernel } from "./kernel/writer.ts";
+import { Pool, Reader, uniformUsage, WebGpuBuffer } from "./memory.ts";
+
+/** A kernel compiled. */
+export interface Pipeline {
+  readonly id: number;
+  readonly gpu: GPUComputePipeline;
+  readonly layout: GPUBindGroupLayout;
+}
+
+const compute = 4; // GPUShaderStage.COMPUTE, which not every host has as a global
+
+/** A device and what was made on it. */
+export class Queue {
+  readonly pool: Pool;
+  readonly reader: Reader;
+  /** Bytes between two steps in the buffer of step numbers. */
+  readonly stepStride: number;
+  readonly #pipelines = new Map<string, Pipeline>();
+  readonly #layouts = new Map<string, GPUBindGroupLayout>();
+  readonly #stepGroups = new Map<number, GPUBindGroup>();
+  #steps: { readonly buffer: GPUBuffer; readonly length: number } | undefined;
+  #numbers = new WeakMap<GPUBuffer, number>();
+  #count = 0;
+
+  constructor(readonly device: GPUDevice, readonly health: Health) {
+    this.pool = new Pool(device);
+    this.reader = new Reader(device, health);
+    this.stepStride = device.limits.minUniformBufferOffsetAlignment;
+  }
+
+  /** Before anything changes memory: the device is sound, and reads asked for are on their way. */
+  begin(): void {
+    this.health.check();
+    this.reader.flush();
+  }
+
+  allocate(bytes: number): WebGpuBuffer {
+    return new WebGpuBuffer(this.pool.take(bytes), bytes);
+  }
+
+  free(buffer: WebGpuBuffer): void {
+    if (buffer.freed) return;
+    buffer.freed = true;
+    this.reader.flush();
+    this.pool.give(buffer.gpu);
+  }
+
+  /** Remembers a run: its error, if there is one, is everyone's from then on. */
+  note(failure: Promise<BackendError | undefined>): void {
+    failure.then((error) => error && this.health.fail(error));
+  }
+
+  /** A number for a buffer, the same each time. */
+  numberOf(buffer: GPUBuffer): number {
+    let number = this.#numbers.get(buffer);
+    if (number === undefined) this.#numbers.set(buffer, number = this.#count++);
+    return number;
+  }
+
+  /** Compiles a kernel, or finds it compiled: programs share those of the same text. */
+  pipeline(kernel: Kernel): Pipeline {
+    let found = this.#pipelines.get(kernel.text);
+    if (found) return found;
+    const { device } = this;
+    const layout = this.#layout(
+      kernel.bindings.map((b) => b.access).join(),
+      () =>
+        kernel.bindings.map(({ access }) => ({
+          type: access === "read" ? "read-only-storage" : "storage",
+        })),
+    );
+    const groups = [layout];
+    if (kernel.loops.length > 0) groups.push(this.#stepLayout(kernel.loops.length));
+    const module = device.createShaderModule({ code: kernel.text });
+    const gpu = device.createComputePipeline({
+      layout: device.createPipelineLayout({ bindGroupLayouts: groups }),
+      compute: { module, entryPoint: "main" },
+    });
+    this.#pipelines.set(kernel.text, found = { id: this.#pipelines.size, gpu, layout });
+    return found;
+  }
+
+  #layout(key: string, buffers: () => GPUBufferBindingLayout[]): GPUBindGroupLayout {
+    let found = this.#layouts.get(key);
+    if (!found) {
+      const entries = buffers().map((buffer, binding) => ({
+        binding,
+        visibility: compute,
+        buffer,
+      }));
+      this.#layouts.set(key, found = this.device.createBindGroupLayout({ entries }));
+    }
+    return found;
+  }
+
+  #stepLayout(loops: number): GPUBindGroupLayout {
+    return this.#layout(
+      `steps ${loops}`,
+      () => Array.from({ length: loops }, () => ({ type: "uniform", hasDynamicOffset: true })),
+    );
+  }
+
+  /** Makes sure that loops can count to `length`. */
+  countTo(length: number): void {
+    if (this.#steps && this.#steps.length >= length) return;
+    const size = Math.max(256, 2 ** Math.ceil(Math.log2(length)));
+    const words = new Uint32Array(size * this.stepStride / 4);
+    for (let i = 0; i < size; i++) words[i * this.stepStride / 4] = i;
+    const buffer = this.device.createBuffer({ size: words.byteLength, usage: uniformUsage });
+    this.device.queue.writeBuffer(buffer, 0, words);
+    this.#steps = { buffer, length: size };
+    this.#stepGroups.clear();
+  }
+
+  /** The bind group of the steps of so many loops, to be set with their offsets. */
+  steps(loops: number): GPUBindGroup {
+    let found = this.#stepGroups.get(loops);
+    if (!found) {
+      const { buffer } = this.#steps!; // countTo came before
+      const entries = Array.from({ length: loops }, (_, binding) => ({
+        binding,
+        resource: { buffer, offset: 0, size: 4 },
+      }));
+      found = this.device.createBindGroup({ layout: this.#stepLayout(loops), entries });
+      this.#stepGroups.set(loops, found);
+    }
+    return found;
+  }
+}

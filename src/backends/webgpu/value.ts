@@ -1,0 +1,138 @@
+/**
+ * What a program becomes before it is cut into kernels: values, each with a definition that says how to
+ * compute any one of its elements. Whether a value gets memory of its own is decided later, in
+ * `fuse.ts`: a definition reads other values through `Read`, which loads them or computes them in place.
+ */
+import type { DType } from "../../core/dtype.ts";
+import { type Shape, sizeOf } from "../../core/program.ts";
+import type { Expr } from "./expression.ts";
+import type { KernelWriter } from "./kernel/writer.ts";
+import type { Reducer } from "./kernel/reducers.ts";
+
+/** Gives one element of a value. */
+export type Read = (value: Value, at: readonly Expr[]) => Expr;
+
+/** Memory filled by someone else: inputs of the program, carries of a loop. */
+export interface Stored {
+  readonly kind: "stored";
+}
+
+/** Each element is computed from elements of other values, on its own. */
+export interface Pointwise {
+  readonly kind: "pointwise";
+  readonly inputs: readonly Value[];
+  /** Arithmetic per element, in additions. */
+  readonly cost: number;
+  element(read: Read, at: readonly Expr[]): Expr;
+  /** No fusion looks through it: these are stored before it is computed, and so are its inputs. */
+  readonly after?: readonly Value[];
+  /** It is written into one slice of another value, at this step. */
+  readonly slice?: { readonly of: Value; readonly step: Expr };
+}
+
+/** Elements of a domain, combined along some of its axes. */
+export interface Reduction {
+  readonly kind: "reduction";
+  readonly inputs: readonly Value[];
+  readonly cost: number;
+  readonly reducer: Reducer;
+  readonly domain: Shape;
+  readonly axes: readonly number[];
+  element(read: Read, at: readonly Expr[]): Expr;
+}
+
+/**
+ * Σₖ left(b, m, k) · right(b, n, k): matrix products, and whatever can be written as one. Indices are
+ * flat numbers below `batch`, `m`, `n` and `k`.
+ */
+export interface Contraction {
+  readonly kind: "contraction";
+  readonly inputs: readonly Value[];
+  readonly cost: number;
+  readonly batch: number;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  left(read: Read, b: Expr, m: Expr, k: Expr): Expr;
+  right(read: Read, b: Expr, n: Expr, k: Expr): Expr;
+  /** Where the product goes. */
+  place(b: Expr, m: Expr, n: Expr): readonly Expr[];
+  /** Which b, m and n an element of the result has. */
+  inverse(at: readonly Expr[]): readonly [b: Expr, m: Expr, n: Expr];
+  /** Which index of an operand runs along its memory. */
+  readonly fast: { readonly left: "m" | "k"; readonly right: "n" | "k" };
+}
+
+/** A kernel of its own shape: sorts, scans, scatters. */
+export interface Special {
+  readonly kind: "special";
+  readonly inputs: readonly Value[];
+  /** How often each input's elements are read. */
+  readonly reads: readonly number[];
+  /** What its memory holds before it runs. */
+  readonly initial?: Value;
+  /** Whether it updates its memory atomically. */
+  readonly atomic?: boolean;
+  write(kernel: KernelWriter, read: Read, self: Value): void;
+}
+
+/** What a loop leaves: a carry after the last step, or stacked slices. */
+export interface LoopResult {
+  readonly kind: "loop";
+  readonly loop: Loop;
+}
+
+/** A body that runs once for each step. */
+export interface Loop {
+  readonly length: number;
+  readonly reverse: boolean;
+  /** How many loops are around it. */
+  readonly depth: number;
+  readonly body: Region;
+  readonly carries: readonly Carry[];
+  readonly stacks: readonly { readonly slice: Value; readonly stack: Value }[];
+}
+
+/** A value that goes from step to step. */
+export interface Carry {
+  /** A copy of the value before the first step, in the memory that the first step reads. */
+  readonly initial: Value;
+  /** What a step reads. */
+  readonly before: Value;
+  /** What a step writes; the two change places after each. */
+  readonly after: Value;
+  /** The value after the last step. */
+  readonly result: Value;
+}
+
+/** Values in an order in which they can be computed. */
+export interface Region {
+  readonly values: Value[];
+  readonly parent?: Region;
+}
+
+/** How a value comes about. */
+export type Definition = Stored | Pointwise | Reduction | Contraction | Special | LoopResult;
+
+let count = 0;
+
+/** A tensor inside a program being compiled. */
+export class Value {
+  readonly id: number = count++;
+  readonly size: number;
+
+  constructor(
+    readonly region: Region,
+    readonly shape: Shape,
+    readonly dtype: DType,
+    readonly definition: Definition,
+  ) {
+    this.size = sizeOf(shape);
+    region.values.push(this);
+  }
+
+  /** Bytes of its memory: every element is one word, and no buffer is empty. */
+  get bytes(): number {
+    return Math.max(1, this.size) * 4;
+  }
+}
