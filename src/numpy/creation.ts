@@ -35,6 +35,7 @@ import {
 
 /** The element type of what is made; each function says what it is otherwise. */
 export interface DTypeOptions {
+  /** The element type of the result. */
   readonly dtype?: DType | undefined;
 }
 
@@ -278,6 +279,7 @@ export const logspace: (
 
 /** Which diagonal of a matrix: 0 the main one, positive ones above it. */
 export interface DiagonalOptions extends DTypeOptions {
+  /** Its number; 0 unless given. */
   readonly k?: number | undefined;
 }
 

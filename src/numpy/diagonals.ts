@@ -10,6 +10,7 @@ import { asTensor, axisOf, numberTensor, type TensorLike } from "./promote.ts";
 
 /** Which diagonal: 0 (the default) the main one, positive ones above it. */
 export interface TriangleOptions {
+  /** Its number. */
   readonly k?: number | undefined;
 }
 

@@ -3,7 +3,7 @@
  * broadcast to one shape; functions that are defined on reals take integers and booleans as float32.
  * Derivatives at kinks are JAX's: `abs'(0) = 0`, equal operands of `maximum` share the tangent.
  */
-import { isFloat, type Typed } from "../core/dtype.ts";
+import { isFloat } from "../core/dtype.ts";
 import { ArgumentError } from "../core/errors.ts";
 import { literal, type Tensor } from "../core/tensor.ts";
 import * as lax from "../primitives/index.ts";
@@ -16,6 +16,7 @@ import {
   promote,
   type TensorLike,
   toFloat,
+  toNumber,
 } from "./promote.ts";
 
 /** A function of one tensor, element by element. */
@@ -62,12 +63,9 @@ export const divide: Binary = managed((x, y) => lax.div(...alignPair("divide", x
 /** Same as {@link divide}. */
 export const trueDivide: Binary = divide;
 
-const truthy = (type: Typed): Typed =>
-  type.dtype === "bool" ? { dtype: "int32", weak: false } : type;
-
 /** `⌊x / y⌋`, rounded towards minus infinity; integers stay integers. */
 export const floorDivide: Binary = managed((x, y) => {
-  const [a, b] = alignPair("floorDivide", x, y, truthy);
+  const [a, b] = alignPair("floorDivide", x, y, toNumber);
   const remainder = lax.rem(a, b);
   const inexact = lax.ne(remainder, c(a, 0));
   if (!isFloat(a.dtype)) {
@@ -90,7 +88,7 @@ export const floorDivide: Binary = managed((x, y) => {
  * ```
  */
 export const remainder: Binary = managed((x, y) => {
-  const [a, b] = alignPair("remainder", x, y, truthy);
+  const [a, b] = alignPair("remainder", x, y, toNumber);
   const rest = lax.rem(a, b);
   const zero = c(a, 0);
   const other = lax.and(lax.ne(rest, zero), lax.ne(lax.lt(rest, zero), lax.lt(b, zero)));
@@ -99,7 +97,7 @@ export const remainder: Binary = managed((x, y) => {
 /** Same as {@link remainder}. */
 export const mod: Binary = remainder;
 /** The remainder of `x / y` with the sign of `x`, as C's and JavaScript's. */
-export const fmod: Binary = managed((x, y) => lax.rem(...alignPair("fmod", x, y, truthy)));
+export const fmod: Binary = managed((x, y) => lax.rem(...alignPair("fmod", x, y, toNumber)));
 
 /**
  * `x` to the power `y`. A whole number as exponent means repeated multiplication: exact, right at 0,
@@ -118,7 +116,7 @@ export const power: Binary = managed((x, y) => {
     const [base] = promote("power", [x, y]);
     return integerPower(base!, y);
   }
-  const [a, b] = alignPair("power", x, y, truthy);
+  const [a, b] = alignPair("power", x, y, toNumber);
   return isFloat(a.dtype) ? lax.pow(a, b) : powerOfIntegers(a, b);
 });
 
@@ -211,9 +209,10 @@ export const sqrt: Unary = onFloats("sqrt", lax.sqrt);
 export const rsqrt: Unary = onFloats("rsqrt", lax.rsqrt);
 /** The real cube root, also of negative numbers. */
 export const cbrt: Unary = onFloats("cbrt", (x) => {
-  // At 0 the derivative is infinite, as 1 / (3 x^⅔) is.
-  const size = lax.pow(lax.abs(x), c(x, 1 / 3));
-  return lax.select(lax.lt(x, c(x, 0)), lax.neg(size), size);
+  // Not abs, whose derivative at 0 is 0: that of the root is infinite there.
+  const negative = lax.lt(x, c(x, 0));
+  const size = lax.pow(lax.select(negative, lax.neg(x), x), c(x, 1 / 3));
+  return lax.select(negative, lax.neg(size), size);
 });
 /**
  * `eˣ`. Functions on reals take integers, and give float32:
@@ -226,7 +225,7 @@ export const cbrt: Unary = onFloats("cbrt", (x) => {
  */
 export const exp: Unary = onFloats("exp", lax.exp);
 /** `2ˣ`. */
-export const exp2: Unary = onFloats("exp2", (x) => lax.exp(lax.mul(x, c(x, Math.LN2))));
+export const exp2: Unary = onFloats("exp2", (x) => lax.pow(c(x, 2), x));
 /** `eˣ - 1`, precise near 0. */
 export const expm1: Unary = onFloats("expm1", lax.expm1);
 /** The natural logarithm; -Infinity at 0, NaN below. */
@@ -289,14 +288,15 @@ export const degrees: Unary = rad2deg;
 
 /** `√(x² + y²)`, without overflow; its derivative at (0, 0) is 0. */
 export const hypot: Binary = managed((x, y) => {
-  const [a, b] = alignPair("hypot", x, y, toFloat).map(lax.abs) as [Tensor, Tensor];
-  const large = lax.max(a, b);
+  const [a, b] = alignPair("hypot", x, y, toFloat);
+  const first = lax.ge(lax.abs(a), lax.abs(b));
+  const large = lax.abs(lax.select(first, a, b));
+  const small = lax.select(first, b, a);
   const zero = lax.eq(large, c(large, 0));
-  const ratio = lax.div(lax.min(a, b), lax.select(zero, c(large, 1), large));
-  const one = c(ratio, 1);
-  const both = lax.eq(a, b); // ∞ / ∞ is NaN, and so is 0 / 0
-  const safe = lax.select(both, one, ratio);
-  const scaled = lax.mul(large, lax.sqrt(lax.add(one, lax.mul(safe, safe))));
+  const infinite = lax.eq(large, c(large, Infinity)); // ∞ / ∞ is NaN
+  const quotient = lax.div(small, lax.select(zero, c(large, 1), large));
+  const ratio = lax.select(infinite, c(quotient, 0), quotient);
+  const scaled = lax.mul(large, lax.sqrt(lax.add(c(ratio, 1), lax.mul(ratio, ratio))));
   return lax.select(zero, large, scaled);
 });
 

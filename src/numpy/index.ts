@@ -14,6 +14,7 @@
  */
 import "./methods.ts";
 
+export * from "./constants.ts";
 export {
   convGeneralDilated,
   type ConvOptions,

@@ -25,6 +25,7 @@ export type Index =
  * Negative indices count from the end first.
  */
 export interface OutOfBounds {
+  /** Each function says what it does unless told. */
   readonly mode?: "clip" | "fill" | undefined;
   /** What `"fill"` gives; NaN unless given, or the smallest int32, the largest uint32, true. */
   readonly fillValue?: TensorLike | undefined;

@@ -27,11 +27,12 @@ export const logistic: Unary = sigmoid;
  */
 export const logaddexp: Binary = managed((x, y) => {
   const [a, b] = alignPair("logaddexp", x, y, toFloat);
-  const difference = lax.sub(a, b);
-  // Equal infinities differ by NaN; numbers that are NaN are so in the maximum too.
-  const safe = lax.select(lax.ne(difference, difference), c(difference, 0), difference);
-  const correction = lax.log1p(lax.exp(lax.neg(lax.abs(safe))));
-  return lax.add(lax.max(a, b), correction);
+  // Each order of the operands is the same smooth function: no kink of max or abs gets in.
+  const first = lax.ge(a, b);
+  const [high, low] = [lax.select(first, a, b), lax.select(first, b, a)];
+  const endless = lax.and(lax.eq(a, b), lax.not(lax.finite(a))); // ∞ - ∞ is NaN
+  const difference = lax.select(endless, c(a, 0), lax.sub(low, high));
+  return lax.add(high, lax.log1p(lax.exp(difference)));
 });
 
 /**

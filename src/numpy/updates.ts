@@ -12,8 +12,9 @@ import { stretchOf } from "./parts.ts";
 import { dynamicSlice } from "./taking.ts";
 import { asTensor, cast, commonType, stretch, type TensorLike } from "./promote.ts";
 
-/** What becomes of updates outside of the tensor: dropped (the default), or put at its edge. */
+/** What becomes of updates outside of the tensor. */
 export interface UpdateOptions {
+  /** `"drop"` (the default) leaves them out, `"clip"` puts them at the edge. */
   readonly mode?: "drop" | "clip" | undefined;
 }
 
