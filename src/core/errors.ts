@@ -63,6 +63,11 @@ export class BackendError extends TrilevelError {
   readonly _tag = "BackendError";
 }
 
+/** A value became NaN. */
+export class NanError extends TrilevelError {
+  readonly _tag = "NanError";
+}
+
 /** An inconsistency inside Trilevel: a bug, never the user's fault. */
 export class InternalError extends TrilevelError {
   readonly _tag = "InternalError";

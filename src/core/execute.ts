@@ -27,6 +27,7 @@ export class Compiled {
   readonly #executable: Executable;
   readonly #program: Program;
   readonly #effects: readonly Effect[];
+  readonly #shown: number;
   readonly #results: readonly Atom[];
   readonly #computed: readonly Var[];
 
@@ -37,6 +38,7 @@ export class Compiled {
     this.#results = pure.outputs;
     this.#computed = [...computed];
     this.#effects = effects;
+    this.#shown = effects.reduce((sum, e) => sum + e.avals.length, 0);
     this.#program = { ...pure, outputs: this.#computed };
     checkSupported(this.#program, backend);
     this.#executable = backend.compile(this.#program);
@@ -67,13 +69,25 @@ export class Compiled {
       if (source.kind !== "stored") continue;
       given.has(i) ? source.storage.surrender() : inputs[i]!.dispose();
     }
+    const guards = placed.flatMap((p) => p.storage.guard ?? []);
     placed.forEach((p) => p.temporary?.dispose());
-    return this.#effects.length === 0 ? outputs : perform(this.#effects, outputs);
+    const results = outputs.slice(0, outputs.length - this.#shown);
+    if (this.#effects.length > 0) {
+      guards.push(perform(this.#effects, outputs.slice(results.length)));
+    }
+    if (guards.length > 0) guard(results, Promise.all(guards));
+    return results;
   }
 
   dispose(): void {
     this.#executable.dispose();
   }
+}
+
+/** Results that can be read only when something else has gone well. */
+function guard(results: readonly Tensor[], by: Promise<unknown>): void {
+  by.catch(() => {}); // told when a result is read
+  for (const { source } of results) if (source.kind === "stored") source.storage.guard = by;
 }
 
 function place(x: Tensor, backend: Backend): { storage: Storage; temporary?: Tensor } {

@@ -46,8 +46,12 @@ export class Storage {
     return this.#owners;
   }
 
+  /** What must go well before the value may be read: checks of the run that made it. */
+  guard: Promise<unknown> | undefined;
+
   read(aval: Aval): Promise<TypedArray> {
-    return this.backend.download(this.buffer, aval);
+    const value = this.backend.download(this.buffer, aval);
+    return this.guard ? this.guard.then(() => value) : value;
   }
 
   retain(): void {

@@ -79,6 +79,14 @@ export interface Primitive<P extends Params = NoParams> {
   /** Its `shape` decides about weakness too; otherwise outputs are weak when all inputs are. */
   readonly ownWeakness?: boolean;
 
+  /** A loop that stacks what each step gives: its body, and how to run it with a body that gives more. */
+  readonly loop?: (params: P) => {
+    readonly body: Program;
+    readonly length: number;
+    readonly reverse: boolean;
+    withBody(body: Program): P;
+  };
+
   /** It does something beside computing outputs, so it is never removed. */
   readonly effect?: boolean;
 }

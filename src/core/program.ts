@@ -108,8 +108,9 @@ export function eliminateDeadCode(program: Program): Program {
   return { ...program, equations: kept.reverse() };
 }
 
-/** Whether an equation does something beside computing its outputs. */
+/** Whether an equation does something beside computing its outputs. Calls that nobody needs do not. */
 export function hasEffect(equation: Equation): boolean {
+  if (equation.primitive.inline) return false;
   return equation.primitive.effect === true ||
     subprograms(equation.params).some((p) => p.equations.some(hasEffect));
 }

@@ -282,5 +282,5 @@ function throwUnlessConverged(status: Tensor): void {
       `fixedPointIteration: ${failed} of ${values!.length} samples did not converge`,
       'raise maxSteps, damp the solver, loosen the tolerance, or read stats with onFail: "status"',
     );
-  });
+  }, true);
 }

@@ -10,9 +10,11 @@ export {
   type SolveStats,
   unrolled,
 } from "./adjoint.ts";
+export { argmin, type ArgminOptions, type Optimizer } from "./argmin.ts";
 export { checkpoint, type CheckpointOptions, savePolicies } from "./checkpoint.ts";
 export { customJvp } from "./customJvp.ts";
 export { customVjp } from "./customVjp.ts";
+export { debug, debugNans, type ShownArray } from "./debug.ts";
 export { evalShape, makeProgram, ShapeDType, TracedProgram } from "./evalShape.ts";
 export {
   fixedPointIteration,
@@ -22,10 +24,18 @@ export {
 } from "./fixedPoint.ts";
 export { grad, type Gradients, type GradOptions, valueAndGrad } from "./grad.ts";
 export { hessian, hvp, jacfwd, type Jacobian, type JacobianOptions, jacrev } from "./jacobian.ts";
+export {
+  jacobianPenalty,
+  jacobianSpectralNorm,
+  jacobianSpectralRadius,
+  type PowerOptions,
+  relativeResidual,
+} from "./jacobianNorms.ts";
 export { jit, type JitOptions } from "./jit.ts";
 export { jvp } from "./jvp.ts";
 export { linearize, linearTranspose } from "./linearize.ts";
 export { linearSolve, type SolveWith } from "./linearSolve.ts";
 export { stopGradient } from "./stopGradient.ts";
+export { toOnnx } from "./toOnnx.ts";
 export { vjp } from "./vjp.ts";
 export { type Axes, vmap, type VmapOptions } from "./vmap.ts";

@@ -56,6 +56,7 @@ export function fixedFlags(
 
 const scanPrimitive: Primitive<ScanParams> = {
   name: "scan",
+  loop: (params) => ({ ...params, withBody: (body) => ({ ...params, body }) }),
   shape(inputs, params) {
     const { body, length } = params;
     const [, carry, xs] = parts(inputs, params);
