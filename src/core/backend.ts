@@ -36,6 +36,8 @@ export interface Backend {
   /** Copies data out; rejects with the error of the run that should have made it. */
   download(buffer: DeviceBuffer, aval: Aval): Promise<TypedArray>;
   free(buffer: DeviceBuffer): void;
+  /** Rewrites a program before it is compiled; its outputs may become inputs or constants. */
+  optimize?(program: Program): Program;
   /**
    * Compiles a program. Outputs are distinct and each is defined by an equation; calls that have
    * an `inline` program are already inlined.

@@ -32,7 +32,8 @@ export class Compiled {
   readonly #computed: readonly Var[];
 
   constructor(program: Program, readonly backend: Backend) {
-    const { program: pure, effects } = liftEffects(eliminateDeadCode(inlineCalls(program)));
+    const { program: lifted, effects } = liftEffects(eliminateDeadCode(inlineCalls(program)));
+    const pure = backend.optimize?.(lifted) ?? lifted;
     const defined = new Set(pure.equations.flatMap((e) => e.outputs));
     const computed = new Set(pure.outputs.filter((a): a is Var => defined.has(a as Var)));
     this.#results = pure.outputs;

@@ -187,7 +187,8 @@ export function formatProgram(program: Program, indent = ""): string {
   return lines.join(`\n${indent}`);
 }
 
-function formatParams(params: Params, indent: string): string {
+/** Parameters as text: equal parameters have equal texts. */
+export function formatParams(params: Params, indent = ""): string {
   const fields = Object.entries(params).filter(([, value]) => value !== undefined)
     .map(([key, value]) => `${key}=${formatParam(value, indent)}`);
   return fields.length === 0 ? "" : `[${fields.join(" ")}]`;

@@ -1,0 +1,26 @@
+/** Liveness: how many bytes a program keeps at once, run equation by equation. */
+import { byteSize } from "../core/dtype.ts";
+import { lastUses } from "../core/evaluate.ts";
+import { type Aval, type Program, sizeOf, subprograms } from "../core/program.ts";
+
+/** The bytes of a value. */
+export function bytesOf({ shape, dtype }: Aval): number {
+  return sizeOf(shape) * byteSize(dtype);
+}
+
+/**
+ * The most bytes that values made inside a program occupy at one time, outputs included and inputs not, when each is
+ * freed after its last use. Loops add what one step of theirs needs.
+ */
+export function peakBytes(program: Program): number {
+  let live = 0;
+  let peak = 0;
+  const ends = lastUses(program);
+  program.equations.forEach((equation, i) => {
+    const inside = Math.max(0, ...subprograms(equation.params).map(peakBytes));
+    live += equation.outputs.reduce((sum, v) => sum + bytesOf(v.aval), 0);
+    peak = Math.max(peak, live + inside);
+    live -= ends[i]!.reduce((sum, v) => sum + bytesOf(v.aval), 0);
+  });
+  return peak;
+}
