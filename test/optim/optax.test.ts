@@ -1,11 +1,9 @@
 /** Every optimizer and schedule against optax, step by step, in float64. */
-import { beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { jit, np, optim, setBackend, type Tensor, tree } from "trilevel";
 import fixtures from "../fixtures/optim.json" with { type: "json" };
 
-beforeAll(async () => {
-  await setBackend("reference");
-});
+await setBackend("reference");
 
 interface Params {
   readonly b: Tensor;

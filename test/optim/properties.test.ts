@@ -1,6 +1,6 @@
 /** What holds of optimizers whatever the numbers. */
 import * as fc from "fast-check";
-import { beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import {
   ArgumentError,
   grad,
@@ -14,9 +14,7 @@ import {
   vmap,
 } from "trilevel";
 
-beforeAll(async () => {
-  await setBackend("reference");
-});
+await setBackend("reference");
 
 const numbers = fc.array(fc.double({ min: -1e3, max: 1e3, noNaN: true }), {
   minLength: 1,

@@ -1,0 +1,72 @@
+/** Activations: functions of one tensor, element by element, with the derivatives of JAX and PyTorch. */
+import type { Tensor } from "../core/tensor.ts";
+import * as np from "../numpy/index.ts";
+
+/**
+ * `max(x, 0)`, with the derivative 0 at 0, as in JAX and PyTorch; NaN stays NaN.
+ *
+ * ```ts
+ * import { grad, nn, np } from "trilevel";
+ * console.assert(await grad(nn.relu)(np.array(0)).item() === 0);
+ * ```
+ */
+export function relu(x: Tensor): Tensor {
+  return np.where(np.lessEqual(x, 0), 0, x);
+}
+
+/** `x` where it is positive, `slope · x` elsewhere. */
+export function leakyRelu(x: Tensor, slope = 0.01): Tensor {
+  return np.where(np.greater(x, 0), x, x.mul(slope));
+}
+
+/** `x` where it is positive, `α (eˣ - 1)` elsewhere (Clevert et al., 2016). */
+export function elu(x: Tensor, alpha = 1): Tensor {
+  const positive = np.greater(x, 0);
+  // Large numbers must not overflow on the side that is not chosen: ∞ · 0 is NaN in the derivative.
+  return np.where(positive, x, np.expm1(np.where(positive, 0, x)).mul(alpha));
+}
+
+/**
+ * `x Φ(x)`, with Φ the normal distribution function (Hendrycks & Gimpel, 2016). Exact unless
+ * `approximate`, by tanh: PyTorch's default is exact, JAX's and GPT-2's approximate.
+ */
+export function gelu(x: Tensor, { approximate = false }: { approximate?: boolean } = {}): Tensor {
+  if (!approximate) return x.mul(0.5).mul(np.erf(x.mul(Math.SQRT1_2)).add(1));
+  const inner = x.add(x.mul(x).mul(x).mul(0.044715)).mul(Math.sqrt(2 / Math.PI));
+  return x.mul(0.5).mul(np.tanh(inner).add(1));
+}
+
+/** `x σ(x)`, also called swish. */
+export function silu(x: Tensor): Tensor {
+  return x.mul(np.sigmoid(x));
+}
+
+/** `log(1 + eˣ)`, without overflow. */
+export function softplus(x: Tensor): Tensor {
+  return np.softplus(x);
+}
+
+/** `1 / (1 + e⁻ˣ)`. */
+export function sigmoid(x: Tensor): Tensor {
+  return np.sigmoid(x);
+}
+
+/** The hyperbolic tangent. */
+export function tanh(x: Tensor): Tensor {
+  return np.tanh(x);
+}
+
+/** Which axis, or axes, a softmax sums over; the last unless given. */
+export interface SoftmaxOptions {
+  readonly axis?: number | readonly number[];
+}
+
+/** `eˣ / Σ eˣ` along an axis, without overflow. */
+export function softmax(x: Tensor, { axis = -1 }: SoftmaxOptions = {}): Tensor {
+  return np.softmax(x, { axis });
+}
+
+/** The logarithm of {@link softmax}. */
+export function logSoftmax(x: Tensor, { axis = -1 }: SoftmaxOptions = {}): Tensor {
+  return np.logSoftmax(x, { axis });
+}

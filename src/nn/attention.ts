@@ -1,0 +1,131 @@
+/** Attention by dot products (Vaswani et al., 2017). */
+import { ArgumentError } from "../core/errors.ts";
+import type { Tensor } from "../core/tensor.ts";
+import * as np from "../numpy/index.ts";
+import * as random from "../random/index.ts";
+import { xavierUniform, zeros } from "./initializers.ts";
+import type { Layer } from "./layer.ts";
+import { type InitOptions, linear, type LinearParams } from "./linear.ts";
+
+/** Options of {@link attention}. */
+export interface AttentionOptions {
+  /** Which keys each query may look at: booleans broadcast to […, queries, keys]; all unless given. */
+  readonly mask?: Tensor | undefined;
+  /** The factor of logits; `1/√size` unless given. */
+  readonly scale?: number | undefined;
+}
+
+/**
+ * The weights `softmax(Q Kᵀ / √d)` of attention: […, queries, d] and […, keys, d] give
+ * […, queries, keys]. A query that may look at nothing gets equal weights.
+ */
+export function attentionWeights(
+  query: Tensor,
+  key: Tensor,
+  { mask, scale = 1 / Math.sqrt(query.shape.at(-1)!) }: AttentionOptions = {},
+): Tensor {
+  const logits = np.einsum("...qd,...kd->...qk", query.mul(scale), key);
+  return np.softmax(mask === undefined ? logits : np.where(mask, logits, -1e30));
+}
+
+/** `softmax(Q Kᵀ / √d) V`: […, queries, d], […, keys, d], […, keys, e] → […, queries, e]. */
+export function attention(
+  query: Tensor,
+  key: Tensor,
+  value: Tensor,
+  options: AttentionOptions = {},
+): Tensor {
+  return np.einsum("...qk,...ke->...qe", attentionWeights(query, key, options), value);
+}
+
+/** The mask [n, n] with which each position looks at itself and those before. */
+export function causalMask(n: number): Tensor {
+  const i = np.arange(n);
+  return np.greaterEqual(np.expandDims(i, 1), np.expandDims(i, 0));
+}
+
+/** Parameters of {@link multiHeadAttention}. */
+export type AttentionParams = {
+  readonly query: LinearParams;
+  readonly key: LinearParams;
+  readonly value: LinearParams;
+  readonly out: LinearParams;
+};
+
+/** Options of {@link multiHeadAttention}. */
+export interface MultiHeadOptions extends InitOptions {
+  /** The size of queries and results. */
+  readonly size: number;
+  /** How many heads share it. */
+  readonly heads: number;
+  /** The size of keys and values; `size` unless given. */
+  readonly keySize?: number;
+  /** The initializer of the last projection; as PyTorch's linear layers unless given. */
+  readonly outInit?: InitOptions["weightInit"];
+}
+
+/**
+ * Attention with several heads, as PyTorch's `MultiheadAttention` with batches first:
+ * `(query, key, value, { mask })`, […, queries, size] and […, keys, keySize] → […, queries, size].
+ * PyTorch's `in_proj_weight` is `query.weight`, `key.weight` and `value.weight` one below the other.
+ *
+ * ```ts
+ * import { nn, np, random } from "trilevel";
+ * const layer = nn.multiHeadAttention({ size: 8, heads: 2 });
+ * const x = np.ones([1, 5, 8]);
+ * const y = layer.apply(layer.init(random.key(0)), x, x, x, { mask: nn.causalMask(5) });
+ * console.assert(y.shape.join() === "1,5,8");
+ * ```
+ *
+ * @throws ArgumentError unless the heads divide the size.
+ */
+export function multiHeadAttention(
+  options: MultiHeadOptions,
+): Layer<
+  AttentionParams,
+  [query: Tensor, key: Tensor, value: Tensor, options?: AttentionOptions]
+> {
+  const { size, heads, keySize = size, bias = true, outInit } = options;
+  if (size % heads !== 0) {
+    throw new ArgumentError(
+      `nn.multiHeadAttention: ${heads} heads share ${size} channels`,
+      "give a number of heads that divides the size",
+    );
+  }
+  // PyTorch draws the three projections as one matrix, so that its fan-out is three times as large.
+  const projection = (from: number) =>
+    linear({
+      in: from,
+      out: size,
+      bias,
+      weightInit: options.weightInit ?? xavierUniform(from === size ? Math.SQRT1_2 : 1),
+      biasInit: options.biasInit ?? zeros,
+    });
+  const [query, key, value] = [projection(size), projection(keySize), projection(keySize)];
+  const out = linear({
+    in: size,
+    out: size,
+    bias,
+    biasInit: options.biasInit ?? zeros,
+    ...(outInit === undefined ? {} : { weightInit: outInit }),
+  });
+  // […, n, size] → […, heads, n, size / heads]
+  const split = (x: Tensor) =>
+    np.swapaxes(np.reshape(x, [...x.shape.slice(0, -1), heads, size / heads]), -2, -3);
+  return {
+    init(from) {
+      const [a, b, c, d] = random.split(from, 4);
+      return { query: query.init(a), key: key.init(b), value: value.init(c), out: out.init(d) };
+    },
+    apply(p, q, k, v, { mask, scale } = {}) {
+      const y = attention(
+        split(query.apply(p.query, q)),
+        split(key.apply(p.key, k)),
+        split(value.apply(p.value, v)),
+        // One mask for all heads, unless it has an axis for them.
+        { mask: mask && mask.ndim === q.ndim ? np.expandDims(mask, -3) : mask, scale },
+      );
+      return out.apply(p.out, np.reshape(np.swapaxes(y, -2, -3), [...q.shape.slice(0, -1), size]));
+    },
+  };
+}

@@ -1,0 +1,152 @@
+/**
+ * Convolutions along one or two axes: channels last in what they take and give, PyTorch's layout in
+ * their weights.
+ */
+import { ArgumentError } from "../core/errors.ts";
+import type { Tensor } from "../core/tensor.ts";
+import * as np from "../numpy/index.ts";
+import type { Layer } from "./layer.ts";
+import { affineParams, type InitOptions, type LinearParams } from "./linear.ts";
+
+/** A number for both axes of an image, or one for each axis (a list of one: a sequence). */
+export type PerAxis = number | readonly number[];
+
+/** Options of {@link conv}. */
+export interface ConvOptions extends InitOptions {
+  /** Channels of the input. */
+  readonly in: number;
+  /** Channels of the output. */
+  readonly out: number;
+  /** The window: `5` and `[5, 5]` are for images, `[5]` for sequences. */
+  readonly kernel: PerAxis;
+  /** 1 unless given. */
+  readonly stride?: PerAxis;
+  /** Zeros on both sides, 0 unless given; or `"same"`: sizes are only divided by the strides. */
+  readonly padding?: PerAxis | "same";
+  /** 1 unless given. */
+  readonly dilation?: PerAxis;
+  /** 1 unless given. */
+  readonly groups?: number;
+}
+
+/** `"NHWC"`, or `"NWC"` for sequences. */
+const layouts = [
+  ["NWC", "OIW", "NWC"],
+  ["NHWC", "OIHW", "NHWC"],
+] as const;
+
+interface Geometry {
+  readonly kernel: readonly number[];
+  readonly strides: readonly number[];
+  readonly dilation: readonly number[];
+  readonly layout: typeof layouts[number];
+}
+
+function geometry(name: string, options: ConvOptions): Geometry {
+  const { kernel: given } = options;
+  const kernel = typeof given === "number" ? [given, given] : given;
+  const layout = layouts[kernel.length - 1];
+  if (!layout) {
+    throw new ArgumentError(
+      `nn.${name}: a window of ${kernel.length} axes`,
+      "give a number or two for images, a list of one for sequences",
+    );
+  }
+  return {
+    kernel,
+    strides: perAxis(options.stride ?? 1, kernel.length),
+    dilation: perAxis(options.dilation ?? 1, kernel.length),
+    layout,
+  };
+}
+
+function perAxis(value: PerAxis, rank: number): readonly number[] {
+  return typeof value === "number" ? Array<number>(rank).fill(value) : value;
+}
+
+function withBias(y: Tensor, { bias }: LinearParams): Tensor {
+  return bias === null ? y : y.add(bias);
+}
+
+/**
+ * Convolution (cross-correlation): [batch, height, width, in] → [batch, height′, width′, out], or
+ * [batch, length, in] → [batch, length′, out] with `kernel: [5]`. The weight is [out, in/groups, …window].
+ *
+ * ```ts
+ * import { nn, np, random } from "trilevel";
+ * const layer = nn.conv({ in: 3, out: 8, kernel: 5, stride: 2, padding: "same" });
+ * const y = layer.apply(layer.init(random.key(0)), np.ones([1, 32, 32, 3]));
+ * console.assert(y.shape.join() === "1,16,16,8");
+ * ```
+ *
+ * @throws ArgumentError for windows of other than one or two axes; ShapeError when the input does not fit.
+ */
+export function conv(options: ConvOptions): Layer<LinearParams> {
+  const { kernel, strides, dilation, layout } = geometry("conv", options);
+  const { padding = 0, groups = 1 } = options;
+  const pads = padding === "same"
+    ? "SAME"
+    : perAxis(padding, kernel.length).map((p) => [p, p] as const);
+  return {
+    init: (key) => affineParams(key, [options.out, options.in / groups, ...kernel], options),
+    apply: (params, x) =>
+      withBias(
+        np.convGeneralDilated(x, params.weight, {
+          strides,
+          padding: pads,
+          rhsDilation: dilation,
+          groups,
+          dimensionNumbers: layout,
+        }),
+        params,
+      ),
+  };
+}
+
+/** Options of {@link convTranspose}. */
+export interface ConvTransposeOptions extends Omit<ConvOptions, "groups"> {
+  /** Added to the end of each axis, which PyTorch needs to name a size; 0 unless given. */
+  readonly outputPadding?: PerAxis;
+}
+
+/**
+ * Transposed convolution, as PyTorch's: sizes become `(n - 1) stride - 2 padding + dilation (kernel - 1) +
+ * outputPadding + 1`, or `n · stride` with `"same"`, cut as Keras does. The weight is [in, out, …window].
+ *
+ * ```ts
+ * import { nn, np, random } from "trilevel";
+ * const layer = nn.convTranspose({ in: 8, out: 3, kernel: 5, stride: 2, padding: "same" });
+ * const y = layer.apply(layer.init(random.key(0)), np.ones([1, 16, 16, 8]));
+ * console.assert(y.shape.join() === "1,32,32,3");
+ * ```
+ *
+ * @throws ArgumentError for windows of other than one or two axes; ShapeError when the input does not fit.
+ */
+export function convTranspose(options: ConvTransposeOptions): Layer<LinearParams> {
+  const { kernel, strides, dilation, layout } = geometry("convTranspose", options);
+  const { padding = 0 } = options;
+  const extra = perAxis(options.outputPadding ?? 0, kernel.length);
+  const pads = kernel.map((k, i) => {
+    const reach = dilation[i]! * (k - 1);
+    // What is cut off the full result of size (n - 1) stride + reach + 1.
+    const surplus = reach + 1 - strides[i]!;
+    const cut = padding === "same"
+      ? [Math.floor(Math.max(surplus, 0) / 2), surplus - Math.floor(Math.max(surplus, 0) / 2)]
+      : Array<number>(2).fill(perAxis(padding, kernel.length)[i]!);
+    return [reach - cut[0]!, reach - cut[1]! + extra[i]!] as const;
+  });
+  return {
+    init: (key) => affineParams(key, [options.in, options.out, ...kernel], options, options.out),
+    apply: (params, x) =>
+      withBias(
+        np.convTranspose(x, params.weight, {
+          strides,
+          padding: pads,
+          rhsDilation: dilation,
+          dimensionNumbers: layout,
+          transposeKernel: true,
+        }),
+        params,
+      ),
+  };
+}

@@ -1,0 +1,40 @@
+/** Tokens as vectors. */
+import type { Tensor } from "../core/tensor.ts";
+import * as np from "../numpy/index.ts";
+import { type Initializer, normal } from "./initializers.ts";
+import type { Layer } from "./layer.ts";
+
+/** Parameters of {@link embedding} and of learned positions. */
+export type EmbeddingParams = {
+  /** [count, size] */
+  readonly weight: Tensor;
+};
+
+/** Options of {@link embedding}. */
+export interface EmbeddingOptions {
+  /** How many tokens there are. */
+  readonly count: number;
+  /** The size of a vector. */
+  readonly size: number;
+  /** Standard normal unless given. */
+  readonly weightInit?: Initializer;
+}
+
+/**
+ * A vector for each token: int32 […] → […, size]. Tokens that are not there read NaN.
+ *
+ * ```ts
+ * import { nn, np, random } from "trilevel";
+ * const layer = nn.embedding({ count: 10, size: 4 });
+ * const tokens = np.array([[1, 2, 1]], { dtype: "int32" });
+ * console.assert(layer.apply(layer.init(random.key(0)), tokens).shape.join() === "1,3,4");
+ * ```
+ */
+export function embedding(
+  { count, size, weightInit = normal(1) }: EmbeddingOptions,
+): Layer<EmbeddingParams> {
+  return {
+    init: (key) => ({ weight: weightInit(key, [count, size]) }),
+    apply: ({ weight }, tokens) => np.take(weight, tokens, { axis: 0 }),
+  };
+}

@@ -1,0 +1,49 @@
+/** Neural networks: layers as pure functions over trees of parameters. */
+export type { Activation, Layer, ParamsOf } from "./layer.ts";
+export * as initializers from "./initializers.ts";
+export type { Initializer } from "./initializers.ts";
+export {
+  elu,
+  gelu,
+  leakyRelu,
+  logSoftmax,
+  relu,
+  sigmoid,
+  silu,
+  softmax,
+  type SoftmaxOptions,
+  softplus,
+  tanh,
+} from "./activations.ts";
+export { type InitOptions, linear, type LinearOptions, type LinearParams } from "./linear.ts";
+export {
+  conv,
+  type ConvOptions,
+  convTranspose,
+  type ConvTransposeOptions,
+  type PerAxis,
+} from "./conv.ts";
+export { groupNorm, layerNorm, type NormOptions, type NormParams } from "./norm.ts";
+export {
+  type CellOptions,
+  type CellParams,
+  gruCell,
+  lstmCell,
+  type LstmState,
+} from "./recurrent.ts";
+export { mlp, type MlpOptions } from "./mlp.ts";
+export { sequential, type Stage, type StageParams } from "./sequential.ts";
+export {
+  attention,
+  type AttentionOptions,
+  type AttentionParams,
+  attentionWeights,
+  causalMask,
+  multiHeadAttention,
+  type MultiHeadOptions,
+} from "./attention.ts";
+export { dropout } from "./dropout.ts";
+export { embedding, type EmbeddingOptions, type EmbeddingParams } from "./embedding.ts";
+export { learnedPosition, sinusoidalPosition, softGrid, softPosition } from "./position.ts";
+export { pixelShuffle, resize, type ResizeOptions } from "./resample.ts";
+export { crossEntropy, huber, type LossOptions, mse, oneHot } from "./losses.ts";

@@ -1,0 +1,69 @@
+/** The linear layer. */
+import type { Tensor } from "../core/tensor.ts";
+import * as np from "../numpy/index.ts";
+import * as random from "../random/index.ts";
+import { fans, type Initializer, linearDefault, uniform } from "./initializers.ts";
+import type { Layer } from "./layer.ts";
+
+/** Parameters of {@link linear}, in PyTorch's layout and with its names. */
+export type LinearParams = {
+  /** [out, in] */
+  readonly weight: Tensor;
+  /** [out]; null without bias. */
+  readonly bias: Tensor | null;
+};
+
+/** How weights and biases begin; PyTorch's way unless given. */
+export interface InitOptions {
+  /** Whether there is a bias; true unless given. */
+  readonly bias?: boolean;
+  /** Uniform in ±1/√fanIn unless given; Keras has `initializers.glorotUniform`. */
+  readonly weightInit?: Initializer;
+  /** Uniform in ±1/√fanIn (of the weight) unless given; Keras and Flax have `initializers.zeros`. */
+  readonly biasInit?: Initializer;
+}
+
+/** Options of {@link linear}. */
+export interface LinearOptions extends InitOptions {
+  readonly in: number;
+  readonly out: number;
+}
+
+/** A weight of this shape, and a bias for its first axis (or `biasSize`). */
+export function affineParams(
+  key: Tensor,
+  shape: readonly number[],
+  options: InitOptions,
+  biasSize = shape[0]!,
+): LinearParams {
+  const { bias = true, weightInit = linearDefault } = options;
+  const biasInit = options.biasInit ?? uniform(1 / Math.sqrt(fans(shape).fanIn));
+  const [forWeight, forBias] = random.split(key);
+  return {
+    weight: weightInit(forWeight, shape),
+    bias: bias ? biasInit(forBias, [biasSize]) : null,
+  };
+}
+
+/** `x Wᵀ + b` on the last axis. */
+export function affine({ weight, bias }: LinearParams, x: Tensor): Tensor {
+  const y = np.tensordot(x, weight, { axes: [[-1], [1]] });
+  return bias === null ? y : y.add(bias);
+}
+
+/**
+ * `y = x Wᵀ + b` on the last axis: […, in] → […, out].
+ *
+ * ```ts
+ * import { nn, np, random } from "trilevel";
+ * const layer = nn.linear({ in: 3, out: 4 });
+ * const params = layer.init(random.key(0));
+ * console.assert(layer.apply(params, np.ones([2, 5, 3])).shape.join() === "2,5,4");
+ * ```
+ */
+export function linear(options: LinearOptions): Layer<LinearParams> {
+  return {
+    init: (key) => affineParams(key, [options.out, options.in], options),
+    apply: affine,
+  };
+}

@@ -1,0 +1,42 @@
+/** Linear layers with activations between. */
+import type { Tensor } from "../core/tensor.ts";
+import * as random from "../random/index.ts";
+import { relu } from "./activations.ts";
+import type { Activation, Layer } from "./layer.ts";
+import { affine, affineParams, type InitOptions, type LinearParams } from "./linear.ts";
+
+/** Options of {@link mlp}. */
+export interface MlpOptions extends InitOptions {
+  /** The sizes of the input, of every hidden layer, and of the output. */
+  readonly sizes: readonly number[];
+  /** Between layers; `relu` unless given. */
+  readonly activation?: Activation;
+  /** After the last; none unless given. */
+  readonly outActivation?: Activation;
+}
+
+/**
+ * A multi-layer perceptron on the last axis.
+ *
+ * ```ts
+ * import { nn, np, random } from "trilevel";
+ * const layer = nn.mlp({ sizes: [3, 16, 2], activation: nn.gelu });
+ * const params = layer.init(random.key(0));
+ * console.assert(params.length === 2 && layer.apply(params, np.ones([5, 3])).shape[1] === 2);
+ * ```
+ */
+export function mlp(options: MlpOptions): Layer<readonly LinearParams[]> {
+  const { sizes, activation = relu, outActivation } = options;
+  const count = Math.max(0, sizes.length - 1);
+  return {
+    init: (key) =>
+      random.split(key, count).map((k: Tensor, i: number) =>
+        affineParams(k, [sizes[i + 1]!, sizes[i]!], options)
+      ),
+    apply: (params, x) =>
+      params.reduce((y, p, i) => {
+        const after = i < params.length - 1 ? activation : outActivation;
+        return after ? after(affine(p, y)) : affine(p, y);
+      }, x),
+  };
+}

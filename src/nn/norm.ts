@@ -1,0 +1,85 @@
+/** Normalization: by the statistics of a sample, never of a batch. */
+import { ArgumentError } from "../core/errors.ts";
+import type { Tensor } from "../core/tensor.ts";
+import * as np from "../numpy/index.ts";
+import type { Layer } from "./layer.ts";
+
+/** Parameters of normalizations; null without `affine`. */
+export type NormParams = {
+  /** The scale; ones at first. */
+  readonly weight: Tensor | null;
+  /** The offset; zeros at first. */
+  readonly bias: Tensor | null;
+};
+
+/** Options of {@link layerNorm} and {@link groupNorm}. */
+export interface NormOptions {
+  /** Added to the variance; 1e-5 as in PyTorch. Keras has 1e-3, Flax 1e-6. */
+  readonly eps?: number;
+  /** Whether there are a scale and an offset; true unless given. */
+  readonly affine?: boolean;
+}
+
+function initial(shape: readonly number[], affine: boolean): NormParams {
+  return affine ? { weight: np.ones(shape), bias: np.zeros(shape) } : { weight: null, bias: null };
+}
+
+/** `(x - mean) / √(variance + eps)` over some axes. */
+function standardize(x: Tensor, axis: readonly number[], eps: number): Tensor {
+  const centered = x.sub(np.mean(x, { axis, keepdims: true }));
+  const variance = np.mean(np.square(centered), { axis, keepdims: true });
+  return centered.mul(np.rsqrt(variance.add(eps)));
+}
+
+function scaled(x: Tensor, { weight, bias }: NormParams): Tensor {
+  const y = weight === null ? x : x.mul(weight);
+  return bias === null ? y : y.add(bias);
+}
+
+/**
+ * Layer normalization (Ba et al., 2016) over the last axes, of the given size or sizes.
+ *
+ * ```ts
+ * import { nn, np, random } from "trilevel";
+ * const norm = nn.layerNorm({ size: 4 });
+ * const y = norm.apply(norm.init(random.key(0)), np.arange(8, { dtype: "float32" }).reshape([2, 4]));
+ * console.assert(Math.abs(await np.mean(y).item()) < 1e-6);
+ * ```
+ */
+export function layerNorm(
+  options: NormOptions & { readonly size: number | readonly number[] },
+): Layer<NormParams> {
+  const { size, eps = 1e-5, affine = true } = options;
+  const shape = typeof size === "number" ? [size] : size;
+  const axes = shape.map((_, i) => i - shape.length);
+  return {
+    init: () => initial(shape, affine),
+    apply: (params, x) => scaled(standardize(x, axes, eps), params),
+  };
+}
+
+/**
+ * Group normalization (Wu & He, 2018) of [batch, …space, channels]: over space and a group of channels.
+ * One group normalizes whole samples, as many groups as channels each channel (instance normalization).
+ *
+ * @throws ArgumentError unless groups divide the channels.
+ */
+export function groupNorm(
+  options: NormOptions & { readonly groups: number; readonly channels: number },
+): Layer<NormParams> {
+  const { groups, channels, eps = 1e-5, affine = true } = options;
+  if (channels % groups !== 0) {
+    throw new ArgumentError(
+      `nn.groupNorm: ${channels} channels in ${groups} groups`,
+      "give a number of groups that divides the channels",
+    );
+  }
+  return {
+    init: () => initial([channels], affine),
+    apply(params, x) {
+      const split = np.reshape(x, [...x.shape.slice(0, -1), groups, channels / groups]);
+      const axes = split.shape.map((_, i) => i).filter((i) => i > 0 && i !== x.ndim - 1);
+      return scaled(np.reshape(standardize(split, axes, eps), x.shape), params);
+    },
+  };
+}

@@ -1,0 +1,87 @@
+/** Where things are: embeddings of positions, added to what stands there. */
+import { ShapeError } from "../core/errors.ts";
+import type { Tensor } from "../core/tensor.ts";
+import * as np from "../numpy/index.ts";
+import type { EmbeddingParams } from "./embedding.ts";
+import { type Initializer, normal } from "./initializers.ts";
+import type { Layer } from "./layer.ts";
+import { type InitOptions, linear, type LinearParams } from "./linear.ts";
+
+/**
+ * A learned vector for each position of a sequence, added: [batch, n, size], n ≤ length.
+ *
+ * @throws ShapeError for sequences that are too long.
+ */
+export function learnedPosition(
+  { length, size, weightInit = normal(0.02) }: {
+    readonly length: number;
+    readonly size: number;
+    /** Normal with deviation 0.02 unless given. */
+    readonly weightInit?: Initializer;
+  },
+): Layer<EmbeddingParams> {
+  return {
+    init: (key) => ({ weight: weightInit(key, [length, size]) }),
+    apply({ weight }, x) {
+      const n = x.shape.at(-2) ?? 0;
+      if (n > length) {
+        throw new ShapeError(
+          `nn.learnedPosition: a sequence of ${n} for ${length} positions`,
+          "give a greater length",
+        );
+      }
+      return x.add(np.slice(weight, [0, n]));
+    },
+  };
+}
+
+/**
+ * The coordinates of a grid from four sides, [y, x, 1 - y, 1 - x], each from 0 to 1:
+ * [height, width, 4].
+ */
+export function softGrid(height: number, width: number): Tensor {
+  const [y, x] = np.meshgrid([np.linspace(0, 1, height), np.linspace(0, 1, width)], {
+    indexing: "ij",
+  }) as [Tensor, Tensor]; // two vectors, two grids
+  const grid = np.stack([y, x], { axis: -1 });
+  return np.concatenate([grid, np.subtract(1, grid)], { axis: -1 });
+}
+
+/**
+ * Slot attention's position embedding (Locatello et al., 2020): a linear map of {@link softGrid}, added
+ * to [batch, height, width, size].
+ *
+ * ```ts
+ * import { nn, np, random } from "trilevel";
+ * const layer = nn.softPosition({ size: 16 });
+ * const y = layer.apply(layer.init(random.key(0)), np.zeros([1, 8, 8, 16]));
+ * console.assert(y.shape.join() === "1,8,8,16");
+ * ```
+ */
+export function softPosition(
+  options: InitOptions & { readonly size: number },
+): Layer<LinearParams> {
+  const dense = linear({ ...options, in: 4, out: options.size });
+  return {
+    init: (key) => dense.init(key),
+    apply(params, x) {
+      const [height, width] = x.shape.slice(-3) as [number, number];
+      return x.add(dense.apply(params, np.astype(softGrid(height, width), x.dtype)));
+    },
+  };
+}
+
+/**
+ * Sines and cosines of falling frequencies (Vaswani et al., 2017), [length, size]:
+ * `sin(n / 10000^(2i/size))` and the cosine, in turns.
+ */
+export function sinusoidalPosition(length: number, size: number): Tensor {
+  const data = new Float64Array(length * size);
+  for (let n = 0; n < length; n++) {
+    for (let c = 0; c < size; c++) {
+      const angle = n / 10000 ** (2 * Math.floor(c / 2) / size);
+      data[n * size + c] = c % 2 === 0 ? Math.sin(angle) : Math.cos(angle);
+    }
+  }
+  return np.array(data, { shape: [length, size] });
+}

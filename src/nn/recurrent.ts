@@ -1,0 +1,127 @@
+/** Recurrent cells: one step of a sequence, in PyTorch's layout. */
+import type { Tensor } from "../core/tensor.ts";
+import * as np from "../numpy/index.ts";
+import * as random from "../random/index.ts";
+import { type Initializer, uniform } from "./initializers.ts";
+import type { Layer } from "./layer.ts";
+import { affine } from "./linear.ts";
+
+/** Parameters of {@link gruCell} and {@link lstmCell}: the gates' weights one below the other. */
+export type CellParams = {
+  /** [gates · hidden, in]: `weight_ih` of PyTorch. */
+  readonly weightIh: Tensor;
+  /** [gates · hidden, hidden]: `weight_hh`. */
+  readonly weightHh: Tensor;
+  /** [gates · hidden]; null without bias. */
+  readonly biasIh: Tensor | null;
+  /** [gates · hidden]; null without bias. */
+  readonly biasHh: Tensor | null;
+};
+
+/** Options of {@link gruCell} and {@link lstmCell}. */
+export interface CellOptions {
+  readonly in: number;
+  readonly hidden: number;
+  /** Whether there are biases; true unless given. */
+  readonly bias?: boolean;
+  /** Uniform in ±1/√hidden unless given (PyTorch); Keras has `initializers.glorotUniform`. */
+  readonly weightInit?: Initializer;
+  /** As `weightInit` unless given; Keras has `initializers.orthogonal()`. */
+  readonly recurrentInit?: Initializer;
+  /** Uniform in ±1/√hidden unless given; Keras has `initializers.zeros`. */
+  readonly biasInit?: Initializer;
+}
+
+function cellParams(key: Tensor, gates: number, options: CellOptions): CellParams {
+  const { hidden, bias = true } = options;
+  const standard = uniform(1 / Math.sqrt(hidden));
+  const { weightInit = standard, biasInit = standard } = options;
+  const { recurrentInit = weightInit } = options;
+  const [a, b, c, d] = random.split(key, 4);
+  const rows = gates * hidden;
+  return {
+    weightIh: weightInit(a, [rows, options.in]),
+    weightHh: recurrentInit(b, [rows, hidden]),
+    biasIh: bias ? biasInit(c, [rows]) : null,
+    biasHh: bias ? biasInit(d, [rows]) : null,
+  };
+}
+
+const fromInput = (p: CellParams, x: Tensor) => affine({ weight: p.weightIh, bias: p.biasIh }, x);
+const fromState = (p: CellParams, h: Tensor) => affine({ weight: p.weightHh, bias: p.biasHh }, h);
+
+/**
+ * A gated recurrent unit (Cho et al., 2014), as PyTorch's `GRUCell`: `(x, h) → h′`, […, in] and
+ * […, hidden]. Gates are in the order r, z, n:
+ *
+ *     r = σ(W_r x + U_r h),  z = σ(W_z x + U_z h)
+ *     n = tanh(W_n x + b + r ∘ (U_n h + c)),  h′ = (1 - z) ∘ n + z ∘ h
+ *
+ * This is also Keras's `GRU(reset_after=True)`, whose order is z, r, n. With `resetAfter: false`
+ * the reset gate comes before the product: `n = tanh(W_n x + b + U_n (r ∘ h) + c)`.
+ *
+ * ```ts
+ * import { nn, np, random } from "trilevel";
+ * const cell = nn.gruCell({ in: 3, hidden: 4 });
+ * const h = cell.apply(cell.init(random.key(0)), np.ones([2, 7, 3]), np.zeros([2, 7, 4]));
+ * console.assert(h.shape.join() === "2,7,4");
+ * ```
+ */
+export function gruCell(
+  options: CellOptions & { readonly resetAfter?: boolean },
+): Layer<CellParams, [x: Tensor, h: Tensor]> {
+  const { resetAfter = true, hidden } = options;
+  return {
+    init: (key) => cellParams(key, 3, options),
+    apply(p, x, h) {
+      const input = gatesOf(fromInput(p, x), 3);
+      if (resetAfter) {
+        const state = gatesOf(fromState(p, h), 3);
+        const [r, z] = [0, 1].map((i) => np.sigmoid(input(i).add(state(i)))) as [Tensor, Tensor];
+        return mixed(z, np.tanh(input(2).add(r.mul(state(2)))), h);
+      }
+      const part = (from: number, to: number): CellParams => ({
+        ...p,
+        weightHh: np.slice(p.weightHh, [from * hidden, to * hidden]),
+        biasHh: p.biasHh && np.slice(p.biasHh, [from * hidden, to * hidden]),
+      });
+      const state = gatesOf(fromState(part(0, 2), h), 2);
+      const [r, z] = [0, 1].map((i) => np.sigmoid(input(i).add(state(i)))) as [Tensor, Tensor];
+      return mixed(z, np.tanh(input(2).add(fromState(part(2, 3), r.mul(h)))), h);
+    },
+  };
+}
+
+/** `(1 - z) n + z h`, with one product. */
+function mixed(z: Tensor, n: Tensor, h: Tensor): Tensor {
+  return n.add(z.mul(h.sub(n)));
+}
+
+/** The parts of the last axis, by number. */
+function gatesOf(x: Tensor, count: number): (i: number) => Tensor {
+  const size = x.shape.at(-1)! / count;
+  return (i) => np.slice(x, "...", [i * size, (i + 1) * size]);
+}
+
+/** The state of {@link lstmCell}: what is shown, and what is kept. */
+export type LstmState = readonly [h: Tensor, c: Tensor];
+
+/**
+ * A long short-term memory (Hochreiter & Schmidhuber, 1997), as PyTorch's `LSTMCell`:
+ * `(x, [h, c]) → [h′, c′]`. Gates are in the order i, f, g, o, Keras's too:
+ *
+ *     c′ = σ(f) ∘ c + σ(i) ∘ tanh(g),  h′ = σ(o) ∘ tanh(c′)
+ */
+export function lstmCell(
+  options: CellOptions,
+): Layer<CellParams, [x: Tensor, state: LstmState], LstmState> {
+  return {
+    init: (key) => cellParams(key, 4, options),
+    apply(p, x, [h, c]) {
+      const gate = gatesOf(fromInput(p, x).add(fromState(p, h)), 4);
+      const kept = np.sigmoid(gate(1)).mul(c);
+      const next = kept.add(np.sigmoid(gate(0)).mul(np.tanh(gate(2))));
+      return [np.sigmoid(gate(3)).mul(np.tanh(next)), next];
+    },
+  };
+}

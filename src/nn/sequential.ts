@@ -1,0 +1,42 @@
+/** Layers one after another. */
+import type { Tensor } from "../core/tensor.ts";
+import * as random from "../random/index.ts";
+import type { Activation, Layer, ParamsOf } from "./layer.ts";
+
+/** A layer from tensor to tensor, or a function without parameters. */
+export type Stage = Layer<unknown> | Activation;
+
+/** The parameters of stages: null for functions. */
+export type StageParams<S extends readonly Stage[]> = {
+  readonly [I in keyof S]: S[I] extends Activation ? null : ParamsOf<S[I]>;
+};
+
+/**
+ * Layers and functions applied one after another; the parameters are the list of theirs.
+ *
+ * ```ts
+ * import { nn, np, random } from "trilevel";
+ * const net = nn.sequential(nn.linear({ in: 3, out: 8 }), nn.relu, nn.linear({ in: 8, out: 1 }));
+ * const params = net.init(random.key(0));
+ * console.assert(params[0].weight.shape.join() === "8,3" && params[1] === null);
+ * console.assert(net.apply(params, np.ones([5, 3])).shape.join() === "5,1");
+ * ```
+ */
+export function sequential<const S extends readonly Stage[]>(
+  ...stages: S
+): Layer<StageParams<S>> {
+  return {
+    init(key) {
+      const keys = random.split(key, stages.length);
+      // One entry for each stage, in order: what a mapped tuple type says.
+      return stages.map((stage, i) =>
+        typeof stage === "function" ? null : stage.init(keys[i]!)
+      ) as unknown as StageParams<S>;
+    },
+    apply: (params, x: Tensor) =>
+      stages.reduce<Tensor>(
+        (y, stage, i) => typeof stage === "function" ? stage(y) : stage.apply(params[i], y),
+        x,
+      ),
+  };
+}
