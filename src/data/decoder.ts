@@ -9,7 +9,7 @@
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { decodeImage, type Image } from "./codec.ts";
-import { ClosedError, CorruptError, fromPlainError, type PlainDataError } from "./errors.ts";
+import { ClosedError, fromPlainError, type PlainDataError, WorkerError } from "./errors.ts";
 import { readBytes } from "./files.ts";
 import { type Prepare, prepareImage } from "./image.ts";
 
@@ -85,7 +85,7 @@ export function openDecoder(
       const job = running.get(worker);
       running.delete(worker);
       job?.reject(
-        new CorruptError(`the thread that decoded this image died: ${error}`, {
+        new WorkerError(`the thread that decoded this image died: ${error}`, {
           path: job.path,
           cure: "Decode without threads (workers: 0) to see where",
           cause: error,

@@ -96,6 +96,12 @@ export class ClosedError extends DataError {
   readonly _tag = "ClosedError";
 }
 
+/** A background thread failed, through no fault of the file it worked on. */
+export class WorkerError extends DataError {
+  /** For `switch` and `catchTag`. */
+  readonly _tag = "WorkerError";
+}
+
 /** Samples cannot be stacked into one batch, or an array does not have the shape it claims. */
 export class ShapeError extends DataError {
   /** For `switch` and `catchTag`. */
@@ -116,6 +122,7 @@ const errorClasses = {
   UnsupportedError,
   IndexError,
   ClosedError,
+  WorkerError,
   ShapeError,
   OptionError,
 } as const;
@@ -127,11 +134,11 @@ export function toPlainError(error: unknown): PlainDataError {
     return { tag, what, path, offset, cure };
   }
   const what = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  return { tag: "CorruptError", what, cure: "This is unexpected; please report it" };
+  return { tag: "WorkerError", what, cure: "This is unexpected; please report it" };
 }
 
 /** The inverse of {@linkcode toPlainError}. */
 export function fromPlainError({ tag, what, ...details }: PlainDataError): DataError {
-  const ErrorClass = errorClasses[tag as keyof typeof errorClasses] ?? CorruptError;
+  const ErrorClass = errorClasses[tag as keyof typeof errorClasses] ?? WorkerError;
   return new ErrorClass(what, details);
 }

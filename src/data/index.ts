@@ -48,6 +48,7 @@ export {
   ShapeError,
   TruncatedError,
   UnsupportedError,
+  WorkerError,
   WrongKindError,
 } from "./errors.ts";
 export { openFile, type RandomAccessFile } from "./files.ts";

@@ -71,6 +71,14 @@ describe("seeded randomness", () => {
     }
   });
 
+  it("is uniform below limits that do not divide 2³²", () => {
+    // Without drawing again, the lowest third of 3·2³⁰ would come half of the time.
+    const random = seeded(9);
+    let low = 0;
+    for (let i = 0; i < 3000; i++) if (random.below(3 * 2 ** 30) < 2 ** 30) low++;
+    expect(Math.abs(low - 1000)).toBeLessThan(110); // four standard deviations
+  });
+
   it("has all permutations of four equally often", () => {
     const counts = new Map<string, number>();
     for (let s = 0; s < 12000; s++) {
@@ -223,6 +231,27 @@ describe("batches", () => {
         expect(tail.slice(0, rest.length)).toEqual(rest);
       },
     ));
+  });
+
+  it("augment by seed, epoch and sample, not by place in a batch", async () => {
+    const draws = async (seed: number, batchSize: number) => {
+      const augment = ({ name }: Numbered, random: { uniform(): number }) => ({
+        x: ndarray(Float32Array.of(random.uniform()), [1]),
+        name,
+      });
+      const found = new Map<string, number>();
+      const stream = batches(numbered(12), { batchSize, seed, epochs: 2, augment });
+      for await (const { fields, epoch } of stream) {
+        fields.name.forEach((name, i) => found.set(`${name} in ${epoch}`, fields.x.data[i]!));
+      }
+      return found;
+    };
+    const [three, four, other] = [await draws(1, 3), await draws(1, 4), await draws(2, 3)];
+    expect(new Set(three.values()).size).toBe(24);
+    for (const [sample, value] of three) {
+      expect(four.get(sample)).toBe(value);
+      expect(other.get(sample)).not.toBe(value);
+    }
   });
 
   it("show every sample once an epoch, in another order each time", async () => {

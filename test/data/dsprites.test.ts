@@ -125,6 +125,14 @@ describe("dSprites", () => {
     expect(error._tag).toBe("CorruptError");
   });
 
+  it("is an error when a stored pixel is another than its checksum says", async () => {
+    const imgs = npy(new Uint8Array(64 * 64), [1, 64, 64]);
+    const zip = zipSync({ "imgs.npy": imgs }, { level: 0 });
+    zip[Buffer.from(zip).indexOf("imgs.npy") + imgs.length - 100]! ^= 1;
+    const error = await failure(openDsprites(await put(temporary("stored.npz"), zip)));
+    expect(error.message).toContain('the checksum or length of "imgs.npy" is wrong');
+  });
+
   it("is told from other archives", async () => {
     const zip = zipSync({ "readme.txt": strToU8("hello") });
     const error = await failure(openDsprites(await put(temporary("zip.npz"), zip)));

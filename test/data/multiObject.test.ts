@@ -212,6 +212,17 @@ describe("a multi-object dataset", () => {
     expect(await readdir(cache)).toHaveLength(1);
   });
 
+  it("checks a record of a plain file when it is read", async () => {
+    const file = tfRecords([0, 1].map((i) => tfExample(tetromino(i))));
+    const at = file.length - 40;
+    file[at]! ^= 4;
+    const dataset = await openTetrominoes(await put(temporary("flip.tfrecords"), file));
+    expect((await dataset.get(0)).image.shape).toEqual([35, 35, 3]);
+    const error = await failure(dataset.get(1));
+    expect([error._tag, error.offset]).toEqual(["CorruptError", file.length / 2 + 12]);
+    await dataset.close();
+  });
+
   it("names the record whose contents have another length", async () => {
     const good = tfExample(tetromino(0));
     const short = tfExample({ ...tetromino(1), image: { bytes: new Uint8Array(9) } });
