@@ -201,6 +201,22 @@ describe.each(dtypes)("%s", (dtype) => {
   });
 });
 
+test("scatter on several threads loses no update", async () => {
+  const n = 1 << 16;
+  const places = Array.from({ length: 2 * n }, (_, k) => (k * 7) % 3);
+  for (const mode of ["add", "set"] as const) {
+    await agree((x, i, u, a) => {
+      const params = { lhsContract: [1], rhsContract: [0], lhsBatch: [], rhsBatch: [] };
+      return [lax.scatter(x!, i!, u!, mode), lax.reduceMax(lax.dot(a!, a!, params), [0, 1])];
+    }, [
+      host("float32", [3, 4, 2], [0]),
+      host("int32", [n, 2], places),
+      host("float32", [n, 2], [1, 2, 3]),
+      host("float32", [400, 400], [1]),
+    ]);
+  }
+});
+
 describe.each(numeric)("%s reductions", (dtype) => {
   test.each(["reduceSum", "reduceMax", "reduceMin"] as const)("%s", async (name) => {
     for (const shape of [...shapes, [4, 5], [3, 1, 5]]) {

@@ -1,7 +1,7 @@
 /** From a program to the bytes of an ONNX model. */
 import type { TypedArray } from "../../core/dtype.ts";
 import type { Program } from "../../core/program.ts";
-import { Graph, writeModel } from "./graph.ts";
+import { Graph, type ModelOptions, writeModel } from "./graph.ts";
 import { lowerProgram } from "./lower.ts";
 import { empty, full, isEmpty, operand } from "./operand.ts";
 
@@ -15,7 +15,7 @@ export function encodeProgram(
   program: Program,
   constants: readonly TypedArray[] = [],
 ): Uint8Array {
-  return encode(program, { portable: true, constants });
+  return encode(program, { portable: true }, constants);
 }
 
 /**
@@ -24,13 +24,14 @@ export function encodeProgram(
  */
 export function encode(
   program: Program,
-  { portable = false, constants = [] }: { portable?: boolean; constants?: readonly TypedArray[] } =
-    {},
+  options: ModelOptions = {},
+  constants: readonly TypedArray[] = [],
 ): Uint8Array {
-  const g = new Graph({ portable });
+  const { portable = false } = options;
+  const g = new Graph(options);
   const inputs = program.inputs.map(({ aval }, i) => {
     const constant = constants[i];
-    if (constant) return operand(g.constant(aval.dtype, aval.shape, [...constant]));
+    if (constant) return operand(g.data(aval.dtype, aval.shape, constant));
     if (!portable && isEmpty(aval)) return empty(aval);
     return operand(g.input({ shape: aval.shape, type: aval.dtype }, `arg${i - constants.length}`));
   });

@@ -74,13 +74,21 @@ interface Node {
   readonly attributes: Attributes;
 }
 
+/** Where a model is to run. */
+export interface ModelOptions {
+  /** Anywhere: without ONNX Runtime's own operators. */
+  readonly portable?: boolean;
+  /** On several threads, which not all kernels of ONNX Runtime take rightly. */
+  readonly parallel?: boolean;
+}
+
 /** What all graphs of a model share. */
 class Model {
   readonly constants = new Map<string, Value>();
   /** What outputs are called instead of the names their values were made with. */
   readonly renamed = new Map<string, string>();
   count = 0;
-  constructor(readonly portable: boolean) {}
+  constructor(readonly options: ModelOptions) {}
 }
 
 /** A graph, or one inside another, which may read all that the outer one has. */
@@ -95,22 +103,23 @@ export class Graph {
   readonly #own = new Set<string>();
   #outputs: Value[] = [];
 
-  /** A portable model has none of ONNX Runtime's own operators. */
   constructor(
-    { portable = false, parent, hoists = false }: {
-      portable?: boolean;
-      parent?: Graph;
-      hoists?: boolean;
-    } = {},
+    options: ModelOptions = {},
+    outer?: { readonly parent: Graph; readonly hoists: boolean },
   ) {
-    this.#parent = parent;
-    this.#hoists = hoists;
-    this.#model = parent ? parent.#model : new Model(portable);
+    this.#parent = outer?.parent;
+    this.#hoists = outer?.hoists ?? false;
+    this.#model = this.#parent ? this.#parent.#model : new Model(options);
   }
 
   /** Whether the model must do without ONNX Runtime's own operators. */
   get portable(): boolean {
-    return this.#model.portable;
+    return this.#model.options.portable ?? false;
+  }
+
+  /** Whether the model may run on several threads. */
+  get parallel(): boolean {
+    return this.portable || (this.#model.options.parallel ?? false);
   }
 
   /**
@@ -118,7 +127,7 @@ export class Graph {
    * is computed there, once; a branch may not be taken, so that it keeps what it does.
    */
   inner(kind: "loop" | "branch"): Graph {
-    return new Graph({ parent: this, hoists: kind === "loop" });
+    return new Graph({}, { parent: this, hoists: kind === "loop" });
   }
 
   /** A new input; named by the caller where the name matters. */
@@ -205,6 +214,13 @@ export class Graph {
     return value;
   }
 
+  /** A constant of much data, as they are: not compared with others. */
+  data(type: DType, shape: Shape, data: TypedArray): Value {
+    const value = { name: this.#name("c"), shape, type, constant: arrayOf(type, data) };
+    this.#model.constants.set(value.name, value);
+    return value;
+  }
+
   /** A constant without axes. */
   scalar(type: ElementType, value: number): Value {
     return this.constant(type, [], [value]);
@@ -268,7 +284,10 @@ function keyOf(
   return key;
 }
 
-function arrayOf(type: ElementType, data: readonly number[]): NonNullable<Value["constant"]> {
+function arrayOf(
+  type: ElementType,
+  data: ArrayLike<number> & Iterable<number>,
+): NonNullable<Value["constant"]> {
   switch (type) {
     case "float32":
       return Float32Array.from(data);

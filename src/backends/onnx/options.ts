@@ -2,9 +2,9 @@
 import { type Equation, type Program, sizeOf, subprograms } from "../../core/program.ts";
 import type { SessionOptions } from "./native.ts";
 
-// Multiply-adds for which it pays to wake a second core. Programs of many small operations are faster
-// without: value and gradient of slot attention takes 2.5 ms on one thread, 2.1 on two when nothing
-// else runs, and 7 when something does, because threads wait for each other at every operation.
+// Multiply-adds of one product for which it pays to wake other cores. Threads wait for each other at
+// every operation, so programs of small ones gain little (value and gradient of slot attention: 2.5 ms
+// on one thread, 2.1 on two), and lose much when something else runs (7 ms).
 const worthThreads = 2 ** 25;
 
 /** The options of a program's session. */
@@ -17,8 +17,8 @@ export function sessionOptions(program: Program): SessionOptions {
     intraOpNumThreads: largest(program) >= worthThreads ? navigator.hardwareConcurrency : 1,
     interOpNumThreads: 1,
     logSeverityLevel: 4,
-    // Between runs, threads sleep instead of asking for work without end.
-    extra: { session: { force_spinning_stop: "1" } },
+    // Threads wait for the next operation awake, but not for the next run.
+    extra: { session: { intra_op: { spin_duration_us: "200" } } },
   };
 }
 

@@ -25,10 +25,10 @@ export class OnnxExecutable implements Executable {
     this.#inputs = program.inputs.map((v, i) => place(this.#feeds, `arg${i}`, v.aval));
     this.#outputs = this.#outputAvals.map((a, i) => place(this.#fetches, `out${i}`, a));
     if (this.#outputAvals.every(isEmpty)) return;
-    const model = encode(program);
+    const options = sessionOptions(program);
+    const model = encode(program, { parallel: options.intraOpNumThreads > 1 });
     this.#session = new native.InferenceSession();
     try {
-      const options = sessionOptions(program);
       this.#session.loadModel(model.buffer, model.byteOffset, model.byteLength, options);
     } catch (cause) {
       throw failure("cannot compile the program", cause);

@@ -35,6 +35,24 @@ function ascending(g: Graph, keys: Value): Value {
   return alongLast(g, first.positions, order(g, nanFirst).positions);
 }
 
+/**
+ * ScatterND of ONNX Runtime 1.30 loses updates that meet in one place when it runs on several threads;
+ * ScatterElements, slower, does not. It wants an index for each element, along one axis.
+ */
+function scatterElements(g: Graph, x: Value, at: Value, values: Value, reduction: string): Value {
+  const depth = at.shape.at(-1)!;
+  const count = sizeOf(at.shape) / depth;
+  const [places, rest] = [x.shape.slice(0, depth), sizeOf(x.shape.slice(depth))];
+  const steps = places.map((_, i) => sizeOf(places.slice(i + 1)));
+  const terms = map(g, "Mul", [reshape(g, at, [count, depth]), g.list(steps)]);
+  const row = reduceAs(g, "ReduceSum", operand(terms), [1], "int64");
+  const flat = reshape(g, x, [sizeOf(places), rest]);
+  const index = expand(g, reshape(g, row, [count, 1]), [count, rest]);
+  const updates = reshape(g, values, [count, rest]);
+  const y = g.node("ScatterElements", [flat, index, updates], flat, { axis: 0, reduction });
+  return reshape(g, y, x.shape);
+}
+
 /** The indexing family. */
 export const indexingLowerings: Lowerings<keyof typeof indexingPrimitives> = {
   gather(g, [x, indices], _, [out]) {
@@ -70,6 +88,7 @@ export const indexingLowerings: Lowerings<keyof typeof indexingPrimitives> = {
     const base = full(g, x);
     const at = cast(g, full(g, indices), "int64");
     const reduction = mode === "add" ? "add" : "none";
+    if (g.parallel) return [operand(scatterElements(g, base, at, values, reduction))];
     return [operand(g.node("ScatterND", [base, at, values], base, { reduction }))];
   },
   sort(g, inputs) {
