@@ -1,0 +1,219 @@
+/** Convolution and pooling are loops over windows. */
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { ArgumentError, ShapeError } from "../../src/core/errors.ts";
+import { grad } from "../../src/transforms/index.ts";
+import type { Tensor } from "../../src/core/tensor.ts";
+import { at, build, expectHost, holds, type Host, hosts, np, place, values } from "./support.ts";
+
+interface Case {
+  readonly x: Host;
+  readonly w: Host;
+  readonly strides: number[];
+  readonly padding: [number, number][];
+  readonly lhsDilation: number[];
+  readonly rhsDilation: number[];
+  readonly groups: number;
+}
+
+const between = (min: number, max: number) => fc.integer({ min, max });
+const cases: fc.Arbitrary<Case> = between(1, 2).chain((rank) => {
+  const per = <T>(one: fc.Arbitrary<T>) => fc.array(one, { minLength: rank, maxLength: rank });
+  return fc.record({
+    batch: between(1, 2),
+    groups: between(1, 2),
+    inside: between(1, 2),
+    outside: between(1, 2),
+    space: per(between(1, 6)),
+    window: per(between(1, 3)),
+    strides: per(between(1, 3)),
+    padding: per(fc.tuple(between(-1, 3), between(-1, 3))),
+    lhsDilation: per(between(1, 3)),
+    rhsDilation: per(between(1, 2)),
+  }).chain(({ batch, groups, inside, outside, space, window, ...options }) =>
+    fc.record({
+      x: hosts(fc.constant([batch, ...space, inside * groups])),
+      w: hosts(fc.constant([...window, inside, outside * groups])),
+      groups: fc.constant(groups),
+      ...Object.fromEntries(
+        Object.entries(options).map(([key, value]) => [key, fc.constant(value)]),
+      ) as { [K in keyof typeof options]: fc.Arbitrary<(typeof options)[K]> },
+    })
+  );
+});
+
+/** The definition, a loop over every window. */
+function convolve({ x, w, strides, padding, lhsDilation, rhsDilation, groups }: Case): Host {
+  const space = x.shape.slice(1, -1);
+  const window = w.shape.slice(0, -2);
+  const [inside, out] = [w.shape.at(-2)!, w.shape.at(-1)!];
+  const sizes = space.map((n, i) => {
+    const padded = (n - 1) * lhsDilation[i]! + 1 + padding[i]![0] + padding[i]![1];
+    return Math.max(
+      0,
+      Math.floor((padded - (window[i]! - 1) * rhsDilation[i]! - 1) / strides[i]!) + 1,
+    );
+  });
+  return build([x.shape[0]!, ...sizes, out], (index) => {
+    const [o, n] = [index.at(-1)!, index[0]!];
+    const group = Math.floor(o / (out / groups));
+    let sum = 0;
+    for (const q of build(window, () => 0).data.map((_, i) => unravel(i, window))) {
+      const p = q.map((k, i) => index[i + 1]! * strides[i]! + k * rhsDilation[i]! - padding[i]![0]);
+      const hit = p.every((v, i) =>
+        v >= 0 && v % lhsDilation[i]! === 0 && v / lhsDilation[i]! < space[i]!
+      );
+      if (!hit) continue;
+      for (let c = 0; c < inside; c++) {
+        const from = p.map((v, i) => v / lhsDilation[i]!);
+        sum += at(x, [n, ...from, group * inside + c]) * at(w, [...q, c, o]);
+      }
+    }
+    return sum;
+  });
+}
+
+function unravel(i: number, shape: readonly number[]): number[] {
+  const index: number[] = [];
+  for (const n of shape.toReversed()) {
+    index.unshift(i % n);
+    i = Math.floor(i / n);
+  }
+  return index;
+}
+
+describe("convGeneralDilated", () => {
+  it("is a loop over windows", async () => {
+    await holds([cases], async (c) => {
+      await expectHost(np.convGeneralDilated(place(c.x), place(c.w), c), convolve(c));
+    }, 300);
+  });
+
+  it("SAME keeps sizes, divided by strides", () => {
+    const shape = (n: number, k: number, s: number) =>
+      np.convGeneralDilated(np.ones([1, n, 1]), np.ones([k, 1, 1]), { strides: s, padding: "SAME" })
+        .shape[1];
+    for (let n = 1; n < 8; n++) {
+      for (let k = 1; k < 5; k++) {
+        for (let s = 1; s < 4; s++) expect(shape(n, k, s)).toBe(Math.ceil(n / s));
+      }
+    }
+  });
+
+  it("takes other layouts", async () => {
+    await holds([cases], async (c) => {
+      if (c.x.shape.length !== 4) return;
+      const y = np.convGeneralDilated(
+        np.transpose(place(c.x), [0, 3, 1, 2]),
+        np.transpose(place(c.w), [3, 2, 0, 1]),
+        { ...c, dimensionNumbers: ["NCHW", "OIHW", "CNWH"] },
+      );
+      const expected = convolve(c);
+      await expectHost(np.transpose(y, [1, 3, 2, 0]), expected);
+    }, 40);
+  });
+
+  it("refuses what does not fit", () => {
+    const x = np.ones([1, 4, 4, 3]), w = np.ones([3, 3, 3, 8]);
+    const fails = (f: () => Tensor, error: new (...args: never[]) => Error) =>
+      expect(f).toThrow(error);
+    fails(() => np.convGeneralDilated(x, np.ones([3, 3, 4, 8])), ShapeError);
+    fails(() => np.convGeneralDilated(x, np.ones([3, 3, 3])), ShapeError);
+    fails(() => np.convGeneralDilated(x, w, { strides: 0 }), ArgumentError);
+    fails(() => np.convGeneralDilated(x, w, { strides: [1] }), ArgumentError);
+    fails(() => np.convGeneralDilated(x, w, { padding: [[1, 1]] }), ArgumentError);
+    fails(() => np.convGeneralDilated(x, w, { padding: "SAME", lhsDilation: 2 }), ArgumentError);
+    fails(
+      () => np.convGeneralDilated(x, w, { dimensionNumbers: ["NHW", "HIO", "NHW"] }),
+      ArgumentError,
+    );
+  });
+});
+
+describe("convTranspose", () => {
+  it("has the sizes of the convolution that it transposes", () => {
+    for (let k = 1; k < 6; k++) {
+      for (let s = 1; s < 4; s++) {
+        const x = np.ones([1, 5, 2]), w = np.ones([k, 2, 3]);
+        expect(np.convTranspose(x, w, { strides: s }).shape).toEqual([1, 5 * s, 3]);
+        const valid = np.convTranspose(x, w, { strides: s, padding: "VALID" });
+        expect(valid.shape).toEqual([1, 5 * s + Math.max(k - s, 0), 3]);
+      }
+    }
+  });
+
+  it("with its kernel transposed is the derivative of a convolution", async () => {
+    await holds(
+      [hosts(fc.constant([1, 3, 4, 2])), hosts(fc.constant([3, 3, 5, 2]))],
+      async (y, w) => {
+        // conv: [1, 7, 9, 5] → [1, 3, 4, 2] with strides 2.
+        const inner = (x: Tensor) =>
+          np.sum(np.multiply(np.convGeneralDilated(x, place(w), { strides: 2 }), place(y)));
+        const expected = await values(grad(inner)(np.zeros([1, 7, 9, 5])));
+        const actual = np.convTranspose(place(y), place(w), {
+          strides: 2,
+          padding: "VALID",
+          transposeKernel: true,
+        });
+        await expectHost(actual, { shape: [1, 7, 9, 5], data: expected });
+      },
+      20,
+    );
+  });
+});
+
+describe("pooling", () => {
+  const pools = fc.record({
+    x: hosts(fc.tuple(between(1, 2), between(1, 6), between(1, 6), between(1, 2))),
+    window: fc.tuple(between(1, 3), between(1, 3)),
+    strides: fc.tuple(between(1, 3), between(1, 3)),
+    padding: fc.tuple(
+      fc.tuple(between(0, 2), between(0, 2)),
+      fc.tuple(between(0, 2), between(0, 2)),
+    ),
+  });
+  it("is a loop over windows", async () => {
+    await holds([pools], async ({ x, window, strides, padding }) => {
+      const sizes = window.map((k, i) =>
+        Math.max(
+          0,
+          Math.floor((x.shape[i + 1]! + padding[i]![0] + padding[i]![1] - k) / strides[i]!) + 1,
+        )
+      );
+      const shape = [x.shape[0]!, ...sizes, x.shape[3]!];
+      const over = (f: (inside: number[], count: number) => number) =>
+        build(shape, ([n, i, j, c]) => {
+          const inside: number[] = [];
+          for (let p = 0; p < window[0]; p++) {
+            for (let q = 0; q < window[1]; q++) {
+              const a = i! * strides[0] + p - padding[0][0];
+              const b = j! * strides[1] + q - padding[1][0];
+              if (a >= 0 && b >= 0 && a < x.shape[1]! && b < x.shape[2]!) {
+                inside.push(at(x, [n!, a, b, c!]));
+              }
+            }
+          }
+          return f(inside, window[0] * window[1]);
+        });
+      const options = { strides, padding };
+      const sum = (xs: number[]) => xs.reduce((a, b) => a + b, 0);
+      await expectHost(np.maxPool(place(x), window, options), over((xs) => Math.max(...xs)));
+      await expectHost(np.minPool(place(x), window, options), over((xs) => Math.min(...xs)));
+      await expectHost(np.avgPool(place(x), window, options), over((xs, n) => sum(xs) / n), 1e-12);
+      await expectHost(
+        np.avgPool(place(x), window, { ...options, countIncludePad: false }),
+        over((xs) => sum(xs) / xs.length),
+        1e-12,
+      );
+    });
+  });
+
+  it("gives the derivative to the first of equal elements, and carries NaN", async () => {
+    const f = (x: Tensor) => np.sum(np.maxPool(x, [2, 2]));
+    const x = np.array([[[[1], [3]], [[3], [3]]]]);
+    expect(await values(grad(f)(x))).toEqual([0, 1, 0, 0]);
+    const y = np.array([[[1], [NaN], [NaN], [1]]]);
+    expect(await values(np.maxPool(y, [2]))).toEqual([NaN, NaN]);
+    expect(await values(np.minPool(y, [2]))).toEqual([NaN, NaN]);
+  });
+});
