@@ -1,4 +1,5 @@
 /** The webgpu backend: tensors in GPU buffers, programs as generated kernels. */
+import { optimize } from "../../compiler/optimize.ts";
 import type { Backend, DeviceBuffer, Executable } from "../../core/backend.ts";
 import { allocate, type DType, type TypedArray } from "../../core/dtype.ts";
 import { InternalError } from "../../core/errors.ts";
@@ -11,6 +12,7 @@ import { Queue } from "./queue.ts";
 /** A device as a backend. Elements are words of 32 bits, booleans too. */
 export class WebGpuBackend implements Backend {
   readonly name = "webgpu";
+  readonly optimize = optimize;
   /** What programs on the device share. */
   readonly queue: Queue;
   readonly #health: Health;
@@ -28,6 +30,7 @@ export class WebGpuBackend implements Backend {
     this.queue.begin();
     const words = wordsOf(data, aval.dtype);
     const buffer = this.queue.allocate(Math.max(4, words.byteLength));
+    if (words.length === 0) return buffer;
     const failure = guarded(
       this.device,
       () =>
