@@ -1,7 +1,7 @@
 /**
  * Arithmetic and functions of real numbers, element by element. Operands are promoted to one type and
  * broadcast to one shape; functions that are defined on reals take integers and booleans as float32.
- * Derivatives at kinks are JAX's: `abs'(0) = 0`, equal operands of `maximum` share the tangent.
+ * Derivatives at kinks are JAX's (equal operands of `maximum` share the tangent), except `abs'(0) = 0`.
  */
 import { isFloat } from "../core/dtype.ts";
 import { ArgumentError } from "../core/errors.ts";
@@ -152,7 +152,7 @@ function powerOfIntegers(x: Tensor, y: Tensor): Tensor {
 export const negative: Unary = managed((x) => lax.neg(asTensor(x)));
 /** `x` itself. */
 export const positive: Unary = managed((x) => asTensor(x));
-/** `|x|`; its derivative at 0 is 0. */
+/** `|x|`; its derivative at 0 is 0 (JAX has 1 there, PyTorch 0). */
 export const abs: Unary = managed((x) => {
   const t = asTensor(x);
   return t.dtype === "bool" || t.dtype === "uint32" ? t : lax.abs(t);

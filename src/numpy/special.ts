@@ -51,10 +51,11 @@ export const erf: Unary = onFloats("erf", lax.erf);
 /** The inverse error function: ±Infinity at ±1, NaN beyond. Its derivative is `√π/2 e^(y²)`. */
 export const erfInv: Unary = onFloats("erfInv", lax.erfInv);
 
-/** `x · log(y)`, and 0 where `x` is 0, whatever `y` is; so are its derivatives. */
+/** `x · log(y)`, and 0 where `x` is 0, whatever `y` is; derivatives are 0 where `log(y)` is not finite. */
 export const xlogy: Binary = managed((x, y) => {
   const [a, b] = alignPair("xlogy", x, y, toFloat);
-  const none = lax.eq(a, c(a, 0));
+  const usable = lax.and(lax.gt(b, c(b, 0)), lax.finite(b));
+  const none = lax.and(lax.eq(a, c(a, 0)), lax.not(usable));
   const product = lax.mul(a, lax.log(lax.select(none, c(b, 1), b)));
   return lax.select(none, c(a, 0), product);
 });

@@ -6,17 +6,7 @@ import { memory, scope } from "../../src/core/memory.ts";
 import type { NestedArray } from "../../src/core/tensor.ts";
 import { jit } from "../../src/transforms/index.ts";
 import type { Tensor } from "../../src/core/tensor.ts";
-import {
-  build,
-  expectClose,
-  expectHost,
-  holds,
-  hosts,
-  np,
-  place,
-  shapes,
-  values,
-} from "./support.ts";
+import { build, expectClose, expectHost, holds, hosts, np, shapes, values } from "./support.ts";
 
 describe("array", () => {
   it("reads nested lists and gives them back", async () => {

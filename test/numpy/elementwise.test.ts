@@ -294,7 +294,7 @@ describe("powers", () => {
   });
 });
 
-describe("derivatives at kinks and extremes are JAX's", () => {
+describe("derivatives at kinks and extremes", () => {
   const slope = (f: (x: Tensor) => Tensor, x: number) => grad(f)(np.array(x)).item();
   const table: [string, (x: Tensor) => Tensor, number, number][] = [
     ["abs at 0", np.abs, 0, 0],
@@ -307,7 +307,9 @@ describe("derivatives at kinks and extremes are JAX's", () => {
     ["hypot at 0", (x) => np.hypot(x, 0), 0, 0],
     ["cbrt at 0", np.cbrt, 0, Infinity],
     ["sinc at 0", np.sinc, 0, 0],
-    ["xlogy at 0", (x) => np.xlogy(0, x), 0, 0],
+    ["xlogy(0, ·) at 0", (x) => np.xlogy(0, x), 0, 0],
+    ["xlogy(·, 0) at 0", (x) => np.xlogy(x, 0), 0, 0],
+    ["xlogy(·, 2) at 0", (x) => np.xlogy(x, 2), 0, Math.LN2],
     ["erfInv at 0", np.erfInv, 0, Math.sqrt(Math.PI) / 2],
     ["mod", (x) => np.mod(x, 3), -1, 1],
     ["floor", np.floor, 1.5, 0],

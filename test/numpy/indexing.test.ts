@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ArgumentError, DTypeError, ShapeError } from "../../src/core/errors.ts";
 import { grad, jit } from "../../src/transforms/index.ts";
-import { Tensor } from "../../src/core/tensor.ts";
+import type { Tensor } from "../../src/core/tensor.ts";
 import {
   at,
   build,
