@@ -3,12 +3,12 @@
  * out × in × space. Other layouts are transposes around it.
  */
 import { ShapeError } from "../core/errors.ts";
-import { type Params, type Primitive, Unknown } from "../core/primitive.ts";
+import { type Params, type Primitive, row, Unknown } from "../core/primitive.ts";
 import { aval, formatAval, type Shape } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { bind } from "../core/trace.ts";
 import { add } from "./elementwise.ts";
-import { bilinearJvp, requireDType } from "./rules.ts";
+import { bilinearJvp, full, requireDType } from "./rules.ts";
 import { reshape, reverse, transpose } from "./shape.ts";
 
 /** How a filter moves: one entry per spatial axis. */
@@ -77,8 +77,13 @@ const convPrimitive: Primitive<ConvParams> = {
       const order = [2, 0, 1, 3, ...rest.map((_, i) => i + 4)];
       return { outputs: [reshape(transpose(parts, order), [size, n!, out!, ...rest])] };
     }
-    // Both: batch elements become groups.
+    // Both: batch elements become groups, of which there must be one.
     const [, batch, channels, ...rest] = x.shape;
+    if (size === 0) {
+      const element = (y: Tensor) => aval(y.shape.slice(1), y.dtype);
+      const [out] = convPrimitive.shape(row([element(x), element(w)]), params);
+      return { outputs: [full([0, ...out!.shape], 0, x.dtype)] };
+    }
     const y = conv(
       reshape(swap(x, 0, 1), [batch!, size * channels!, ...rest]),
       reshape(w, [size * out!, inside!, ...window]),

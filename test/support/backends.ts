@@ -1,0 +1,23 @@
+/**
+ * The backends that are compared with the reference: `onnx` always, `webgpu` where there is an adapter, or where
+ * `TRILEVEL_REQUIRE_WEBGPU` says that there must be one.
+ */
+import process from "node:process";
+import { type Backend, type BackendName, openBackend } from "../../src/core/backend.ts";
+
+async function open(name: BackendName, load: () => Promise<unknown>): Promise<Backend | undefined> {
+  try {
+    await load();
+    return await openBackend(name);
+  } catch (error) {
+    if (name !== "webgpu" || process.env["TRILEVEL_REQUIRE_WEBGPU"]) throw error;
+    console.warn(`webgpu is not tested: ${error instanceof Error ? error.message : error}`);
+    return undefined;
+  }
+}
+
+/** All that are here. */
+export const backends: readonly Backend[] = (await Promise.all([
+  open("onnx", () => import("../../src/backends/onnx/index.ts")),
+  open("webgpu", () => import("../../src/backends/webgpu/index.ts")),
+])).filter((backend) => backend !== undefined);
