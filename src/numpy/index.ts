@@ -31,6 +31,7 @@ export * from "./einsum.ts";
 export * from "./elementwise.ts";
 export { type Index, type OutOfBounds, slice } from "./indexing.ts";
 export * from "./joining.ts";
+export * as linalg from "./linalg.ts";
 export * from "./logic.ts";
 export * from "./pooling.ts";
 export * from "./products.ts";

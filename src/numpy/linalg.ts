@@ -1,0 +1,21 @@
+/**
+ * Linear algebra, as `np.linalg`: matrices are the last two axes, all axes before them a batch. Everything is
+ * written in loops over rows, for matrices of some hundred rows; derivatives are closed formulas, exact
+ * to every order.
+ *
+ * ```ts
+ * import { np } from "trilevel";
+ * const a = np.array([[4, 1], [1, 3]]);
+ * const x = np.linalg.solve(a, np.array([1, 2]));
+ * const l = np.linalg.cholesky(a);
+ * console.assert(x.shape.join() === "2" && l.shape.join() === "2,2");
+ * ```
+ *
+ * @module
+ */
+export { cholesky } from "./linalg/cholesky.ts";
+export { eigh } from "./linalg/eigh.ts";
+export { det, inv, matrixPower, slogdet, solve, trace } from "./linalg/lu.ts";
+export { norm, type NormOptions } from "./linalg/norm.ts";
+export { lstsq, pinv, qr } from "./linalg/qr.ts";
+export { type TriangularOptions, triangularSolve } from "./linalg/triangular.ts";

@@ -1,0 +1,133 @@
+/** Norms of vectors and matrices. */
+import { ArgumentError, ShapeError } from "../../core/errors.ts";
+import { formatAval } from "../../core/program.ts";
+import type { Tensor } from "../../core/tensor.ts";
+import * as lax from "../../primitives/index.ts";
+import { managed } from "../managed.ts";
+import { axesOf, axisOf, floatTensor, type TensorLike } from "../promote.ts";
+import { eigh } from "./eigh.ts";
+import { product, transposed } from "./matrices.ts";
+
+/** Which norm, and of what. */
+export interface NormOptions {
+  /**
+   * Of vectors: a number p for `(Σ |x|ᵖ)^(1/p)`, ±Infinity for the largest or smallest size, 0 for how
+   * many are not 0; 2 unless given. Of matrices: `"fro"` (unless given), `"nuc"` for the sum of singular
+   * values, ±2 for the largest or smallest of them, ±1 for column sums of sizes, ±Infinity for row sums.
+   */
+  readonly ord?: number | "fro" | "nuc" | undefined;
+  /** An axis that holds vectors, or two that hold matrices; unless given, all of the tensor. */
+  readonly axis?: number | readonly number[] | undefined;
+  /** Keeps the axes, with size 1. */
+  readonly keepdims?: boolean | undefined;
+}
+
+/**
+ * The norm of vectors or matrices; of all elements as one vector, unless an `ord` or axes are given. Where
+ * a norm has no derivative at 0 (`ord` 2, p or `"fro"`), it is 0 there: the smallest subgradient, and
+ * never NaN, other than JAX's.
+ *
+ * ```ts
+ * import { grad, np, type Tensor } from "trilevel";
+ * console.assert(await np.linalg.norm(np.array([3, 4])).item() === 5);
+ * const slope = grad((x: Tensor) => np.linalg.norm(x))(np.zeros([2]));
+ * console.assert(String(await slope.data()) === "0,0");
+ * ```
+ *
+ * @throws ShapeError when there are neither one nor two axes for an `ord`; ArgumentError for an `ord` that
+ * does not exist.
+ */
+export const norm: (x: TensorLike, options?: NormOptions) => Tensor = managed(
+  (x, { ord, axis, keepdims = false } = {}) => {
+    const t = floatTensor("norm", x);
+    const all = axis === undefined;
+    const axes = typeof axis === "object"
+      ? axis.map((a) => axisOf("norm", a, t.ndim))
+      : axesOf("norm", axis, t.ndim);
+    if (!(all && ord === undefined) && (axes.length < 1 || axes.length > 2)) {
+      throw new ShapeError(
+        `norm of ${formatAval(t.aval)} over ${axes.length} axes`,
+        "give axis: one axis that holds vectors, or two that hold matrices",
+      );
+    }
+    const matrices = axes.length === 2 && !(all && ord === undefined);
+    const y = matrices && ord !== undefined && ord !== "fro"
+      ? ofMatrices(t, axes[0]!, axes[1]!, ord)
+      : ofVectors(t, axes, ord === "fro" && matrices ? 2 : ord ?? 2);
+    return keepdims ? lax.reshape(y, t.shape.map((n, i) => axes.includes(i) ? 1 : n)) : y;
+  },
+);
+
+function ofVectors(x: Tensor, axes: readonly number[], ord: number | "fro" | "nuc"): Tensor {
+  const size = lax.abs(x);
+  switch (ord) {
+    case "fro":
+    case "nuc":
+      throw unknown(ord, "vectors");
+    case 0:
+      return lax.reduceSum(lax.convert(lax.ne(x, lax.fullLike(x, 0)), x.dtype), axes);
+    case 1:
+      return lax.reduceSum(size, axes);
+    case Infinity:
+      return lax.reduceMax(size, axes);
+    case -Infinity:
+      return lax.reduceMin(size, axes);
+    case 2:
+      return safely(lax.reduceSum(lax.mul(x, x), axes), lax.sqrt);
+    default: {
+      const powers = lax.pow(size, lax.fullLike(size, ord));
+      return safely(lax.reduceSum(powers, axes), (s) => lax.pow(s, lax.fullLike(s, 1 / ord)));
+    }
+  }
+}
+
+/** A root whose derivative at 0 is 0. */
+function safely(sum: Tensor, root: (sum: Tensor) => Tensor): Tensor {
+  const zero = lax.eq(sum, lax.fullLike(sum, 0));
+  return lax.select(
+    zero,
+    lax.fullLike(sum, 0),
+    root(lax.select(zero, lax.fullLike(sum, 1), sum)),
+  );
+}
+
+function ofMatrices(x: Tensor, row: number, column: number, ord: number | "fro" | "nuc"): Tensor {
+  if (row === column) throw new ShapeError("norm: one axis twice", "give two different axes");
+  const rest = x.shape.map((_, i) => i).filter((i) => i !== row && i !== column);
+  const m = lax.transpose(x, [...rest, row, column]);
+  const sums = (axis: number) => lax.reduceSum(lax.abs(m), [m.ndim + axis]);
+  const last = [m.ndim - 2];
+  switch (ord) {
+    case 1:
+      return lax.reduceMax(sums(-2), last);
+    case -1:
+      return lax.reduceMin(sums(-2), last);
+    case Infinity:
+      return lax.reduceMax(sums(-1), last);
+    case -Infinity:
+      return lax.reduceMin(sums(-1), last);
+    case 2:
+      return lax.reduceMax(singularValues(m), last);
+    case -2:
+      return lax.reduceMin(singularValues(m), last);
+    case "nuc":
+      return lax.reduceSum(singularValues(m), last);
+    default:
+      throw unknown(ord, "matrices");
+  }
+}
+
+/** Roots of the eigenvalues of the smaller of `Aᵀ A` and `A Aᵀ`: exact to half the digits when small. */
+function singularValues(a: Tensor): Tensor {
+  const wide = a.shape.at(-2)! < a.shape.at(-1)!;
+  const gram = wide ? product(a, transposed(a)) : product(transposed(a), a);
+  const [squares] = eigh(gram);
+  return safely(lax.max(squares, lax.fullLike(squares, 0)), lax.sqrt);
+}
+
+function unknown(ord: number | string, what: string): ArgumentError {
+  return new ArgumentError(
+    `norm: no ord ${ord} for ${what}`,
+    "see NormOptions for those there are",
+  );
+}
