@@ -3,9 +3,12 @@
  * goes with any adjoint: the solver finds the point, the adjoint says how it moves.
  */
 import { isFloat } from "../core/dtype.ts";
+import type { HostCallback } from "../core/effects.ts";
 import { ArgumentError, BackendError, DTypeError, TreeError } from "../core/errors.ts";
 import { evaluate } from "../core/evaluate.ts";
-import { formatAval, type Program } from "../core/program.ts";
+import { backendOf, compileCached } from "../core/execute.ts";
+import { inlineCalls } from "../core/inline.ts";
+import { formatAval, formatProgram, type Program } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { currentTrace } from "../core/trace.ts";
 import { assertSameStructure, type Structure, unflatten } from "../core/tree.ts";
@@ -118,7 +121,8 @@ export function fixedPointIteration<Z, A extends unknown[]>(
   const run = (z0: Z, ...args: A) => solveOnce(step, z0, args, { ...options, maxSteps });
   return (z0, ...args) => {
     if (currentTrace()) return run(z0, ...args);
-    // Outside of a trace, the whole becomes one program, so that nothing in between stays alive.
+    // Outside of a trace, the whole becomes one program: nothing in between stays alive, and a check that
+    // fails (`onFail`) fails all results.
     const trees = [z0, ...args];
     const flat = trees.map((tree, i) => tensorLeaves(tree, `fixedPointIteration: argument ${i}`));
     const leaves = flat.flatMap(([xs]) => xs);
@@ -126,7 +130,11 @@ export function fixedPointIteration<Z, A extends unknown[]>(
     const avals = leaves.map((x) => x.aval);
     const call = (...given: unknown[]) => run(...given as [Z, ...A]);
     const whole = traceLeaves(call, structures, avals, "fixedPointIteration");
-    return unflatten(whole.output, evaluate(whole.program, [...whole.captured, ...leaves]));
+    const inputs = [...whole.captured, ...leaves];
+    // Without calls, whose rules are new functions each time, equal iterations have equal texts.
+    const program = inlineCalls(whole.program);
+    const compiled = compileCached(formatProgram(program), () => program, backendOf(inputs));
+    return unflatten(whole.output, compiled.run(inputs));
   };
 }
 
@@ -136,7 +144,7 @@ function solveOnce<Z>(
   args: readonly unknown[],
   options: FixedPointOptions<boolean> & { maxSteps: number },
 ): FixedPointResult<Z, unknown> {
-  const { adjoint = implicit(), hasAux = false, finalStep = false, initGrad = "zero" } = options;
+  const { adjoint = implicit(), hasAux = false, initGrad = "zero" } = options;
   const [start, zStructure] = tensorLeaves(z0, "fixedPointIteration: z0");
   const flat = args.map((arg, i) => tensorLeaves(arg, `fixedPointIteration: argument ${i + 1}`));
   const argLeaves = flat.flatMap(([xs]) => xs);
@@ -275,12 +283,15 @@ function describeStep(
 }
 
 function throwUnlessConverged(status: Tensor): void {
-  lax.callback([status], ([values]) => {
-    const failed = [...values!].filter((v) => v !== 0).length;
-    if (failed === 0) return;
-    throw new BackendError(
-      `fixedPointIteration: ${failed} of ${values!.length} samples did not converge`,
-      'raise maxSteps, damp the solver, loosen the tolerance, or read stats with onFail: "status"',
-    );
-  }, true);
+  lax.callback([status], refuseFailures, true);
 }
+
+// One function for all iterations, so that equal programs stay equal.
+const refuseFailures: HostCallback = ([values]) => {
+  const failed = [...values!].filter((v) => v !== 0).length;
+  if (failed === 0) return;
+  throw new BackendError(
+    `fixedPointIteration: ${failed} of ${values!.length} samples did not converge`,
+    'raise maxSteps, damp the solver, loosen the tolerance, or read stats with onFail: "status"',
+  );
+};

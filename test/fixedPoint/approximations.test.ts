@@ -1,0 +1,116 @@
+/** Approximate adjoints: what exactly they approximate, by identities that hold to rounding. */
+import {
+  fixedPointIteration,
+  forward,
+  grad,
+  implicit,
+  linearize,
+  neumann,
+  np,
+  oneStep,
+  phantom,
+  setBackend,
+  stopGradient,
+  type Tensor,
+  vjp,
+} from "trilevel";
+import { beforeAll, expect, it } from "vitest";
+import { problems } from "./problems.ts";
+
+beforeAll(() => setBackend("reference"));
+
+const { step, z0, theta, loss } = problems[1]! as unknown as {
+  step: (z: Tensor, theta: { w: Tensor; b: Tensor }) => Tensor;
+  z0: () => Tensor;
+  theta: () => { w: Tensor; b: Tensor };
+  loss: (z: Tensor) => Tensor;
+};
+const tight = { solver: forward(), maxSteps: 300, atol: 1e-14, rtol: 0 };
+const solution = () => fixedPointIteration(step, tight)(z0(), theta()).value;
+const gradientOf = async (adjoint: ReturnType<typeof oneStep>) => {
+  const f = (b: Tensor) =>
+    loss(fixedPointIteration(step, { ...tight, adjoint })(z0(), { ...theta(), b }).value);
+  return [...await grad(f)(theta().b).data()];
+};
+
+it.each([1, 2, 3, 5])(
+  "neumann of %i terms is as many steps from the detached solution",
+  async (terms) => {
+    const z = solution();
+    const steps = (b: Tensor) => {
+      let x = stopGradient(z);
+      for (let i = 0; i < terms; i++) x = step(x, { ...theta(), b });
+      return loss(x);
+    };
+    const expected = [...await grad(steps)(theta().b).data()];
+    const found = await gradientOf(neumann({ terms }));
+    found.forEach((x, i) => expect(x).toBeCloseTo(expected[i]!, 12));
+  },
+);
+
+it("the error of k terms is Jᵏ times the exact tangent", async () => {
+  const z = solution();
+  const th = theta();
+  const [, jacobian] = linearize((x: Tensor) => step(x, th), z);
+  const tangent = (adjoint: ReturnType<typeof oneStep>) => {
+    const f = (b: Tensor) =>
+      fixedPointIteration(step, { ...tight, adjoint })(z0(), { ...th, b }).value;
+    return linearize(f, th.b)[1](np.ones([6], { dtype: "float64" }));
+  };
+  const exact = tangent(implicit());
+  for (const terms of [1, 2, 4, 7]) {
+    let power = exact;
+    for (let i = 0; i < terms; i++) power = jacobian(power);
+    const error = await exact.sub(tangent(neumann({ terms }))).sub(power).data();
+    for (const e of error) expect(Math.abs(e)).toBeLessThan(1e-11);
+  }
+});
+
+it("oneStep is neumann of one term and phantom of one undamped term, bit for bit", async () => {
+  const one = await gradientOf(oneStep());
+  expect(await gradientOf(neumann({ terms: 1 }))).toEqual(one);
+  expect(await gradientOf(phantom({ terms: 1, damping: 1 }))).toEqual(one);
+});
+
+it("phantom is damped steps from the detached solution", async () => {
+  const z = solution();
+  const [terms, damping] = [3, 0.6];
+  const steps = (b: Tensor) => {
+    let x = stopGradient(z);
+    for (let i = 0; i < terms; i++) {
+      x = step(x, { ...theta(), b }).mul(damping).add(x.mul(1 - damping));
+    }
+    return loss(x);
+  };
+  const expected = [...await grad(steps)(theta().b).data()];
+  const found = await gradientOf(phantom({ terms, damping }));
+  found.forEach((x, i) => expect(x).toBeCloseTo(expected[i]!, 12));
+});
+
+it("with finalStep the value is one step more, differentiated where it was taken", async () => {
+  const th = theta();
+  const solve = fixedPointIteration(step, {
+    solver: forward(),
+    adjoint: oneStep(),
+    maxSteps: 2,
+    atol: 0,
+    rtol: 0,
+    finalStep: true,
+  });
+  let z = z0();
+  for (let i = 0; i < 2; i++) z = step(z, th);
+  const written = (b: Tensor) => loss(step(stopGradient(z), { ...th, b }));
+  expect([...await solve(z0(), th).value.data()]).toEqual([...await step(z, th).data()]);
+  const found = await grad((b: Tensor) => loss(solve(z0(), { ...th, b }).value))(th.b).data();
+  expect([...found]).toEqual([...await grad(written)(th.b).data()]);
+});
+
+it("the start has no derivative, unless it is passed straight through", async () => {
+  const run = (initGrad: "zero" | "straightThrough") => (z: Tensor) =>
+    fixedPointIteration(step, { maxSteps: 50, initGrad })(z, theta()).value;
+  const ct = np.arange(6).astype("float64");
+  const [, zero] = vjp(run("zero"), z0());
+  const [, through] = vjp(run("straightThrough"), z0());
+  expect([...await zero(ct)[0].data()]).toEqual([0, 0, 0, 0, 0, 0]);
+  expect([...await through(ct)[0].data()]).toEqual([0, 1, 2, 3, 4, 5]);
+});
