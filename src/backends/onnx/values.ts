@@ -33,12 +33,10 @@ export function map(
 /** Another element type. */
 export function cast(g: Graph, x: Value, type: ElementType): Value {
   if (x.type === type) return x;
-  if (x.constant && x.shape.length === 0 && type !== "uint32" && type !== "bool") {
-    // Only from small whole numbers, where all types agree.
-    const value = Number(x.constant[0]);
-    if (Number.isInteger(value) && Math.abs(value) < 128 && value >= 0) {
-      return g.scalar(type, value);
-    }
+  const value = x.constant && x.shape.length === 0 ? Number(x.constant[0]) : NaN;
+  // Small whole numbers are the same in all types.
+  if (type !== "bool" && Number.isInteger(value) && value >= 0 && value < 128) {
+    return g.scalar(type, value);
   }
   return g.node("Cast", [x], { shape: x.shape, type }, { to: typeNumbers[type] });
 }
