@@ -1,0 +1,95 @@
+/**
+ * How far apart two correct runs of a program may be. A program is run in double precision with noise of one
+ * unit in the last place on what every equation reads and gives (stochastic arithmetic, after Vignes); the
+ * spread of a few such runs is the error that rounding alone may cause at each element: large where the
+ * program is ill-conditioned, tiny where it is not. No tolerance is chosen by hand.
+ */
+import { isFloat } from "../../src/core/dtype.ts";
+import { Environment } from "../../src/core/evaluate.ts";
+import { Compiled } from "../../src/core/execute.ts";
+import { inlineCalls } from "../../src/core/inline.ts";
+import {
+  type Equation,
+  inputAvals,
+  isProgram,
+  type Program,
+  sizeOf,
+} from "../../src/core/program.ts";
+import type { Tensor } from "../../src/core/tensor.ts";
+import { bind, rewrite } from "../../src/core/trace.ts";
+import * as lax from "../../src/primitives/index.ts";
+import { type HostArray, place, Random, read } from "./arrays.ts";
+import { reference } from "./reference.ts";
+
+/** Instructions that move or choose values, and do not round. What loops do, their bodies do. */
+const exact = new Set([
+  ...["neg", "abs", "sign", "floor", "ceil", "round", "stopGradient", "isFinite", "select"],
+  ...["broadcast", "reshape", "transpose", "slice", "pad", "concatenate", "reverse", "iota"],
+  ...["max", "min", "eq", "ne", "lt", "le", "gt", "ge", "reduceMax", "reduceMin", "argMax"],
+  ...["argMin", "gather", "sort", "scan", "cond", "while", "barrier"],
+]);
+
+/** The program with noise; what comes and goes has the same types. */
+function perturbed(program: Program, random: Random): Program {
+  const noisy = (x: Tensor): Tensor => {
+    if (!isFloat(x.dtype) || x.source.kind === "literal") return x;
+    const size = sizeOf(x.shape);
+    const c = (value: number) => lax.full([size], value, x.dtype);
+    const unit = x.dtype === "float32" ? 2 ** -24 : 2 ** -53;
+    const phase = lax.add(
+      lax.mul(lax.iota([size], x.dtype, 0), c(random.between(1, 3))),
+      c(random.between(0, 6)),
+    );
+    const noise = lax.reshape(lax.mul(lax.cos(phase), c(unit)), x.shape);
+    return lax.add(x, lax.mul(x, noise));
+  };
+  return rewrite((...inputs) => {
+    const env = new Environment(program.inputs, inputs);
+    for (const { primitive, params, inputs, outputs } of program.equations) {
+      const rounds = !exact.has(primitive.name);
+      const values = inputs.map((a) => env.read(a));
+      const results = bind(
+        primitive,
+        rounds ? values.map(noisy) : values,
+        within(params, (body) => perturbed(body, random)),
+      );
+      env.define(outputs, rounds ? results.map(noisy) : results);
+    }
+    return program.outputs.map((a) => env.read(a));
+  }, inputAvals(program));
+}
+
+function within(params: Equation["params"], change: (program: Program) => Program): typeof params {
+  const visit = (value: unknown): unknown =>
+    isProgram(value) ? change(value) : Array.isArray(value) ? value.map(visit) : value;
+  return Object.fromEntries(Object.entries(params).map(([key, value]) => [key, visit(value)]));
+}
+
+async function onReference(program: Program, inputs: readonly HostArray[]): Promise<number[][]> {
+  const compiled = new Compiled(program, reference);
+  return await read(compiled.run(inputs.map((x) => place(x, reference))));
+}
+
+/** What a program gives, and how uncertain rounding makes each element of it. */
+export interface Expected {
+  readonly values: readonly (readonly number[])[];
+  readonly spread: readonly (readonly number[])[];
+}
+
+/** The program's outputs in double precision, and the spread of runs with noise. */
+export async function expected(
+  program: Program,
+  inputs: readonly HostArray[],
+  samples = 4,
+): Promise<Expected> {
+  const flat = inlineCalls(program);
+  const values = await onReference(flat, inputs);
+  const spread = values.map((y) => y.map(() => 0));
+  for (let seed = 0; seed < samples; seed++) {
+    const run = await onReference(perturbed(flat, new Random(seed)), inputs);
+    run.forEach((y, k) =>
+      y.forEach((v, i) => spread[k]![i] = Math.max(spread[k]![i]!, Math.abs(v - values[k]![i]!)))
+    );
+  }
+  return { values, spread };
+}
