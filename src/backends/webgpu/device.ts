@@ -28,7 +28,21 @@ export async function requestDevice(): Promise<GPUDevice> {
   return await adapter.requestDevice({ requiredLimits: limitsOf(adapter) });
 }
 
+/**
+ * Asks Deno for Vulkan alone on Linux: its OpenGL has no use for us, and complains on the terminal where there is
+ * no display.
+ */
+function preferVulkan(): void {
+  const { process } = globalThis;
+  try {
+    if (process?.platform === "linux") process.env.DENO_WEBGPU_BACKEND ??= "vulkan";
+  } catch {
+    // the environment may not be touched: then Deno chooses
+  }
+}
+
 async function findAdapter(): Promise<GPUAdapter | null> {
+  preferVulkan();
   const gpu: GPU | undefined = globalThis.navigator?.gpu;
   if (!gpu) return null;
   try {

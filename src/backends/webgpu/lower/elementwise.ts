@@ -118,7 +118,7 @@ export const elementwise: Lowerings<
     cheap,
     "",
     shift("shri($0, bitcast<u32>($1))"),
-    "bitcast<u32>(shri(bitcast<i32>($0), $1))",
+    "shru($0, $1)",
   ),
 
   eq: operation(cheap, "eqf($0, $1)", "$0 == $1"),
