@@ -1,0 +1,26 @@
+/** What the parts of models share: how parameters begin, and what epsilon is. */
+import * as nn from "../nn/index.ts";
+
+/** How a model's layers begin, and how they normalize. */
+export interface Conventions {
+  /** How weights and biases of linear and convolutional layers begin. */
+  readonly init: nn.InitOptions;
+  /** How recurrent cells begin. */
+  readonly cell: Pick<nn.CellOptions, "weightInit" | "recurrentInit" | "biasInit">;
+  /** Added to the variance in layer normalization. */
+  readonly eps: number;
+}
+
+/** Keras's, and so those of the official code of slot attention: the default of all models here. */
+export const keras: Conventions = {
+  init: { weightInit: nn.initializers.glorotUniform, biasInit: nn.initializers.zeros },
+  cell: {
+    weightInit: nn.initializers.glorotUniform,
+    recurrentInit: nn.initializers.orthogonal(),
+    biasInit: nn.initializers.zeros,
+  },
+  eps: 1e-3,
+};
+
+/** PyTorch's, and so those of most other code. */
+export const torch: Conventions = { init: {}, cell: {}, eps: 1e-5 };

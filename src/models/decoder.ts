@@ -1,0 +1,178 @@
+/** From slots to an image: each slot draws a picture and a mask, the masks mix the pictures. */
+import { ArgumentError } from "../core/errors.ts";
+import type { Tensor } from "../core/tensor.ts";
+import * as nn from "../nn/index.ts";
+import * as np from "../numpy/index.ts";
+import * as random from "../random/index.ts";
+import { type Conventions, keras } from "./conventions.ts";
+
+/** What decoders give. */
+export type Decoded = {
+  /** The image, [batch, height, width, channels]. */
+  readonly reconstruction: Tensor;
+  /** The picture of each slot, [batch, slots, height, width, channels]. */
+  readonly images: Tensor;
+  /** How much of each pixel is whose, [batch, slots, height, width]; sums to 1 over slots. */
+  readonly masks: Tensor;
+};
+
+/** Mixes what slots drew, [batch, slots, height, width, channels + 1]; the last channel is the mask's logit. */
+export function composite(drawn: Tensor): Decoded {
+  const images = np.slice(drawn, "...", [0, -1]);
+  const masks = np.softmax(np.slice(drawn, "...", -1), { axis: 1 });
+  return {
+    images,
+    masks,
+    reconstruction: np.sum(images.mul(np.expandDims(masks, -1)), { axis: 1 }),
+  };
+}
+
+/** What both decoders need to know. */
+export interface DecoderOptions {
+  /** Height and width of the image. */
+  readonly resolution: readonly [height: number, width: number];
+  /** The size of a slot; 64. */
+  readonly slotSize?: number;
+  /** Channels of the image; 3. */
+  readonly imageChannels?: number;
+  /** Channels of hidden layers; 64. */
+  readonly channels?: number;
+  /** Whose initializers; `keras`. */
+  readonly conventions?: Conventions;
+}
+
+/** Options of {@link broadcastDecoder}; the defaults are those of Locatello et al. for CLEVR6, 128×128. */
+export interface BroadcastDecoderOptions extends DecoderOptions {
+  /** The window of every transposed convolution but the last, which has 3; 5. */
+  readonly kernel?: number;
+  /** One stride for each transposed convolution but the last, which has 1; `[2, 2, 2, 2, 1]`. */
+  readonly strides?: readonly number[];
+}
+
+/** Parameters of {@link broadcastDecoder}. */
+export type BroadcastDecoderParams = {
+  readonly position: nn.LinearParams;
+  readonly convs: readonly nn.LinearParams[];
+};
+
+/**
+ * The spatial broadcast decoder (Watters et al., 2019; Locatello et al., 2020): a slot is repeated over a
+ * small grid, knows its place by a soft position embedding, and grows by transposed convolutions.
+ *
+ * ```ts
+ * import { broadcastDecoder } from "trilevel/models";
+ * import { np, random } from "trilevel";
+ * const decoder = broadcastDecoder({ resolution: [16, 16], slotSize: 8, channels: 4, strides: [2, 2] });
+ * const { reconstruction, masks } = decoder.apply(decoder.init(random.key(0)), np.ones([1, 3, 8]));
+ * console.assert(reconstruction.shape.join() === "1,16,16,3" && masks.shape.join() === "1,3,16,16");
+ * ```
+ *
+ * @throws ArgumentError when the strides' product does not divide the resolution.
+ */
+export function broadcastDecoder(
+  options: BroadcastDecoderOptions,
+): nn.Layer<BroadcastDecoderParams, [slots: Tensor], Decoded> {
+  const {
+    resolution,
+    slotSize = 64,
+    imageChannels = 3,
+    channels = 64,
+    kernel = 5,
+    strides = [2, 2, 2, 2, 1],
+    conventions: { init } = keras,
+  } = options;
+  const growth = strides.reduce((a, b) => a * b, 1);
+  const grid = resolution.map((n) => n / growth);
+  if (!grid.every(Number.isInteger)) {
+    throw new ArgumentError(
+      `broadcastDecoder: the strides grow ${growth} times, to [${resolution.join(", ")}]`,
+      "give strides whose product divides height and width",
+    );
+  }
+  const [rows, columns] = grid as [number, number];
+  const position = nn.softPosition({ ...init, size: slotSize });
+  const stages = [
+    ...strides.map((stride) => ({ kernel, stride, out: channels })),
+    { kernel: 3, stride: 1, out: imageChannels + 1 },
+  ];
+  const convs = stages.map((stage, i) =>
+    nn.convTranspose({ ...init, ...stage, in: i === 0 ? slotSize : channels, padding: "same" })
+  );
+  return {
+    init(key) {
+      const [a, b] = random.split(key);
+      const keys = random.split(b, convs.length);
+      return {
+        position: position.init(a),
+        convs: convs.map((conv, i) => conv.init(keys[i]!)),
+      };
+    },
+    apply(p, slots) {
+      const [batch, count] = slots.shape as [number, number];
+      const points = np.reshape(slots, [batch * count, 1, 1, slotSize]);
+      const wide = np.broadcastTo(points, [batch * count, rows, columns, slotSize]);
+      const drawn = convs.reduce((x, conv, i) => {
+        const y = conv.apply(p.convs[i]!, x);
+        return i < convs.length - 1 ? nn.relu(y) : y;
+      }, position.apply(p.position, wide));
+      return composite(np.reshape(drawn, [batch, count, ...resolution, imageChannels + 1]));
+    },
+  };
+}
+
+/** Options of {@link pixelDecoder}. */
+export interface PixelDecoderOptions extends DecoderOptions {
+  /** Hidden layers; 3. */
+  readonly layers?: number;
+}
+
+/** Parameters of {@link pixelDecoder}. */
+export type PixelDecoderParams = {
+  readonly slot: nn.LinearParams;
+  readonly position: nn.LinearParams;
+  readonly layers: readonly nn.LinearParams[];
+};
+
+/**
+ * A cheap spatial broadcast decoder: every pixel of every slot is computed alone, by an MLP (that is, by
+ * 1×1 convolutions) of the slot and the pixel's place. Its first layer, being linear in both, is computed
+ * once for each slot and once for each place, and added.
+ *
+ * ```ts
+ * import { pixelDecoder } from "trilevel/models";
+ * import { np, random } from "trilevel";
+ * const decoder = pixelDecoder({ resolution: [8, 8], slotSize: 16, channels: 8 });
+ * const { images } = decoder.apply(decoder.init(random.key(0)), np.ones([2, 3, 16]));
+ * console.assert(images.shape.join() === "2,3,8,8,3");
+ * ```
+ */
+export function pixelDecoder(
+  options: PixelDecoderOptions,
+): nn.Layer<PixelDecoderParams, [slots: Tensor], Decoded> {
+  const {
+    resolution,
+    slotSize = 64,
+    imageChannels = 3,
+    channels = 64,
+    layers = 3,
+    conventions: { init } = keras,
+  } = options;
+  const slot = nn.linear({ ...init, in: slotSize, out: channels });
+  const position = nn.linear({ ...init, in: 4, out: channels, bias: false });
+  const rest = nn.mlp({
+    ...init,
+    sizes: [...Array<number>(layers).fill(channels), imageChannels + 1],
+  });
+  return {
+    init(key) {
+      const [a, b, c] = random.split(key, 3);
+      return { slot: slot.init(a), position: position.init(b), layers: rest.init(c) };
+    },
+    apply(p, slots) {
+      const grid = np.astype(nn.softGrid(...resolution), slots.dtype);
+      const fromSlot = np.expandDims(slot.apply(p.slot, slots), [2, 3]);
+      const hidden = nn.relu(fromSlot.add(position.apply(p.position, grid)));
+      return composite(rest.apply(p.layers, hidden));
+    },
+  };
+}

@@ -1,0 +1,131 @@
+/** Object discovery: an autoencoder whose bottleneck is slots (Locatello et al., 2020, §3.1). */
+import type { Tensor } from "../core/tensor.ts";
+import * as nn from "../nn/index.ts";
+import * as random from "../random/index.ts";
+import { type Conventions, keras } from "./conventions.ts";
+import {
+  broadcastDecoder,
+  type BroadcastDecoderOptions,
+  type BroadcastDecoderParams,
+  type Decoded,
+  type DecoderOptions,
+  pixelDecoder,
+  type PixelDecoderOptions,
+  type PixelDecoderParams,
+} from "./decoder.ts";
+import { cnnEncoder, type EncoderOptions, type EncoderParams } from "./encoder.ts";
+import {
+  type SlotAttention,
+  slotAttention,
+  type SlotAttentionOptions,
+  type SlotAttentionOutput,
+  type SlotAttentionParams,
+} from "./slotAttention.ts";
+
+// What the whole decides for its parts.
+type Shared = "conventions" | "imageChannels" | "slotSize" | "resolution";
+
+/** Options of {@link objectDiscovery}. */
+export interface DiscoveryOptions
+  extends
+    Omit<SlotAttentionOptions, "inputSize">,
+    Pick<DecoderOptions, "resolution" | "imageChannels"> {
+  readonly encoder?: Omit<EncoderOptions, Shared>;
+  /** `"broadcast"` is the paper's, `"pixel"` is cheap. */
+  readonly decoder?:
+    | { readonly kind: "broadcast" } & Omit<BroadcastDecoderOptions, Shared>
+    | { readonly kind: "pixel" } & Omit<PixelDecoderOptions, Shared>;
+}
+
+/** Parameters of {@link objectDiscovery}. */
+export type DiscoveryParams = {
+  readonly encoder: EncoderParams;
+  readonly slotAttention: SlotAttentionParams;
+  readonly decoder: BroadcastDecoderParams | PixelDecoderParams;
+};
+
+/** What {@link objectDiscovery} gives. */
+export type DiscoveryOutput = SlotAttentionOutput & Decoded;
+
+/** An autoencoder of slots: a layer, its loss, and its parts. */
+export interface ObjectDiscovery
+  extends nn.Layer<DiscoveryParams, [image: Tensor, key: Tensor | null], DiscoveryOutput> {
+  readonly encoder: nn.Layer<EncoderParams>;
+  readonly slotAttention: SlotAttention;
+  readonly decoder: nn.Layer<BroadcastDecoderParams | PixelDecoderParams, [slots: Tensor], Decoded>;
+  /** The mean squared error of the reconstruction, and all that was computed: for `hasAux`. */
+  loss(
+    params: DiscoveryParams,
+    image: Tensor,
+    key: Tensor | null,
+  ): [loss: Tensor, output: DiscoveryOutput];
+}
+
+/**
+ * Object discovery: `(image, key)`, [batch, height, width, channels] (scaled to [-1, 1] in the paper), to slots,
+ * and from them the image again; masks say which object each pixel belongs to.
+ *
+ * ```ts
+ * import { discoveryPresets, objectDiscovery } from "trilevel/models";
+ * import { np, optim, random, valueAndGrad } from "trilevel";
+ * const model = objectDiscovery({
+ *   resolution: [8, 8],
+ *   slots: 3,
+ *   slotSize: 8,
+ *   mlpHidden: 16,
+ *   encoder: { channels: 8, strides: [2] },
+ *   decoder: { kind: "pixel", channels: 8 },
+ * });
+ * const params = model.init(random.key(0));
+ * const image = np.zeros([2, 8, 8, 3]);
+ * const [[loss, { masks }], gradient] = valueAndGrad(model.loss, { hasAux: true })(
+ *   params, image, random.key(1),
+ * );
+ * console.assert(masks.shape.join() === "2,3,8,8" && loss.shape.length === 0);
+ * const optimizer = optim.adam(4e-4);
+ * const [updates] = optimizer.update(gradient, optimizer.init(params), params);
+ * console.assert(optim.applyUpdates(params, updates).encoder.convs.length === 1);
+ * console.assert(objectDiscovery(discoveryPresets.clevr6.model).encoder !== model.encoder);
+ * ```
+ */
+export function objectDiscovery(options: DiscoveryOptions): ObjectDiscovery {
+  const { slotSize = 64, resolution, imageChannels = 3, conventions = keras } = options;
+  const shared = { conventions, imageChannels };
+  const channels = options.encoder?.channels ?? 64;
+  const encoder = cnnEncoder({ ...options.encoder, ...shared });
+  const slots = slotAttention({ ...options, inputSize: channels, slotSize, conventions });
+  const decoder = decoderOf(options.decoder ?? { kind: "broadcast" }, {
+    ...shared,
+    resolution,
+    slotSize,
+  });
+  const model: ObjectDiscovery = {
+    encoder,
+    slotAttention: slots,
+    decoder,
+    init(key) {
+      const [a, b, c] = random.split(key, 3);
+      return { encoder: encoder.init(a), slotAttention: slots.init(b), decoder: decoder.init(c) };
+    },
+    apply(p, image, key) {
+      const found = slots.apply(p.slotAttention, encoder.apply(p.encoder, image), key);
+      return { ...found, ...decoder.apply(p.decoder, found.slots) };
+    },
+    loss(p, image, key) {
+      const output = model.apply(p, image, key);
+      return [nn.mse(output.reconstruction, image), output];
+    },
+  };
+  return model;
+}
+
+function decoderOf(
+  own: NonNullable<DiscoveryOptions["decoder"]>,
+  shared: Required<Pick<DecoderOptions, "resolution" | "imageChannels" | "slotSize">> & {
+    readonly conventions: Conventions;
+  },
+): ObjectDiscovery["decoder"] {
+  return own.kind === "broadcast"
+    ? broadcastDecoder({ ...own, ...shared })
+    : pixelDecoder({ ...own, ...shared });
+}

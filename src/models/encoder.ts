@@ -1,0 +1,78 @@
+/** From an image to the inputs of slot attention. */
+import type { Tensor } from "../core/tensor.ts";
+import * as nn from "../nn/index.ts";
+import * as np from "../numpy/index.ts";
+import * as random from "../random/index.ts";
+import { type Conventions, keras } from "./conventions.ts";
+
+/** Options of {@link cnnEncoder}; the defaults are those of Locatello et al. for object discovery. */
+export interface EncoderOptions {
+  /** Channels of the image; 3. */
+  readonly imageChannels?: number;
+  /** Channels of every convolution, and the size of the features; 64. */
+  readonly channels?: number;
+  /** The window of every convolution; 5. */
+  readonly kernel?: number;
+  /** One stride for each convolution; four of 1. */
+  readonly strides?: readonly number[];
+  /** Whose initializers and epsilons; `keras`. */
+  readonly conventions?: Conventions;
+}
+
+/** Parameters of {@link cnnEncoder}. */
+export type EncoderParams = {
+  readonly convs: readonly nn.LinearParams[];
+  readonly position: nn.LinearParams;
+  readonly norm: nn.NormParams;
+  readonly mlp: readonly nn.LinearParams[];
+};
+
+/**
+ * Convolutions with ReLU, a soft position embedding, then for every pixel layer normalization and an MLP:
+ * [batch, height, width, imageChannels] → [batch, height′ · width′, channels] (Locatello et al., 2020,
+ * appendix E).
+ *
+ * ```ts
+ * import { cnnEncoder } from "trilevel/models";
+ * import { np, random } from "trilevel";
+ * const encoder = cnnEncoder({ channels: 8, strides: [2, 1] });
+ * const features = encoder.apply(encoder.init(random.key(0)), np.zeros([1, 16, 16, 3]));
+ * console.assert(features.shape.join() === "1,64,8");
+ * ```
+ */
+export function cnnEncoder(options: EncoderOptions = {}): nn.Layer<EncoderParams> {
+  const {
+    imageChannels = 3,
+    channels = 64,
+    kernel = 5,
+    strides = [1, 1, 1, 1],
+    conventions = keras,
+  } = options;
+  const { init, eps } = conventions;
+  const convs = strides.map((stride, i) => {
+    const from = i === 0 ? imageChannels : channels;
+    return nn.conv({ ...init, in: from, out: channels, kernel, stride, padding: "same" });
+  });
+  const position = nn.softPosition({ ...init, size: channels });
+  const norm = nn.layerNorm({ size: channels, eps });
+  const mlp = nn.mlp({ ...init, sizes: [channels, channels, channels] });
+  return {
+    init(key) {
+      const [a, b, c] = random.split(key, 3);
+      const keys = random.split(a, convs.length);
+      return {
+        convs: convs.map((conv, i) => conv.init(keys[i]!)),
+        position: position.init(b),
+        norm: norm.init(b),
+        mlp: mlp.init(c),
+      };
+    },
+    apply(p, image: Tensor) {
+      const map = convs.reduce((x, conv, i) => nn.relu(conv.apply(p.convs[i]!, x)), image);
+      const [batch, height, width] = map.shape as [number, number, number];
+      const placed = position.apply(p.position, map);
+      const pixels = np.reshape(placed, [batch, height * width, channels]);
+      return mlp.apply(p.mlp, norm.apply(p.norm, pixels));
+    },
+  };
+}

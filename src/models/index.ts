@@ -1,0 +1,42 @@
+/** Models: one file a system, in the notation of its paper. */
+export { type Conventions, keras, torch } from "./conventions.ts";
+export {
+  type Keys,
+  type SlotAttention,
+  slotAttention,
+  type SlotAttentionOptions,
+  type SlotAttentionOutput,
+  type SlotAttentionParams,
+  softAssignment,
+  type StartParams,
+  weightedMean,
+} from "./slotAttention.ts";
+export { cnnEncoder, type EncoderOptions, type EncoderParams } from "./encoder.ts";
+export {
+  broadcastDecoder,
+  type BroadcastDecoderOptions,
+  type BroadcastDecoderParams,
+  composite,
+  type Decoded,
+  type DecoderOptions,
+  pixelDecoder,
+  type PixelDecoderOptions,
+  type PixelDecoderParams,
+} from "./decoder.ts";
+export {
+  type DiscoveryOptions,
+  type DiscoveryOutput,
+  type DiscoveryParams,
+  type ObjectDiscovery,
+  objectDiscovery,
+} from "./discovery.ts";
+export { assignment } from "./assignment.ts";
+export {
+  type PropertyOptions,
+  type PropertyOutput,
+  type PropertyParams,
+  type PropertyPrediction,
+  propertyPrediction,
+  setLoss,
+} from "./setPrediction.ts";
+export { discoveryPresets, paperOptimizer, propertyPresets, type Training } from "./presets.ts";

@@ -1,0 +1,232 @@
+/**
+ * Slot attention (Locatello et al., 2020): slots compete for the inputs, again and again, until each stands
+ * for an object. Seen as an iteration to a fixed point, `slots = step(slots)`, its derivative need not go
+ * through every iteration (Chang et al., 2022, "Object Representations as Fixed Points"): vanilla and
+ * implicit slot attention differ by the adjoint alone.
+ */
+import { ArgumentError } from "../core/errors.ts";
+import type { Tensor } from "../core/tensor.ts";
+import * as nn from "../nn/index.ts";
+import * as np from "../numpy/index.ts";
+import * as random from "../random/index.ts";
+import { type FixedPointSolver, forward } from "../solvers/index.ts";
+import {
+  type Adjoint,
+  fixedPointIteration,
+  type FixedPointStats,
+  oneStep,
+} from "../transforms/index.ts";
+import { type Conventions, keras } from "./conventions.ts";
+
+/** Options of {@link slotAttention}; the defaults are the paper's. */
+export interface SlotAttentionOptions {
+  /** How many slots. */
+  readonly slots: number;
+  /** The size of an input vector. */
+  readonly inputSize: number;
+  /** The size of a slot; 64. */
+  readonly slotSize?: number;
+  /** The hidden size of the MLP after the GRU; 128. With 0 there is none, as in SAVi. */
+  readonly mlpHidden?: number;
+  /** How many steps the solver may take; 3. */
+  readonly iterations?: number;
+  /** How the fixed point is found; `forward()`: the iteration itself. */
+  readonly solver?: FixedPointSolver;
+  /**
+   * How it is differentiated. `oneStep()` (the default) makes it implicit slot attention, `unrolled()`
+   * vanilla slot attention.
+   */
+  readonly adjoint?: Adjoint;
+  /** Tolerances at which samples stop before `iterations`; 0 and 0. */
+  readonly atol?: number;
+  readonly rtol?: number;
+  /** `"random"` (the default): from a learned Gaussian; `"learned"`: the slots are parameters. */
+  readonly start?: "random" | "learned";
+  /** The derivative in the first slots if the adjoint has none; see `fixedPointIteration`. */
+  readonly initGrad?: "zero" | "straightThrough";
+  /** Whose initializers and epsilons; `keras`, the official code's. */
+  readonly conventions?: Conventions;
+}
+
+/** Parameters of {@link slotAttention}. */
+export type SlotAttentionParams = {
+  readonly normInputs: nn.NormParams;
+  readonly normSlots: nn.NormParams;
+  readonly query: nn.LinearParams;
+  readonly key: nn.LinearParams;
+  readonly value: nn.LinearParams;
+  readonly gru: nn.CellParams;
+  /** Null without an MLP. */
+  readonly mlp:
+    | { readonly norm: nn.NormParams; readonly layers: readonly nn.LinearParams[] }
+    | null;
+  readonly start: StartParams;
+};
+
+/** Where slots begin: a Gaussian `{ mu, logSigma }` for all slots, [slotSize], or `{ slots }` themselves. */
+export type StartParams =
+  | { readonly mu: Tensor; readonly logSigma: Tensor }
+  | { readonly slots: Tensor };
+
+/** What slots look at: [batch, inputs, slotSize] each. */
+export type Keys = {
+  readonly k: Tensor;
+  readonly v: Tensor;
+};
+
+/** What {@link slotAttention} gives. */
+export type SlotAttentionOutput = {
+  /** [batch, slots, slotSize] */
+  readonly slots: Tensor;
+  /** To which slot each input belongs, [batch, inputs, slots]; sums to 1 over slots. */
+  readonly attention: Tensor;
+  /** How the iteration went, for each sample: see `fixedPointIteration`. */
+  readonly stats: FixedPointStats;
+};
+
+/** A slot attention module: a layer, and the functions it is made of. */
+export interface SlotAttention
+  extends nn.Layer<SlotAttentionParams, [inputs: Tensor, key: Tensor | null], SlotAttentionOutput> {
+  /** The keys and values of inputs, [batch, inputs, inputSize]. */
+  project(params: SlotAttentionParams, inputs: Tensor): Keys;
+  /** The first slots; random ones need a key. */
+  start(params: SlotAttentionParams, key: Tensor | null, batch: number): Tensor;
+  /** To which slot each input belongs, [batch, inputs, slots]. */
+  attend(params: SlotAttentionParams, slots: Tensor, keys: Keys): Tensor;
+  /** The function whose fixed point the slots are: Fig. 2 of Chang et al. */
+  step(params: SlotAttentionParams, slots: Tensor, keys: Keys): Tensor;
+}
+
+/** How strongly each input belongs to each query: `softmax_slots(k qᵀ / √D)`, [batch, inputs, slots]. */
+export function softAssignment(query: Tensor, keys: Tensor): Tensor {
+  const scaled = query.mul(1 / Math.sqrt(query.shape.at(-1)!));
+  return np.softmax(np.einsum("bnd,bsd->bns", keys, scaled));
+}
+
+/** The mean of values with assignments as weights, [batch, slots, D]; 1e-8 keeps empty slots from 0/0. */
+export function weightedMean(assignment: Tensor, values: Tensor): Tensor {
+  const weights = assignment.add(1e-8);
+  const normalized = weights.div(np.sum(weights, { axis: 1, keepdims: true }));
+  return np.einsum("bns,bnd->bsd", normalized, values);
+}
+
+/**
+ * Slot attention over inputs [batch, inputs, inputSize]: `(inputs, key) → { slots, attention, stats }`. One
+ * step is
+ *
+ *     a = softmax_slots(k · q(LN(s)) / √D),  u = Σ_n (a + ε) v / Σ_n (a + ε)
+ *     s ← GRU(u, s),  s ← s + MLP(LN(s))
+ *
+ * Implicit slot attention (the default) iterates without derivatives, and then takes one more step, which
+ * has them; vanilla slot attention differentiates all its steps.
+ *
+ * ```ts
+ * import { slotAttention } from "trilevel/models";
+ * import { np, random, unrolled } from "trilevel";
+ * const options = { slots: 3, inputSize: 8, slotSize: 16, mlpHidden: 32 };
+ * const implicit = slotAttention(options);
+ * const vanilla = slotAttention({ ...options, adjoint: unrolled() });
+ * const params = implicit.init(random.key(0));
+ * const { slots, attention } = implicit.apply(params, np.ones([2, 10, 8]), random.key(1));
+ * console.assert(slots.shape.join() === "2,3,16" && attention.shape.join() === "2,10,3");
+ * console.assert(vanilla.apply(params, np.ones([2, 10, 8]), random.key(1)).slots.shape[1] === 3);
+ * ```
+ *
+ * @throws ArgumentError when slots start at random and there is no key.
+ */
+export function slotAttention(options: SlotAttentionOptions): SlotAttention {
+  const {
+    inputSize,
+    slotSize = 64,
+    mlpHidden = 128,
+    iterations = 3,
+    solver = forward(),
+    adjoint = oneStep(),
+    conventions = keras,
+  } = options;
+  const { eps } = conventions;
+  const normInputs = nn.layerNorm({ size: inputSize, eps });
+  const normSlots = nn.layerNorm({ size: slotSize, eps });
+  const projection = (from: number) =>
+    nn.linear({ ...conventions.init, in: from, out: slotSize, bias: false });
+  const query = projection(slotSize);
+  const [key, value] = [projection(inputSize), projection(inputSize)];
+  const gru = nn.gruCell({ ...conventions.cell, in: slotSize, hidden: slotSize });
+  const mlp = nn.mlp({ ...conventions.init, sizes: [slotSize, mlpHidden, slotSize] });
+
+  const model: SlotAttention = {
+    init(from) {
+      const [a, b, c, d, e, f] = random.split(from, 6);
+      return {
+        normInputs: normInputs.init(a),
+        normSlots: normSlots.init(a),
+        query: query.init(a),
+        key: key.init(b),
+        value: value.init(c),
+        gru: gru.init(d),
+        mlp: mlpHidden > 0 ? { norm: normSlots.init(e), layers: mlp.init(e) } : null,
+        start: startParams(f, options.slots, slotSize, options.start ?? "random"),
+      };
+    },
+    project(p, inputs) {
+      const x = normInputs.apply(p.normInputs, inputs);
+      return { k: key.apply(p.key, x), v: value.apply(p.value, x) };
+    },
+    start: (p, from, batch) => firstSlots(p.start, from, [batch, options.slots, slotSize]),
+    attend: (p, slots, { k }) =>
+      softAssignment(query.apply(p.query, normSlots.apply(p.normSlots, slots)), k),
+    step(p, slots, keys) {
+      const updates = weightedMean(model.attend(p, slots, keys), keys.v);
+      const next = gru.apply(p.gru, updates, slots);
+      if (p.mlp === null) return next;
+      return next.add(mlp.apply(p.mlp.layers, normSlots.apply(p.mlp.norm, next)));
+    },
+    apply(p, inputs, from) {
+      const keys = model.project(p, inputs);
+      const infer = fixedPointIteration((slots: Tensor) => model.step(p, slots, keys), {
+        solver,
+        adjoint,
+        maxSteps: iterations,
+        atol: options.atol ?? 0,
+        rtol: options.rtol ?? 0,
+        batchAxis: 0,
+        // What is differentiated at the solution is a step from it: the paper's code returns that step.
+        finalStep: adjoint.kind === "atSolution",
+        initGrad: options.initGrad ?? "zero",
+      });
+      const { value: slots, stats } = infer(model.start(p, from, inputs.shape[0]!));
+      return { slots, attention: model.attend(p, slots, keys), stats };
+    },
+  };
+  return model;
+}
+
+function startParams(
+  key: Tensor,
+  slots: number,
+  size: number,
+  start: "random" | "learned",
+): StartParams {
+  if (start === "learned") return { slots: nn.initializers.normal(1)(key, [slots, size]) };
+  const [a, b] = random.split(key);
+  // Keras's Glorot initializer for the official code's shape, [1, 1, size].
+  const glorot = nn.initializers.uniform(Math.sqrt(6 / (1 + size)));
+  return { mu: glorot(a, [size]), logSigma: glorot(b, [size]) };
+}
+
+function firstSlots(
+  start: StartParams,
+  key: Tensor | null,
+  shape: readonly [batch: number, slots: number, size: number],
+): Tensor {
+  if ("slots" in start) return np.broadcastTo(start.slots, shape);
+  if (key === null) {
+    throw new ArgumentError(
+      "slotAttention: slots that start at random need a key",
+      'give one, or make the model with start: "learned"',
+    );
+  }
+  const { mu, logSigma } = start;
+  const noise = random.normal(key, shape, { dtype: mu.dtype });
+  return mu.add(np.exp(logSigma).mul(noise));
+}
