@@ -23,7 +23,7 @@ export type { MapTree, Tree } from "./core/tree.ts";
 export * as np from "./numpy/index.ts";
 export * as random from "./random/index.ts";
 
-export { cond, foriLoop, scan, switchCase, whileLoop } from "./control/index.ts";
+export * from "./control/index.ts";
 export * from "./transforms/index.ts";
 export * from "./solvers/index.ts";
 

@@ -1,5 +1,5 @@
 /** Random bits: Threefry-2x32 with 20 rounds (Salmon et al., 2011), the same bits as JAX's. */
-import { type NoParams, type Primitive } from "../core/primitive.ts";
+import type { NoParams, Primitive } from "../core/primitive.ts";
 import { aval } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { bind } from "../core/trace.ts";

@@ -1,6 +1,6 @@
 /** Instructions that reduce or accumulate along axes. */
 import { ShapeError } from "../core/errors.ts";
-import { type Params, type Primitive, Unknown } from "../core/primitive.ts";
+import type { Params, Primitive, Unknown } from "../core/primitive.ts";
 import { aval, formatAval } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { bind } from "../core/trace.ts";

@@ -1,5 +1,5 @@
 /** `jit`: a function compiled as a whole, once for every kind of arguments. */
-import { type Backend } from "../core/backend.ts";
+import type { Backend } from "../core/backend.ts";
 import { ArgumentError } from "../core/errors.ts";
 import { backendOf, Compiled } from "../core/execute.ts";
 import { formatAval, type Program } from "../core/program.ts";

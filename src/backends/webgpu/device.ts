@@ -29,20 +29,21 @@ export async function requestDevice(): Promise<GPUDevice> {
 }
 
 /**
- * Asks Deno for Vulkan alone on Linux: its OpenGL has no use for us, and complains on the terminal where there is
- * no display.
+ * Without a desktop, Mesa's layer that asks the desktop for its preferred GPU only complains on the terminal: it
+ * is left out.
  */
-function preferVulkan(): void {
+function quietWithoutDesktop(): void {
   const { process } = globalThis;
   try {
-    if (process?.platform === "linux") process.env.DENO_WEBGPU_BACKEND ??= "vulkan";
+    if (process?.platform !== "linux" || process.env.XDG_RUNTIME_DIR) return;
+    process.env.NODEVICE_SELECT ??= "1";
   } catch {
-    // the environment may not be touched: then Deno chooses
+    // the environment may not be touched: then it complains
   }
 }
 
 async function findAdapter(): Promise<GPUAdapter | null> {
-  preferVulkan();
+  quietWithoutDesktop();
   const gpu: GPU | undefined = globalThis.navigator?.gpu;
   if (!gpu) return null;
   try {

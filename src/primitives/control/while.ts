@@ -5,7 +5,7 @@
  */
 import { DTypeError, ShapeError } from "../../core/errors.ts";
 import { evaluate } from "../../core/evaluate.ts";
-import { type Params, type Primitive } from "../../core/primitive.ts";
+import type { Params, Primitive } from "../../core/primitive.ts";
 import {
   type Aval,
   aval,
