@@ -35,7 +35,8 @@ function perturbed(program: Program, random: Random): Program {
     if (!isFloat(x.dtype) || x.source.kind === "literal") return x;
     const size = sizeOf(x.shape);
     const c = (value: number) => lax.full([size], value, x.dtype);
-    const unit = x.dtype === "float32" ? 2 ** -24 : 2 ** -53;
+    // The runs are in double precision themselves, where one unit of noise would be rounded away.
+    const unit = x.dtype === "float32" ? 2 ** -24 : 4 * 2 ** -53;
     const phase = lax.add(
       lax.mul(lax.iota([size], x.dtype, 0), c(random.between(1, 3))),
       c(random.between(0, 6)),
