@@ -12,7 +12,7 @@ import { threefry } from "./key.ts";
  * ```ts
  * import { random } from "trilevel";
  * const x = random.bits(random.key(0), [2]);
- * console.assert(String(await x.data()) === "4070199207,4065440370");
+ * console.assert(String(await x.data()) === "4070199207,4202968722");
  * ```
  *
  * @throws ShapeError when the key is no uint32 tensor of shape [2].
