@@ -30,6 +30,7 @@ export interface DiscoveryOptions
   extends
     Omit<SlotAttentionOptions, "inputSize">,
     Pick<DecoderOptions, "resolution" | "imageChannels"> {
+  /** The convolutions that look at the image. */
   readonly encoder?: Omit<EncoderOptions, Shared>;
   /** `"broadcast"` is the paper's, `"pixel"` is cheap. */
   readonly decoder?:
@@ -50,8 +51,11 @@ export type DiscoveryOutput = SlotAttentionOutput & Decoded;
 /** An autoencoder of slots: a layer, its loss, and its parts. */
 export interface ObjectDiscovery
   extends nn.Layer<DiscoveryParams, [image: Tensor, key: Tensor | null], DiscoveryOutput> {
+  /** From an image to the inputs of slot attention. */
   readonly encoder: nn.Layer<EncoderParams>;
+  /** From inputs to slots. */
   readonly slotAttention: SlotAttention;
+  /** From slots to an image. */
   readonly decoder: nn.Layer<BroadcastDecoderParams | PixelDecoderParams, [slots: Tensor], Decoded>;
   /** The mean squared error of the reconstruction, and all that was computed: for `hasAux`. */
   loss(

@@ -11,13 +11,17 @@ import type { PropertyOptions } from "./setPrediction.ts";
 
 /** How a model is trained. */
 export interface Training {
+  /** Images in a step. */
   readonly batchSize: number;
+  /** How many steps. */
   readonly steps: number;
+  /** The highest learning rate. */
   readonly learningRate: number;
   /** Steps in which the rate rises from 0. */
   readonly warmupSteps: number;
   /** The rate is multiplied by `decayRate` over so many steps. */
   readonly decaySteps: number;
+  /** See `decaySteps`. */
   readonly decayRate: number;
 }
 

@@ -48,6 +48,7 @@ export interface PropertyOptions extends Omit<SlotAttentionOptions, "inputSize">
   readonly size?: number;
   /** The hidden size of the head; 64. */
   readonly hidden?: number;
+  /** The convolutions that look at the image; strides 1, 2, 2, 1. */
   readonly encoder?: Omit<EncoderOptions, "conventions">;
 }
 
@@ -67,7 +68,9 @@ export type PropertyOutput = SlotAttentionOutput & {
 /** A predictor of sets: a layer, its loss, and its parts. */
 export interface PropertyPrediction
   extends nn.Layer<PropertyParams, [image: Tensor, key: Tensor | null], PropertyOutput> {
+  /** From an image to the inputs of slot attention. */
   readonly encoder: nn.Layer<EncoderParams>;
+  /** From inputs to slots. */
   readonly slotAttention: SlotAttention;
   /** The loss of {@link setLoss} for targets [batch, slots, size], and all that was computed. */
   loss(

@@ -39,6 +39,7 @@ export interface SlotAttentionOptions {
   readonly adjoint?: Adjoint;
   /** Tolerances at which samples stop before `iterations`; 0 and 0. */
   readonly atol?: number;
+  /** See `atol`. */
   readonly rtol?: number;
   /** `"random"` (the default): from a learned Gaussian; `"learned"`: the slots are parameters. */
   readonly start?: "random" | "learned";

@@ -58,6 +58,7 @@ export function tanh(x: Tensor): Tensor {
 
 /** Which axis, or axes, a softmax sums over; the last unless given. */
 export interface SoftmaxOptions {
+  /** An axis, or several; the last unless given. */
   readonly axis?: number | readonly number[];
 }
 

@@ -28,10 +28,10 @@ export function fans(shape: Shape): { readonly fanIn: number; readonly fanOut: n
 }
 
 /** All zeros. */
-export const zeros: Initializer = (_, shape) => np.zeros(shape);
+export const zeros: Initializer = (_, shape): Tensor => np.zeros(shape);
 
 /** All ones. */
-export const ones: Initializer = (_, shape) => np.ones(shape);
+export const ones: Initializer = (_, shape): Tensor => np.ones(shape);
 
 /** The same number everywhere. */
 export function constant(value: number): Initializer {
@@ -99,6 +99,7 @@ export function varianceScaling(options: VarianceScalingOptions = {}): Initializ
 export interface KaimingOptions {
   /** The slope of the leaky ReLU that follows on its negative side; 0 unless given. */
   readonly negativeSlope?: number;
+  /** Which fan stays; `"fanIn"` unless given. */
   readonly mode?: "fanIn" | "fanOut";
 }
 

@@ -25,7 +25,9 @@ export interface InitOptions {
 
 /** Options of {@link linear}. */
 export interface LinearOptions extends InitOptions {
+  /** The size of an input. */
   readonly in: number;
+  /** The size of an output. */
   readonly out: number;
 }
 

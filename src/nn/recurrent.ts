@@ -20,7 +20,9 @@ export type CellParams = {
 
 /** Options of {@link gruCell} and {@link lstmCell}. */
 export interface CellOptions {
+  /** The size of an input. */
   readonly in: number;
+  /** The size of the state. */
   readonly hidden: number;
   /** Whether there are biases; true unless given. */
   readonly bias?: boolean;

@@ -29,6 +29,7 @@ export interface PlateauOptions {
   readonly patience?: number;
   /** An improvement is a mean below `(1 - rtol) · best - atol`; 1e-4 and 0. */
   readonly rtol?: number;
+  /** See `rtol`. */
   readonly atol?: number;
   /** How many means are ignored after a reduction; 0. */
   readonly cooldown?: number;

@@ -77,6 +77,7 @@ export function scaleByRms(options: RmsOptions = {}): GradientTransformation<Rms
 export interface RmspropOptions extends RmsOptions {
   /** Decay of a momentum of the scaled steps; none unless given. */
   readonly momentum?: Scalar;
+  /** Whether the momentum looks one step ahead; false. */
   readonly nesterov?: boolean;
 }
 

@@ -26,7 +26,9 @@ export function constantSchedule(value: number): Schedule {
 
 /** Options of {@link linearSchedule}. */
 export interface LinearScheduleOptions {
+  /** The first value. */
   readonly initValue: number;
+  /** The last value. */
   readonly endValue: number;
   /** How many steps the transition takes. */
   readonly transitionSteps: number;
@@ -64,9 +66,11 @@ export function polynomialSchedule(
 
 /** Options of {@link exponentialDecay}. */
 export interface ExponentialDecayOptions {
+  /** The first value. */
   readonly initValue: number;
   /** In how many steps the value is multiplied by `decayRate` once. */
   readonly transitionSteps: number;
+  /** By what it is multiplied. */
   readonly decayRate: number;
   /** The step at which the decay begins; 0 unless given. */
   readonly transitionBegin?: number;
@@ -93,7 +97,9 @@ export function exponentialDecay(options: ExponentialDecayOptions): Schedule {
 
 /** Options of {@link cosineDecaySchedule}. */
 export interface CosineDecayOptions {
+  /** The first value. */
   readonly initValue: number;
+  /** The step at which the last value is reached. */
   readonly decaySteps: number;
   /** The last value, as a fraction of the first; 0 unless given. */
   readonly alpha?: number;
@@ -170,6 +176,7 @@ export interface WarmupOptions {
   readonly initValue: number;
   /** The value at the end of the warm-up. */
   readonly peakValue: number;
+  /** How many steps the warm-up takes. */
   readonly warmupSteps: number;
 }
 
