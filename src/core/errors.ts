@@ -58,6 +58,31 @@ export class NotDifferentiableError extends TrilevelError {
   readonly _tag = "NotDifferentiableError";
 }
 
+/** A derivative is not what it should be: what `checkGrads` throws. */
+export class GradientError extends TrilevelError {
+  readonly _tag = "GradientError";
+
+  constructor(
+    message: string,
+    cure: string,
+    /** Which derivative: each order's mode, the first order's first. */
+    readonly modes: readonly ("fwd" | "rev")[],
+    /** The leaf of the result (forward mode) or of the arguments (reverse mode). */
+    readonly path: string,
+    /** What the transformation gives. */
+    readonly actual: number,
+    /** What it should be. */
+    readonly expected: number,
+  ) {
+    super(message, cure);
+  }
+
+  /** The order of the derivative. */
+  get order(): number {
+    return this.modes.length;
+  }
+}
+
 /** A backend is missing, lost, out of memory, or cannot run a program. */
 export class BackendError extends TrilevelError {
   readonly _tag = "BackendError";

@@ -12,6 +12,7 @@ export {
 } from "./adjoint.ts";
 export { argmin, type ArgminOptions, type Optimizer } from "./argmin.ts";
 export { checkpoint, type CheckpointOptions, savePolicies } from "./checkpoint.ts";
+export { checkGrads, type CheckGradsOptions, type DerivativeMode } from "./checkGrads.ts";
 export { customJvp } from "./customJvp.ts";
 export { customVjp } from "./customVjp.ts";
 export { debug, debugNans, type ShownArray } from "./debug.ts";
