@@ -6,6 +6,7 @@
  * constants: the functions here have the names and the constants that each gives them.
  */
 import { ArgumentError } from "../core/errors.ts";
+import { scope } from "../core/memory.ts";
 import type { Shape } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
 import * as np from "../numpy/index.ts";
@@ -164,12 +165,15 @@ export function orthogonal(gain = 1): Initializer {
   return (key, shape) => {
     const [rows = 1, ...rest] = shape;
     const columns = rest.reduce((a, b) => a * b, 1);
-    let x = random.normal(key, [Math.max(rows, columns), Math.min(rows, columns)]);
-    // Singular values from 0 to √3 go to 1; small ones first grow by 3/2 a step.
-    x = x.div(np.sqrt(np.sum(np.square(x))));
-    for (let i = 0; i < 60; i++) {
-      x = x.mul(1.5).sub(np.matmul(x, np.matmul(x.T, x)).mul(0.5));
-    }
-    return np.reshape(rows < columns ? x.T : x, shape).mul(gain);
+    // Called eagerly, the iterates would else wait for the garbage collector.
+    return scope(() => {
+      let x = random.normal(key, [Math.max(rows, columns), Math.min(rows, columns)]);
+      // Singular values from 0 to √3 go to 1; small ones first grow by 3/2 a step.
+      x = x.div(np.sqrt(np.sum(np.square(x))));
+      for (let i = 0; i < 60; i++) {
+        x = x.mul(1.5).sub(np.matmul(x, np.matmul(x.T, x)).mul(0.5));
+      }
+      return np.reshape(rows < columns ? x.T : x, shape).mul(gain);
+    });
   };
 }
