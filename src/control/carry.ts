@@ -8,9 +8,11 @@ import { DTypeError, ShapeError } from "../core/errors.ts";
 import { evaluate } from "../core/evaluate.ts";
 import { type AnyFunction, traceLeaves } from "../core/function.ts";
 import {
+  type Atom,
   type Aval,
   formatAval,
   inputAvals,
+  Literal,
   outputAvals,
   type Program,
   sameShape,
@@ -60,7 +62,10 @@ export function traceStep(
     check(output);
     const given = outputAvals(program).slice(0, carry.length);
     const settled = carry.map((c, i) =>
-      settle(c, given[i]!, wholeNumber(init[i]!), `${name}: the carry${where(names[i]!)}`)
+      settle(c, given[i]!, `${name}: the carry${where(names[i]!)}`, {
+        before: wholeNumber(init[i]!),
+        after: wholeLiteral(program.outputs[i]!),
+      })
     );
     // Types only ever grow, so this ends.
     if (settled.every((s, i) => s.dtype === carry[i]!.dtype && s.weak === carry[i]!.weak)) {
@@ -76,7 +81,7 @@ export function where(path: string): string {
 }
 
 /** The carry's type after looking at what the step gives. */
-function settle(taken: Aval, given: Aval, whole: boolean, what: string): Aval {
+function settle(taken: Aval, given: Aval, what: string, whole: Whole): Aval {
   const mismatch = `${what} is ${formatAval(taken)} before the step and ${
     formatAval(given)
   } after it`;
@@ -95,14 +100,25 @@ function settle(taken: Aval, given: Aval, whole: boolean, what: string): Aval {
   );
 }
 
-function meet(taken: Aval, given: Aval, whole: boolean): Typed | undefined {
+/** Whether the carry is a bare whole number: at home among integers, as in all of the array language. */
+interface Whole {
+  readonly before: boolean;
+  readonly after: boolean;
+}
+
+function meet(taken: Aval, given: Aval, whole: Whole): Typed | undefined {
   const { dtype } = promoteTypes(taken, given);
-  // Whole numbers are at home among integers, as in all of the array language.
-  if (taken.weak && (dtype === given.dtype || (whole && isInteger(given.dtype)))) {
+  if (taken.dtype === given.dtype) return { dtype, weak: taken.weak && given.weak };
+  if (taken.weak && (dtype === given.dtype || (whole.before && isInteger(given.dtype)))) {
     return { dtype: given.dtype, weak: given.weak };
   }
-  if (taken.dtype === given.dtype || (given.weak && dtype === taken.dtype)) return taken;
-  return undefined;
+  const adapts = given.weak && (dtype === taken.dtype || (whole.after && isInteger(taken.dtype)));
+  return adapts ? taken : undefined;
+}
+
+/** Whether a program gives a bare whole number. */
+export function wholeLiteral(atom: Atom): boolean {
+  return atom instanceof Literal && atom.aval.weak && Number.isInteger(atom.value);
 }
 
 function wholeNumber({ source, aval }: Tensor): boolean {

@@ -1,7 +1,7 @@
 /**
  * Element-wise instructions: operands of one shape and one element type. Derivatives stand beside
- * each, with `y` the output; kinks take JAX's side: `abs'(0) = 0`, equal operands of max and min
- * share the tangent.
+ * each, with `y` the output. At kinks equal operands of max and min share the tangent, as in JAX, and
+ * `abs'(0) = 0`, as in PyTorch (JAX 0.10 says 1).
  */
 import { type DType, isFloat, isInteger } from "../core/dtype.ts";
 import { type NoParams, type Params, type Primitive, Unknown } from "../core/primitive.ts";
