@@ -1,11 +1,16 @@
-/** Random numbers are JAX's: bits, integers and orders exactly, reals to float32's rounding. */
+/** Random numbers are JAX's: bits, integers and orders exactly, reals to float32's rounding; on every backend. */
 import { jit, random, setBackend, type Tensor, vmap } from "trilevel";
 import { beforeAll, describe, expect, it } from "vitest";
+import { backends } from "../support/backends.ts";
 import { draw, keyOf, type Sample, samples, seeds } from "./support.ts";
 
-beforeAll(() => setBackend("reference"));
-
 const exact = (x: Tensor) => x.dtype !== "float32" && x.dtype !== "float64";
+
+function title({ name, args, options, key }: Sample): string {
+  const brief = (_: string, x: unknown) =>
+    typeof x === "object" && x !== null && "shape" in x ? x.shape : x;
+  return `${name}(${JSON.stringify([...args, options ?? {}], brief)}) under ${key.join(" ")}`;
+}
 
 async function expectSame(x: Tensor, { value, name }: Sample): Promise<void> {
   expect([...x.shape]).toEqual(value.shape);
@@ -21,6 +26,8 @@ async function expectSame(x: Tensor, { value, name }: Sample): Promise<void> {
 }
 
 describe("keys", () => {
+  beforeAll(() => setBackend("reference"));
+
   it.each(Object.entries(seeds))("key(%s)", async (seed, expected) => {
     expect([...await random.key(Number(seed)).data()]).toEqual(expected.data);
   });
@@ -39,15 +46,13 @@ describe("keys", () => {
   });
 });
 
-describe("samples", () => {
-  const cases = samples.map((s) =>
-    [
-      `${s.name}(${
-        JSON.stringify(s.args.map((a) => typeof a === "object" && a && "shape" in a ? a.shape : a))
-      }, ${JSON.stringify(s.options ?? {})}) under ${s.key.join(" ")}`,
-      s,
-    ] as const
-  );
+describe.each(["reference", ...backends.map((b) => b.name)] as const)("samples on %s", (name) => {
+  beforeAll(() => setBackend(name));
+
+  const doubles = name === "reference" ||
+    backends.some((b) => b.name === name && b.supports("float64"));
+  const cases = samples.filter((s) => doubles || s.value.dtype !== "float64")
+    .map((s) => [title(s), s] as const);
   it.each(cases)("%s", async (_, sample) => {
     const x = draw(sample);
     // The fixture has only the first of long permutations.
