@@ -1,6 +1,6 @@
 /** The webgpu backend: tensors in GPU buffers, programs as generated kernels. */
 import { optimize } from "../../compiler/optimize.ts";
-import type { Backend, DeviceBuffer, Executable } from "../../core/backend.ts";
+import type { Backend, DeviceBuffer } from "../../core/backend.ts";
 import { allocate, type DType, type TypedArray } from "../../core/dtype.ts";
 import { InternalError } from "../../core/errors.ts";
 import type { Aval, Program } from "../../core/program.ts";
@@ -8,6 +8,7 @@ import { guarded, Health } from "./device.ts";
 import { WebGpuExecutable } from "./executable.ts";
 import { WebGpuBuffer } from "./memory.ts";
 import { Queue } from "./queue.ts";
+import { type Target, targetOf } from "./target.ts";
 
 /** A device as a backend. Elements are words of 32 bits, booleans too. */
 export class WebGpuBackend implements Backend {
@@ -17,9 +18,10 @@ export class WebGpuBackend implements Backend {
   readonly queue: Queue;
   readonly #health: Health;
 
-  constructor(readonly device: GPUDevice) {
+  /** `target` says what kernels are written for, if it is not what the device says. */
+  constructor(readonly device: GPUDevice, target: Partial<Target> = {}) {
     this.#health = new Health(device);
-    this.queue = new Queue(device, this.#health);
+    this.queue = new Queue(device, this.#health, { ...targetOf(device), ...target });
   }
 
   supports(dtype: DType): boolean {
@@ -33,8 +35,7 @@ export class WebGpuBackend implements Backend {
     if (words.length === 0) return buffer;
     const failure = guarded(
       this.device,
-      () =>
-        this.device.queue.writeBuffer(buffer.gpu, 0, words),
+      () => this.device.queue.writeBuffer(buffer.gpu, 0, words),
     );
     buffer.failure = failure;
     this.queue.note(failure);
@@ -56,9 +57,9 @@ export class WebGpuBackend implements Backend {
     this.queue.free(this.#own(buffer));
   }
 
-  compile(program: Program): Executable {
+  compile(program: Program): WebGpuExecutable {
     this.#health.check();
-    let made: Executable | undefined;
+    let made: WebGpuExecutable | undefined;
     const failure = guarded(this.device, () => made = new WebGpuExecutable(program, this.queue));
     this.queue.note(failure);
     return made!; // guarded runs it at once

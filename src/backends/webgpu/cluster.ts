@@ -15,6 +15,7 @@ import {
   variable,
 } from "./expression.ts";
 import { lanesFor } from "./kernel/lanes.ts";
+import type { Target } from "./target.ts";
 import type { Contraction, Read, Reduction, Special, Value } from "./value.ts";
 
 /** A value that a cluster computes, at one element of the cluster's domain. */
@@ -84,7 +85,7 @@ export interface Memory {
   /** Whether a value must keep its memory. */
   required(value: Value): boolean;
   cost(value: Value): number;
-  readonly maxBuffers: number;
+  readonly target: Target;
 }
 
 /** What clusters have in common: who is in, and what it costs. */
@@ -109,7 +110,7 @@ abstract class Base {
       reads.delete(v);
       if (this.memory.required(v) || !this.memory.readers(v).isSubsetOf(values)) buffers++;
     }
-    return buffers + reads.size <= this.memory.maxBuffers &&
+    return buffers + reads.size <= this.memory.target.maxBuffers &&
       this.cost + this.memory.cost(value) <= maxCost;
   }
 
@@ -210,7 +211,8 @@ export class RowCluster extends Base {
   /** Whether there are enough invocations to compute single elements here. */
   #wide(): boolean {
     const { rows, columns } = this.#domain;
-    return rows * columns <= 16384 || rows * lanesFor(rows, columns) >= 1024;
+    return rows * columns <= 16384 ||
+      rows * lanesFor(rows, columns, this.memory.target.software) >= 1024;
   }
 }
 

@@ -1,5 +1,6 @@
 /** The GPU: how it is found, what it allows, and what happens when it fails. */
 import { BackendError } from "../../core/errors.ts";
+import { isSoftware } from "./target.ts";
 
 /** The limits that are raised to what the adapter allows. */
 const raised = [
@@ -62,8 +63,7 @@ export async function adapterPresent(): Promise<boolean> {
 export async function hardwareAdapterPresent(): Promise<boolean> {
   const adapter = await findAdapter();
   if (!adapter) return false;
-  const { info } = adapter;
-  return !info.isFallbackAdapter && !/llvmpipe|swiftshader/i.test(info.description);
+  return !isSoftware(adapter.info);
 }
 
 /** What went wrong on a device; once something has, everything after it fails with the same error. */

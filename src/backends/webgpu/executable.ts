@@ -42,12 +42,11 @@ export class WebGpuExecutable implements Executable {
   #disposed = false;
 
   constructor(program: Program, private readonly queue: Queue) {
-    const { device } = queue;
-    const { maxStorageBuffersPerShaderStage, maxStorageBufferBindingSize } = device.limits;
+    const { target } = queue;
     this.#plan = withExpressions(() => {
       const lowered = lower(program);
-      const cut = schedule(lowered.region, lowered.outputs, maxStorageBuffersPerShaderStage);
-      return plan(lowered, cut, maxStorageBufferBindingSize);
+      const cut = schedule(lowered.region, lowered.outputs, target);
+      return plan(lowered, cut, target);
     });
     this.#blocks = this.#plan.blocks.map((bytes) => queue.pool.take(bytes));
     this.#expand(this.#plan.steps, new Map(), []);

@@ -170,7 +170,7 @@ export function digit(of: Expr, stride: number, size: number): Expr {
   });
 }
 
-// Terms that are multiples of stride·size vanish, and those that together stay below the stride do too.
+// Multiples of stride·size vanish. In g·high + low with low < g, low vanishes if g divides the stride.
 function digitOfSum(
   terms: readonly Term[],
   offset: number,
@@ -178,15 +178,17 @@ function digitOfSum(
   size: number,
 ): Expr | undefined {
   const rest = terms.filter((t) => t.scale % (stride * size) !== 0);
-  const kept = rest.filter((t) => t.scale % stride === 0);
-  const lost = rest.filter((t) => t.scale % stride !== 0);
-  const low = offset % stride;
-  if (most(lost) + low >= stride) return undefined;
-  if (lost.length === 0 && rest.length === terms.length && stride === 1) return undefined;
-  const high = ((offset - low) / stride) % size;
-  const scaled = sum(kept.map((t) => ({ of: t.of, scale: t.scale / stride })), high);
-  return digit(scaled, 1, size);
+  if (rest.length < terms.length) return digit(sum(rest, offset), stride, size);
+  for (let cut = terms.length; cut > 0; cut--) {
+    const common = terms.slice(0, cut).reduce((g, t) => gcd(g, t.scale), stride);
+    if (common === 1 || most(terms.slice(cut)) + offset % common >= common) continue;
+    const high = terms.slice(0, cut).map((t) => ({ of: t.of, scale: t.scale / common }));
+    return digit(sum(high, Math.floor(offset / common)), stride / common, size);
+  }
+  return undefined;
 }
+
+const gcd = (a: number, b: number): number => b === 0 ? a : gcd(b, a % b);
 
 const most = (terms: readonly Term[]) =>
   terms.reduce((total, t) => total + t.scale * (t.of.bound - 1), 0);

@@ -14,7 +14,8 @@ import {
   RowCluster,
   SpecialCluster,
 } from "./cluster.ts";
-import { tileOf } from "./kernel/contraction.ts";
+import { blockOf, tileOf } from "./kernel/tile.ts";
+import type { Target } from "./target.ts";
 import type { Loop, Region, Value } from "./value.ts";
 
 /** A kernel, or a loop of kernels. */
@@ -44,13 +45,9 @@ const cheap = 4;
 /** Arithmetic that one value may compute in place. */
 const longest = 400;
 
-/** Cuts a region with these outputs into kernels of at most `maxBuffers` buffers. */
-export function schedule(
-  region: Region,
-  outputs: readonly Value[],
-  maxBuffers: number,
-): Schedule {
-  return new Scheduler(outputs, maxBuffers).run(region);
+/** Cuts a region with these outputs into kernels. */
+export function schedule(region: Region, outputs: readonly Value[], target: Target): Schedule {
+  return new Scheduler(outputs, target).run(region);
 }
 
 class Scheduler implements Memory {
@@ -65,7 +62,7 @@ class Scheduler implements Memory {
   readonly #readers = new Map<Value, Set<Value>>();
   readonly #homes = new Map<Value, Item>();
 
-  constructor(outputs: readonly Value[], readonly maxBuffers: number) {
+  constructor(outputs: readonly Value[], readonly target: Target) {
     this.#findLive(outputs);
   }
 
@@ -159,7 +156,7 @@ class Scheduler implements Memory {
     const inputs = definition.kind === "special" && definition.initial
       ? [...definition.inputs, definition.initial]
       : definition.inputs;
-    const limit = this.maxBuffers - 2;
+    const limit = this.target.maxBuffers - 2;
     let leaves = this.#union(inputs);
     while (leaves.size > limit) {
       const widest = inputs.filter((x) =>
@@ -204,7 +201,7 @@ class Scheduler implements Memory {
     if (consumers.length > 1 && !simple) return true;
     return consumers.some((c) => {
       if (c.region !== value.region) return !simple;
-      const times = readsOf(c, value) / Math.max(1, value.size);
+      const times = readsOf(c, value, this.target) / Math.max(1, value.size);
       return (times > 8 && cost > 2 * cheap) || (times > 2 && cost > 8 * cheap);
     });
   }
@@ -288,13 +285,13 @@ class Scheduler implements Memory {
 const none: ReadonlySet<Value> = new Set();
 
 /** How many elements of `value` a consumer reads. */
-function readsOf({ definition, size }: Value, value: Value): number {
+function readsOf({ definition, size }: Value, value: Value, { software }: Target): number {
   switch (definition.kind) {
     case "reduction":
       return definition.domain.reduce((a, b) => a * b, 1);
     case "contraction": {
       const { batch, m, n, k } = definition;
-      const tile = tileOf(definition);
+      const tile = software ? blockOf(definition) : tileOf(definition);
       const [left] = definition.inputs;
       return left === value
         ? batch * m * k * Math.ceil(n / tile.n)

@@ -11,6 +11,7 @@ import { type Kernel, KernelWriter } from "./kernel/writer.ts";
 import type { SpecialCluster } from "./cluster.ts";
 import type { Schedule } from "./fuse.ts";
 import type { Lowered } from "./lower/index.ts";
+import type { Target } from "./target.ts";
 import type { Loop, Region, Value } from "./value.ts";
 
 /** A piece of memory that one value has, or several that are one after the other. */
@@ -52,21 +53,21 @@ export interface Plan {
 }
 
 /** Plans the memory of a schedule. */
-export function plan(lowered: Lowered, schedule: Schedule, maxBytes: number): Plan {
-  return new Planner(lowered, schedule, maxBytes).run();
+export function plan(lowered: Lowered, schedule: Schedule, target: Target): Plan {
+  return new Planner(lowered, schedule, target).run();
 }
 
 class Planner {
   readonly #slots = new Map<Value, Slot>();
   readonly #lowered: Lowered;
   readonly #schedule: Schedule;
-  readonly #maxBytes: number;
+  readonly #target: Target;
   #time = 0;
 
-  constructor(lowered: Lowered, schedule: Schedule, maxBytes: number) {
+  constructor(lowered: Lowered, schedule: Schedule, target: Target) {
     this.#lowered = lowered;
     this.#schedule = schedule;
-    this.#maxBytes = maxBytes;
+    this.#target = target;
   }
 
   run(): Plan {
@@ -87,10 +88,10 @@ class Planner {
   #slot(value: Value): Slot {
     let slot = this.#slots.get(value);
     if (!slot) {
-      if (value.bytes > this.#maxBytes) {
+      if (value.bytes > this.#target.maxBytes) {
         throw new BackendError(
           `${formatAval({ ...value, weak: false })} needs ${value.bytes} bytes in one buffer; ` +
-            `this device's limit is ${this.#maxBytes}`,
+            `this device's limit is ${this.#target.maxBytes}`,
           "split the tensor, or use another backend",
         );
       }
@@ -104,11 +105,12 @@ class Planner {
       if (item.kind === "loop") return [this.#repeat(item.loop, item.items)];
       const { cluster } = item;
       const { stored } = this.#schedule;
+      const { software } = this.#target;
       switch (cluster.kind) {
         case "rows":
-          return [this.#dispatch(rowKernel(cluster, stored))];
+          return [this.#dispatch(rowKernel(cluster, stored, software))];
         case "contraction":
-          return [this.#dispatch(contractionKernel(cluster, stored))];
+          return [this.#dispatch(contractionKernel(cluster, stored, software))];
         case "special":
           return this.#special(cluster);
       }
@@ -120,7 +122,7 @@ class Planner {
     definition.write(kernel, read, value);
     const main = this.#dispatch(kernel.finish());
     if (!fill) return [main];
-    return [this.#dispatch(rowKernel(fill, new Set([value]))), main];
+    return [this.#dispatch(rowKernel(fill, new Set([value]), this.#target.software)), main];
   }
 
   #dispatch(kernel: Kernel): Dispatch {

@@ -2,6 +2,7 @@
 import type { BackendError } from "../../core/errors.ts";
 import type { Health } from "./device.ts";
 import type { Kernel } from "./kernel/writer.ts";
+import type { Target } from "./target.ts";
 import { Pool, Reader, uniformUsage, WebGpuBuffer } from "./memory.ts";
 
 /** A kernel compiled. */
@@ -26,7 +27,11 @@ export class Queue {
   #numbers = new WeakMap<GPUBuffer, number>();
   #count = 0;
 
-  constructor(readonly device: GPUDevice, readonly health: Health) {
+  constructor(
+    readonly device: GPUDevice,
+    readonly health: Health,
+    readonly target: Target,
+  ) {
     this.pool = new Pool(device);
     this.reader = new Reader(device, health);
     this.stepStride = device.limits.minUniformBufferOffsetAlignment;

@@ -1,40 +1,29 @@
 /**
- * The kernel of a `ContractionCluster`: a workgroup computes a tile of the result. It loads slices of both
- * operands into its memory, each element once, through whatever index arithmetic defines them; every
- * invocation keeps a small block of sums in registers, and finishes them one by one.
+ * The kernels of a `ContractionCluster`. Every invocation keeps a small block of sums in registers, and
+ * finishes them one by one. Operands are loaded through whatever index arithmetic defines them: on a GPU each
+ * element once for a tile of the result, into memory that a workgroup shares; on a CPU, where that
+ * would only be a copy, by every invocation for itself.
  */
 import type { ContractionCluster } from "../cluster.ts";
-import { flatten, typeOf, variable } from "../expression.ts";
-import type { Contraction, Value } from "../value.ts";
+import { type Expr, flatten, typeOf, variable } from "../expression.ts";
+import type { Value } from "../value.ts";
+import { blockOf, tileOf } from "./tile.ts";
 import { type Kernel, KernelWriter, slicePlace } from "./writer.ts";
-
-/** The tile of a workgroup, and the block of an invocation. */
-export interface Tile {
-  readonly m: number;
-  readonly n: number;
-  readonly k: number;
-  readonly blockM: number;
-  readonly blockN: number;
-}
-
-const block = (side: number) => side >= 32 ? 4 : side / 8;
-
-/** A tile that is neither much larger than the matrix nor too small to reuse what it loads. */
-export function tileOf({ batch, m, n }: Pick<Contraction, "batch" | "m" | "n">): Tile {
-  const side = (size: number) => size > 32 ? 64 : size > 16 ? 32 : size > 8 ? 16 : 8;
-  let [tileM, tileN] = [side(m), side(n)];
-  const tiles = () => batch * Math.ceil(m / tileM) * Math.ceil(n / tileN);
-  if (tiles() < 64 && tileM === 64) tileM = 32;
-  if (tiles() < 64 && tileN === 64) tileN = 32;
-  return { m: tileM, n: tileN, k: 16, blockM: block(tileM), blockN: block(tileN) };
-}
 
 /** Writes the kernel; `stored` are the members that need memory. */
 export function contractionKernel(
   cluster: ContractionCluster,
   stored: ReadonlySet<Value>,
+  software: boolean,
 ): Kernel {
-  const { definition, members, value } = cluster;
+  return software ? blockKernel(cluster, stored) : tileKernel(cluster, stored);
+}
+
+const index = (name: string, level: number, bound: number): Expr =>
+  variable(name, "u32", { level, bound });
+
+function tileKernel(cluster: ContractionCluster, stored: ReadonlySet<Value>): Kernel {
+  const { definition, value } = cluster;
   const { m, n, k, batch } = definition;
   const tile = tileOf(definition);
   const type = typeOf(value.dtype);
@@ -44,8 +33,6 @@ export function contractionKernel(
   const [tilesM, tilesN] = [Math.ceil(m / tile.m), Math.ceil(n / tile.n)];
   kernel.dispatch(batch * tilesM * tilesN, size);
 
-  const index = (name: string, level: number, bound: number) =>
-    variable(name, "u32", { level, bound });
   const b = index("batch", 1, batch);
   const [i, j, p] = [index("m", 2, m), index("n", 2, n), index("k", 2, k)];
   kernel.declare(`var<workgroup> left: array<${type}, ${tile.m * tile.k}>;`);
@@ -63,7 +50,7 @@ export function contractionKernel(
       const inMemory = definition.fast[side] === "k"; // neighbours load neighbours
       kernel.line(`let x = ${inMemory ? `e / ${tile.k}u` : `e % ${width}u`};`);
       kernel.line(`let y = ${inMemory ? `e % ${tile.k}u` : `e / ${width}u`};`);
-      kernel.line(`let ${letter} = ${letter}0 + x;`);
+      kernel.line(`let ${letter} = tile${letter.toUpperCase()} + x;`);
       kernel.line("let k = k0 + y;");
       kernel.line(`var element = ${type}(0);`);
       kernel.block(`if (${letter} < ${limit}u && k < ${k}u)`, 2, () => {
@@ -76,10 +63,12 @@ export function contractionKernel(
   kernel.block("", 1, () => {
     kernel.line(`let tile = ${kernel.groupNumber};`);
     kernel.line(`let batch = tile / ${tilesM * tilesN}u;`);
-    kernel.line(`let m0 = tile / ${tilesN}u % ${tilesM}u * ${tile.m}u;`);
-    kernel.line(`let n0 = tile % ${tilesN}u * ${tile.n}u;`);
-    kernel.line(`let mine = local / ${columns}u * ${tile.blockM}u;`);
-    kernel.line(`let mineN = local % ${columns}u * ${tile.blockN}u;`);
+    kernel.line(`let tileM = tile / ${tilesN}u % ${tilesM}u * ${tile.m}u;`);
+    kernel.line(`let tileN = tile % ${tilesN}u * ${tile.n}u;`);
+    kernel.line(`let inM = local / ${columns}u * ${tile.blockM}u;`);
+    kernel.line(`let inN = local % ${columns}u * ${tile.blockN}u;`);
+    kernel.line("let firstM = tileM + inM;");
+    kernel.line("let firstN = tileN + inN;");
     const cells = Array.from(
       { length: tile.blockM },
       (_, r) => Array.from({ length: tile.blockN }, (_, c) => `sum${r}${c}`),
@@ -91,10 +80,10 @@ export function contractionKernel(
       kernel.line("workgroupBarrier();");
       kernel.block(`for (var y = 0u; y < ${tile.k}u; y++)`, 2, () => {
         for (let r = 0; r < tile.blockM; r++) {
-          kernel.line(`let a${r} = left[y * ${tile.m}u + mine + ${r}u];`);
+          kernel.line(`let a${r} = left[y * ${tile.m}u + inM + ${r}u];`);
         }
         for (let c = 0; c < tile.blockN; c++) {
-          kernel.line(`let c${c} = right[y * ${tile.n}u + mineN + ${c}u];`);
+          kernel.line(`let c${c} = right[y * ${tile.n}u + inN + ${c}u];`);
         }
         for (let r = 0; r < tile.blockM; r++) {
           for (let c = 0; c < tile.blockN; c++) {
@@ -104,14 +93,76 @@ export function contractionKernel(
       });
       kernel.line("workgroupBarrier();");
     });
-    for (let r = 0; r < tile.blockM; r++) {
-      for (let c = 0; c < tile.blockN; c++) {
-        kernel.line(`finish(batch, m0 + mine + ${r}u, n0 + mineN + ${c}u, sum${r}${c});`);
-      }
-    }
+    finishAll(kernel, type, tile.blockM, tile.blockN);
   });
+  finishing(kernel, cluster, stored);
+  return kernel.finish();
+}
 
-  kernel.function(`fn finish(batch: u32, m: u32, n: u32, product: ${type})`, 3, () => {
+function blockKernel(cluster: ContractionCluster, stored: ReadonlySet<Value>): Kernel {
+  const { definition, value } = cluster;
+  const { m, n, k, batch } = definition;
+  const block = blockOf(definition);
+  const type = typeOf(value.dtype);
+  const kernel = new KernelWriter();
+  const [blocksM, blocksN] = [Math.ceil(m / block.m), Math.ceil(n / block.n)];
+  const blocks = batch * blocksM * blocksN;
+  const size = 64;
+  kernel.dispatch(Math.ceil(blocks / size), size);
+  const b = index("batch", 1, batch);
+  const p = index("k", 2, k);
+  const range = (length: number) => Array.from({ length }, (_, i) => i);
+  const [rows, columns] = [range(block.m), range(block.n)];
+  kernel.line(`let block = ${kernel.groupNumber} * ${size}u + local;`);
+  kernel.block(`if (block < ${blocks}u)`, 1, () => {
+    kernel.line(`let batch = block / ${blocksM * blocksN}u;`);
+    kernel.line(`let firstM = block / ${blocksN}u % ${blocksM}u * ${block.m}u;`);
+    kernel.line(`let firstN = block % ${blocksN}u * ${block.n}u;`);
+    // The last block of a side may reach beyond it: it computes what is there twice, and drops it.
+    const clamp = (x: string, size: number, side: number) =>
+      size % side === 0 ? x : `min(${x}, ${size - 1}u)`;
+    rows.forEach((r) => kernel.line(`let m${r} = ${clamp(`firstM + ${r}u`, m, block.m)};`));
+    columns.forEach((c) => kernel.line(`let n${c} = ${clamp(`firstN + ${c}u`, n, block.n)};`));
+    rows.forEach((r) => columns.forEach((c) => kernel.line(`var sum${r}${c} = ${type}(0);`)));
+    kernel.block(`for (var k = 0u; k < ${k}u; k++)`, 2, () => {
+      const left = rows.map((r) =>
+        kernel.text(definition.left(cluster.read, b, index(`m${r}`, 1, m), p))
+      );
+      const right = columns.map((c) =>
+        kernel.text(definition.right(cluster.read, b, index(`n${c}`, 1, n), p))
+      );
+      rows.forEach((r) =>
+        columns.forEach((c) => kernel.line(`sum${r}${c} += ${left[r]} * ${right[c]};`))
+      );
+    });
+    finishAll(kernel, type, block.m, block.n);
+  });
+  finishing(kernel, cluster, stored);
+  return kernel.finish();
+}
+
+/** Finishes the sums of a block in a loop: written out, what follows from them would be compiled many times. */
+function finishAll(kernel: KernelWriter, type: string, rows: number, columns: number): void {
+  const names = Array.from(
+    { length: rows * columns },
+    (_, i) => `sum${Math.floor(i / columns)}${i % columns}`,
+  );
+  kernel.line(`var sums = array<${type}, ${names.length}>(${names.join(", ")});`);
+  kernel.block(`for (var i = 0u; i < ${names.length}u; i++)`, 2, () => {
+    kernel.line(`finish(batch, firstM + i / ${columns}u, firstN + i % ${columns}u, sums[i]);`);
+  });
+}
+
+/** The function that takes a sum to its place, and computes what follows from it. */
+function finishing(
+  kernel: KernelWriter,
+  { definition, members, value }: ContractionCluster,
+  stored: ReadonlySet<Value>,
+): void {
+  const { batch, m, n } = definition;
+  const [b, i, j] = [index("batch", 1, batch), index("m", 2, m), index("n", 2, n)];
+  const header = `fn finish(batch: u32, m: u32, n: u32, product: ${typeOf(value.dtype)})`;
+  kernel.function(header, 3, () => {
     kernel.line(`if (m >= ${m}u || n >= ${n}u) { return; }`);
     kernel.line(`let place = ${kernel.text(flatten(definition.place(b, i, j), value.shape))};`);
     for (const member of members) {
@@ -123,5 +174,4 @@ export function contractionKernel(
       } else kernel.store(member.value, member.place, member.expr);
     }
   });
-  return kernel.finish();
 }

@@ -10,11 +10,15 @@ import { lanesFor } from "./lanes.ts";
 import { type Kernel, KernelWriter, slicePlace } from "./writer.ts";
 
 /** Writes the kernel; `stored` are the members that need memory. */
-export function rowKernel({ domain, members }: RowCluster, stored: ReadonlySet<Value>): Kernel {
+export function rowKernel(
+  { domain, members }: RowCluster,
+  stored: ReadonlySet<Value>,
+  software: boolean,
+): Kernel {
   const { rows, columns } = domain;
   const kernel = new KernelWriter();
   const reductions = members.filter((m) => m.value.definition.kind === "reduction");
-  const lanes = reductions.length === 0 ? 1 : lanesFor(rows, columns);
+  const lanes = reductions.length === 0 ? 1 : lanesFor(rows, columns, software);
   const workgroupSize = Math.max(64, lanes);
   const rowsPerGroup = workgroupSize / lanes;
   kernel.dispatch(Math.ceil(rows / rowsPerGroup), workgroupSize);

@@ -16,7 +16,7 @@ import {
   typeOf,
   unflatten,
 } from "../expression.ts";
-import { tileOf } from "../kernel/contraction.ts";
+import { tileOf } from "../kernel/tile.ts";
 import { reducers } from "../kernel/reducers.ts";
 import { type Contraction, type Region, Value } from "../value.ts";
 import { reduction } from "./reduce.ts";

@@ -1,0 +1,153 @@
+/** What the webgpu backend makes of whole programs: right values, few kernels, little memory, loud errors. */
+import { afterAll, describe, expect, test } from "vitest";
+import { openWebGpu, type WebGpuBackend } from "../../src/backends/webgpu/index.ts";
+import type { DeviceBuffer } from "../../src/core/backend.ts";
+import { BackendError } from "../../src/core/errors.ts";
+import { aval, type Program } from "../../src/core/program.ts";
+import { rewrite } from "../../src/core/trace.ts";
+import * as lax from "../../src/primitives/index.ts";
+import { agree } from "../support/agree.ts";
+import { newDevice, webgpuPresent } from "../support/webgpu.ts";
+import { examples, inputsOf, programOf } from "./webgpuPrograms.ts";
+
+const present = await webgpuPresent();
+const f32 = (...shape: number[]) => aval(shape, "float32");
+
+const targets = {
+  "as the device is": {},
+  "for a GPU": { software: false },
+  "with few buffers": { maxBuffers: 5, software: false },
+} as const;
+
+describe.skipIf(!present).each(Object.entries(targets))("programs %s", async (_, target) => {
+  const backend = present ? openWebGpu(await newDevice(), target) : undefined;
+  afterAll(() => backend?.close());
+  test.each([...examples])("$name", async (example) => {
+    await agree(backend!, programOf(example), inputsOf(example));
+  });
+});
+
+describe.skipIf(!present)("webgpu", async () => {
+  const backend: WebGpuBackend = present ? openWebGpu(await newDevice()) : undefined!;
+  afterAll(() => backend?.close());
+
+  const upload = (data: number[], shape = [data.length]) =>
+    backend.upload(new Float32Array(data), f32(...shape));
+  const values = async (buffer: DeviceBuffer, size: number) => [
+    ...await backend.download(buffer, f32(size)),
+  ];
+
+  test.each(examples.filter((e) => e.dispatches !== undefined))(
+    "$name takes $dispatches dispatches",
+    (example) => {
+      const executable = backend.compile(programOf(example));
+      expect(executable.dispatches).toBeLessThanOrEqual(example.dispatches!);
+      executable.dispose();
+    },
+  );
+
+  test("intermediates share memory", () => {
+    const program = rewrite((x) => {
+      let y = x!;
+      for (let i = 0; i < 50; i++) {
+        y = lax.dot(y, x!, { lhsContract: [1], rhsContract: [0], lhsBatch: [], rhsBatch: [] });
+      }
+      return [y];
+    }, [f32(64, 64)]);
+    const executable = backend.compile(program);
+    expect(executable.dispatches).toBe(50);
+    expect(executable.blockBytes).toBe(2 * 64 * 64 * 4);
+    executable.dispose();
+  });
+
+  test("a donated input's memory becomes an output's", async () => {
+    const program = rewrite((x) => {
+      const [y] = lax.barrier([lax.reverse(x!, [0])]);
+      return [lax.reverse(lax.mul(y!, y!), [0])];
+    }, [f32(4)]);
+    const executable = backend.compile(program);
+    const x = upload([1, 2, 3, 4]);
+    const [y] = executable.run([x], new Set([0]));
+    expect((y as typeof x).gpu).toBe(x.gpu);
+    expect(await values(y!, 4)).toEqual([1, 4, 9, 16]);
+    backend.free(y!);
+  });
+
+  test("an input that is read late is not overwritten, donated or not", async () => {
+    const program = rewrite((x) => [lax.reverse(x!, [0]), lax.add(x!, x!)], [f32(4)]);
+    const executable = backend.compile(program);
+    const outputs = executable.run([upload([1, 2, 3, 4])], new Set([0]));
+    expect(await values(outputs[0]!, 4)).toEqual([4, 3, 2, 1]);
+    expect(await values(outputs[1]!, 4)).toEqual([2, 4, 6, 8]);
+  });
+
+  test("a value asked for is the one at that time, whatever comes after", async () => {
+    const program = rewrite((x) => [lax.add(x!, x!)], [f32(2)]);
+    const executable = backend.compile(program);
+    const x = upload([1, 2]);
+    const [y] = executable.run([x]);
+    const early = values(y!, 2);
+    backend.free(y!);
+    const others = Array.from({ length: 10 }, () => executable.run([upload([9, 9])])[0]!);
+    expect(await early).toEqual([2, 4]);
+    expect(await values(others[3]!, 2)).toEqual([18, 18]);
+  });
+
+  test("runs of one program do not disturb each other", async () => {
+    const program = rewrite((x) => [lax.cumsum(lax.sin(x!), 0), lax.reduceSum(x!, [0])], [f32(3)]);
+    const executable = backend.compile(program);
+    const runs = [1, 2, 3].map((k) => executable.run([upload([k, k, k])]));
+    const sums = await Promise.all(runs.map(([, s]) => values(s!, 1)));
+    expect(sums).toEqual([[3], [6], [9]]);
+  });
+
+  test("kernels of one text are compiled once", () => {
+    const program = (): Program => rewrite((x) => [lax.tanh(x!)], [f32(5)]);
+    const [a, b] = [backend.compile(program()), backend.compile(program())];
+    expect(a.kernels).toEqual(b.kernels);
+  });
+
+  test("what does not fit is refused by name", () => {
+    const small = openWebGpu(backend.device, { maxBytes: 1024 });
+    const program = rewrite((x) => [lax.exp(x!)], [f32(20, 20)]);
+    expect(() => small.compile(program)).toThrow(BackendError);
+    expect(() => small.compile(program)).toThrow(/float32\[20,20\] needs 1600 bytes/);
+  });
+
+  test("a loop without a bound is refused, with the cure", () => {
+    const condition = rewrite((c) => [lax.lt(c!, lax.fullLike(c!, 1))], [f32()]);
+    const body = rewrite((c) => [c!], [f32()]);
+    const program = rewrite((x) =>
+      lax.whileLoop([x!], {
+        condition,
+        body,
+        conditionConsts: 0,
+        bodyConsts: 0,
+        maxSteps: undefined,
+      }), [f32()]);
+    expect(() => backend.compile(program)).toThrow(/maxSteps/);
+  });
+
+  test("a lost device fails everything after it", async () => {
+    const lost = openWebGpu(await newDevice());
+    const program = rewrite((x) => [lax.exp(x!)], [f32(2)]);
+    const executable = lost.compile(program);
+    const x = lost.upload(new Float32Array(2), f32(2));
+    lost.device.destroy();
+    await lost.device.lost;
+    await Promise.resolve();
+    expect(() => executable.run([x])).toThrow(/device was lost/);
+    await expect(lost.download(x, f32(2))).rejects.toThrow(BackendError);
+  });
+
+  test("an invalid command fails the results it should have made", async () => {
+    const broken = openWebGpu(await newDevice());
+    const program = rewrite((x) => [lax.exp(x!)], [f32(2)]);
+    const executable = broken.compile(program);
+    const x = broken.upload(new Float32Array(2), f32(2));
+    x.gpu.destroy();
+    const [y] = executable.run([x]);
+    await expect(broken.download(y!, f32(2))).rejects.toThrow(/WebGPU/);
+    broken.close();
+  });
+});
