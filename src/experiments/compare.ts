@@ -1,0 +1,96 @@
+/** `runs list` and `runs compare`. */
+import { writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { Effect } from "effect";
+import { encodeConfig } from "./config.ts";
+import { fileError } from "./errors.ts";
+import { curvesOf, page } from "./report.ts";
+import { escapeHtml, legend, plot, type Series } from "./plots.ts";
+import { listRuns, openRun, RunFolder } from "./store.ts";
+
+/** All runs, a line each. */
+export const listTable = Effect.fnUntraced(function* (root: string) {
+  const rows = [["run", "status", "step", "score", "images/s"]];
+  for (const path of yield* listRuns(root)) {
+    const summary = yield* new RunFolder(path).summary();
+    const { results = {}, status = "unknown", step = 0 } = summary ?? {};
+    const score = results["fgAri"] ?? results["ap0.5"] ?? results["psnr"];
+    rows.push([
+      basename(path),
+      status,
+      String(step),
+      score === undefined ? "–" : score.toFixed(4),
+      results["imagesPerSecond"]?.toFixed(0) ?? "–",
+    ]);
+  }
+  return rows.length === 1 ? `There are no runs in ${root}.` : table(rows);
+});
+
+/** Columns as wide as their widest cell. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]!.map((_, c) => Math.max(...rows.map((row) => row[c]!.length)));
+  return rows.map((row) => row.map((cell, c) => cell.padEnd(widths[c]!)).join("  ").trimEnd())
+    .join("\n");
+}
+
+/** What differs between runs, as a table; their curves as a page. */
+export const compareRuns = Effect.fnUntraced(function* (
+  root: string,
+  names: readonly string[],
+  out: string,
+) {
+  const runs = yield* Effect.forEach(
+    names,
+    Effect.fnUntraced(function* (name) {
+      const { folder, config } = yield* openRun(root, name);
+      const results = (yield* folder.summary())?.results ?? {};
+      const rows = yield* folder.metrics();
+      return { name: folder.name, fields: flatten(encodeConfig(config)), results, rows };
+    }),
+  );
+  const differing = [...new Set(runs.flatMap(({ fields }) => Object.keys(fields)))]
+    .filter((key) => new Set(runs.map(({ fields }) => fields[key])).size > 1);
+  const scores = [...new Set(runs.flatMap(({ results }) => Object.keys(results)))];
+  const header = ["", ...runs.map(({ name }) => name)];
+  const rows = [
+    header,
+    ...differing.map((key) => [key, ...runs.map(({ fields }) => fields[key] ?? "–")]),
+    ...scores.map((
+      key,
+    ) => [key, ...runs.map(({ results }) => results[key]?.toPrecision(4) ?? "–")]),
+  ];
+  const curves = ["loss", "gradientNorm", "heldOut/fgAri", "heldOut/spectralNorm"].map((key) => {
+    const series: Series[] = runs.map(({ name, rows }) => ({ name, points: curvesOf(rows, key) }));
+    if (series.every(({ points }) => points.length === 0)) return "";
+    return `<figure>${plot({ title: key, y: key, series })}</figure>`;
+  });
+  const cells = rows.map((row, r) =>
+    `<tr>${
+      row.map((cell) => r === 0 ? `<th>${escapeHtml(cell)}</th>` : `<td>${escapeHtml(cell)}</td>`)
+        .join("")
+    }</tr>`
+  );
+  const html = page(
+    "Comparison of runs",
+    `<p>${legend(runs.map(({ name }) => ({ name, points: [] })))}</p>
+<section class="plots">${curves.join("\n")}</section>
+<table>${cells.join("\n")}</table>`,
+  );
+  yield* Effect.tryPromise({
+    try: () => writeFile(out, html),
+    catch: fileError(`${out} cannot be written.`),
+  });
+  return `${table(rows)}\n\n${join(out)}`;
+});
+
+function flatten(value: unknown, prefix = ""): { [path: string]: string } {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    return { [prefix]: JSON.stringify(value) };
+  }
+  return Object.assign(
+    {},
+    ...Object.entries(value).map(([key, inner]) =>
+      flatten(inner, prefix === "" ? key : `${prefix}.${key}`)
+    ),
+  );
+}

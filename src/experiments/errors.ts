@@ -1,0 +1,110 @@
+/**
+ * What can go wrong with an experiment, as errors that say what happened and what to do. They travel in
+ * Effect's error channel and are caught in one place, the command line (`cli.ts`).
+ */
+import { Schema } from "effect";
+import { DataError } from "../data/errors.ts";
+
+/** A config, a preset or an override is wrong; all that is wrong is listed. */
+export class ConfigError extends Schema.TaggedError<ConfigError>()("ConfigError", {
+  what: Schema.String,
+  problems: Schema.Array(Schema.String),
+  cure: Schema.String,
+}) {
+  override get message(): string {
+    return [this.what, ...this.problems.map((problem) => `  - ${problem}`), this.cure].join("\n");
+  }
+}
+
+const told = (parts: { readonly what: string; readonly cure: string }) =>
+  `${parts.what}\n${parts.cure}`;
+
+/** A run folder is missing, or is none. */
+export class RunError extends Schema.TaggedError<RunError>()("RunError", {
+  what: Schema.String,
+  cure: Schema.String,
+}) {
+  override get message(): string {
+    return told(this);
+  }
+}
+
+/** A checkpoint cannot be read, or does not fit the model. */
+export class CheckpointError extends Schema.TaggedError<CheckpointError>()("CheckpointError", {
+  what: Schema.String,
+  cure: Schema.String,
+}) {
+  override get message(): string {
+    return told(this);
+  }
+}
+
+/** A loss or a gradient is no number any more. */
+export class NumericsError extends Schema.TaggedError<NumericsError>()("NumericsError", {
+  what: Schema.String,
+  cure: Schema.String,
+}) {
+  override get message(): string {
+    return told(this);
+  }
+}
+
+/** The library, the model or a backend refused; `cause` is its error, whose message has the cure. */
+export class ModelError extends Schema.TaggedError<ModelError>()("ModelError", {
+  what: Schema.String,
+  cause: Schema.Defect(),
+}) {
+  override get message(): string {
+    return `${this.what}\n${messageOf(this.cause)}`;
+  }
+}
+
+/** Data cannot be read or made; `cause` says where and what to do. */
+export class DatasetError extends Schema.TaggedError<DatasetError>()("DatasetError", {
+  what: Schema.String,
+  cause: Schema.Defect(),
+}) {
+  override get message(): string {
+    return `${this.what}\n${messageOf(this.cause)}`;
+  }
+}
+
+/** A file of the run cannot be written or read. */
+export class FileError extends Schema.TaggedError<FileError>()("FileError", {
+  what: Schema.String,
+  cause: Schema.Defect(),
+}) {
+  override get message(): string {
+    return `${this.what}\n${messageOf(this.cause)}`;
+  }
+}
+
+/** Any of them. */
+export type ExperimentError =
+  | ConfigError
+  | RunError
+  | CheckpointError
+  | NumericsError
+  | ModelError
+  | DatasetError
+  | FileError;
+
+/** What an error from anywhere says. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** For `Effect.tryPromise`: an error of reading data, or of anything else, under a headline. */
+export const datasetError = (what: string) => (cause: unknown): DatasetError =>
+  new DatasetError({
+    what: cause instanceof DataError ? what : `${what} (unexpectedly)`,
+    cause,
+  });
+
+/** For `Effect.tryPromise`: an error of the library under a headline. */
+export const modelError = (what: string) => (cause: unknown): ModelError =>
+  new ModelError({ what, cause });
+
+/** For `Effect.tryPromise`: an error of the file system under a headline. */
+export const fileError = (what: string) => (cause: unknown): FileError =>
+  new FileError({ what, cause });

@@ -1,0 +1,114 @@
+/**
+ * What the terminal shows of a training run: on a terminal one line that is drawn over, elsewhere (a
+ * pipe, a file) a plain line every few seconds.
+ */
+import process from "node:process";
+
+/** The state of a run at a step. */
+export interface ProgressState {
+  readonly step: number;
+  readonly steps: number;
+  readonly loss: number;
+  /** In this process; null until it is known. */
+  readonly imagesPerSecond: number | null;
+  readonly secondsLeft: number | null;
+  /** The latest score, such as `FG-ARI 0.85`. */
+  readonly score: string;
+}
+
+/** Where lines go. */
+export interface Display {
+  update(state: ProgressState): void;
+  /** A line that stays. */
+  line(text: string): void;
+  /** Ends the drawn line, if one is there. */
+  end(): void;
+}
+
+/** What a display writes to: standard error, so that standard output stays for results. */
+export interface Out {
+  readonly isTTY?: boolean | undefined;
+  readonly columns?: number | undefined;
+  write(text: string): unknown;
+}
+
+/** A display for this terminal, or for none. */
+export function openDisplay(
+  out: Out = process.stderr,
+  now: () => number = () => performance.now(),
+): Display {
+  return out.isTTY === true && (out.columns ?? 80) > 20 ? drawn(out, now) : plain(out, now);
+}
+
+function drawn(out: Out, now: () => number): Display {
+  let shown = false;
+  let last = -Infinity;
+  const clear = () => {
+    if (shown) out.write("\r\x1b[2K");
+    shown = false;
+  };
+  return {
+    update(state) {
+      if (now() - last < 100 && state.step < state.steps) return;
+      last = now();
+      clear();
+      out.write(barLine(state, out.columns ?? 80));
+      shown = true;
+    },
+    line(text) {
+      clear();
+      out.write(`${text}\n`);
+    },
+    end() {
+      if (shown) out.write("\n");
+      shown = false;
+    },
+  };
+}
+
+function plain(out: Out, now: () => number, everyMs = 5000): Display {
+  let last = -Infinity;
+  return {
+    update(state) {
+      if (now() - last < everyMs && state.step < state.steps) return;
+      last = now();
+      out.write(`step ${state.step}/${state.steps}  ${facts(state).join("  ")}\n`);
+    },
+    line: (text) => void out.write(`${text}\n`),
+    end: () => {},
+  };
+}
+
+function facts({ loss, imagesPerSecond, secondsLeft, score }: ProgressState): string[] {
+  return [
+    `loss ${Number.isFinite(loss) ? loss.toPrecision(4) : "–"}`,
+    ...(score === "" ? [] : [score]),
+    ...(imagesPerSecond === null ? [] : [`${formatCount(imagesPerSecond)} images/s`]),
+    ...(secondsLeft === null ? [] : [`${formatDuration(secondsLeft)} left`]),
+  ];
+}
+
+/** A line no wider than the terminal: the bar gives way first. */
+function barLine(state: ProgressState, columns: number): string {
+  const { step, steps } = state;
+  const text = `${step}/${steps}  ${facts(state).join("  ")}`;
+  const width = Math.min(24, columns - text.length - 3);
+  if (width < 6) return text.slice(0, columns - 1);
+  const eighths = Math.round((step / steps) * width * 8);
+  const bar = "█".repeat(eighths >> 3) + (eighths % 8 === 0 ? "" : " ▏▎▍▌▋▊▉"[eighths % 8]!);
+  return `${bar.padEnd(width, "·")}  ${text}`;
+}
+
+/** `950`, `12.3k` */
+export function formatCount(n: number): string {
+  return n >= 10_000 ? `${(n / 1000).toFixed(1)}k` : n >= 100 ? n.toFixed(0) : n.toPrecision(3);
+}
+
+/** `42 s`, `3 min 05 s`, `2 h 07 min` */
+export function formatDuration(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  const pad = (n: number) => String(n).padStart(2, "0");
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${pad(whole % 60)} s`;
+  return `${Math.floor(whole / 3600)} h ${pad(Math.floor((whole % 3600) / 60))} min`;
+}

@@ -1,0 +1,207 @@
+/**
+ * `report.html`: all of a run on one page that needs nothing else, neither files beside it nor a network.
+ */
+import { readdir, readFile } from "node:fs/promises";
+import { Effect } from "effect";
+import { encodeConfig, type ExperimentConfig } from "./config.ts";
+import { style } from "./reportStyle.ts";
+import { escapeHtml, legend, plot, type PlotOptions, type Series, smooth } from "./plots.ts";
+import type { MetricRow, RunFolder, Summary } from "./store.ts";
+
+/** Writes the report of a run from what is in its folder. */
+export const writeReport = Effect.fn("writeReport")(
+  function* (run: RunFolder, config: ExperimentConfig) {
+    const rows = yield* run.metrics();
+    const summary = yield* run.summary();
+    const pictures = yield* Effect.promise(() => latestPictures(run));
+    const environment = yield* Effect.promise(() =>
+      readFile(run.file("environment.json"), "utf8").then(
+        (text): unknown => JSON.parse(text),
+        () => ({}),
+      )
+    );
+    const body = [
+      headline(run, config, summary),
+      tiles(summary),
+      pictures.map(({ name, step, data }) => pictureSection(name, step, data)).join("\n"),
+      `<h2>Curves</h2>`,
+      plots(rows),
+      details("Config", encodeConfig(config)),
+      details("Environment", environment),
+    ];
+    yield* run.write("report.html", page(run.name, body.join("\n")));
+  },
+);
+
+/** A page in the style of all of them. */
+export function page(title: string, body: string): string {
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${escapeHtml(title)}</title>
+<style>${style}</style>
+</head>
+<body>
+<main>
+${body}
+</main>
+</body>
+</html>
+`;
+}
+
+/** A metric over steps. */
+export function curvesOf(rows: readonly MetricRow[], key: string): { x: number; y: number }[] {
+  return rows.flatMap((row) => {
+    const y = row[key];
+    return typeof y === "number" ? [{ x: row.step, y }] : [];
+  });
+}
+
+function headline(run: RunFolder, { model, data, steps }: ExperimentConfig, summary?: Summary) {
+  const kind = model.adjoint === "unrolled" ? "vanilla" : `implicit (${model.adjoint})`;
+  const what = model.task === "discovery" ? "Object discovery" : "Property prediction";
+  const status = summary === undefined
+    ? ""
+    : `<span class="status ${summary.status}">${summary.status}, step ${summary.step} of ${steps}</span>`;
+  const message = summary?.message === undefined
+    ? ""
+    : `<pre class="message">${escapeHtml(summary.message)}</pre>`;
+  return `<header><h1>${escapeHtml(run.name)}</h1>${status}
+<p>${what} with ${kind} slot attention: ${model.slots} slots of ${model.slotSize}, ${model.iterations}
+iterations of ${model.solver}, on ${data.source} at ${data.resolution}×${data.resolution}.</p>${message}</header>`;
+}
+
+/** Results in the order of interest: key, name, digits, unit. */
+const shown: readonly (readonly [key: string, name: string, digits: number, unit: string])[] = [
+  ["fgAri", "FG-ARI", 3, ""],
+  ["ap", "AP, any distance", 3, ""],
+  ["ap0.5", "AP at 0.5", 3, ""],
+  ["meanIou", "mIoU", 3, ""],
+  ["meanBestOverlap", "mBO", 3, ""],
+  ["mse", "MSE, [0, 1]", 5, ""],
+  ["psnr", "PSNR", 1, "dB"],
+  ["activeSlots", "active slots", 2, ""],
+  ["spectralNorm", "σ<sub>max</sub> of ∂f/∂z", 2, ""],
+  ["imagesPerSecond", "images per second", 0, ""],
+  ["trainingSeconds", "training", 0, "s"],
+  ["firstStepSeconds", "to the first step", 1, "s"],
+  ["firstPanelSeconds", "to the first picture", 1, "s"],
+];
+
+function tiles(summary?: Summary): string {
+  const results = summary?.results ?? {};
+  const all = shown.flatMap(([key, name, digits, unit]) => {
+    const value = results[key];
+    if (value === undefined) return [];
+    const text = typeof value === "number" ? value.toFixed(digits) : String(value);
+    return [`<div class="tile"><b>${text}<small>${unit}</small></b><span>${name}</span></div>`];
+  });
+  return all.length === 0 ? "" : `<section class="tiles">${all.join("")}</section>`;
+}
+
+interface SavedPicture {
+  readonly name: string;
+  readonly step: number;
+  readonly data: string;
+}
+
+async function latestPictures(run: RunFolder): Promise<SavedPicture[]> {
+  const names = (await readdir(run.file("panels")).catch(() => [])).sort();
+  const latest = new Map<string, { file: string; step: number }>();
+  for (const file of names) {
+    const found = /^(\w+)-(\d+)\.png$/.exec(file);
+    if (found) latest.set(found[1]!, { file, step: Number(found[2]) });
+  }
+  const order = Object.keys(captions);
+  const known = [...latest].sort(([a], [b]) => order.indexOf(a) - order.indexOf(b));
+  return await Promise.all(known.map(async ([name, { file, step }]) => ({
+    name,
+    step,
+    data: (await readFile(run.file("panels", file))).toString("base64"),
+  })));
+}
+
+const captions: { readonly [name: string]: readonly [title: string, caption: string] } = {
+  reconstruction: [
+    "Reconstruction by slots",
+    "Each row is a held-out image: the image, its reconstruction, and what each slot draws where its mask is.",
+  ],
+  masks: [
+    "Masks",
+    "The image, the true objects where they are known, whose pixel each is, and each slot's soft mask.",
+  ],
+  attention: [
+    "Attention",
+    "The image, and where each slot looks: the image there, white elsewhere.",
+  ],
+};
+
+function pictureSection(name: string, step: number, data: string): string {
+  const [title, caption] = captions[name] ?? [name, ""];
+  return `<h2>${title}</h2><p>${caption} Step ${step}.</p>
+<figure class="picture"><img alt="${title}" src="data:image/png;base64,${data}"></figure>`;
+}
+
+function plots(rows: readonly MetricRow[]): string {
+  const curve = (key: string) => curvesOf(rows, key);
+  const noisy = (key: string) => smooth(curve(key), Math.max(1, Math.floor(rows.length / 100)));
+  const one = (title: string, key: string, options: Partial<PlotOptions> = {}) => ({
+    title,
+    series: [{ name: title, points: curve(key) }],
+    ...options,
+  });
+  const all: PlotOptions[] = [
+    one("Training loss", "loss", {
+      logarithmic: true,
+      series: [{ name: "loss", points: noisy("loss") }],
+    }),
+    one("Held-out FG-ARI", "heldOut/fgAri"),
+    one("Held-out AP", "heldOut/ap0.5", {
+      series: ["ap", "ap1", "ap0.5", "ap0.25", "ap0.125"].map((name) => ({
+        name: name === "ap" ? "any distance" : `within ${name.slice(2)}`,
+        points: curve(`heldOut/${name}`),
+      })),
+    }),
+    one("Gradient norm", "gradientNorm", {
+      logarithmic: true,
+      series: [{ name: "gradient norm", points: noisy("gradientNorm") }],
+    }),
+    one("Jacobian norm σmax(∂f/∂z) at the slots", "heldOut/spectralNorm"),
+    {
+      title: "Residual ‖f(z) − z‖ / ‖f(z)‖ by iteration",
+      x: "iteration",
+      series: residuals(rows),
+      logarithmic: true,
+    },
+    one("Learning rate", "learningRate"),
+    one("Images per second", "imagesPerSecond"),
+    one("Memory of the process, MiB", "processMiB"),
+  ];
+  const figures = all.filter(({ series }) => series.some(({ points }) => points.length > 0))
+    .map((options) =>
+      `<figure><figcaption>${escapeHtml(options.title)}${
+        options.series.length > 1 ? `<br>${legend(options.series)}` : ""
+      }</figcaption>${plot(options)}</figure>`
+    );
+  return `<section class="plots">${figures.join("\n")}</section>`;
+}
+
+/** Residual curves early, in the middle and at the end of training. */
+function residuals(rows: readonly MetricRow[]): Series[] {
+  const known = rows.filter(({ residuals }) => Array.isArray(residuals));
+  const chosen = [0, 0.5, 1].map((part) => known[Math.round(part * (known.length - 1))]);
+  return [...new Set(chosen)].flatMap((row) => {
+    if (row === undefined || !Array.isArray(row["residuals"])) return [];
+    const points = row["residuals"].map((y: number, i: number) => ({ x: i + 1, y }));
+    return [{ name: `step ${row.step}`, points }];
+  });
+}
+
+function details(title: string, value: unknown): string {
+  return `<details><summary>${title}</summary><pre>${
+    escapeHtml(JSON.stringify(value, null, 2))
+  }</pre></details>`;
+}

@@ -1,0 +1,149 @@
+/**
+ * The training loop: a stream of batches, one compiled step each, and everything else at its time. Device,
+ * data and files live in one scope, so that whatever ends the run lets go of them.
+ */
+import process from "node:process";
+import { Clock, DateTime, Effect, Stream } from "effect";
+import { batches } from "../data/index.ts";
+import { latestCheckpoint, type Progress, restore } from "./checkpoint.ts";
+import type { ExperimentConfig } from "./config.ts";
+import { openExamples } from "./data.ts";
+import { openDevice } from "./device.ts";
+import { describeEnvironment } from "./environment.ts";
+import { CheckpointError, datasetError, messageOf, modelError } from "./errors.ts";
+import { makeEvaluator } from "./evaluate.ts";
+import { type Display, formatDuration } from "./progress.ts";
+import { openRecorder } from "./recorder.ts";
+import { writeReport } from "./report.ts";
+import { Session } from "./session.ts";
+import { createRun, type RunFolder } from "./store.ts";
+import { systemOf } from "./system.ts";
+import { makeTrainer } from "./trainStep.ts";
+
+/** Where to train, and what to go on with. */
+export interface TrainOptions {
+  /** The folder of all runs. */
+  readonly root: string;
+  readonly display: Display;
+  /** The run to go on with; a new one without. */
+  readonly resume?: RunFolder;
+}
+
+const beginning: Progress = { step: 0, seconds: 0, best: null };
+
+/** Trains as the config says; gives the run's folder. Interrupted, it saves before it ends. */
+export const train = Effect.fn("train")(
+  function* (config: ExperimentConfig, { root, display, resume }: TrainOptions) {
+    const backend = yield* openDevice(config.backend);
+    const now = DateTime.toDateUtc(yield* DateTime.now);
+    const environment = yield* describeEnvironment(backend, now);
+    const run = resume ?? (yield* createRun(root, config, environment, now));
+    display.line(`${run.path}  ·  backend ${backend}  ·  ${environment.cpu}`);
+    const examples = yield* openExamples(
+      config,
+      (done, size) => done === size || display.line(`making scenes: ${done} of ${size}`),
+    );
+    display.line(`${examples.train.size} images to train on, ${examples.heldOut.size} held out`);
+
+    const system = yield* Effect.try({
+      try: () => systemOf(config),
+      catch: modelError("The model cannot be made."),
+    });
+    const trainer = makeTrainer(system, config.optimizer);
+    const initial = yield* Effect.try({
+      try: () => trainer.init(config.seed),
+      catch: modelError("The model's parameters cannot be made."),
+    });
+    const { checkpoint, damaged } = yield* latestCheckpoint(run);
+    for (const { message } of damaged) display.line(`warning: ${message}`);
+    if (resume !== undefined && checkpoint === undefined && damaged.length > 0) {
+      return yield* new CheckpointError({
+        what: `No checkpoint of ${run.name} can be read.`,
+        cure: "Start again with the run's config.json: deno task train.",
+      });
+    }
+    const state = checkpoint === undefined ? initial : yield* restore(checkpoint, initial);
+    const progress = checkpoint?.progress ?? beginning;
+    if (resume !== undefined) {
+      yield* run.rewind(progress.step);
+      display.line(`going on from step ${progress.step}`);
+    }
+    const recorder = yield* openRecorder(run, progress.step);
+    const evaluator = makeEvaluator(system, config, examples.heldOut);
+    const results = (yield* run.summary())?.results ?? {};
+    const elapsed = () => performance.now() / 1000;
+    const parts = { run, config, examples, trainer, evaluator, recorder, display, elapsed };
+    const session = new Session(parts, state, progress, resume === undefined ? {} : results);
+    yield* session.summarize("running");
+
+    const { batchSize, seed, log } = config;
+    const stream = batches(examples.train, { batchSize, seed, startStep: progress.step });
+    yield* Stream.fromAsyncIterable(stream, datasetError("The data cannot be read.")).pipe(
+      Stream.take(config.steps - progress.step),
+      Stream.runForEach(Effect.fnUntraced(function* (batch) {
+        yield* session.advance(batch);
+        const last = session.step === config.steps;
+        const due = (every: number) => last || session.step % every === 0;
+        const drawing = due(log.panelEvery) || session.step === log.firstPanel;
+        const others = due(log.evaluateEvery) || due(log.checkpointEvery) || drawing;
+        if (others || due(log.every) || session.step === 1) {
+          yield* session.note();
+          session.show();
+        }
+        if (due(log.evaluateEvery)) yield* session.evaluate();
+        if (drawing) yield* session.draw();
+        if (due(log.checkpointEvery)) yield* session.save();
+        // Lets signals in: a backend that computes synchronously never yields by itself.
+        yield* Effect.yieldNow;
+      })),
+      Effect.onInterrupt(() => saveInterrupted(session, run, config, display)),
+      Effect.tapError((error) =>
+        session.summarize("failed", messageOf(error)).pipe(
+          Effect.andThen(writeReport(run, config)),
+          Effect.ignore,
+        )
+      ),
+    );
+    yield* session.summarize("finished");
+    const { flatness } = session;
+    if (flatness !== undefined) {
+      display.line(flatness.flat ? flatness.message : `WARNING: ${flatness.message}`);
+    }
+    yield* writeReport(run, config);
+    display.end();
+    display.line(
+      `done after ${
+        formatDuration((yield* Clock.currentTimeMillis) / 1000 - now.getTime() / 1000)
+      }: ` +
+        run.file("report.html"),
+    );
+    return run;
+  },
+  Effect.scoped,
+);
+
+/** What Ctrl-C does: nothing is lost, and the way back is told. */
+const saveInterrupted = (
+  session: Session,
+  run: RunFolder,
+  config: ExperimentConfig,
+  display: Display,
+) =>
+  Effect.gen(function* () {
+    display.end();
+    display.line(`interrupted at step ${session.step}: saving`);
+    yield* session.note();
+    yield* session.save("interrupted");
+    yield* writeReport(run, config);
+    display.line(`to go on: ${resumeCommand(run)}`);
+  }).pipe(
+    Effect.catch((error) =>
+      Effect.sync(() => display.line(`this could not be saved: ${messageOf(error)}`))
+    ),
+  );
+
+/** How to go on with a run. */
+export function resumeCommand(run: RunFolder): string {
+  const deno = process.env["npm_execpath"] === undefined ? "deno" : "npx -y deno@2.9.6";
+  return `${deno} task train resume ${run.name}`;
+}

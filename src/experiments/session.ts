@@ -1,0 +1,224 @@
+/**
+ * A training run while it runs: the state on the device, and what is done with it now and then (noting,
+ * scoring, drawing, saving). `runner.ts` decides when.
+ */
+import { Effect } from "effect";
+import { type Draft, produce } from "immer";
+import { dispose } from "../index.ts";
+import type { Batch } from "../data/index.ts";
+import { type Progress, saveCheckpoint } from "./checkpoint.ts";
+import type { ExperimentConfig } from "./config.ts";
+import type { Example, Examples } from "./data.ts";
+import { diagnose, firstBroken } from "./diagnose.ts";
+import { modelError } from "./errors.ts";
+import { type Evaluator, mainScore, placeBatch, type Scores } from "./evaluate.ts";
+import { type Flatness, judgeMemory, type MemorySample, sampleMemory } from "./memory.ts";
+import { drawPanels } from "./panels.ts";
+import type { Display } from "./progress.ts";
+import type { Recorder } from "./recorder.ts";
+import type { MetricRow, RunFolder, Summary } from "./store.ts";
+import type { Trainer, TrainState } from "./trainStep.ts";
+
+/** What a session needs, all of it open. */
+export interface SessionParts {
+  readonly run: RunFolder;
+  readonly config: ExperimentConfig;
+  readonly examples: Examples;
+  readonly trainer: Trainer;
+  readonly evaluator: Evaluator;
+  readonly recorder: Recorder;
+  readonly display: Display;
+  /** Seconds since the command began. */
+  readonly elapsed: () => number;
+}
+
+/** What is known of the run so far; never changed in place. */
+interface RunState {
+  readonly progress: Progress;
+  readonly loss: number;
+  /** Images per second since the last note. */
+  readonly rate: number | null;
+  readonly results: { readonly [name: string]: number };
+  readonly score: string;
+}
+
+/** A run under way. */
+export class Session {
+  #state: TrainState;
+  #run: RunState;
+  /** When the steps since the last note began. */
+  #since: number;
+  #noted: number;
+  readonly #memory: MemorySample[] = [];
+
+  constructor(
+    private readonly parts: SessionParts,
+    state: TrainState,
+    progress: Progress,
+    results: { readonly [name: string]: number },
+  ) {
+    this.#state = state;
+    this.#run = { progress, loss: NaN, rate: null, results, score: "" };
+    this.#since = parts.elapsed();
+    this.#noted = progress.step;
+  }
+
+  /** Finished updates. */
+  get step(): number {
+    return this.#run.progress.step;
+  }
+
+  /** How memory behaved, once there is enough to tell. */
+  get flatness(): Flatness | undefined {
+    return judgeMemory(this.#memory);
+  }
+
+  #edit(recipe: (draft: Draft<RunState>) => void): void {
+    this.#run = produce(this.#run, recipe);
+  }
+
+  /** One update. Nothing is read. */
+  readonly advance = ({ fields, step }: Batch<Example>) =>
+    Effect.try({
+      try: () => {
+        const inputs = placeBatch(fields);
+        const [next, row] = this.parts.trainer.step(this.#state, inputs);
+        this.#state = next;
+        dispose(inputs);
+        this.parts.recorder.push(step + 1, row);
+        this.#edit((draft) => void (draft.progress.step = step + 1));
+      },
+      catch: modelError(`Step ${step + 1} failed.`),
+    });
+
+  /** Reads and writes what was measured since the last time; fails when something is no number. */
+  readonly note = () =>
+    Effect.gen({ self: this }, function* () {
+      const { recorder, trainer, config, elapsed, run, examples } = this.parts;
+      const rows = yield* recorder.flush(trainer.names);
+      const last = rows.at(-1);
+      if (last === undefined) return;
+      const broken = firstBroken(rows);
+      if (broken !== undefined) {
+        yield* recorder.write(rows.slice(0, rows.indexOf(broken) + 1));
+        return yield* yield* diagnose(run, config, trainer, examples, broken);
+      }
+      const now = elapsed();
+      const seconds = now - this.#since;
+      const count = this.step - this.#noted;
+      if (this.#run.results["firstStepSeconds"] === undefined) {
+        this.#edit((draft) => void (draft.results["firstStepSeconds"] = now));
+      }
+      const memory = sampleMemory(this.step);
+      this.#memory.push(memory);
+      this.#edit((draft) => {
+        draft.progress.seconds += seconds;
+        draft.loss = Number(last["loss"]);
+        // The first note is about one step and its compilation.
+        if (count > 1) draft.rate = (count * config.batchSize) / seconds;
+      });
+      this.#noted = this.step;
+      const measured = {
+        seconds: this.#run.progress.seconds,
+        processMiB: memory.process,
+        deviceMiB: memory.device,
+        deviceTensors: memory.tensors,
+        ...(this.#run.rate === null ? {} : { imagesPerSecond: this.#run.rate }),
+      };
+      yield* recorder.write([...rows.slice(0, -1), { ...last, ...measured }]);
+      this.#since = elapsed();
+    });
+
+  /** Shows where the run is. */
+  show(): void {
+    const { config, display } = this.parts;
+    const { progress: { step }, loss, rate, score } = this.#run;
+    const left = config.steps - step;
+    display.update({
+      step,
+      steps: config.steps,
+      loss,
+      imagesPerSecond: rate,
+      secondsLeft: rate === null ? null : (left * config.batchSize) / rate,
+      score,
+    });
+  }
+
+  /** Scores on held-out examples; the best parameters so far are kept. */
+  readonly evaluate = () =>
+    Effect.gen({ self: this }, function* () {
+      const { evaluator, recorder, display, run, config } = this.parts;
+      const scores = yield* evaluator.score(this.#state.params);
+      const { residuals, spectralNorm } = yield* evaluator.dynamics(this.#state.params);
+      const row: MetricRow = {
+        step: this.step,
+        ...prefixed(scores),
+        "heldOut/spectralNorm": spectralNorm,
+        residuals,
+      };
+      yield* recorder.write([row]);
+      const { name, value } = mainScore(scores);
+      this.#edit((draft) => {
+        Object.assign(draft.results, scores, { spectralNorm });
+        draft.score = `${name} ${value.toFixed(3)}`;
+      });
+      const best = this.#run.progress.best;
+      if (Number.isFinite(value) && (best === null || value > best)) {
+        this.#edit((draft) => void (draft.progress.best = value));
+        yield* saveCheckpoint(run, this.#state, this.#run.progress, {
+          keep: config.log.keep,
+          best: true,
+        });
+      }
+      display.line(
+        `step ${this.step}: ` +
+          Object.entries(scores).map(([k, v]) => `${k} ${v.toFixed(4)}`).join("  "),
+      );
+      this.#since = this.parts.elapsed();
+    });
+
+  /** Pictures of the first held-out examples. */
+  readonly draw = () =>
+    Effect.gen({ self: this }, function* () {
+      const { evaluator, recorder, elapsed } = this.parts;
+      yield* recorder.pictures(this.step, drawPanels(yield* evaluator.look(this.#state.params)));
+      if (this.#run.results["firstPanelSeconds"] === undefined) {
+        this.#edit((draft) => void (draft.results["firstPanelSeconds"] = elapsed()));
+      }
+      this.#since = elapsed();
+    });
+
+  /** A checkpoint, and a summary of where the run is. */
+  readonly save = (status: Summary["status"] = "running", message?: string) =>
+    Effect.gen({ self: this }, function* () {
+      const { run, config } = this.parts;
+      yield* saveCheckpoint(run, this.#state, this.#run.progress, { keep: config.log.keep });
+      yield* this.summarize(status, message);
+      this.#since = this.parts.elapsed();
+    });
+
+  /** Writes the summary alone. */
+  readonly summarize = (status: Summary["status"], message?: string) =>
+    this.parts.run.writeSummary({
+      status,
+      step: this.step,
+      results: { ...this.#run.results, ...this.#measured() },
+      ...(message === undefined ? {} : { message }),
+    });
+
+  #measured(): Scores {
+    const { progress, rate } = this.#run;
+    const growth = this.flatness?.growth;
+    return {
+      trainingSeconds: progress.seconds,
+      ...(rate === null ? {} : { imagesPerSecond: rate }),
+      ...(progress.best === null ? {} : { best: progress.best }),
+      ...(growth === undefined
+        ? {}
+        : { processGrowthMiB: growth.process, deviceGrowthTensors: growth.tensors }),
+    };
+  }
+}
+
+const prefixed = (scores: Scores): Scores =>
+  Object.fromEntries(Object.entries(scores).map(([name, value]) => [`heldOut/${name}`, value]));
