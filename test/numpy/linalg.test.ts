@@ -214,6 +214,15 @@ describe("edges", () => {
     expect(await linalg.det(np.zeros([3, 3])).item()).toBe(0);
   });
 
+  it("the determinant has its derivative at singular matrices, too", async () => {
+    const f = (a: Tensor) => linalg.det(a);
+    const a = np.array([[1, 2], [2, 4]], { dtype });
+    await expectClose(grad(f)(a), np.array([[4, -2], [-2, 1]], { dtype }));
+    const b = np.array([[1, 2, 3], [4, 5, 6], [5, 7, 9]], { dtype });
+    await expectClose(grad(f)(b), np.array([[3, -6, 3], [3, -6, 3], [-3, 6, -3]], { dtype }));
+    await expectClose(grad(f)(np.array([[0]], { dtype })), np.array([[1]], { dtype }));
+  });
+
   it("matrices that are not positive definite have no Cholesky factor", async () => {
     const l = await linalg.cholesky(np.array([[1, 2], [2, 1]])).data();
     expect([...l].some(Number.isNaN)).toBe(true);

@@ -12,8 +12,7 @@
 
 Names and options are Trilevel's. Not recorded, because JAX leaves it undefined: `at.set` with one index
 twice. Not recorded, because Trilevel differs on purpose: the derivatives of `abs` at 0 (JAX: 1, here 0,
-as in PyTorch) and of norms at 0 (JAX: NaN, here 0); signs of eigenvectors; the gradient of `det` where
-it is 0 (NaN here).
+as in PyTorch) and of norms at 0 (JAX: NaN, here 0); signs of eigenvectors.
 """
 
 import json
@@ -245,6 +244,7 @@ entry("linalg.inv", jnp.linalg.inv, square)
 entry("linalg.inv", jnp.linalg.inv, batch)
 entry("linalg.det", jnp.linalg.det, square)
 entry("linalg.det", jnp.linalg.det, batch)
+entry("linalg.det", jnp.linalg.det, A([1, 2, 3], [4, 5, 6], [5, 7, 9]))
 entry("linalg.slogdet", lambda x: tuple(jnp.linalg.slogdet(x)), -batch)
 entry("linalg.cholesky", jnp.linalg.cholesky, spd(square))
 entry("linalg.cholesky", jnp.linalg.cholesky, spd(batch))
