@@ -237,6 +237,18 @@ describe("edges", () => {
     await expectClose(w, np.ones([4], { dtype }));
   });
 
+  it("matrices without rows have a solution, a determinant and factors", async () => {
+    const none = np.zeros([0, 0], { dtype });
+    expect([...linalg.solve(none, np.zeros([0, 2], { dtype })).shape]).toEqual([0, 2]);
+    expect(await linalg.det(none).item()).toBe(1);
+    expect([...linalg.cholesky(none).shape]).toEqual([0, 0]);
+    expect(linalg.qr(np.zeros([3, 0], { dtype })).map((x) => x.shape.join())).toEqual([
+      "3,0",
+      "0,0",
+    ]);
+    expect([...linalg.inv(np.zeros([0, 3, 3], { dtype })).shape]).toEqual([0, 3, 3]);
+  });
+
   it("refuses what is no matrix, or does not fit", () => {
     expect(() => linalg.solve(np.zeros([2, 3]), np.zeros([2]))).toThrow(ShapeError);
     expect(() => linalg.solve(np.zeros([2, 2]), np.zeros([3]))).toThrow(ShapeError);

@@ -81,6 +81,8 @@ export function forRows(
   step: (k: Tensor, ...state: Tensor[]) => Tensor[],
   reverse = false,
 ): Tensor[] {
+  // No step could be traced on matrices without rows: there is no pivot to look for.
+  if (count === 0) return [...init];
   const avals = init.map((x) => ({ ...x.aval, weak: false }));
   const { program, captured } = trace(
     (...xs) => step(xs.at(-1)!, ...xs.slice(0, -1)),
