@@ -1,5 +1,5 @@
 /** Instructions that stand for programs, with derivatives of their own; inlined before compiling. */
 export { checkpointCall, type SavePolicy } from "./calls/checkpoint.ts";
 export { customJvpCall, customVjpCall, lazy } from "./calls/custom.ts";
-export { linearCall } from "./calls/linearCall.ts";
+export { filled, linearCall } from "./calls/linearCall.ts";
 export { linearSolveCall } from "./calls/linearSolve.ts";

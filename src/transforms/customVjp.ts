@@ -1,17 +1,18 @@
 /** `customVjp`: a function with a reverse derivative of the user's own. */
 import { isFloat } from "../core/dtype.ts";
 import { ShapeError, TreeError } from "../core/errors.ts";
-import { type Aval, formatAval, outputAvals, sameShape } from "../core/program.ts";
+import { type Aval, formatAval, outputAvals, type Program, sameShape } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { currentTrace, trace, traceLater } from "../core/trace.ts";
 import {
   assertSameStructure,
   flattenUpTo,
+  type MapTree,
   paths,
   type Structure,
   unflatten,
 } from "../core/tree.ts";
-import { customVjpCall, instantiate, lazy } from "../primitives/index.ts";
+import { customVjpCall, filled, instantiate } from "../primitives/index.ts";
 import {
   shareCaptured,
   tensorLeaves,
@@ -19,6 +20,17 @@ import {
   traceFunction,
   unflattenAll,
 } from "../core/function.ts";
+
+/** An argument's leaf as `forward` sees it with `symbolicZeros`. */
+export interface PerturbedTensor {
+  readonly value: Tensor;
+  readonly perturbed: boolean;
+}
+
+/** Arguments whose leaves say whether they are being differentiated. */
+export type Perturbed<A extends readonly unknown[]> = {
+  [I in keyof A]: MapTree<A[I], Tensor, PerturbedTensor>;
+};
 
 /**
  * The function `f` with another reverse derivative. `forward` gives the value and residuals (any tree);
@@ -48,6 +60,26 @@ export function customVjp<A extends unknown[], R, Residuals>(
   f: (...args: A) => R,
   forward: (...args: A) => readonly [value: R, residuals: Residuals],
   backward: (residuals: Residuals, cotangent: R) => readonly unknown[],
+  options?: { symbolicZeros?: false },
+): (...args: A) => R;
+/**
+ * With `symbolicZeros`, `forward` gets every leaf as `{ value, perturbed }`, where `perturbed` says whether it is being
+ * differentiated, and `backward` gets `null` for cotangents that are zero: both may skip what nobody needs.
+ */
+export function customVjp<A extends unknown[], R, Residuals>(
+  f: (...args: A) => R,
+  forward: (...args: Perturbed<A>) => readonly [value: R, residuals: Residuals],
+  backward: (
+    residuals: Residuals,
+    cotangent: MapTree<R, Tensor, Tensor | null>,
+  ) => readonly unknown[],
+  options: { symbolicZeros: true },
+): (...args: A) => R;
+export function customVjp<A extends unknown[], R, Residuals>(
+  f: (...args: A) => R,
+  forward: (...args: never[]) => readonly [value: R, residuals: Residuals],
+  backward: (residuals: Residuals, cotangent: never) => readonly unknown[],
+  { symbolicZeros = false }: { symbolicZeros?: boolean } = {},
 ): (...args: A) => R {
   let deriving = false;
   const guarded = <T>(make: () => T): T => {
@@ -65,51 +97,79 @@ export function customVjp<A extends unknown[], R, Residuals>(
     const primal = traceFunction(f, args, "customVjp");
     const { leaves, structures, output } = primal;
     const values = outputAvals(primal.program);
-    let residualStructure: Structure | undefined;
-    const runForward = (...inputs: Tensor[]) => {
-      const result = forward(...unflattenAll(structures, inputs) as A);
+    const avals = leaves.map((x) => x.aval);
+    const floats = values.filter((a) => isFloat(a.dtype));
+    // What forward gave last says how residuals are laid out: it is the same however often it is traced.
+    let residualStructure: Structure = { kind: "null" };
+    const runForward = (perturbed?: readonly boolean[]) => (...inputs: Tensor[]) => {
+      const seen = perturbed
+        ? inputs.map((value, i) => ({ value, perturbed: perturbed[i]! }))
+        : inputs;
+      // Trees of the arguments' own types, with leaves as the option says.
+      const result = forward(...unflattenAll(structures, seen) as never[]);
       const [xs, structure] = tensorLeaves(result, "customVjp: the result of forward");
       residualStructure = checkForward(structure, output);
       checkValues(xs.slice(0, values.length), values);
       return xs;
     };
-    const runBackward = (residuals: Structure, count: number) => (...inputs: Tensor[]) => {
+    const runBackward = (count: number, present?: readonly boolean[]) => (...inputs: Tensor[]) => {
       let next = count;
-      const cotangents = values.map((a) => isFloat(a.dtype) ? inputs[next++]! : null);
+      let float = 0;
+      const cotangents = values.map((a) =>
+        isFloat(a.dtype) && (present?.[float++] ?? true) ? inputs[next++]! : null
+      );
       const result = backward(
-        unflatten<Residuals>(residuals, inputs.slice(0, count)),
-        unflatten<R>(output, cotangents),
+        unflatten<Residuals>(residualStructure, inputs.slice(0, count)),
+        unflatten<never>(output, cotangents),
       );
       return cotangentsOf(result, structures, leaves);
     };
-    const avals = leaves.map((x) => x.aval);
-    const floats = values.filter((a) => isFloat(a.dtype));
-    if (deriving) {
-      // `forward` uses the function itself: its rules are made when a higher order asks for them.
-      const { program, captured } = primal;
-      const fwd = lazy(() => guarded(() => traceLater(runForward, avals, captured)));
-      const bwd = lazy(() => {
-        const residuals = outputAvals(fwd()).slice(values.length);
-        const rule = runBackward(residualStructure!, residuals.length);
-        return guarded(() => traceLater(rule, [...residuals, ...floats], captured));
+    const bind = (program: Program, consts: readonly Tensor[], rules: Rules): R => {
+      const params = { program, ...rules, consts: consts.length };
+      return unflatten(output, customVjpCall([...consts, ...leaves], params));
+    };
+    const { program, captured } = primal;
+    if (symbolicZeros || deriving) {
+      // `forward` uses the function itself, or wants to know what is differentiated: its rules are made when they
+      // are needed.
+      const forwardFor = remember((perturbed) => {
+        const flags = symbolicZeros ? perturbed.slice(captured.length) : undefined;
+        return guarded(() => traceLater(runForward(flags), avals, captured));
       });
-      const params = { program, forward: fwd, backward: bwd, consts: captured.length };
-      return unflatten(output, customVjpCall([...captured, ...leaves], params));
+      const backwardFor = remember((perturbed, present) => {
+        const residuals = outputAvals(forwardFor(perturbed)).slice(values.length);
+        const given = symbolicZeros ? present : undefined;
+        const cotangents = floats.filter((_, i) => given?.[i] ?? true);
+        const rule = runBackward(residuals.length, given);
+        const made = guarded(() => traceLater(rule, [...residuals, ...cotangents], captured));
+        return given ? made : filled(made, floats)(present);
+      });
+      return bind(program, captured, { forward: forwardFor, backward: backwardFor });
     }
-    const fwd = guarded(() => trace(runForward, avals));
+    const fwd = guarded(() => trace(runForward(), avals));
     const residuals = outputAvals(fwd.program).slice(values.length);
-    const bwd = guarded(() =>
-      trace(runBackward(residualStructure!, residuals.length), [...residuals, ...floats])
-    );
+    const bwd = guarded(() => trace(runBackward(residuals.length), [...residuals, ...floats]));
     const { consts, programs } = shareCaptured([primal, fwd, bwd]);
-    const [program, forwards, backwards] = programs;
-    const results = customVjpCall([...consts, ...leaves], {
-      program: program!,
+    const [own, forwards, backwards] = programs;
+    return bind(own!, consts, {
       forward: () => forwards!,
-      backward: () => backwards!,
-      consts: consts.length,
+      backward: (_, present) => filled(backwards!, floats)(present),
     });
-    return unflatten(output, results);
+  };
+}
+
+type Rules = Pick<Parameters<typeof customVjpCall>[1], "forward" | "backward">;
+
+/** Programs made once for each pattern of flags. */
+function remember(
+  make: (perturbed: readonly boolean[], present: readonly boolean[]) => Program,
+): (perturbed: readonly boolean[], present?: readonly boolean[]) => Program {
+  const made = new Map<string, Program>();
+  return (perturbed, present = []) => {
+    const key = `${perturbed}|${present}`;
+    let program = made.get(key);
+    if (!program) made.set(key, program = make(perturbed, present));
+    return program;
   };
 }
 

@@ -2,7 +2,6 @@
  * `checkpoint`: a call that keeps nothing for its reverse derivative but its inputs (and what a policy
  * names), and computes the rest again when the cotangent arrives.
  */
-import { NotDifferentiableError } from "../../core/errors.ts";
 import { evaluate } from "../../core/evaluate.ts";
 import { type Params, type Primitive, Unknown } from "../../core/primitive.ts";
 import { aval, outputAvals, type Program } from "../../core/program.ts";
@@ -47,16 +46,18 @@ const checkpointPrimitive: Primitive<CheckpointParams> = {
       const values = xs.slice(0, residuals.length);
       return evaluate(split.linear, [...linearize(values), ...xs.slice(residuals.length)]);
     }, [...known, ...directions.map((t) => t.aval)]);
-    const transpose = ifReversible(() =>
+    // Made when it is needed: a loop without a bound has no transpose, but a forward derivative.
+    const transpose = (present: readonly boolean[]) =>
       rewrite((...xs) => {
         // Nothing of what follows can start before the cotangents are there.
         const behind = barrier(xs);
         const found = linearize(behind.slice(0, residuals.length));
+        let next = residuals.length;
+        const given = present.map((p) => p ? behind[next++]! : null);
         const values = [...found, ...directions.map(() => null)];
-        const cts = pullBack(split.linear, values, behind.slice(residuals.length));
+        const cts = pullBack(split.linear, values, given);
         return directions.map((t, i) => instantiate(cts[found.length + i], t));
-      }, [...known, ...moving])
-    );
+      }, [...known, ...moving.filter((_, i) => present[i])]);
     const moved = linearCall(residuals, directions, { forward, transpose, outputs: moving });
     let next = 0;
     return { outputs, tangents: outputs.map((_, i) => split.active[i] ? moved[next++]! : null) };
@@ -72,16 +73,6 @@ const checkpointPrimitive: Primitive<CheckpointParams> = {
   },
   inline: ({ program }) => program,
 };
-
-/** Unbounded loops have forward derivatives only: who transposes the call without this will be told. */
-function ifReversible(make: () => Program): Program | undefined {
-  try {
-    return make();
-  } catch (error) {
-    if (error instanceof NotDifferentiableError) return undefined;
-    throw error;
-  }
-}
 
 /** Calls a program whose reverse derivative computes again what it needs. */
 export function checkpointCall(operands: readonly Tensor[], params: CheckpointParams): Tensor[] {

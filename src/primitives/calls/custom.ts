@@ -36,8 +36,10 @@ export interface CustomJvpParams extends Params {
  */
 export interface CustomVjpParams extends Params {
   readonly program: Program;
-  readonly forward: Lazy;
-  readonly backward: Lazy;
+  /** For the operands that are perturbed. */
+  readonly forward: (perturbed: readonly boolean[]) => Program;
+  /** For the operands that are perturbed, and the cotangents that are no symbolic zeros. */
+  readonly backward: (perturbed: readonly boolean[], present: readonly boolean[]) => Program;
   readonly consts: number;
 }
 
@@ -86,7 +88,8 @@ const customVjpPrimitive: Primitive<CustomVjpParams> = {
   shape: (_, { program }) => outputAvals(program).map((a) => aval(a.shape, a.dtype)),
   jvp(primals, tangents, { program, forward, backward, consts }) {
     refuseCaptured("customVjp", tangents, consts);
-    const results = evaluate(forward(), primals);
+    const perturbed = tangents.map((t) => t !== null);
+    const results = evaluate(forward(perturbed), primals);
     const outputs = results.slice(0, program.outputs.length);
     const residuals = [...primals.slice(0, consts), ...results.slice(outputs.length)];
     const directions = primals.flatMap((x, i) =>
@@ -94,7 +97,7 @@ const customVjpPrimitive: Primitive<CustomVjpParams> = {
     );
     const moved = linearCall(residuals, directions, {
       forward: undefined,
-      transpose: backward(),
+      transpose: (present) => backward(perturbed, present),
       outputs: outputs.filter((y) => isFloat(y.dtype)).map((y) => y.aval),
     });
     let next = 0;
@@ -109,11 +112,11 @@ const customVjpPrimitive: Primitive<CustomVjpParams> = {
     const flags = inputs.map((_, i) => i < consts ? batched[i]! : true);
     const params = {
       program: batch(program, flags),
-      forward: lazy(() => batch(forward(), flags)),
-      backward: lazy(() => {
-        const rule = backward();
+      forward: (perturbed: readonly boolean[]) => batch(forward(perturbed), flags),
+      backward: (perturbed: readonly boolean[], present: readonly boolean[]) => {
+        const rule = backward(perturbed, present);
         return batch(rule, rule.inputs.map((_, i) => i < consts ? batched[i]! : true));
-      }),
+      },
       consts,
     };
     return { outputs: bind(customVjpPrimitive, operands, params) };

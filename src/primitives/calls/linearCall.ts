@@ -4,11 +4,12 @@
  * recompute what they need, take part in forward and reverse mode alike.
  */
 import { NotDifferentiableError } from "../../core/errors.ts";
+import { evaluate } from "../../core/evaluate.ts";
 import type { Params, Primitive } from "../../core/primitive.ts";
 import { Unknown } from "../../core/primitive.ts";
-import { type Aval, aval, type Program } from "../../core/program.ts";
+import { type Aval, aval, eliminateDeadCode, type Program } from "../../core/program.ts";
 import type { Tensor } from "../../core/tensor.ts";
-import { bind } from "../../core/trace.ts";
+import { bind, rewrite } from "../../core/trace.ts";
 import { batchAval, batchProgram } from "../derive/batch.ts";
 import { pushForward } from "../derive/jvp.ts";
 import { pullBack } from "../derive/transpose.ts";
@@ -16,12 +17,18 @@ import { add } from "../elementwise.ts";
 import { instantiate, materialize } from "../rules.ts";
 
 /**
+ * A transposed program for the cotangents that are present (the others are symbolic zeros): it takes the residuals
+ * and those.
+ */
+export type Transposed = (present: readonly boolean[]) => Program;
+
+/**
  * Parameters of `linearCall`. The operands are the residuals and the linear inputs; both programs take
  * the residuals first. One of the two may be missing.
  */
 export interface LinearCallParams extends Params {
   readonly forward: Program | undefined;
-  readonly transpose: Program | undefined;
+  readonly transpose: Transposed | undefined;
   readonly residuals: number;
   readonly outputs: readonly Aval[];
 }
@@ -69,10 +76,16 @@ const linearCallPrimitive: Primitive<LinearCallParams> = {
     const given = inputs.slice(0, residuals) as Tensor[]; // residuals are never linear
     const linear = inputs.slice(residuals)
       .map((x) => x instanceof Unknown ? x.aval : x.aval);
+    const present = cotangents.map((ct) => ct !== null);
     const results = bind(linearCallPrimitive, [
       ...given,
-      ...cotangents.map((ct, i) => instantiate(ct, { aval: params.outputs[i]! })),
-    ], { forward: transpose, transpose: forward, residuals, outputs: linear });
+      ...cotangents.filter((ct): ct is Tensor => ct !== null),
+    ], {
+      forward: transpose(present),
+      transpose: forward && filled(selectOutputs(forward, present), linear),
+      residuals,
+      outputs: linear,
+    });
     return [...given.map(() => null), ...results];
   },
   batch(inputs, batched, params, size) {
@@ -89,7 +102,7 @@ const linearCallPrimitive: Primitive<LinearCallParams> = {
     // Cotangents of linear inputs that came without a batch are summed where those were repeated.
     const results = bind(linearCallPrimitive, [...inputs.slice(0, residuals), ...linear], {
       forward: batch(forward),
-      transpose: batch(transpose),
+      transpose: transpose && ((present) => batch(transpose(present))!),
       residuals,
       outputs: outputs.map((a) => batchAval(a, size)),
     });
@@ -97,6 +110,26 @@ const linearCallPrimitive: Primitive<LinearCallParams> = {
   },
   inline: forwardOf,
 };
+
+/** The program with those of its outputs that are named. */
+function selectOutputs(program: Program, named: readonly boolean[]): Program {
+  return eliminateDeadCode({ ...program, outputs: program.outputs.filter((_, i) => named[i]) });
+}
+
+/** A transposed program that wants all cotangents, of these abstract values: absent ones become zeros. */
+export function filled(program: Program, cotangents: readonly Aval[]): Transposed {
+  return (present) => {
+    if (present.every(Boolean)) return program;
+    const residuals = program.inputs.slice(0, program.inputs.length - cotangents.length);
+    return rewrite((...xs) => {
+      let next = residuals.length;
+      const cts = cotangents.map((a, i) =>
+        instantiate(present[i] ? xs[next++]! : null, { aval: a })
+      );
+      return evaluate(program, [...xs.slice(0, residuals.length), ...cts]);
+    }, [...residuals.map((v) => v.aval), ...cotangents.filter((_, i) => present[i])]);
+  };
+}
 
 /** Applies a linear function; see {@link LinearCallParams}. */
 export function linearCall(
