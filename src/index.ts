@@ -15,6 +15,7 @@ import "./backends/index.ts";
 export { Tensor } from "./core/tensor.ts";
 export type { DType, TypedArray } from "./core/dtype.ts";
 export { backend, type BackendName, setBackend } from "./core/backend.ts";
+export { fromTfjs, toTfjs } from "./backends/webgpu/tfjs.ts";
 export * from "./core/errors.ts";
 export { dispose, memory, scope } from "./core/memory.ts";
 export * as tree from "./core/tree.ts";

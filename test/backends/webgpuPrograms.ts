@@ -2,7 +2,7 @@
  * Programs that a compiler may get wrong where single instructions are right: fused chains, reductions that
  * wait for each other, wide and long ones, loops. Each gives its inputs' types, and how to compute.
  */
-import { type DType } from "../../src/core/dtype.ts";
+import type { DType } from "../../src/core/dtype.ts";
 import { type Aval, aval, type Program, type Shape } from "../../src/core/program.ts";
 import { literal, type Tensor } from "../../src/core/tensor.ts";
 import { rewrite } from "../../src/core/trace.ts";

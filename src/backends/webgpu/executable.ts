@@ -3,7 +3,7 @@
  * groups that hold inputs or outputs depend on the call; they are kept for the buffers that come again.
  */
 import type { DeviceBuffer, Executable } from "../../core/backend.ts";
-import { BackendError, InternalError } from "../../core/errors.ts";
+import { type BackendError, InternalError } from "../../core/errors.ts";
 import type { Program } from "../../core/program.ts";
 import { guarded } from "./device.ts";
 import { withExpressions } from "./expression.ts";
@@ -171,7 +171,7 @@ export class WebGpuExecutable implements Executable {
     handed: Set<number>,
   ): WebGpuBuffer {
     for (const i of donated) {
-      if (handed.has(i) || given[i]!.bytes !== slot.bytes) continue;
+      if (handed.has(i) || given[i]!.bytes !== slot.bytes || given[i]!.release) continue;
       if (this.#plan.inputs[i]!.last >= slot.first) continue;
       handed.add(i);
       return new WebGpuBuffer(given[i]!.gpu, slot.bytes);

@@ -1,7 +1,7 @@
 /** Device memory: buffers that are used again, and reads that travel together. */
 import type { DeviceBuffer } from "../../core/backend.ts";
-import { BackendError } from "../../core/errors.ts";
-import { type Health } from "./device.ts";
+import type { BackendError } from "../../core/errors.ts";
+import type { Health } from "./device.ts";
 
 /** Memory of one tensor. */
 export class WebGpuBuffer implements DeviceBuffer {
@@ -9,7 +9,8 @@ export class WebGpuBuffer implements DeviceBuffer {
   failure: Promise<BackendError | undefined> | undefined;
   freed = false;
 
-  constructor(readonly gpu: GPUBuffer, readonly bytes: number) {}
+  /** `release` gives memory back that is someone else's. */
+  constructor(readonly gpu: GPUBuffer, readonly bytes: number, readonly release?: () => void) {}
 }
 
 const flags = { mapRead: 1, copySource: 4, copyTarget: 8, uniform: 64, storage: 128 } as const;

@@ -20,6 +20,8 @@ export class Queue {
   readonly reader: Reader;
   /** Bytes between two steps in the buffer of step numbers. */
   readonly stepStride: number;
+  /** What others who work on the device submit before we do. */
+  readonly beforeWork = new Set<() => void>();
   readonly #pipelines = new Map<string, Pipeline>();
   readonly #layouts = new Map<string, GPUBindGroupLayout>();
   readonly #stepGroups = new Map<number, GPUBindGroup>();
@@ -37,9 +39,10 @@ export class Queue {
     this.stepStride = device.limits.minUniformBufferOffsetAlignment;
   }
 
-  /** Before anything changes memory: the device is sound, and reads asked for are on their way. */
+  /** Before anything changes memory: the device is sound, and what was asked for before is on its way. */
   begin(): void {
     this.health.check();
+    for (const submit of this.beforeWork) submit();
     this.reader.flush();
   }
 
@@ -51,7 +54,8 @@ export class Queue {
     if (buffer.freed) return;
     buffer.freed = true;
     this.reader.flush();
-    this.pool.give(buffer.gpu);
+    if (buffer.release) buffer.release();
+    else this.pool.give(buffer.gpu);
   }
 
   /** Remembers a run: its error, if there is one, is everyone's from then on. */
