@@ -28,6 +28,8 @@ export interface SlotAttentionOptions {
   readonly slotSize?: number;
   /** The hidden size of the MLP after the GRU; 128. With 0 there is none, as in SAVi. */
   readonly mlpHidden?: number;
+  /** How many attention heads share a slot's numbers; 1. */
+  readonly heads?: number;
   /** How many steps the solver may take; 3. */
   readonly iterations?: number;
   /** How the fixed point is found; `forward()`: the iteration itself. */
@@ -98,17 +100,41 @@ export interface SlotAttention
   step(params: SlotAttentionParams, slots: Tensor, keys: Keys): Tensor;
 }
 
-/** How strongly each input belongs to each query: `softmax_slots(k qᵀ / √D)`, [batch, inputs, slots]. */
-export function softAssignment(query: Tensor, keys: Tensor): Tensor {
-  const scaled = query.mul(1 / Math.sqrt(query.shape.at(-1)!));
-  return np.softmax(np.einsum("bnd,bsd->bns", keys, scaled));
+/**
+ * How strongly each input belongs to each query: `softmax_slots(k qᵀ / √D)`, [batch, inputs, slots]. With several
+ * heads, each of D / heads numbers, the softmax spans heads × slots (as in SLATE): [batch, inputs, slots · heads].
+ */
+export function softAssignment(query: Tensor, keys: Tensor, heads = 1): Tensor {
+  const size = query.shape.at(-1)! / heads;
+  const scaled = query.mul(1 / Math.sqrt(size));
+  if (heads === 1) return np.softmax(np.einsum("bnd,bsd->bns", keys, scaled));
+  const logits = np.einsum("bnhd,bshd->bnsh", splitHeads(keys, heads), splitHeads(scaled, heads));
+  const [batch, inputs, slots] = logits.shape;
+  return np.softmax(logits.reshape([batch!, inputs!, slots! * heads]));
 }
 
-/** The mean of values with assignments as weights, [batch, slots, D]; 1e-8 keeps empty slots from 0/0. */
-export function weightedMean(assignment: Tensor, values: Tensor): Tensor {
+/**
+ * The mean of values with assignments as weights, [batch, slots, D], each head for its own numbers; 1e-8 keeps
+ * empty slots from 0/0.
+ */
+export function weightedMean(assignment: Tensor, values: Tensor, heads = 1): Tensor {
   const weights = assignment.add(1e-8);
   const normalized = weights.div(np.sum(weights, { axis: 1, keepdims: true }));
-  return np.einsum("bns,bnd->bsd", normalized, values);
+  if (heads === 1) return np.einsum("bns,bnd->bsd", normalized, values);
+  const means = np.einsum(
+    "bnsh,bnhd->bshd",
+    splitHeads(normalized, -heads),
+    splitHeads(values, heads),
+  );
+  const [batch, slots] = means.shape;
+  return means.reshape([batch!, slots!, values.shape.at(-1)!]);
+}
+
+/** The last axis as [heads, rest]; for a negative number, as [rest, heads]. */
+function splitHeads(x: Tensor, heads: number): Tensor {
+  const rest = x.shape.at(-1)! / Math.abs(heads);
+  const last = heads > 0 ? [heads, rest] : [rest, -heads];
+  return x.reshape([...x.shape.slice(0, -1), ...last]);
 }
 
 /**
@@ -140,12 +166,19 @@ export function slotAttention(options: SlotAttentionOptions): SlotAttention {
     inputSize,
     slotSize = 64,
     mlpHidden = 128,
+    heads = 1,
     iterations = 3,
     solver = forward(),
     adjoint = oneStep(),
     conventions = keras,
   } = options;
   const { eps } = conventions;
+  if (slotSize % heads !== 0) {
+    throw new ArgumentError(
+      `slotAttention: ${heads} heads of slots of size ${slotSize}`,
+      "give a slotSize that is a multiple of the heads",
+    );
+  }
   const normInputs = nn.layerNorm({ size: inputSize, eps });
   const normSlots = nn.layerNorm({ size: slotSize, eps });
   const projection = (from: number) =>
@@ -154,6 +187,9 @@ export function slotAttention(options: SlotAttentionOptions): SlotAttention {
   const [key, value] = [projection(inputSize), projection(inputSize)];
   const gru = nn.gruCell({ ...conventions.cell, in: slotSize, hidden: slotSize });
   const mlp = nn.mlp({ ...conventions.init, sizes: [slotSize, mlpHidden, slotSize] });
+
+  const assign = (p: SlotAttentionParams, slots: Tensor, { k }: Keys) =>
+    softAssignment(query.apply(p.query, normSlots.apply(p.normSlots, slots)), k, heads);
 
   const model: SlotAttention = {
     init(from) {
@@ -174,10 +210,12 @@ export function slotAttention(options: SlotAttentionOptions): SlotAttention {
       return { k: key.apply(p.key, x), v: value.apply(p.value, x) };
     },
     start: (p, from, batch) => firstSlots(p.start, from, [batch, options.slots, slotSize]),
-    attend: (p, slots, { k }) =>
-      softAssignment(query.apply(p.query, normSlots.apply(p.normSlots, slots)), k),
+    attend(p, slots, keys) {
+      const perHead = assign(p, slots, keys);
+      return heads === 1 ? perHead : np.sum(splitHeads(perHead, -heads), { axis: -1 });
+    },
     step(p, slots, keys) {
-      const updates = weightedMean(model.attend(p, slots, keys), keys.v);
+      const updates = weightedMean(assign(p, slots, keys), keys.v, heads);
       const next = gru.apply(p.gru, updates, slots);
       if (p.mlp === null) return next;
       return next.add(mlp.apply(p.mlp.layers, normSlots.apply(p.mlp.norm, next)));
