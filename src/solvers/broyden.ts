@@ -19,7 +19,7 @@ import type { FixedPointSolver, RowMap } from "./solver.ts";
 
 /** Options of `broyden`. */
 export interface BroydenOptions {
-  /** How many updates to keep; the oldest go first. Costs 2·memory·n per sample. Default 10. */
+  /** How many updates to keep before starting afresh. Costs 2·memory·n per sample. Default 10. */
   memory?: number;
   /** Halve steps that do not reduce the residual (Armijo), at most 5 times. Default false. */
   lineSearch?: boolean;
@@ -41,7 +41,8 @@ interface State {
  *     z⁺ = z - B g,   u = (Δz - B Δg) / (Δzᵀ B Δg),   vᵀ = Δzᵀ B
  *
  * starting as plain iteration, with an update skipped where its denominator is 0. All inner products are per
- * sample.
+ * sample. A full memory is cleared: each update corrects the matrix that those before it made, so that
+ * dropping the oldest alone would leave corrections to what is no longer there, and may diverge.
  *
  * @throws ArgumentError when memory < 1.
  */
@@ -64,9 +65,15 @@ export function broyden(
       const g = lax.sub(f, z);
       const first = lax.eq(state.count, like(state.count, 0));
       const dg = lax.sub(g, state.g);
+      // The first step has no past: its place stays empty for the next.
+      const past = lax.max(lax.sub(state.count, like(state.count, 1)), like(state.count, 0));
+      const at = modulo(past, memory);
+      const full = lax.eq(at, like(at, 0));
+      const clear = (x: Tensor) => lax.select(lax.broadcast(full, x.shape, []), like(x, 0), x);
+      const [oldU, oldV] = [clear(state.u), clear(state.v)];
       // B x = -x + U (V x), and xᵀ B likewise.
-      const apply = (x: Tensor) => lax.sub(combine(products(state.v, x), state.u), x);
-      const vector = lax.sub(combine(products(state.u, state.dz), state.v), state.dz);
+      const apply = (x: Tensor) => lax.sub(combine(products(oldV, x), oldU), x);
+      const vector = lax.sub(combine(products(oldU, state.dz), oldV), state.dz);
       const denominator = inner(vector, dg);
       const tiny = lax.mul(
         lax.mul(rowNorm(vector), rowNorm(dg)),
@@ -78,13 +85,8 @@ export function broyden(
       );
       const divisor = lax.select(usable, denominator, like(denominator, 1));
       const update = scaleRows(lax.div(like(divisor, 1), divisor), lax.sub(state.dz, apply(dg)));
-      // The first step has no past: its place stays empty for the next.
-      const at = modulo(
-        lax.max(lax.sub(state.count, like(state.count, 1)), like(state.count, 0)),
-        memory,
-      );
-      const u = store(state.u, at, chooseRows(usable, update, like(update, 0)));
-      const v = store(state.v, at, chooseRows(usable, vector, like(vector, 0)));
+      const u = store(oldU, at, chooseRows(usable, update, like(update, 0)));
+      const v = store(oldV, at, chooseRows(usable, vector, like(vector, 0)));
       const direction = lax.sub(g, combine(products(v, g), u));
       const safe = lax.select(lax.finite(direction), direction, g);
       const dz = lineSearch ? scaleRows(stepLength(z, safe, g, map), safe) : safe;
