@@ -80,6 +80,8 @@ export interface Memory {
   readonly stored: ReadonlySet<Value>;
   /** The buffers that computing a value in place reads. */
   leaves(value: Value): ReadonlySet<Value>;
+  /** What must be stored before a value is computed, read or not. */
+  after(value: Value): ReadonlySet<Value>;
   /** The stored values whose computation reads this one. */
   readers(value: Value): ReadonlySet<Value>;
   /** Whether a value must keep its memory. */

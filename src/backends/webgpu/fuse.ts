@@ -15,16 +15,17 @@ import {
   SpecialCluster,
 } from "./cluster.ts";
 import { blockOf, tileOf } from "./kernel/tile.ts";
+import { sideBySide } from "./parallel.ts";
 import type { Target } from "./target.ts";
 import type { Loop, Region, Value } from "./value.ts";
 
 /** A kernel, or a loop of kernels. */
 export type Item = KernelItem | LoopItem;
 
-/** One kernel to run. */
+/** One kernel to run: clusters that have nothing to do with each other, side by side. */
 export interface KernelItem {
   readonly kind: "kernel";
-  cluster: Cluster;
+  readonly clusters: Cluster[];
 }
 
 /** Kernels to run once for each step. */
@@ -71,7 +72,11 @@ class Scheduler implements Memory {
     this.#findReaders();
     const items = this.#gather(region);
     this.#release();
-    return { items, stored: this.stored };
+    return { items: sideBySide(items, this), stored: this.stored };
+  }
+
+  after(value: Value): ReadonlySet<Value> {
+    return this.#after.get(value) ?? none;
   }
 
   leaves(value: Value): ReadonlySet<Value> {
@@ -245,18 +250,18 @@ class Scheduler implements Memory {
   /** The place of the kernel that computes a value: an earlier one's, or a new one's. */
   #home(value: Value, items: Item[], homes: ReadonlyMap<Value, number>): number {
     const needs = [...this.leaves(value)].map((v) => homes.get(v) ?? -1);
-    const fences = [...this.#after.get(value) ?? none].map((v) => homes.get(v) ?? -1);
+    const fences = [...this.after(value)].map((v) => homes.get(v) ?? -1);
     const first = Math.max(-1, ...needs, ...fences.map((at) => at + 1));
     const recent = items.length - 8;
     for (let at = first < 0 ? Math.max(0, recent) : first; at < items.length; at++) {
       const item = items[at]!;
       if (item.kind === "loop") continue;
-      const joined = item.cluster.with(value);
+      const joined = item.clusters[0]!.with(value);
       if (!joined) continue;
-      item.cluster = joined;
+      item.clusters[0] = joined;
       return at;
     }
-    items.push({ kind: "kernel", cluster: this.#open(value) });
+    items.push({ kind: "kernel", clusters: [this.#open(value)] });
     return items.length - 1;
   }
 

@@ -5,10 +5,10 @@
 import { BackendError } from "../../core/errors.ts";
 import { formatAval } from "../../core/program.ts";
 import type { Item } from "./fuse.ts";
-import { contractionKernel } from "./kernel/contraction.ts";
-import { rowKernel } from "./kernel/rows.ts";
+import { writeContraction } from "./kernel/contraction.ts";
+import { writeRows } from "./kernel/rows.ts";
 import { type Kernel, KernelWriter } from "./kernel/writer.ts";
-import type { SpecialCluster } from "./cluster.ts";
+import type { Cluster, RowCluster } from "./cluster.ts";
 import type { Schedule } from "./fuse.ts";
 import type { Lowered } from "./lower/index.ts";
 import type { Target } from "./target.ts";
@@ -103,26 +103,35 @@ class Planner {
   #steps(items: readonly Item[]): Step[] {
     return items.flatMap((item): Step[] => {
       if (item.kind === "loop") return [this.#repeat(item.loop, item.items)];
-      const { cluster } = item;
-      const { stored } = this.#schedule;
-      const { software } = this.#target;
-      switch (cluster.kind) {
-        case "rows":
-          return [this.#dispatch(rowKernel(cluster, stored, software))];
-        case "contraction":
-          return [this.#dispatch(contractionKernel(cluster, stored, software))];
-        case "special":
-          return this.#special(cluster);
-      }
+      return this.#kernel(item.clusters);
     });
   }
 
-  #special({ value, definition, read, fill }: SpecialCluster): Step[] {
+  #kernel(clusters: readonly Cluster[]): Step[] {
+    const { stored } = this.#schedule;
+    const { software } = this.#target;
     const kernel = new KernelWriter();
-    definition.write(kernel, read, value);
-    const main = this.#dispatch(kernel.finish());
-    if (!fill) return [main];
-    return [this.#dispatch(rowKernel(fill, new Set([value]), this.#target.software)), main];
+    const fills: Step[] = [];
+    for (const cluster of clusters) {
+      switch (cluster.kind) {
+        case "rows":
+          kernel.part(() => writeRows(kernel, cluster, stored, software));
+          break;
+        case "contraction":
+          kernel.part(() => writeContraction(kernel, cluster, stored, software));
+          break;
+        case "special":
+          if (cluster.fill) fills.push(this.#fill(cluster.fill, cluster.value));
+          kernel.part(() => cluster.definition.write(kernel, cluster.read, cluster.value));
+      }
+    }
+    return [...fills, this.#dispatch(kernel.finish())];
+  }
+
+  #fill(fill: RowCluster, value: Value): Dispatch {
+    const kernel = new KernelWriter();
+    kernel.part(() => writeRows(kernel, fill, new Set([value]), this.#target.software));
+    return this.#dispatch(kernel.finish());
   }
 
   #dispatch(kernel: Kernel): Dispatch {

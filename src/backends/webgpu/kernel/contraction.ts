@@ -6,37 +6,59 @@
  */
 import type { ContractionCluster } from "../cluster.ts";
 import { type Expr, flatten, typeOf, variable } from "../expression.ts";
-import type { Value } from "../value.ts";
+import type { Contraction, Value } from "../value.ts";
 import { blockOf, tileOf } from "./tile.ts";
-import { type Kernel, KernelWriter, slicePlace } from "./writer.ts";
+import { type KernelWriter, slicePlace } from "./writer.ts";
+
+/** The workgroups of the kernel, and the invocations of each. */
+export function contractionGrid(
+  definition: Contraction,
+  software: boolean,
+): { count: number; size: number } {
+  const { batch, m, n } = definition;
+  const pieces = (a: number, b: number) => batch * Math.ceil(m / a) * Math.ceil(n / b);
+  if (software) {
+    const block = blockOf(definition);
+    return { count: Math.ceil(pieces(block.m, block.n) / blockGroup), size: blockGroup };
+  }
+  const tile = tileOf(definition);
+  const size = (tile.m / tile.blockM) * (tile.n / tile.blockN);
+  return { count: pieces(tile.m, tile.n), size };
+}
+
+const blockGroup = 64;
 
 /** Writes the kernel; `stored` are the members that need memory. */
-export function contractionKernel(
+export function writeContraction(
+  kernel: KernelWriter,
   cluster: ContractionCluster,
   stored: ReadonlySet<Value>,
   software: boolean,
-): Kernel {
-  return software ? blockKernel(cluster, stored) : tileKernel(cluster, stored);
+): void {
+  const finish = finishing(kernel, cluster, stored);
+  if (software) writeBlocks(kernel, cluster, finish);
+  else writeTiles(kernel, cluster, finish);
 }
 
 const index = (name: string, level: number, bound: number): Expr =>
   variable(name, "u32", { level, bound });
 
-function tileKernel(cluster: ContractionCluster, stored: ReadonlySet<Value>): Kernel {
+function writeTiles(kernel: KernelWriter, cluster: ContractionCluster, finish: string): void {
   const { definition, value } = cluster;
   const { m, n, k, batch } = definition;
   const tile = tileOf(definition);
   const type = typeOf(value.dtype);
-  const kernel = new KernelWriter();
-  const [rows, columns] = [tile.m / tile.blockM, tile.n / tile.blockN];
-  const size = rows * columns;
+  const columns = tile.n / tile.blockN;
   const [tilesM, tilesN] = [Math.ceil(m / tile.m), Math.ceil(n / tile.n)];
-  kernel.dispatch(batch * tilesM * tilesN, size);
+  const { count, size } = contractionGrid(definition, false);
+  kernel.dispatch(count, size);
 
   const b = index("batch", 1, batch);
   const [i, j, p] = [index("m", 2, m), index("n", 2, n), index("k", 2, k)];
-  kernel.declare(`var<workgroup> left: array<${type}, ${tile.m * tile.k}>;`);
-  kernel.declare(`var<workgroup> right: array<${type}, ${tile.n * tile.k}>;`);
+  const shared = {
+    left: kernel.shared(type, tile.m * tile.k),
+    right: kernel.shared(type, tile.n * tile.k),
+  };
 
   const load = (
     side: "left" | "right",
@@ -56,7 +78,7 @@ function tileKernel(cluster: ContractionCluster, stored: ReadonlySet<Value>): Ke
       kernel.block(`if (${letter} < ${limit}u && k < ${k}u)`, 2, () => {
         kernel.line(`element = ${element()};`);
       });
-      kernel.line(`${side}[y * ${width}u + x] = element;`);
+      kernel.line(`${shared[side]}[y * ${width}u + x] = element;`);
     });
   };
 
@@ -80,10 +102,10 @@ function tileKernel(cluster: ContractionCluster, stored: ReadonlySet<Value>): Ke
       kernel.line("workgroupBarrier();");
       kernel.block(`for (var y = 0u; y < ${tile.k}u; y++)`, 2, () => {
         for (let r = 0; r < tile.blockM; r++) {
-          kernel.line(`let a${r} = left[y * ${tile.m}u + inM + ${r}u];`);
+          kernel.line(`let a${r} = ${shared.left}[y * ${tile.m}u + inM + ${r}u];`);
         }
         for (let c = 0; c < tile.blockN; c++) {
-          kernel.line(`let c${c} = right[y * ${tile.n}u + inN + ${c}u];`);
+          kernel.line(`let c${c} = ${shared.right}[y * ${tile.n}u + inN + ${c}u];`);
         }
         for (let r = 0; r < tile.blockM; r++) {
           for (let c = 0; c < tile.blockN; c++) {
@@ -93,22 +115,19 @@ function tileKernel(cluster: ContractionCluster, stored: ReadonlySet<Value>): Ke
       });
       kernel.line("workgroupBarrier();");
     });
-    finishAll(kernel, type, tile.blockM, tile.blockN);
+    finishAll(kernel, finish, type, tile.blockM, tile.blockN);
   });
-  finishing(kernel, cluster, stored);
-  return kernel.finish();
 }
 
-function blockKernel(cluster: ContractionCluster, stored: ReadonlySet<Value>): Kernel {
+function writeBlocks(kernel: KernelWriter, cluster: ContractionCluster, finish: string): void {
   const { definition, value } = cluster;
   const { m, n, k, batch } = definition;
   const block = blockOf(definition);
   const type = typeOf(value.dtype);
-  const kernel = new KernelWriter();
   const [blocksM, blocksN] = [Math.ceil(m / block.m), Math.ceil(n / block.n)];
   const blocks = batch * blocksM * blocksN;
-  const size = 64;
-  kernel.dispatch(Math.ceil(blocks / size), size);
+  const { count, size } = contractionGrid(definition, true);
+  kernel.dispatch(count, size);
   const b = index("batch", 1, batch);
   const p = index("k", 2, k);
   const range = (length: number) => Array.from({ length }, (_, i) => i);
@@ -135,21 +154,25 @@ function blockKernel(cluster: ContractionCluster, stored: ReadonlySet<Value>): K
         columns.forEach((c) => kernel.line(`sum${r}${c} += ${left[r]} * ${right[c]};`))
       );
     });
-    finishAll(kernel, type, block.m, block.n);
+    finishAll(kernel, finish, type, block.m, block.n);
   });
-  finishing(kernel, cluster, stored);
-  return kernel.finish();
 }
 
 /** Finishes the sums of a block in a loop: written out, what follows from them would be compiled many times. */
-function finishAll(kernel: KernelWriter, type: string, rows: number, columns: number): void {
+function finishAll(
+  kernel: KernelWriter,
+  finish: string,
+  type: string,
+  rows: number,
+  columns: number,
+): void {
   const names = Array.from(
     { length: rows * columns },
     (_, i) => `sum${Math.floor(i / columns)}${i % columns}`,
   );
   kernel.line(`var sums = array<${type}, ${names.length}>(${names.join(", ")});`);
   kernel.block(`for (var i = 0u; i < ${names.length}u; i++)`, 2, () => {
-    kernel.line(`finish(batch, firstM + i / ${columns}u, firstN + i % ${columns}u, sums[i]);`);
+    kernel.line(`${finish}(batch, firstM + i / ${columns}u, firstN + i % ${columns}u, sums[i]);`);
   });
 }
 
@@ -158,10 +181,11 @@ function finishing(
   kernel: KernelWriter,
   { definition, members, value }: ContractionCluster,
   stored: ReadonlySet<Value>,
-): void {
+): string {
   const { batch, m, n } = definition;
   const [b, i, j] = [index("batch", 1, batch), index("m", 2, m), index("n", 2, n)];
-  const header = `fn finish(batch: u32, m: u32, n: u32, product: ${typeOf(value.dtype)})`;
+  const name = kernel.fresh("finish");
+  const header = `fn ${name}(batch: u32, m: u32, n: u32, product: ${typeOf(value.dtype)})`;
   kernel.function(header, 3, () => {
     kernel.line(`if (m >= ${m}u || n >= ${n}u) { return; }`);
     kernel.line(`let place = ${kernel.text(flatten(definition.place(b, i, j), value.shape))};`);
@@ -174,4 +198,5 @@ function finishing(
       } else kernel.store(member.value, member.place, member.expr);
     }
   });
+  return name;
 }

@@ -42,29 +42,29 @@ export function cumulative(x: Value, axis: number, reverse: boolean): Special["w
   const parallel: Special["write"] = (kernel, read, self) => {
     const width = 256;
     kernel.dispatch(rows, width);
-    kernel.declare(`var<workgroup> sums: array<${type}, ${width}>;`);
+    const sums = kernel.shared(type, width);
     kernel.block("", 1, () => {
       kernel.line(`let row = ${kernel.groupNumber};`);
       kernel.line(`var before = ${type}(0);`);
       kernel.block(`for (var start = 0u; start < ${n}u; start += ${width}u)`, 2, () => {
         kernel.line("let column = start + local;");
-        kernel.line(`sums[local] = ${type}(0);`);
+        kernel.line(`${sums}[local] = ${type}(0);`);
         kernel.block(`if (column < ${n}u)`, 2, () => {
-          kernel.line(`sums[local] = ${kernel.text(read(x, at))};`);
+          kernel.line(`${sums}[local] = ${kernel.text(read(x, at))};`);
         });
         kernel.line("workgroupBarrier();");
         kernel.block(`for (var reach = 1u; reach < ${width}u; reach *= 2u)`, 2, () => {
           kernel.line(`var left = ${type}(0);`);
-          kernel.line("if (local >= reach) { left = sums[local - reach]; }");
+          kernel.line(`if (local >= reach) { left = ${sums}[local - reach]; }`);
           kernel.line("workgroupBarrier();");
-          kernel.line("sums[local] += left;");
+          kernel.line(`${sums}[local] += left;`);
           kernel.line("workgroupBarrier();");
         });
-        kernel.line("let total = before + sums[local];");
+        kernel.line(`let total = before + ${sums}[local];`);
         kernel.block(`if (column < ${n}u)`, 2, () => {
           kernel.store(self, flatten(at, x.shape), total);
         });
-        kernel.line(`before += sums[${width - 1}];`);
+        kernel.line(`before += ${sums}[${width - 1}];`);
         kernel.line("workgroupBarrier();");
       });
     });

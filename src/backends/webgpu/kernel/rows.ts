@@ -7,21 +7,37 @@ import type { Member, RowCluster } from "../cluster.ts";
 import type { Reduction, Value } from "../value.ts";
 import { type Expr, typeOf, variable } from "../expression.ts";
 import { lanesFor } from "./lanes.ts";
-import { type Kernel, KernelWriter, slicePlace } from "./writer.ts";
+import { type KernelWriter, slicePlace } from "./writer.ts";
+
+const smallest = 64;
+
+/** How many invocations work on a row. */
+function rowLanes({ domain: { rows, columns }, members }: RowCluster, software: boolean): number {
+  const reduces = members.some((m) => m.value.definition.kind === "reduction");
+  return reduces ? lanesFor(rows, columns, software) : 1;
+}
+
+/** The workgroups of the kernel, and the invocations of each. */
+export function rowGrid(cluster: RowCluster, software: boolean): { count: number; size: number } {
+  const lanes = rowLanes(cluster, software);
+  const size = Math.max(smallest, lanes);
+  return { count: Math.ceil(cluster.domain.rows / (size / lanes)), size };
+}
 
 /** Writes the kernel; `stored` are the members that need memory. */
-export function rowKernel(
-  { domain, members }: RowCluster,
+export function writeRows(
+  kernel: KernelWriter,
+  cluster: RowCluster,
   stored: ReadonlySet<Value>,
   software: boolean,
-): Kernel {
+): void {
+  const { domain, members } = cluster;
   const { rows, columns } = domain;
-  const kernel = new KernelWriter();
   const reductions = members.filter((m) => m.value.definition.kind === "reduction");
-  const lanes = reductions.length === 0 ? 1 : lanesFor(rows, columns, software);
-  const workgroupSize = Math.max(64, lanes);
+  const lanes = rowLanes(cluster, software);
+  const { count, size: workgroupSize } = rowGrid(cluster, software);
   const rowsPerGroup = workgroupSize / lanes;
-  kernel.dispatch(Math.ceil(rows / rowsPerGroup), workgroupSize);
+  kernel.dispatch(count, workgroupSize);
 
   const first = `${kernel.groupNumber} * ${rowsPerGroup}u`;
   const written = members.filter((m) => stored.has(m.value));
@@ -41,7 +57,7 @@ export function rowKernel(
       loops("0u", 1);
       written.filter((m) => m.per === "row").forEach(store);
     });
-    return kernel.finish();
+    return;
   }
   kernel.block("", 1, () => {
     kernel.line(`let lane = local % ${lanes}u;`);
@@ -52,7 +68,6 @@ export function rowKernel(
     const perRow = written.filter((m) => m.per === "row");
     if (perRow.length > 0) kernel.block("if (live && lane == 0u)", 1, () => perRow.forEach(store));
   });
-  return kernel.finish();
 
   function loops(start: string, stride: number): void {
     const elements = written.filter((m) => m.per === "element");
@@ -135,22 +150,19 @@ class Accumulator {
       kernel.line(`let r${this.number} = ${final};`);
       return;
     }
-    const shared = kernel.fresh("shared");
-    kernel.declare(`var<workgroup> ${shared}: array<${type}, ${size}>;`);
+    const shared = kernel.shared(type, size);
+    const places = reducer.arg ? kernel.shared("i32", size) : shared;
     kernel.line(`${shared}[local] = ${name};`);
-    if (reducer.arg) {
-      kernel.declare(`var<workgroup> ${shared}at: array<i32, ${size}>;`);
-      kernel.line(`${shared}at[local] = ${final};`);
-    }
+    if (reducer.arg) kernel.line(`${places}[local] = ${final};`);
     kernel.line("workgroupBarrier();");
     kernel.block(`for (var half = ${lanes / 2}u; half > 0u; half /= 2u)`, 1, () => {
-      kernel.block("if (lane < half)", 1, () => this.#merge(shared));
+      kernel.block("if (lane < half)", 1, () => this.#merge(shared, places));
       kernel.line("workgroupBarrier();");
     });
-    kernel.line(`let r${this.number} = ${shared}${reducer.arg ? "at" : ""}[local - lane];`);
+    kernel.line(`let r${this.number} = ${places}[local - lane];`);
   }
 
-  #merge(shared: string): void {
+  #merge(shared: string, places: string): void {
     const { kernel, member } = this;
     const { reducer } = this.#reduction;
     const { type } = member.expr;
@@ -159,12 +171,12 @@ class Accumulator {
       kernel.line(`${shared}[local] = ${both};`);
       return;
     }
-    kernel.line(`let a = ${shared}[local]; let i = ${shared}at[local];`);
-    kernel.line(`let b = ${shared}[local + half]; let j = ${shared}at[local + half];`);
+    kernel.line(`let a = ${shared}[local]; let i = ${places}[local];`);
+    kernel.line(`let b = ${shared}[local + half]; let j = ${places}[local + half];`);
     const [better, worse] = [reducer.combine(type, "b", "a"), reducer.combine(type, "a", "b")];
     kernel.line(
       `if (j >= 0 && (i < 0 || ${better} || (!${worse} && j < i))) { ` +
-        `${shared}[local] = b; ${shared}at[local] = j; }`,
+        `${shared}[local] = b; ${places}[local] = j; }`,
     );
   }
 }

@@ -37,27 +37,58 @@ export function gridOf(workgroups: number): readonly [x: number, y: number] {
   return [Math.ceil(workgroups / y), y];
 }
 
-/** A kernel being written. */
+interface Part {
+  readonly workgroups: number;
+  readonly lines: readonly string[];
+}
+
+/**
+ * A kernel being written. It may have several parts, which have nothing to do with each other: each workgroup
+ * belongs to one of them.
+ */
 export class KernelWriter {
   readonly #bindings: Binding[] = [];
   readonly #names = new Map<Value, string>();
   readonly #declarations: string[] = [];
   readonly #functions: string[] = [];
   readonly #loops = new Set<number>();
-  readonly #scopes: Scope[] = [{ level: 0, lines: [], names: new Map() }];
+  readonly #scopes: Scope[] = [];
+  readonly #parts: Part[] = [];
+  readonly #shared = new Map<string, number>();
+  #taken = new Map<Type, number>();
   #count = 0;
   #workgroups = 0;
-  #workgroupSize = 64;
+  #workgroupSize = 0;
 
-  /** How many invocations there are, and in groups of how many. */
+  /** Writes one part; it calls `dispatch` first. */
+  part(write: () => void): void {
+    const scope: Scope = { level: 0, lines: [], names: new Map() };
+    this.#scopes.push(scope);
+    this.#taken = new Map();
+    write();
+    this.#scopes.pop();
+    this.#parts.push({ workgroups: this.#workgroups, lines: scope.lines });
+  }
+
+  /** How many workgroups the part has, and of how many invocations; all parts agree about those. */
   dispatch(workgroups: number, workgroupSize: number): void {
     this.#workgroups = workgroups;
     this.#workgroupSize = workgroupSize;
   }
 
-  /** A declaration outside the main function. */
-  declare(text: string): void {
-    this.#declarations.push(text);
+  /** The number of the workgroup within its part. */
+  get groupNumber(): string {
+    const before = this.#parts.reduce((sum, p) => sum + p.workgroups, 0);
+    return before === 0 ? "number" : `(number - ${before}u)`;
+  }
+
+  /** Memory that the workgroup shares. Parts take turns: none sees what another had in it. */
+  shared(type: Type, size: number): string {
+    const taken = this.#taken.get(type) ?? 0;
+    this.#taken.set(type, taken + 1);
+    const key = `shared_${type}_${taken}`;
+    this.#shared.set(key, Math.max(this.#shared.get(key) ?? 0, size));
+    return key;
   }
 
   /** A name that nothing else has. */
@@ -204,23 +235,32 @@ export class KernelWriter {
 
   /** The finished kernel. */
   finish(): Kernel {
-    const body = this.#scopes[0]!.lines.map((l) => `  ${l}`).join("\n");
+    const workgroups = this.#parts.reduce((sum, p) => sum + p.workgroups, 0);
+    const [x, y] = gridOf(workgroups);
+    const lines = [`let number = ${y === 1 ? "group.x" : `group.y * ${x}u + group.x`};`];
+    let end = 0;
+    for (const part of this.#parts) {
+      end += part.workgroups;
+      if (this.#parts.length === 1) lines.push(...part.lines);
+      else {
+        const head = end === part.workgroups ? "if" : "else if";
+        lines.push(`${head} (number < ${end}u) {`, ...part.lines.map((l) => `  ${l}`), "}");
+      }
+    }
+    const body = lines.map((l) => `  ${l}`).join("\n");
     const loops = [...this.#loops].sort((a, b) => a - b);
     const steps = loops.map((loop, i) => `@group(1) @binding(${i}) var<uniform> step${loop}: u32;`);
-    const head = [...this.#declarations, ...steps, ...this.#functions].join("\n");
+    const shared = [...this.#shared].map(([name, size]) =>
+      `var<workgroup> ${name}: array<${name.split("_")[1]}, ${size}>;`
+    );
+    const head = [...this.#declarations, ...steps, ...shared, ...this.#functions].join("\n");
     const text = `${libraryFor(`${head}\n${body}`)}\n${head}
 @compute @workgroup_size(${this.#workgroupSize})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
 ${body}
 }
 `;
-    return { text, bindings: this.#bindings, loops, workgroups: this.#workgroups };
-  }
-
-  /** The number of this workgroup, as text. */
-  get groupNumber(): string {
-    const [x, y] = gridOf(this.#workgroups);
-    return y === 1 ? "group.x" : `(group.y * ${x}u + group.x)`;
+    return { text, bindings: this.#bindings, loops, workgroups };
   }
 }
 
