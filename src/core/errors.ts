@@ -107,7 +107,7 @@ export class CallSite {
   readonly #error: Error;
 
   constructor() {
-    this.#error = new Error();
+    this.#error = here();
   }
 
   /** The user's line, as `file:line:column`, or undefined when unknown. */
@@ -122,8 +122,12 @@ const own = [
   "primitives",
   "numpy",
   "random",
+  "control",
+  "control",
   "transforms",
   "solvers",
+  "nn",
+  "optim",
   "compiler",
   "backends",
 ]
@@ -131,7 +135,16 @@ const own = [
 
 /** The innermost line of the current call stack outside the array library. */
 export function userLine(): string | undefined {
-  return firstUserLine(new Error().stack);
+  return firstUserLine(here().stack);
+}
+
+/** An error for its stack, deep enough to reach out of the library: engines keep ten frames otherwise. */
+function here(): Error {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 40;
+  const error = new Error();
+  Error.stackTraceLimit = limit;
+  return error;
 }
 
 function firstUserLine(stack: string | undefined): string | undefined {

@@ -11,8 +11,9 @@ export type Tree<T> = T | null | readonly Tree<T>[] | { readonly [key: string]: 
 /** `S` with every leaf of type `From` replaced by `To`. */
 export type MapTree<S, From, To> = S extends From ? To
   : S extends null | undefined ? S
-  : S extends readonly unknown[] | { readonly [key: string]: unknown }
-    ? { [K in keyof S]: MapTree<S[K], From, To> }
+  // Not "has an index signature": interfaces have none.
+  : S extends (...args: never[]) => unknown ? S
+  : S extends object ? { [K in keyof S]: MapTree<S[K], From, To> }
   : S;
 
 /** A tree without its leaves. */
@@ -125,7 +126,9 @@ export function formatStructure(s: Structure): string {
     case "array":
       return `[${s.children.map(formatStructure).join(", ")}]`;
     case "object": {
-      const fields = s.keys.map((key, i) => `${key}: ${formatStructure(s.children[i]!)}`);
+      const fields = s.keys.map((key, i) =>
+        `${/^[\w$]+$/.test(key) ? key : JSON.stringify(key)}: ${formatStructure(s.children[i]!)}`
+      );
       return fields.length === 0 ? "{}" : `{ ${fields.join(", ")} }`;
     }
   }

@@ -1,9 +1,11 @@
 /** `jacfwd`, `jacrev`, `hessian`, `hvp`: whole derivatives, and products with second ones. */
 import { ArgumentError } from "../core/errors.ts";
+import { evaluate } from "../core/evaluate.ts";
+import { dispose } from "../core/memory.ts";
 import type { Tensor } from "../core/tensor.ts";
-import { flatten, type MapTree, unflatten } from "../core/tree.ts";
+import { type MapTree, unflatten } from "../core/tree.ts";
 import { convert, eq, iota, reshape, slice } from "../primitives/index.ts";
-import { tensorLeaves } from "../core/function.ts";
+import { tensorLeaves, traceFunction } from "../core/function.ts";
 import { grad } from "./grad.ts";
 import { jvp } from "./jvp.ts";
 import { vjp } from "./vjp.ts";
@@ -51,6 +53,12 @@ function cut(stacked: Tensor, axis: number, leaves: readonly Tensor[]): Tensor[]
   });
 }
 
+/** Runs `f` as one program, so that what it makes on the way is freed. */
+function asProgram<X, R>(name: string, f: (x: X) => R, x: X): R {
+  const { program, captured, leaves, output } = traceFunction(f, [x], name);
+  return unflatten(output, evaluate(program, [...captured, ...leaves]));
+}
+
 /** The function of one argument that remains when the others are given. */
 function inArgument<A extends unknown[], R>(f: (...args: A) => R, args: A, n: number) {
   if (!(n in args)) {
@@ -76,14 +84,16 @@ export function jacfwd<A extends unknown[], R>(
   return (...args) => {
     const n = options.argnums ?? 0;
     const g = inArgument(f, args, n);
-    const [leaves, structure] = tensorLeaves(args[n], "jacfwd: the argument");
-    const push = (v: unknown) => jvp(g, [args[n]], [v])[1];
-    const columns = vmap(push, { outAxes: -1 })(unflatten(structure, unitVectors(leaves)));
-    const [outputs, output] = flatten(columns);
-    return unflatten(
-      output,
-      outputs.map((y) => unflatten(structure, cut(y as Tensor, (y as Tensor).ndim - 1, leaves))),
-    );
+    return asProgram("jacfwd", (x) => {
+      const [leaves, structure] = tensorLeaves(x, "jacfwd: the argument");
+      const push = (v: unknown) => jvp(g, [x], [v])[1];
+      const columns = vmap(push, { outAxes: -1 })(unflatten(structure, unitVectors(leaves)));
+      const [outputs, output] = tensorLeaves(columns, "jacfwd: the value");
+      return unflatten(
+        output,
+        outputs.map((y) => unflatten(structure, cut(y, y.ndim - 1, leaves))),
+      );
+    }, args[n]);
   };
 }
 
@@ -104,16 +114,18 @@ export function jacrev<A extends unknown[], R>(
   return (...args) => {
     const n = options.argnums ?? 0;
     const g = inArgument(f, args, n);
-    const [value, pullback] = vjp(g, args[n]);
-    const [outputs, output] = tensorLeaves(value, "jacrev: the value");
-    const pull = (ct: unknown) => pullback(ct as never)[0]; // unit vectors are of the value's own type
-    const rows = vmap(pull)(unflatten(output, unitVectors(outputs)));
-    const [stacked, structure] = flatten(rows);
-    const parts = stacked.map((x) => cut(x as Tensor, 0, outputs));
-    return unflatten(
-      output,
-      outputs.map((_, i) => unflatten(structure, parts.map((p) => p[i]!))),
-    );
+    return asProgram("jacrev", (x) => {
+      const [value, pullback] = vjp(g, x);
+      const [outputs, output] = tensorLeaves(value, "jacrev: the value");
+      const pull = (ct: unknown) => pullback(ct as never)[0]; // unit vectors are of the value's own type
+      const rows = vmap(pull)(unflatten(output, unitVectors(outputs)));
+      const [stacked, structure] = tensorLeaves(rows, "jacrev: the derivative");
+      const parts = stacked.map((y) => cut(y, 0, outputs));
+      return unflatten(
+        output,
+        outputs.map((_, i) => unflatten(structure, parts.map((p) => p[i]!))),
+      );
+    }, args[n]);
   };
 }
 
@@ -150,5 +162,7 @@ export function hvp<A extends unknown[]>(
   primals: A,
   tangents: { [I in keyof A]: A[I] | null },
 ): A[0] {
-  return jvp(grad(f) as (...args: A) => A[0], primals, tangents)[1];
+  const [gradient, product] = jvp(grad(f) as (...args: A) => A[0], primals, tangents);
+  dispose(gradient); // computed on the way, and nobody's
+  return product;
 }

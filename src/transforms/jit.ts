@@ -26,6 +26,24 @@ interface Entry {
   readonly compiled: Map<Backend, Compiled>;
 }
 
+const objects = new WeakMap<object, number>();
+let objectCount = 0;
+
+/** A text that two values share only if they are the same value. */
+function identity(value: unknown): string {
+  if ((typeof value !== "object" || value === null) && typeof value !== "function") {
+    if (typeof value === "symbol") {
+      throw new ArgumentError("jit: a static argument is a symbol", "give a string or an object");
+    }
+    // Lengths keep texts apart that contain what separates them.
+    const text = Object.is(value, -0) ? "-0" : String(value);
+    return `${typeof value}${text.length}:${text}`;
+  }
+  let number = objects.get(value);
+  if (number === undefined) objects.set(value, number = objectCount++);
+  return `#${number}`;
+}
+
 // Distinct kinds of arguments that one function keeps compiled.
 const limit = 128;
 
@@ -57,12 +75,6 @@ export function jit<A extends unknown[], R>(
     );
   }
   const entries = new Map<string, Entry>();
-  const identities = new Map<unknown, number>();
-  const identify = (value: unknown): number => {
-    let id = identities.get(value);
-    if (id === undefined) identities.set(value, id = identities.size);
-    return id;
-  };
   return (...args) => {
     if (currentTrace()) return f(...args);
     const isStatic = args.map((_, i) => staticArgnums.includes(i));
@@ -73,7 +85,7 @@ export function jit<A extends unknown[], R>(
     const key = flat.map((part, i) =>
       part
         ? `${formatStructure(part[1])}${part[0].map((x) => formatAval(x.aval)).join()}`
-        : `#${identify(args[i])}`
+        : identity(args[i])
     ).join(";");
     let entry = entries.get(key);
     if (!entry) {

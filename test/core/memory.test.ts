@@ -1,0 +1,190 @@
+/** Who owns memory: outputs belong to the caller, everything else is freed. */
+import { beforeAll, describe, expect, test } from "vitest";
+import {
+  checkpoint,
+  cond,
+  customJvp,
+  customVjp,
+  dispose,
+  foriLoop,
+  grad,
+  hessian,
+  hvp,
+  jacfwd,
+  jacrev,
+  jit,
+  jvp,
+  linearTranspose,
+  memory,
+  np,
+  random,
+  scan,
+  scope,
+  setBackend,
+  switchCase,
+  type Tensor,
+  valueAndGrad,
+  vmap,
+  whileLoop,
+} from "trilevel";
+
+beforeAll(() => setBackend("reference"));
+
+const live = () => memory().reference!;
+const f = (x: Tensor) => np.sum(np.tanh(x).mul(np.exp(np.cumsum(x))));
+
+describe("eager calls leave nothing but their results", () => {
+  const clipped = customVjp(
+    (x: Tensor) => np.sin(x),
+    (x) => [np.sin(x), x],
+    (x: Tensor, ct: Tensor) => [ct.mul(x)],
+  );
+  const doubled = customJvp((x: Tensor) => np.sin(x), ([x], [dx]) => [np.sin(x), dx.mul(2)]);
+  const calls: Record<string, (x: Tensor, xs: Tensor) => unknown> = {
+    "grad": grad(f),
+    "valueAndGrad": valueAndGrad(f),
+    "grad of grad": grad((x: Tensor) => grad(f)(x).sum()),
+    "jvp": (x) => jvp(f, [x], [x]),
+    "vmap": (x) => vmap((y: Tensor) => np.exp(y).add(y))(x),
+    "jit": jit(f),
+    "checkpoint": grad(checkpoint(f)),
+    "jacfwd": jacfwd((x: Tensor) => np.exp(x)),
+    "jacrev": jacrev((x: Tensor) => np.exp(x)),
+    "hessian": hessian(f),
+    "hvp": (x) => hvp(f, [x], [x]),
+    "linearTranspose": (x) => linearTranspose((y: Tensor) => y.mul(x), x)(x),
+    "customVjp": grad((x: Tensor) => clipped(x).sum()),
+    "customJvp": grad((x: Tensor) => doubled(x).sum()),
+    "scan": (x, xs) => scan((c: Tensor, s: Tensor) => [c.mul(s).add(x), c], x, xs),
+    "cond": (x) => cond(true, (y: Tensor) => y.mul(2), (y: Tensor) => y, x),
+    "switchCase": (x) => switchCase(1, [(y: Tensor) => y, (y: Tensor) => y.mul(x)], x),
+    "foriLoop": (x) => foriLoop(0, 3, (_, y) => y.mul(x), x),
+    "whileLoop": (x) => whileLoop((y: Tensor) => y.sum().less(9), (y: Tensor) => y.add(1), x),
+    "a composed function": (x) => np.var(x),
+    "random numbers": () => scope(() => random.normal(random.key(3), [5])),
+  };
+  test.each(Object.entries(calls))("%s", (_, call) => {
+    const [x, xs] = [np.array([0.1, 0.2, 0.3]), np.ones([4, 3])];
+    const before = live().tensors;
+    dispose(call(x, xs));
+    expect(live().tensors).toBe(before);
+    dispose([x, xs]);
+  });
+
+  test("10,000 gradients leave memory flat", async () => {
+    const x = np.array([0.1, 0.2, 0.3]);
+    const slope = grad((y: Tensor) => np.sum(np.sin(y).mul(y)));
+    slope(x).dispose();
+    const before = live();
+    for (let i = 0; i < 10_000; i++) slope(x).dispose();
+    expect(live()).toEqual(before);
+    expect((await slope(x).data())[0]).toBeCloseTo(Math.sin(0.1) + 0.1 * Math.cos(0.1), 6);
+  });
+});
+
+describe("ownership", () => {
+  test("`using` frees at the end of the block", () => {
+    const before = live().tensors;
+    {
+      using x = np.ones([3]);
+      expect(live().tensors).toBe(before + 1);
+      expect(x.shape).toEqual([3]);
+    }
+    expect(live().tensors).toBe(before);
+  });
+
+  test("a scope keeps what it returns, and hands it to the scope around", async () => {
+    const before = live().tensors;
+    let kept: { y: Tensor } | undefined;
+    scope(() => {
+      kept = scope(() => ({ y: np.ones([2]).mul(3).add(1) }));
+      expect(live().tensors).toBe(before + 1);
+    });
+    expect(live().tensors).toBe(before);
+    expect(() => kept!.y.data()).toThrow("disposed");
+    const x = scope(() => np.ones([2]).mul(2));
+    expect(await x.array()).toEqual([2, 2]);
+  });
+
+  test("a scope that fails frees all", () => {
+    const before = live().tensors;
+    expect(() =>
+      scope(() => {
+        np.ones([2]).add(1);
+        throw new Error("mine");
+      })
+    ).toThrow("mine");
+    expect(live().tensors).toBe(before);
+  });
+
+  test("a scope refuses async functions", () => {
+    expect(() => scope(() => Promise.resolve(1))).toThrow("await outside");
+  });
+
+  test("memory counts bytes", () => {
+    const before = live().bytes;
+    using x = np.zeros([10], { dtype: "float64" });
+    expect(live().bytes - before).toBe(8 * x.size);
+  });
+
+  test("results that are inputs, or each other, are shared and freed with the last owner", async () => {
+    const before = live().tensors;
+    const x = np.array([1, 2]);
+    const [a, b, c] = jit((y: Tensor) => {
+      const z = y.mul(2);
+      return [y, z, z] as const;
+    })(x);
+    expect(live().tensors).toBe(before + 2);
+    x.dispose();
+    b.dispose();
+    expect(await a.array()).toEqual([1, 2]);
+    expect(await c.array()).toEqual([2, 4]);
+    dispose([a, c]);
+    expect(live().tensors).toBe(before);
+  });
+
+  test("eager gradients of a function that returns its input share nothing by accident", async () => {
+    const x = np.array(2);
+    const [value, slope] = valueAndGrad((y: Tensor) => y)(x);
+    value.dispose();
+    slope.dispose();
+    expect(await x.item()).toBe(2);
+  });
+});
+
+describe("donate", () => {
+  const step = jit((p: { w: Tensor }, x: Tensor) => ({ w: p.w.sub(grad(loss)(p, x).w.mul(0.1)) }), {
+    donate: [0],
+  });
+  const loss = (p: { w: Tensor }, x: Tensor) => np.sum(np.square(p.w.mul(x)));
+
+  test("a training loop runs in constant memory", async () => {
+    const x = np.array([1, 2]);
+    let p = { w: np.array([1, 1]) };
+    const before = live().tensors;
+    for (let i = 0; i < 50; i++) p = step(p, x);
+    expect(live().tensors).toBe(before);
+    expect(await p.w.array()).toEqual([expect.closeTo(0.8 ** 50), expect.closeTo(0.2 ** 50)]);
+  });
+
+  test("what was donated is gone, and says so", () => {
+    const p = { w: np.array([1, 1]) };
+    step(p, np.array([1, 2]));
+    expect(() => p.w.data()).toThrow(/disposed at .*memory\.test\.ts.*\n.*donate/s);
+  });
+
+  test("what is shared, or given twice, is not overwritten", async () => {
+    const p = { w: np.array([1, 1]) };
+    const alias = jit((x: Tensor) => x)(p.w);
+    const next = step(p, np.array([1, 2]));
+    expect(await alias.array()).toEqual([1, 1]);
+    const both = jit((a: Tensor, b: Tensor) => a.add(b), { donate: [0] });
+    const y = both(next.w, next.w);
+    expect((await y.array() as number[])[0]).toBeCloseTo(1.6);
+  });
+
+  test("what is handed through stays what it is", async () => {
+    const same = jit((x: Tensor) => x, { donate: [0] });
+    expect(await same(np.array([1, 2])).array()).toEqual([1, 2]);
+  });
+});

@@ -1,0 +1,169 @@
+/** What must not be done with tensors while they are traced, or after: it throws, and says what to do. */
+import { beforeAll, describe, expect, test } from "vitest";
+import {
+  cond,
+  dispose,
+  DisposedError,
+  EscapedTensorError,
+  grad,
+  jit,
+  jvp,
+  np,
+  scan,
+  setBackend,
+  type Tensor,
+  TracedValueError,
+  TrilevelError,
+  vjp,
+  vmap,
+  whileLoop,
+} from "trilevel";
+
+beforeAll(() => setBackend("reference"));
+
+type Reader = (x: Tensor) => unknown;
+// deno-lint-ignore no-explicit-any -- what TypeScript would refuse is what JavaScript users do
+const loose = (x: Tensor) => x as any;
+const readers: Record<string, Reader> = {
+  "if (x > 0)": (x) => loose(x) > 0 ? 1 : 2,
+  "x + 1": (x) => loose(x) + 1,
+  "Number(x)": (x) => Number(x),
+  "a template string": (x) => `${loose(x)}`,
+  "x == 0": (x) => loose(x) == 0,
+  "array[x]": (x) => [1, 2][loose(x)],
+  "JSON": (x) => JSON.stringify({ x }),
+  "item()": (x) => x.item(),
+  "data()": (x) => x.data(),
+  "array()": (x) => x.array(),
+};
+
+const tracers: Record<string, (f: (x: Tensor) => Tensor) => unknown> = {
+  jit: (f) => jit(f)(np.array(5)),
+  grad: (f) => grad(f)(np.array(5)),
+  jvp: (f) => jvp(f, [np.array(5)], [np.array(1)]),
+  vmap: (f) => vmap(f)(np.array([5])),
+  scan: (f) => scan((c: Tensor) => [f(c), null], np.array(5), null, { length: 2 }),
+  cond: (f) => cond(true, f, f, np.array(5)),
+  whileLoop: (f) => whileLoop(() => false, f, np.array(5)),
+};
+
+describe.each(Object.entries(tracers))("in %s", (_, run) => {
+  test.each(Object.entries(readers))("%s throws", (_, reader) => {
+    const f = (x: Tensor) => {
+      reader(x);
+      return x;
+    };
+    expect(() => run(f)).toThrow(TracedValueError);
+  });
+});
+
+describe("a host read", () => {
+  test("says which, on which line, and what to do instead", () => {
+    const error = caught(() => jit((x: Tensor) => loose(x) > 0 ? x : x.neg())(np.array(5)));
+    expect(error._tag).toBe("TracedValueError");
+    expect(error.message).toMatch(/cannot be read as a number\n {2}at .*tracing\.test\.ts:\d+:\d+/);
+    expect(error.message).toContain("np.where or cond");
+  });
+
+  test("is no better on a tensor that has a value: it would need to wait", () => {
+    const x = np.array(5);
+    expect(() => loose(x) > 0).toThrow("await x.item()");
+    expect(() => JSON.stringify(x)).toThrow("await x.array()");
+  });
+});
+
+describe("a tensor that escapes its trace", () => {
+  let leaked: Tensor | undefined;
+  const leak = (x: Tensor) => {
+    leaked = x.mul(2);
+    return x;
+  };
+  const uses: Record<string, (x: Tensor) => unknown> = {
+    "an operation": (x) => x.add(1),
+    "an operand": (x) => np.array(1).add(x),
+    "an argument": (x) => grad((y: Tensor) => y.mul(2))(x),
+    "a closure": (x) => jit((y: Tensor) => y.mul(x))(np.array(1)),
+  };
+  test.each(Object.entries(uses))("throws in %s", (_, use) => {
+    grad(leak)(np.array(3));
+    expect(() => use(leaked!)).toThrow(EscapedTensorError);
+  });
+
+  test("throws when read", () => {
+    grad(leak)(np.array(3));
+    expect(() => leaked!.data()).toThrow(TracedValueError);
+  });
+
+  test("takes its pullback along", () => {
+    let pullback: ((ct: Tensor) => unknown) | undefined;
+    jit((x: Tensor) => {
+      const [y, pull] = vjp((z: Tensor) => np.sin(z), x);
+      pullback = pull;
+      return y;
+    })(np.array(1));
+    expect(() => pullback!(np.array(1))).toThrow(EscapedTensorError);
+  });
+});
+
+describe("a disposed tensor", () => {
+  const uses: Record<string, (x: Tensor) => unknown> = {
+    "an operation": (x) => x.add(1),
+    "a read": (x) => x.data(),
+    "an argument of grad": (x) => grad((y: Tensor) => y.mul(2))(x),
+    "an argument of jit": (x) => jit((y: Tensor) => y.mul(2))(x),
+    "a closure": (x) => jit((y: Tensor) => y.mul(x))(np.array(1)),
+  };
+  test.each(Object.entries(uses))("throws in %s, naming the place of disposal", (_, use) => {
+    const x = np.array(1).add(1);
+    dispose({ x });
+    const error = caught(() => use(x));
+    expect(error).toBeInstanceOf(DisposedError);
+    expect(error.message).toMatch(/disposed at .*tracing\.test\.ts:\d+/);
+  });
+
+  test("may be disposed again", () => {
+    const x = np.array([1]);
+    x.dispose();
+    x.dispose();
+  });
+
+  test("leaves those that share its memory alone", async () => {
+    const x = np.array([1, 2]);
+    const y = jit((z: Tensor) => z)(x);
+    x.dispose();
+    expect(await y.array()).toEqual([1, 2]);
+  });
+});
+
+describe("a promise", () => {
+  const later = (x: Tensor) => Promise.resolve(x) as unknown as Tensor;
+  test.each(Object.entries(tracers))("cannot be traced by %s", (_, run) => {
+    expect(() => run(later)).toThrow(/promise/i);
+  });
+});
+
+test("a failed trace leaves none open", async () => {
+  const failing = (_: Tensor): Tensor => {
+    throw new Error("mine");
+  };
+  expect(() => jit((x: Tensor) => grad(failing)(x))(np.array(1))).toThrow("mine");
+  expect(await np.array(1).add(1).item()).toBe(2);
+});
+
+test("errors name shapes and the user's line", () => {
+  const error = caught(() => np.ones([2, 3]).add(np.ones([4])));
+  expect(error._tag).toBe("ShapeError");
+  expect(error.message).toContain("[2, 3]");
+  expect(error.message).toContain("[4]");
+  expect(error.message).toMatch(/tracing\.test\.ts:\d+/);
+});
+
+function caught(f: () => unknown): TrilevelError {
+  try {
+    f();
+  } catch (error) {
+    if (error instanceof TrilevelError) return error;
+    throw error;
+  }
+  throw new Error("nothing was thrown");
+}

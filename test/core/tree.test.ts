@@ -1,0 +1,90 @@
+/** Trees: order, structure, paths, and what is refused. */
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { grad, np, tree, TreeError } from "trilevel";
+
+type Node = number | null | readonly Node[] | { readonly [key: string]: Node };
+const trees: fc.Arbitrary<Node> = fc.letrec<{ tree: Node }>((tie) => ({
+  tree: fc.oneof(
+    { maxDepth: 4, withCrossShrink: true },
+    fc.integer(),
+    fc.constant(null),
+    fc.array(tie("tree"), { maxLength: 3 }),
+    fc.dictionary(fc.stringMatching(/^[a-z]{1,3}$/), tie("tree"), {
+      maxKeys: 3,
+      noNullPrototype: true,
+    }),
+  ),
+})).tree;
+
+// The type of a tree of any depth is too deep for TypeScript to map.
+const map = (f: (x: number) => number, t: Node): Node => tree.map(f, t as never);
+
+describe("properties", () => {
+  test("unflatten puts back what flatten took apart", () =>
+    fc.assert(fc.property(trees, (t) => {
+      const [leaves, structure] = tree.flatten(t);
+      expect(tree.unflatten(structure, leaves)).toEqual(t);
+      expect(tree.leafCount(structure)).toBe(leaves.length);
+      expect(tree.paths(structure)).toHaveLength(leaves.length);
+      expect(new Set(tree.paths(structure)).size).toBe(leaves.length);
+    })));
+
+  test("map is a functor", () =>
+    fc.assert(fc.property(trees, (t) => {
+      expect(map((x) => x, t)).toEqual(t);
+      expect(map((x) => x * 2, map((x) => x + 1, t))).toEqual(map((x) => (x + 1) * 2, t));
+    })));
+
+  test("map over two trees is defined exactly if their structures agree", () =>
+    fc.assert(fc.property(trees, trees, (a, b) => {
+      const same = tree.difference(tree.structure(a), tree.structure(b)) === undefined;
+      const zip = () => tree.map((x: number, y: number) => [x, y], a as never, b as never);
+      if (same) expect(tree.leaves(zip() as never)).toHaveLength(2 * tree.leaves(a).length);
+      else expect(zip).toThrow(TreeError);
+    })));
+});
+
+describe("map", () => {
+  test("pairs by key, whatever the order of keys", () => {
+    const sum = tree.map((a: number, b: number) => a + b, { a: 1, b: 2 }, { b: 20, a: 10 });
+    expect(sum).toEqual({ a: 11, b: 22 });
+  });
+
+  test.each([
+    ["other keys", { a: 1, b: { c: 2 } }, { a: 1, b: { d: 2 } }, "at .b: keys {c} against {d}"],
+    ["a missing entry", { a: [1, 2] }, { a: [1] }, "at .a: 2 against 1 entries"],
+    ["a leaf for a container", { a: [1] }, { a: 1 }, "at .a: [*] against *"],
+    ["null for a leaf", { a: [1, 2] }, { a: [1, null] }, "at .a[1]: * against null"],
+    ["another root", 1, [1], "at the root: * against [*]"],
+  ])("refuses %s, naming the path", (_, a, b, message) => {
+    expect(() => tree.map((x: number) => x, a as never, b as never)).toThrow(message);
+  });
+});
+
+test("a null is an absent leaf, an empty container a container", () => {
+  expect(tree.leaves({ a: null, b: [], c: 1 })).toEqual([1]);
+  expect(tree.map((x: number) => x + 1, { a: null, b: [], c: 1 })).toEqual({
+    a: null,
+    b: [],
+    c: 2,
+  });
+  expect(tree.formatStructure(tree.structure({ w: [1, null], b: 2 }))).toBe(
+    "{ b: *, w: [*, null] }",
+  );
+});
+
+test("class instances are leaves", () => {
+  const date = new Date(0);
+  expect(tree.leaves({ date, data: new Float32Array(2) })).toEqual([new Float32Array(2), date]);
+});
+
+test("reduce folds in order", () => {
+  expect(tree.reduce((sum: string, x: number) => sum + x, { b: 2, a: [1, 3] }, "")).toBe("132");
+});
+
+test("a leaf that is no tensor is refused by the transformations, naming its path", () => {
+  const f = (p: { w: unknown[] }) => np.array(p.w.length);
+  expect(() => grad(f as never)({ w: [np.array(1), "two"] } as never))
+    .toThrow("grad: argument 0.w[1] is a string, not a tensor");
+});
