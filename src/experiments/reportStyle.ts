@@ -27,17 +27,13 @@ p { margin: 4px 0 12px; color: var(--quiet); max-width: 72ch; }
 .status { font-size: 13px; white-space: nowrap; color: var(--quiet); }
 .status.finished { color: var(--good); }
 .status.failed { color: var(--bad); }
-.tiles {
-  display: grid; grid-template-columns: repeat(auto-fill, minmax(128px, 1fr)); gap: 1px;
-  background: var(--line); border: 1px solid var(--line); border-radius: 8px; overflow: hidden;
-  margin: 20px 0;
-}
-.tile { background: var(--raised); padding: 12px 14px; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(132px, 1fr)); gap: 10px; margin: 20px 0; }
+.tile { background: var(--raised); border: 1px solid var(--line); border-radius: 8px; padding: 10px 14px; }
 .tile b { display: block; font-size: 20px; font-weight: 600; font-variant-numeric: tabular-nums; }
 .tile small { font-size: 12px; font-weight: 400; color: var(--quiet); margin-left: 3px; }
 .tile span { font-size: 12px; color: var(--quiet); }
 figure { margin: 0; }
-.picture { overflow-x: auto; background: #fff; border: 1px solid var(--line); border-radius: 8px; }
+.picture { width: fit-content; max-width: 100%; overflow: hidden; background: #fff; border: 1px solid var(--line); border-radius: 8px; }
 .picture img { display: block; max-width: 100%; height: auto; image-rendering: pixelated; }
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(400px, 1fr)); gap: 16px; }
 .plots figure {

@@ -66,6 +66,7 @@ export const train = Effect.fn("train")(
     const progress = checkpoint?.progress ?? beginning;
     if (resume !== undefined) {
       yield* run.rewind(progress.step);
+      yield* run.addEnvironment(environment);
       display.line(`going on from step ${progress.step}`);
     }
     const recorder = yield* openRecorder(run, progress.step);

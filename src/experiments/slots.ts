@@ -8,7 +8,7 @@ import {
   implicit,
   jacobianSpectralNorm,
   neumann,
-  nn,
+  type nn,
   np,
   oneStep,
   phantom,

@@ -3,7 +3,7 @@
  *
  * ```text
  * runs/<name>-<time>/config.json            what was asked for, every default spelled out
- *                    environment.json       where it ran
+ *                    environment.json       where it ran: an entry for every time it was begun or resumed
  *                    metrics.jsonl          a line of numbers for every step, and for every evaluation
  *                    events.out.tfevents.*  the same for TensorBoard
  *                    checkpoints/           safetensors: the last few and the best
@@ -91,6 +91,15 @@ export class RunFolder {
       ),
     );
 
+  /** Notes where a run goes on. */
+  readonly addEnvironment = (environment: unknown) =>
+    Effect.promise(() =>
+      readFile(this.file("environment.json"), "utf8").then(
+        (text) => [...JSON.parse(text) as unknown[], environment], // we wrote it
+        () => [environment],
+      )
+    ).pipe(Effect.flatMap((all) => this.write("environment.json", json(all))));
+
   readonly writeSummary = (summary: Summary) => this.write("summary.json", json(summary));
 
   readonly summary = () =>
@@ -134,7 +143,7 @@ export const createRun = Effect.fnUntraced(
       catch: fileError(`No folder can be made in ${root}.`),
     });
     yield* folder.write("config.json", json(encodeConfig(config)));
-    yield* folder.write("environment.json", json(environment));
+    yield* folder.write("environment.json", json([environment]));
     return folder;
   },
 );

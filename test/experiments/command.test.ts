@@ -1,0 +1,88 @@
+/** The command as users run it: exit codes, signals, and a process killed from outside. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { readdir } from "node:fs/promises";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { Effect } from "effect";
+import { describe, expect, it } from "vitest";
+import { writeFile } from "node:fs/promises";
+import { latestCheckpoint } from "../../src/experiments/checkpoint.ts";
+import { train } from "../../src/experiments/runner.ts";
+import { openRun } from "../../src/experiments/store.ts";
+import { remember, temporaryFolder, tiny, tinyConfig } from "./support.ts";
+
+const folder = temporaryFolder();
+const entry = fileURLToPath(new URL("../../src/experiments/train.ts", import.meta.url));
+
+/** Starts the command; `output` grows while it runs. */
+function start(...args: string[]) {
+  const child: ChildProcess = spawn(process.execPath, ["run", "-A", entry, ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const seen = { output: "" };
+  const ended = new Promise<{ code: number | null; signal: string | null }>((resolve) =>
+    child.on("close", (code, signal) => resolve({ code, signal }))
+  );
+  child.stdout?.on("data", (bytes) => seen.output += bytes);
+  child.stderr?.on("data", (bytes) => seen.output += bytes);
+  const until = async (pattern: RegExp) => {
+    while (!pattern.test(seen.output) && child.exitCode === null) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  };
+  return { child, seen, ended, until };
+}
+
+const configFile = async (name: string, changes: object = {}) => {
+  const path = folder(`${name}.json`);
+  await writeFile(path, JSON.stringify({ ...tiny, ...changes }));
+  return path;
+};
+
+describe("the command", () => {
+  it("tells all mistakes of a config in one message, with exit code 1", async () => {
+    const { ended, seen } = start("--set", "model.slots=0", "--set", "nothing=1", "--steps", "0");
+    expect((await ended).code).toBe(1);
+    expect(seen.output).toContain("3 mistakes");
+    expect(seen.output).not.toMatch(/\bat .*\.(ts|js):\d+/);
+  });
+
+  it("saves when interrupted, tells how to go on, and exits with 130", async () => {
+    const config = await configFile("endless", { steps: 100_000 });
+    const { child, ended, seen, until } = start("--config", config, "--runs", folder("int"));
+    await until(/step 1\//);
+    child.kill("SIGINT");
+    expect((await ended).code).toBe(130);
+    expect(seen.output).toMatch(/interrupted at step \d+/);
+    expect(seen.output).toMatch(/task train resume tiny-/);
+  });
+
+  it("loses nothing but the steps since the last checkpoint when killed", async () => {
+    const config = await configFile("killed", { steps: 100_000 });
+    const { child, ended, until, seen } = start("--config", config, "--runs", folder("kill"));
+    await until(/step 8: /);
+    child.kill("SIGKILL");
+    expect((await ended).signal).toBe("SIGKILL");
+    const { folder: where, config: found } = await Effect.runPromise(
+      openRun(folder("kill"), "latest"),
+    );
+    const { checkpoint, damaged } = await Effect.runPromise(latestCheckpoint(where));
+    expect(damaged).toEqual([]);
+    const step = checkpoint!.progress.step;
+    expect(step % found.log.checkpointEvery, seen.output).toBe(0);
+
+    // What goes on from there is what would have been without the kill.
+    const end = step + 5;
+    const again = start("resume", where.path, "--runs", folder("kill"), "--steps", String(end));
+    expect((await again.ended).code, again.seen.output).toBe(0);
+    const display = remember();
+    const whole = await Effect.runPromise(
+      train(await tinyConfig(`steps=${end}`), { root: folder("never"), display }),
+    );
+    const tensors = async (run: typeof where) =>
+      (await Effect.runPromise(latestCheckpoint(run))).checkpoint!.tensors;
+    expect(await tensors(where)).toEqual(await tensors(whole));
+    expect((await readdir(where.file("checkpoints"))).some((name) => name.includes("partial")))
+      .toBe(false);
+  });
+});
