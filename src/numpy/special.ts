@@ -91,9 +91,7 @@ export interface AxisOptions {
 export const softmax: (x: TensorLike, options?: AxisOptions) => Tensor = managed(
   (x, { axis = -1 } = {}) => {
     const t = floatTensor("softmax", x);
-    const axes = axesOf("softmax", axis, t.ndim);
-    const weights = lax.exp(shifted(t, axes));
-    return lax.div(weights, again(lax.reduceSum(weights, axes), t, axes));
+    return lax.softmax(t, axesOf("softmax", axis, t.ndim));
   },
 );
 

@@ -45,5 +45,6 @@ export * from "./indexing.ts";
 export * from "./random.ts";
 export * from "./reduce.ts";
 export * from "./shape.ts";
+export { softmax } from "./softmax.ts";
 export { full, fullLike, instantiate, materialize } from "./rules.ts";
 export { hostPrimitives };

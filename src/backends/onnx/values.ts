@@ -14,7 +14,10 @@ export function commonShape(...shapes: readonly Shape[]): Shape {
   });
 }
 
-/** An operation on elements that keeps their type. */
+/**
+ * An operation on elements that keeps their type. Where all operands were reshaped alike (numbers aside), it is done
+ * before the reshaping, which then meets the next one.
+ */
 export function map(
   g: Graph,
   op: string,
@@ -22,6 +25,19 @@ export function map(
   type: ElementType = inputs[0]!.type,
   attributes: Attributes = {},
 ): Value {
+  const shaped = inputs.filter((x) => x.shape.length > 0);
+  const [first] = shaped;
+  const source = first?.view?.kind === "reshape" ? first.view.source.shape : undefined;
+  const alike = source &&
+    shaped.every((x) =>
+      x.view?.kind === "reshape" && sameShape(x.view.source.shape, source) &&
+      sameShape(x.shape, first!.shape)
+    );
+  if (alike) {
+    const before = inputs.map((x) => x.view?.kind === "reshape" ? x.view.source : x);
+    const y = g.node(op, before, { shape: source, type }, attributes);
+    return reshape(g, y, first!.shape);
+  }
   return g.node(
     op,
     inputs,

@@ -91,10 +91,20 @@ export const dotLowerings: Lowerings<keyof typeof dotPrimitives> = {
       const sums = reduceAs(g, "ReduceSum", terms, [1], summable(x.type));
       return [operand(reshape(g, sums, out!.shape))];
     }
+    // Rows along several axes need not be flattened: a product with one matrix takes them as they are.
+    const asIs = batch.length === 0 && y.shape.length === 2 && rhsFree.length === 1 &&
+      x.shape.length > 2 && sameAxes(lhsContract, [x.shape.length - 1]) &&
+      !best.x.transposed && !best.x.moved && untransposed(x).base === x;
+    if (asIs) {
+      const rowsAsIs = { value: x, transposed: false, moved: false };
+      return [operand(product(g, rowsAsIs, best.y, [...x.shape.slice(0, -1), columns]))];
+    }
     const result = product(g, best.x, best.y, [...batch, rows, columns]);
     return [operand(reshape(g, result, out!.shape))];
   },
 };
+
+const sameAxes = (a: Axes, b: Axes) => a.length === b.length && a.every((n, i) => n === b[i]);
 
 function sorted(pairs: readonly (readonly [number, number])[], by: 0 | 1) {
   return [...pairs].sort((a, b) => a[by] - b[by]);

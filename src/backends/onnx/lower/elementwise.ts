@@ -5,6 +5,8 @@ import type { Graph, Value } from "../graph.ts";
 import type { Lower, Lowerings } from "../operand.ts";
 import { cast, map } from "../values.ts";
 import { divide, fromFloat, remainder, shiftArithmetic, shiftLogical, where } from "./integers.ts";
+import * as patterns from "./patterns.ts";
+import { reduceNode } from "./reduce.ts";
 import * as special from "./special.ts";
 
 /** From a function on values that repeat by ONNX's rules. */
@@ -51,7 +53,7 @@ export const elementwiseLowerings: Lowerings<keyof typeof elementwisePrimitives>
   floor: unary("Floor"),
   ceil: unary("Ceil"),
   round: unary("Round"),
-  exp: unary("Exp"),
+  exp: elementwise((g, [x]) => patterns.exponential(g, x)),
   expm1: composed(special.expm1),
   log: unary("Log"),
   log1p: composed(special.log1p),
@@ -75,9 +77,13 @@ export const elementwiseLowerings: Lowerings<keyof typeof elementwisePrimitives>
   stopGradient: (_, [x]) => [x],
 
   add: binary("Add"),
-  sub: binary("Sub"),
+  sub: elementwise((g, [x, y]) => patterns.subtract(g, x, y)),
   mul: binary("Mul"),
-  div: elementwise((g, [x, y]) => isFloating(x) ? map(g, "Div", [x, y]) : divide(g, x, y)),
+  div: elementwise((g, [x, y]) =>
+    isFloating(x)
+      ? patterns.quotient(g, x, y, (of, axes) => reduceNode(g, "ReduceMean", of, axes))
+      : divide(g, x, y)
+  ),
   rem: elementwise((g, [x, y]) =>
     isFloating(x) ? map(g, "Mod", [x, y], x.type, { fmod: 1 }) : remainder(g, x, y)
   ),

@@ -16,12 +16,13 @@ import {
   operand,
 } from "../operand.ts";
 import { cast, map, reshape } from "../values.ts";
+import * as patterns from "./patterns.ts";
 
 /**
  * Reduces the axes that have more than one element, and drops the others. The node keeps its axes: what
  * is repeated along them again, as in a softmax, then needs no reshaping.
  */
-function reduceNode(g: Graph, op: string, x: Value, axes: readonly number[]): Value {
+export function reduceNode(g: Graph, op: string, x: Value, axes: readonly number[]): Value {
   const long = axes.filter((a) => x.shape[a]! > 1);
   const shape = x.shape.filter((_, a) => !axes.includes(a));
   if (long.length === 0) return reshape(g, x, shape);
@@ -53,8 +54,10 @@ export function summable(type: ElementType): ElementType {
 const sum: Lower<ReduceParams> = (g, [x], { axes }, [out]) => {
   if (isEmpty(x)) return [filled(g, out!, 0)];
   const { type } = x.value;
+  const whole = aligned(g, x);
+  const held = whole.shape;
   const total = reduceAs(g, "ReduceSum", x, axes, summable(type));
-  const held = aligned(g, x).shape;
+  patterns.noteSum(g, total, whole, axes);
   const repeats = axes.filter((a) => held[a] === 1).reduce((n, a) => n * x.shape[a]!, 1);
   const all = repeats === 1 ? total : map(g, "Mul", [total, g.scalar(type, repeats)]);
   return [{ value: all, shape: withoutAxes(x.shape, axes) }];
@@ -70,7 +73,9 @@ const extremum = (op: string, ofNothing = 0): Lower<ReduceParams> => (g, [x], { 
   // ONNX Runtime passes over NaN; we do not.
   const isNaN = { ...x, value: map(g, "IsNaN", [x.value], "bool") };
   const some = reduceAs(g, "ReduceMax", isNaN, axes, "bool");
-  return [{ value: map(g, "Where", [some, g.scalar(type, NaN), y], type), shape }];
+  const value = map(g, "Where", [some, g.scalar(type, NaN), y], type);
+  if (op === "ReduceMax") patterns.noteMax(g, value, aligned(g, x), axes);
+  return [{ value, shape }];
 };
 
 const index = (op: string): Lower<AxisParams> => (g, [x], { axis }) => {

@@ -1,0 +1,84 @@
+/**
+ * Compositions for which ONNX Runtime has one node: softmax and means. Values are noted for what they
+ * are as they are made; when the last piece comes, one node takes the place of the pieces, which disappear if nobody
+ * else needs them.
+ */
+import { sameShape, sizeOf } from "../../../core/program.ts";
+import type { Graph, Value } from "../graph.ts";
+import { map, reshape } from "../values.ts";
+
+/** What a value is, beside its numbers. `axes` were reduced, and are of size 1 in the value noted. */
+type Meaning =
+  | { readonly kind: "max" | "sum"; readonly of: Value; readonly axes: readonly number[] }
+  /** x - max x */
+  | { readonly kind: "shifted"; readonly of: Value; readonly axis: number }
+  /** e^(x - max x) */
+  | { readonly kind: "weights"; readonly of: Value; readonly axis: number };
+
+const notes = new WeakMap<Graph, Map<string, Meaning>>();
+
+/** The value that another shows in a different shape. */
+const base = (x: Value): Value => x.view?.kind === "reshape" ? x.view.source : x;
+
+function note(g: Graph, x: Value, meaning: Meaning): Value {
+  let own = notes.get(g);
+  if (!own) notes.set(g, own = new Map());
+  own.set(base(x).name, meaning);
+  return x;
+}
+
+function meaningOf(g: Graph, x: Value): Meaning | undefined {
+  return notes.get(g)?.get(base(x).name);
+}
+
+/** Notes a maximum; `x` has all its elements in place. */
+export function noteMax(g: Graph, y: Value, x: Value, axes: readonly number[]): Value {
+  return note(g, y, { kind: "max", of: x, axes });
+}
+
+/** Notes a sum; `x` has all its elements in place. */
+export function noteSum(g: Graph, y: Value, x: Value, axes: readonly number[]): Value {
+  return note(g, y, { kind: "sum", of: x, axes });
+}
+
+/** x - y */
+export function subtract(g: Graph, x: Value, y: Value): Value {
+  const difference = map(g, "Sub", [x, y]);
+  const m = meaningOf(g, y);
+  const isShift = m?.kind === "max" && m.axes.length === 1 && m.of.name === x.name &&
+    keeps(y, x, m.axes);
+  return isShift ? note(g, difference, { kind: "shifted", of: x, axis: m.axes[0]! }) : difference;
+}
+
+/** eˣ */
+export function exponential(g: Graph, x: Value): Value {
+  const y = map(g, "Exp", [x]);
+  const m = meaningOf(g, x);
+  return m?.kind === "shifted" ? note(g, y, { ...m, kind: "weights" }) : y;
+}
+
+/** x / y for floats: weights over their sum are a softmax, a sum over its count is a mean. */
+export function quotient(
+  g: Graph,
+  x: Value,
+  y: Value,
+  mean: (x: Value, axes: readonly number[]) => Value,
+): Value {
+  const [a, b] = [meaningOf(g, x), meaningOf(g, y)];
+  if (
+    a?.kind === "weights" && b?.kind === "sum" && b.of.name === x.name &&
+    b.axes.length === 1 && b.axes[0] === a.axis && keeps(y, x, b.axes)
+  ) {
+    return g.node("Softmax", [a.of], { shape: x.shape, type: x.type }, { axis: a.axis });
+  }
+  const count = y.constant && y.shape.length === 0 ? Number(y.constant[0]) : undefined;
+  if (a?.kind === "sum" && count === sizeOf(a.axes.map((i) => a.of.shape[i]!))) {
+    return reshape(g, mean(a.of, a.axes), x.shape);
+  }
+  return map(g, "Div", [x, y]);
+}
+
+/** Whether `y` has the shape of `x` with some axes of size 1: so it meets what it was made of. */
+function keeps(y: Value, x: Value, axes: readonly number[]): boolean {
+  return sameShape(y.shape, x.shape.map((n, a) => axes.includes(a) ? 1 : n));
+}
