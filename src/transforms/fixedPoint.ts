@@ -86,7 +86,8 @@ interface Step {
  * of z that are not float are carried along by the last step and never differentiated.
  *
  * `forward()` with N steps that does not converge returns f applied N times, and so equals a written-out
- * loop; other solvers return their best iterate. The value for `maxSteps: 0` is z0.
+ * loop; other solvers return their best iterate. The value for `maxSteps: 0` is z0. Adjoints other than
+ * `unrolled` differentiate as if the value were a fixed point, also where it is none: see `stats.converged`.
  *
  * ```ts
  * import { fixedPointIteration, grad, implicit, np, type Tensor } from "trilevel";

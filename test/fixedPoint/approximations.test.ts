@@ -14,10 +14,10 @@ import {
   type Tensor,
   vjp,
 } from "trilevel";
-import { beforeAll, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { problems } from "./problems.ts";
 
-beforeAll(() => setBackend("reference"));
+await setBackend("reference");
 
 // The tanh problem, with the types of its trees.
 const { step, z0, theta, loss } = problems[1]! as unknown as {

@@ -1,29 +1,25 @@
 /** What users see beside derivatives: samples on their own, statistics, limits, trees, errors. */
 import {
+  type Adjoint,
   anderson,
-  argmin,
   broyden,
-  debug,
   fixedPointIteration,
   FixedPointStatus,
   forward,
-  gmres,
   grad,
   implicit,
   jit,
   newton,
   np,
   oneStep,
-  optim,
   random,
   setBackend,
-  type SolveStats,
   type Tensor,
   unrolled,
 } from "trilevel";
-import { beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 
-beforeAll(() => setBackend("reference"));
+await setBackend("reference");
 const f64 = (x: number | number[] | number[][]) => np.array(x, { dtype: "float64" });
 const list = async (x: Tensor) => [...await x.data()];
 
@@ -97,19 +93,20 @@ describe("samples", () => {
 describe("limits", () => {
   const halve = (z: Tensor) => z.mul(0.5);
 
-  it("no steps: the start, not converged, and no derivative", async () => {
-    for (const adjoint of [implicit(), oneStep(), unrolled()]) {
-      const solve = fixedPointIteration((z: Tensor, a: Tensor) => z.mul(a), {
-        adjoint,
-        maxSteps: 0,
-      });
+  it("no steps: the start, not converged; the derivative is the adjoint's at the start", async () => {
+    const slope = async (adjoint: Adjoint) => {
+      const step = (z: Tensor, a: Tensor) => z.mul(a);
+      const solve = fixedPointIteration(step, { adjoint, maxSteps: 0 });
       const { value, stats } = solve(f64(3), f64(0.5));
-      expect([await value.item(), await stats.converged.item(), await stats.steps.item()]).toEqual([
-        3,
-        0,
-        0,
-      ]);
-    }
+      expect([await value.item(), await stats.converged.item(), await stats.steps.item()])
+        .toEqual([3, 0, 0]);
+      expect(await stats.residual.item()).toBe(Infinity);
+      expect(stats.trace.shape).toEqual([0]);
+      return grad((a: Tensor) => solve(f64(3), a).value)(f64(0.5)).item();
+    };
+    expect(await slope(unrolled())).toBe(0); // nothing was done
+    expect(await slope(oneStep())).toBe(3); // ∂(az)/∂a at z = 3
+    expect(await slope(implicit())).toBeCloseTo(6, 10); // divided by 1 - a
   });
 
   it("a start that is fixed already takes one look", async () => {
@@ -131,6 +128,42 @@ describe("limits", () => {
     expect(await stats.status.item()).toBe(FixedPointStatus.maxSteps);
     expect(await stats.converged.item()).toBe(0);
   });
+
+  it("1.3 cos, which does not converge: the residual is that of the last look", async () => {
+    const step = (z: Tensor, a: Tensor) => np.cos(z).mul(a);
+    const run = (adjoint: Adjoint) => fixedPointIteration(step, { adjoint, maxSteps: 30 });
+    const zs = [0.5];
+    for (let k = 0; k < 30; k++) zs.push(1.3 * Math.cos(zs.at(-1)!));
+    const { value, stats } = run(implicit())(f64(0.5), f64(1.3));
+    expect(await value.item()).toBeCloseTo(zs.at(-1)!, 14);
+    expect(await stats.residual.item()).toBeCloseTo(Math.abs(zs.at(-1)! - zs.at(-2)!), 14);
+    expect(await stats.residual.item()).toBeGreaterThan(0.1);
+    expect([await stats.converged.item(), await stats.status.item()])
+      .toEqual([0, FixedPointStatus.maxSteps]);
+    // The derivative of the value that was computed; implicitly, what a fixed point there would have.
+    const slope = (adjoint: Adjoint) =>
+      grad((a: Tensor) => run(adjoint)(f64(0.5), a).value)(f64(1.3)).item();
+    let dz = 0;
+    zs.slice(0, -1).forEach((z) => dz = Math.cos(z) - 1.3 * Math.sin(z) * dz);
+    expect(Math.abs(await slope(unrolled()) / dz - 1)).toBeLessThan(1e-12);
+    const z = zs.at(-1)!;
+    const there = Math.cos(z) / (1 + 1.3 * Math.sin(z));
+    expect(await slope(implicit())).toBeCloseTo(there, 10);
+  });
+
+  it.each([forward(), anderson(), broyden(), newton()])(
+    "of no unknowns, and of no samples: $name",
+    async (solver) => {
+      const solve = fixedPointIteration((z: Tensor) => z.mul(0.5), { solver });
+      const { value, stats } = solve(np.zeros([0], { dtype: "float64" }));
+      expect([value.shape, await stats.converged.item()]).toEqual([[0], 1]);
+      const batched = fixedPointIteration((z: Tensor) => z.mul(0.5), { solver, batchAxis: 0 });
+      const none = batched(np.zeros([0, 3], { dtype: "float64" }));
+      expect([none.value.shape, none.stats.steps.shape]).toEqual([[0, 3], [0]]);
+      const empty = fixedPointIteration((_: Record<string, never>) => ({}), { solver })({});
+      expect(empty.value).toEqual({});
+    },
+  );
 
   it("others return their best iterate, and say its residual", async () => {
     const step = (z: Tensor) => np.cos(z.mul(3)).mul(2);
@@ -207,72 +240,38 @@ describe("trees", () => {
     expect(through).toBeCloseTo(direct, 12);
   });
 
+  it("booleans ride along, and choose", async () => {
+    type Z = { x: Tensor; on: Tensor; empty: Record<string, never> };
+    const step = ({ x, on }: Z, a: Tensor): Z => ({
+      x: np.where(on, np.cos(x).mul(a), x.mul(0.5)),
+      on,
+      empty: {},
+    });
+    const on = np.array([true, false]);
+    const solve = (a: Tensor) =>
+      fixedPointIteration(step)({ x: f64([0.5, 0.5]), on, empty: {} }, a).value;
+    const { x } = solve(f64(0.9));
+    const [z, zero] = await list(x) as [number, number];
+    expect(zero).toBeCloseTo(0, 8);
+    const g = await grad((a: Tensor) => np.sum(solve(a).x))(f64(0.9)).item();
+    expect(g).toBeCloseTo(Math.cos(z) / (1 + 0.9 * Math.sin(z)), 7);
+  });
+
+  it("leaves of two precisions keep them", async () => {
+    type Z = { a: Tensor; b: Tensor };
+    const solve = fixedPointIteration(({ a, b }: Z): Z => ({
+      a: np.cos(b).astype("float32"),
+      b: np.sin(a).mul(0.5).astype("float64"),
+    }));
+    const { value } = solve({ a: np.array(0), b: f64(0) });
+    expect([value.a.dtype, value.b.dtype]).toEqual(["float32", "float64"]);
+    expect(await value.a.item()).toBeCloseTo(Math.cos(await value.b.item()), 6);
+  });
+
   it("a step that gives another tree is refused at the call", () => {
     const bad = fixedPointIteration(((z: { a: Tensor }) => ({ b: z.a })) as never, {});
     expect(() => bad({ a: f64(1) } as never)).toThrow(/z and step\(z\): the trees differ/);
     const shape = fixedPointIteration((z: Tensor) => np.stack([z, z]));
     expect(() => shape(f64(1))).toThrow(/z is float64\[\], step\(z\) float64\[2\]/);
-  });
-});
-
-describe("the backward solve", () => {
-  it("is observed, and a failure is seen", async () => {
-    const seen: SolveStats[] = [];
-    const w = f64([[0, -2], [2, 0]]); // ‖J‖ = 2: no contraction, but I - J is regular
-    const observe = (s: SolveStats) => void seen.push(s);
-    const run = (linear: ReturnType<typeof gmres>) => (b: Tensor) =>
-      fixedPointIteration((z: Tensor) => np.matmul(w, z).add(b), {
-        solver: newton(),
-        adjoint: implicit({ linear, observe }),
-        maxSteps: 20,
-      })(f64([0, 0])).value.sum();
-    const g = await list(grad(run(gmres()))(f64([1, 2])));
-    await debug.done();
-    // (I - W)⁻ᵀ 1 with I - W = [[1, 2], [-2, 1]]
-    expect(g[0]).toBeCloseTo(3 / 5, 10);
-    expect(g[1]).toBeCloseTo(-1 / 5, 10);
-    expect(seen.at(-1)!.converged[0]).toBe(1);
-    await grad(run(gmres({ maxSteps: 1 })))(f64([1, 2])).data();
-    await debug.done();
-    expect(seen.at(-1)!.converged[0]).toBe(0);
-    expect(seen.at(-1)!.residual[0]).toBeGreaterThan(0.1);
-  });
-
-  it("solves for tiny cotangents as well as for any", async () => {
-    const f = (a: Tensor) =>
-      fixedPointIteration((z: Tensor) => np.cos(z).mul(a), { maxSteps: 99 })(f64(0.5)).value;
-    const one = await grad(f)(f64(0.9)).item();
-    const tiny = await grad((a: Tensor) => f(a).mul(1e-30))(f64(0.9)).item();
-    expect(tiny / 1e-30).toBeCloseTo(one, 10);
-  });
-});
-
-describe("argmin", () => {
-  const h = (z: Tensor, a: Tensor) => np.sum(np.square(z.sub(a)).add(np.exp(z)));
-  const solve = (adjoint = implicit()) =>
-    argmin(h, { optimizer: optim.sgd(0.2), steps: 400, adjoint, atol: 1e-13, rtol: 0 });
-
-  it("finds the minimum, and its derivative: 2 / (2 + eᶻ)", async () => {
-    const a = f64([0.5, -1]);
-    const { value, stats } = solve()(f64([0, 0]), a);
-    const z = await list(value);
-    z.forEach((v, i) => expect(2 * (v - [0.5, -1][i]!) + Math.exp(v)).toBeCloseTo(0, 11));
-    expect(await stats.converged.item()).toBe(1);
-    const g = await list(grad((x: Tensor) => solve()(f64([0, 0]), x).value.sum())(a));
-    g.forEach((v, i) => expect(v).toBeCloseTo(2 / (2 + Math.exp(z[i]!)), 10));
-  });
-
-  it("through the optimizer's steps: the same, and for momentum too", async () => {
-    const a = f64([0.5, -1]);
-    const exact = await list(grad((x: Tensor) => solve()(f64([0, 0]), x).value.sum())(a));
-    const momentum = argmin(h, {
-      optimizer: optim.sgd(0.1, { momentum: 0.5 }),
-      steps: 150,
-      adjoint: unrolled(),
-      atol: 0,
-      rtol: 0,
-    });
-    const g = await list(grad((x: Tensor) => momentum(f64([0, 0]), x).value.sum())(a));
-    g.forEach((v, i) => expect(v).toBeCloseTo(exact[i]!, 8));
   });
 });

@@ -30,7 +30,7 @@ import {
   vjp,
   vmap,
 } from "trilevel";
-import { beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { expectClose } from "../support/close.ts";
 import { mapLeaves, moved, type Problem, problems, vectorOf } from "./problems.ts";
 
@@ -61,10 +61,10 @@ const approximate: Record<string, Adjoint> = {
 
 const tight = { maxSteps: 200, atol: 1e-13, rtol: 0 };
 const scalar = (x: number) => np.array(x, { dtype: "float64" });
-const numbers = async (x: Tree<Tensor>) =>
+const numbers = (x: Tree<Tensor>) =>
   Promise.all(tree.leaves(x).map(async (leaf) => [...await leaf.data()]));
 
-beforeAll(() => setBackend("reference"));
+await setBackend("reference");
 
 /** The loss at the fixed point, as a function of θ. */
 const lossOf =

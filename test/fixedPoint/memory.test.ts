@@ -18,14 +18,14 @@ import {
   type Tensor,
   unrolled,
 } from "trilevel";
-import { beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { gradientProgram, iterations, paperSize } from "../../bench/memory/gradient.ts";
 import { peakBytes } from "../../src/compiler/liveness.ts";
 import { traceLeaves } from "../../src/core/function.ts";
 import { sizeOf } from "../../src/core/program.ts";
 import { linearizeProgram } from "../../src/primitives/derive/linearize.ts";
 
-beforeAll(() => setBackend("reference"));
+await setBackend("reference");
 
 describe("one gradient of slot attention", () => {
   const peaks = (adjoint: Adjoint) =>

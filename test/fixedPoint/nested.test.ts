@@ -25,7 +25,7 @@ import {
   type Tensor,
   vmap,
 } from "trilevel";
-import { beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 
 const solvers: Record<string, () => FixedPointSolver> = {
   forward: () => forward(),
@@ -46,7 +46,7 @@ const pairs = Object.entries(solvers).flatMap(([s, solver]) =>
 const scalar = (x: number) => np.array(x, { dtype: "float64" });
 const expected = { y: 0.988807589305, dy: 1.17188032024, d2y: 0.159117675631 };
 
-beforeAll(() => setBackend("reference"));
+await setBackend("reference");
 
 describe.each(pairs)("$s with $a", ({ solver, adjoint }) => {
   const options = () => ({

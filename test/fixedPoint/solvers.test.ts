@@ -139,7 +139,7 @@ describe("anderson's weights", () => {
   const n = 6;
   const unit = (i: number) =>
     np.array([Array.from({ length: n }, (_, k) => k === i ? 1 : 0)], { dtype: "float64" });
-  const weights = async (window: number, g: readonly Tensor[], ridge = 0) => {
+  const weights = (window: number, g: readonly Tensor[], ridge = 0) => {
     const solver = anderson({ window, mixing: 0, ridge });
     let state = solver.init(unit(0));
     let next = unit(0);
