@@ -1,0 +1,122 @@
+/** How random programs nest: a block of them becomes a function, transformed, looped over or branched on. */
+import { type Shape } from "../../../src/core/program.ts";
+import type { Tensor } from "../../../src/core/tensor.ts";
+import { cond, foriLoop, scan, whileLoop } from "../../../src/control/index.ts";
+import * as lax from "../../../src/primitives/index.ts";
+import { checkpoint, savePolicies } from "../../../src/transforms/checkpoint.ts";
+import { customJvp } from "../../../src/transforms/customJvp.ts";
+import { customVjp } from "../../../src/transforms/customVjp.ts";
+import { grad } from "../../../src/transforms/grad.ts";
+import { hvp } from "../../../src/transforms/jacobian.ts";
+import { jit } from "../../../src/transforms/jit.ts";
+import { jvp } from "../../../src/transforms/jvp.ts";
+import { linearize } from "../../../src/transforms/linearize.ts";
+import { vjp } from "../../../src/transforms/vjp.ts";
+import { vmap } from "../../../src/transforms/vmap.ts";
+import { inShape, mean } from "./operations.ts";
+
+/** What a nested step works with. */
+export interface Scene {
+  readonly x: Tensor;
+  /** Another value, of any shape. */
+  readonly y: Tensor;
+  readonly c: number;
+  /** Whole numbers from 0 to 9, on which branches and loops may depend. */
+  readonly wholes: Tensor;
+  /** The block as a function that closes over all values so far. */
+  readonly open: (...xs: Tensor[]) => Tensor;
+  /** The block as a function of its arguments alone. */
+  readonly closed: (...xs: Tensor[]) => Tensor;
+}
+
+const bounded = (x: Tensor) => lax.tanh(x);
+/** The block as a step from a value to another of its shape. */
+const step = (f: (...xs: Tensor[]) => Tensor, shape: Shape) => (...xs: Tensor[]) =>
+  bounded(inShape(f(...xs), shape));
+const pick = (wholes: Tensor, c: number) => {
+  const at = Math.floor((c + 1) / 2 * (wholes.size - 1));
+  return lax.reshape(lax.slice(wholes, { start: [at], limit: [at + 1], strides: [1] }), []);
+};
+const policies = [undefined, ...Object.values(savePolicies)];
+const batch = (x: Tensor) => x.ndim === 0 ? lax.broadcast(x, [2], []) : x;
+
+/** Those that differentiate: they may stand inside each other only so often. */
+export const derivatives: Readonly<Record<string, (scene: Scene) => Tensor>> = {
+  grad: ({ x, open }) => bounded(grad((z: Tensor) => mean(open(z)))(x)),
+  vjp: ({ x, y, open }) => {
+    const [value, pullback] = vjp((z: Tensor) => open(z), x);
+    return bounded(pullback(inShape(y, value.shape))[0]);
+  },
+  jvp: ({ x, y, open }) => bounded(jvp((z: Tensor) => open(z), [x], [inShape(y, x.shape)])[1]),
+  linearize: ({ x, y, open }) => {
+    const [value, lin] = linearize((z: Tensor) => open(z), x);
+    return lax.add(bounded(value), bounded(lin(inShape(y, x.shape))));
+  },
+  hvp: ({ x, y, open }) => bounded(hvp((z: Tensor) => mean(open(z)), [x], [inShape(y, x.shape)])),
+};
+
+/** The others. */
+export const wrappers: Readonly<Record<string, (scene: Scene) => Tensor>> = {
+  jit: ({ x, y, open }) => jit(open)(x, y),
+  checkpoint: ({ x, open, c }) => {
+    const policy = policies[Math.floor((c + 1) / 2 * 3.99)];
+    return checkpoint(open, policy ? { policy } : {})(x);
+  },
+  vmap: ({ x, open, c }) => vmap((z: Tensor) => open(z), { outAxes: c > 0 ? 0 : -1 })(batch(x)),
+  vmapOfTwo: ({ x, y, wholes, open }) => {
+    const a = batch(x);
+    const n = a.shape[0]!;
+    const f = (z: Tensor, w: Tensor, k: Tensor) => {
+      const chosen = cond(lax.gt(k, lax.fullLike(k, 4)), lax.sin, lax.tanh, w);
+      return open(z, chosen);
+    };
+    return vmap(f, { inAxes: [0, 1, 0] })(a, inShape(y, [2, n]), inShape(wholes, [n]));
+  },
+  scan: ({ x, y, open, c }) => {
+    const next = step(open, x.shape);
+    const [last, all] = scan(
+      (carry: Tensor, s: Tensor) => [next(carry, s), carry],
+      x,
+      inShape(y, [3, 2]),
+      { reverse: c > 0 },
+    );
+    return lax.add(last, mean(all, [0]));
+  },
+  foriLoop: ({ x, open }) =>
+    foriLoop(0, 3, (i: Tensor, z: Tensor) => {
+      const count = lax.broadcast(lax.convert(i, x.dtype), x.shape, []);
+      return step(open, x.shape)(z, lax.mul(count, lax.fullLike(x, 0.3)));
+    }, x),
+  whileLoop: ({ x, wholes, open, c }) => {
+    const limit = pick(wholes, c);
+    const [, last] = whileLoop(
+      ([n]: readonly [Tensor, Tensor]) => lax.lt(n, limit),
+      ([n, z]) => [lax.add(n, lax.fullLike(n, 2)), step(open, x.shape)(z)] as const,
+      [lax.fullLike(limit, 1), x] as const,
+      { maxSteps: 4 },
+    );
+    return last;
+  },
+  cond: ({ x, y, wholes, open, c }) => {
+    const k = pick(wholes, c);
+    return cond(
+      lax.gt(k, lax.fullLike(k, 4)),
+      step(open, x.shape),
+      (z: Tensor, w: Tensor) => lax.mul(lax.sin(z), inShape(w, x.shape)),
+      x,
+      y,
+    );
+  },
+  customJvp: ({ x, y, closed }) =>
+    customJvp(
+      (a: Tensor, b: Tensor) => closed(a, b),
+      ([a, b], [da, db]) => jvp((u: Tensor, v: Tensor) => closed(u, v), [a, b], [da, db]),
+    )(x, y),
+  customVjp: ({ x, y, closed }) =>
+    customVjp(
+      (a: Tensor, b: Tensor) => closed(a, b),
+      (a, b) => [closed(a, b), { a, b }],
+      ({ a, b }: { a: Tensor; b: Tensor }, ct: Tensor) =>
+        vjp((u: Tensor, v: Tensor) => closed(u, v), a, b)[1](ct),
+    )(x, y),
+};

@@ -1,0 +1,120 @@
+/**
+ * Random programs: a list of steps, each applied to the latest value and one before it, so that the program is as
+ * deep as it is long, branches, and uses values again. A step may hold a block of further steps, which closes over
+ * all values so far and is differentiated, batched, looped over, checkpointed or branched on.
+ *
+ * Programs are data: they shrink, and print themselves.
+ */
+import fc from "fast-check";
+import type { Tensor } from "../../../src/core/tensor.ts";
+import { grad } from "../../../src/transforms/grad.ts";
+import { type HostArray, hostArray, Random } from "../arrays.ts";
+import { derivatives, type Scene, wrappers } from "./nested.ts";
+import { inShape, limited, mean, operations } from "./operations.ts";
+
+/** One step: an operation on the latest value and the one `other` steps before it, or a nested block. */
+export interface Step {
+  readonly name: string;
+  readonly other: number;
+  readonly constant: number;
+  readonly block?: readonly Step[];
+}
+
+/** A program, and the seed of its inputs. */
+export class RandomProgram {
+  constructor(readonly steps: readonly Step[], readonly seed: number) {}
+
+  /** Two floats and some whole numbers. */
+  inputs(): HostArray[] {
+    const random = new Random(this.seed);
+    return [
+      hostArray("float32", [2, 3], () => random.between(-2, 2)),
+      hostArray("float32", [4], () => random.between(-2, 2)),
+      hostArray("int32", [5], () => random.whole(0, 9)),
+    ];
+  }
+
+  /** The program's value, and its gradients. */
+  run(x: Tensor, y: Tensor, wholes: Tensor): Tensor[] {
+    const value = (a: Tensor, b: Tensor) => runSteps(this.steps, [b, a], wholes, 0);
+    const gradients = grad((a: Tensor, b: Tensor) => mean(value(a, b)), { argnums: [0, 1] });
+    return [value(x, y), ...gradients(x, y)];
+  }
+
+  /** One step a line. */
+  [fc.toStringMethod](): string {
+    return `seed ${this.seed}\n${format(this.steps, "  ")}`;
+  }
+}
+
+function format(steps: readonly Step[], indent: string): string {
+  return steps.filter((s) => s.name !== "identity").map(({ name, other, constant, block }) =>
+    `${indent}${name} (other ${other}, constant ${constant})` +
+    (block ? `\n${format(block, `${indent}  `)}` : "")
+  ).join("\n");
+}
+
+// Derivatives of derivatives of derivatives: more would only take long.
+const mostDerivatives = 2;
+
+/** Runs steps on values, the latest of which is last. */
+function runSteps(
+  steps: readonly Step[],
+  values: readonly Tensor[],
+  wholes: Tensor,
+  order: number,
+): Tensor {
+  const pool = [...values];
+  for (const { name, other, constant, block } of steps) {
+    const x = pool.at(-1)!;
+    const y = pool.at(-1 - other % pool.length)!;
+    pool.push(
+      limited(block ? nested(name, block) : operations[name]!(x, inShape(y, x.shape), constant)),
+    );
+
+    function nested(name: string, block: readonly Step[]): Tensor {
+      const derivative = order < mostDerivatives ? derivatives[name] : undefined;
+      const inner = order + (derivative ? 1 : 0);
+      const apply = derivative ?? wrappers[name] ?? wrappers["jit"]!;
+      const scene: Scene = {
+        x,
+        y,
+        c: constant,
+        wholes,
+        open: (...xs) => runSteps(block, [...pool, ...xs.toReversed()], wholes, inner),
+        closed: (...xs) => runSteps(block, xs.toReversed(), wholes, inner),
+      };
+      return apply(scene);
+    }
+  }
+  return pool.at(-1)!;
+}
+
+const constants = fc.integer({ min: -8, max: 8 }).map((n) => n / 8);
+const plain: fc.Arbitrary<Step> = fc.record({
+  name: fc.constantFrom(...Object.keys(operations)),
+  other: fc.nat(6),
+  constant: constants,
+});
+
+/** Blocks up to a depth of nesting. */
+function block(depth: number, minLength: number, maxLength: number): fc.Arbitrary<readonly Step[]> {
+  if (depth === 0) return fc.array(plain, { minLength, maxLength, size: "max" });
+  const holding: fc.Arbitrary<Step> = fc.record({
+    name: fc.constantFrom(...Object.keys(wrappers), ...Object.keys(derivatives)),
+    other: fc.nat(6),
+    constant: constants,
+    block: block(depth - 1, 1, 4),
+  });
+  const step = fc.oneof(
+    { withCrossShrink: true },
+    { weight: 4, arbitrary: plain },
+    { weight: depth, arbitrary: holding },
+  );
+  return fc.array(step, { minLength, maxLength, size: "max" });
+}
+
+/** Programs at least ten steps deep; steps shrink to none. */
+export const randomPrograms: fc.Arbitrary<RandomProgram> = fc
+  .tuple(block(2, 10, 16), fc.noShrink(fc.nat()))
+  .map(([steps, seed]) => new RandomProgram(steps, seed));
