@@ -82,7 +82,7 @@ export class Contestant {
   }
 
   async #ask(calls: number): Promise<Answer> {
-    let timer: number | undefined;
+    let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new Error("no answer in 5 minutes")), 300_000);
     });

@@ -44,7 +44,7 @@ const python = (name: string, file: string): Subject => ({
   gpu: false,
   async command(c) {
     const found = await pythonWith(name);
-    return found && [found, here(`peers/${file}`), JSON.stringify(c)];
+    return found === undefined ? undefined : [found, here(`peers/${file}`), JSON.stringify(c)];
   },
 });
 
@@ -65,7 +65,9 @@ const found = new Map<string, Promise<string | undefined>>();
 /** A Python that has a module: `TRILEVEL_PYTHON`, or `python3`. */
 function pythonWith(module: string): Promise<string | undefined> {
   let answer = found.get(module);
-  if (!answer) found.set(module, answer = ask(Deno.env.get("TRILEVEL_PYTHON") ?? "python3", module));
+  if (!answer) {
+    found.set(module, answer = ask(Deno.env.get("TRILEVEL_PYTHON") ?? "python3", module));
+  }
   return answer;
 }
 

@@ -24,6 +24,12 @@ export interface Executable {
   run(inputs: readonly DeviceBuffer[], donated?: ReadonlySet<number>): DeviceBuffer[];
   /** Frees what the compiled program holds; runs under way finish. */
   dispose(): void;
+  /** How many kernels a call runs, for `explain`; loops whose length is not known count once. */
+  readonly dispatches?: number;
+  /** Those kernels: their texts, or names. */
+  readonly kernels?: readonly string[];
+  /** The bytes planned for intermediates, if they are. */
+  readonly blockBytes?: number;
 }
 
 /** A place where programs run. */

@@ -24,7 +24,7 @@ import { Tensor, tensorFromHost } from "./tensor.ts";
 
 /** A program ready to run on one backend. */
 export class Compiled {
-  readonly #executable: Executable;
+  readonly executable: Executable;
   readonly #program: Program;
   readonly #effects: readonly Effect[];
   readonly #shown: number;
@@ -42,7 +42,7 @@ export class Compiled {
     this.#shown = effects.reduce((sum, e) => sum + e.avals.length, 0);
     this.#program = { ...pure, outputs: this.#computed };
     checkSupported(this.#program, backend);
-    this.#executable = backend.compile(this.#program);
+    this.executable = backend.compile(this.#program);
   }
 
   /** Starts a run; `donated` are positions of inputs whose memory may be reused. */
@@ -56,7 +56,7 @@ export class Compiled {
         placed.filter((p) => p.storage === source.storage).length === 1;
     }));
     const buffers = placed.map((p) => p.storage.buffer);
-    const made = this.#executable.run(buffers, given);
+    const made = this.executable.run(buffers, given);
     const env = new Map<Atom, { storage: Storage }>();
     this.#computed.forEach((v, i) => env.set(v, { storage: new Storage(this.backend, made[i]!) }));
     this.#program.inputs.forEach((v, i) => env.set(v, placed[i]!));
@@ -81,7 +81,7 @@ export class Compiled {
   }
 
   dispose(): void {
-    this.#executable.dispose();
+    this.executable.dispose();
   }
 }
 

@@ -17,6 +17,7 @@ export { customJvp } from "./customJvp.ts";
 export { customVjp } from "./customVjp.ts";
 export { debug, debugNans, type ShownArray } from "./debug.ts";
 export { evalShape, makeProgram, ShapeDType, TracedProgram } from "./evalShape.ts";
+export { explain, Explanation, type Stage } from "./explain.ts";
 export {
   fixedPointIteration,
   type FixedPointOptions,

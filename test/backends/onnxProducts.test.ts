@@ -142,6 +142,11 @@ describe.each(["float32", "float64"] as const)("conv of %s", (dtype) => {
       lhsDilation: [2, 2],
       padding: [[-1, 0], [1, -2]],
     }],
+    ["all cut away", [1, 1, 1, 2], [1, 1, 1, 1], { padding: [[1, -1], [0, 0]] }],
+    ["dilated input, all cut away", [1, 1, 1, 2], [1, 1, 1, 1], {
+      lhsDilation: [1, 2],
+      padding: [[1, -1], [0, 0]],
+    }],
     ["dilated input and strides", [2, 3, 4, 5], [4, 3, 3, 3], {
       lhsDilation: [2, 2],
       strides: [3, 2],

@@ -15,18 +15,18 @@ export function encodeProgram(
   program: Program,
   constants: readonly TypedArray[] = [],
 ): Uint8Array {
-  return encode(program, { portable: true }, constants);
+  return writeModel(build(program, { portable: true }, constants));
 }
 
 /**
- * The program as a model for ONNX Runtime, whose own operators it may use. Inputs and outputs without
+ * The program as a graph for ONNX Runtime, whose own operators it may use. Inputs and outputs without
  * elements are left out: the runtime does not take them everywhere.
  */
-export function encode(
+export function build(
   program: Program,
   options: ModelOptions = {},
   constants: readonly TypedArray[] = [],
-): Uint8Array {
+): Graph {
   const { portable = false } = options;
   const g = new Graph(options);
   const inputs = program.inputs.map(({ aval }, i) => {
@@ -42,5 +42,5 @@ export function encode(
     named.map(({ x }) => isEmpty(x) ? g.constant(x.value.type, x.shape, []) : full(g, x)),
     named.map(({ name }) => name),
   );
-  return writeModel(g);
+  return g;
 }

@@ -256,6 +256,14 @@ export class Graph {
     }).reverse();
   }
 
+  /** The operators of the nodes that are written, here and within. */
+  operators(): string[] {
+    return this.#liveNodes().flatMap(({ op, attributes }) => [
+      op,
+      ...Object.values(attributes).flatMap((a) => a instanceof Graph ? a.operators() : []),
+    ]);
+  }
+
   /** All names that live nodes read, here and within. */
   read(): string[] {
     return this.#liveNodes().flatMap(namesRead);

@@ -1,5 +1,6 @@
 /** How hard ONNX Runtime should try: threads and optimizations, by the work in a program. */
-import { type Equation, type Program, sizeOf, subprograms } from "../../core/program.ts";
+import { multiplyAddsOf } from "../../compiler/cost.ts";
+import { type Program, subprograms } from "../../core/program.ts";
 import type { SessionOptions } from "./native.ts";
 
 // Multiply-adds of one product for which it pays to wake other cores. Threads wait for each other at
@@ -25,17 +26,7 @@ export function sessionOptions(program: Program): SessionOptions {
 /** The multiply-adds of the largest product, here and within. */
 function largest(program: Program): number {
   return program.equations.reduce(
-    (most, e) => Math.max(most, multiplyAdds(e), ...subprograms(e.params).map(largest)),
+    (most, e) => Math.max(most, multiplyAddsOf(e), ...subprograms(e.params).map(largest)),
     0,
   );
-}
-
-function multiplyAdds({ primitive, inputs, outputs, params }: Equation): number {
-  const elements = outputs.reduce((sum, v) => sum + sizeOf(v.aval.shape), 0);
-  const shapes = inputs.map((a) => a.aval.shape);
-  if (primitive.name === "conv") return elements * sizeOf(shapes[1]!.slice(1));
-  if (primitive.name !== "dot") return 0;
-  // The parameters are those of the primitive beside them.
-  const { lhsContract } = params as { lhsContract: readonly number[] };
-  return elements * sizeOf(lhsContract.map((a) => shapes[0]![a]!));
 }

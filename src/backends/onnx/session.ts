@@ -3,7 +3,8 @@ import type { DeviceBuffer, Executable } from "../../core/backend.ts";
 import { BackendError } from "../../core/errors.ts";
 import type { Aval, Program } from "../../core/program.ts";
 import { type BufferPool, OnnxBuffer } from "./buffers.ts";
-import { encode } from "./encode.ts";
+import { build } from "./encode.ts";
+import { writeModel } from "./graph.ts";
 import type { Native, NativeSession, NativeTensor } from "./native.ts";
 import { isEmpty } from "./operand.ts";
 import { sessionOptions } from "./options.ts";
@@ -19,6 +20,8 @@ export class OnnxExecutable implements Executable {
   readonly #outputs: readonly (NativeTensor | undefined)[];
   readonly #feeds: Record<string, NativeTensor> = {};
   readonly #fetches: Record<string, NativeTensor> = {};
+  /** The operators of the graph, before ONNX Runtime fuses some. */
+  readonly kernels: readonly string[] = [];
 
   constructor(program: Program, native: Native, private readonly pool: BufferPool) {
     this.#outputAvals = program.outputs.map((a) => a.aval);
@@ -26,7 +29,9 @@ export class OnnxExecutable implements Executable {
     this.#outputs = this.#outputAvals.map((a, i) => place(this.#fetches, `out${i}`, a));
     if (this.#outputAvals.every(isEmpty)) return;
     const options = sessionOptions(program);
-    const model = encode(program, { parallel: options.intraOpNumThreads > 1 });
+    const graph = build(program, { parallel: options.intraOpNumThreads > 1 });
+    this.kernels = graph.operators();
+    const model = writeModel(graph);
     this.#session = new native.InferenceSession();
     try {
       this.#session.loadModel(model.buffer, model.byteOffset, model.byteLength, options);
@@ -53,6 +58,10 @@ export class OnnxExecutable implements Executable {
     }
     donated?.forEach((i) => this.pool.give(given[i]!.data));
     return made.map((data) => new OnnxBuffer(data, error));
+  }
+
+  get dispatches(): number {
+    return this.kernels.length;
   }
 
   dispose(): void {

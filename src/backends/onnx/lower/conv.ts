@@ -111,6 +111,11 @@ export const convLowerings: Lowerings<keyof typeof convPrimitives> = {
     const [x, w] = [full(g, left), full(g, right)];
     const { strides, padding, lhsDilation } = params;
     const { shape } = out!;
+    // Negative padding may cut the whole input away; ONNX wants something to be left.
+    const reach = space(x.shape).map((n, i) => dilated(n, lhsDilation[i]!));
+    if (padding.some(([low, high], i) => Math.min(low, high) <= -reach[i]!)) {
+      return [filled(g, out!, 0)];
+    }
     const gaps = lhsDilation.some((d, i) => d > 1 && x.shape[i + 2]! > 1);
     if (x.type === "float32" && gaps && strides.every((s) => s === 1)) {
       return [operand(transposed(g, x, w, params, shape))];

@@ -1,0 +1,42 @@
+/** What a program costs: multiply-adds of its products, and the bytes that its values are. */
+import { type Equation, type Program, sizeOf, subprograms } from "../core/program.ts";
+import type { ScanParams } from "../primitives/control/scan.ts";
+import type { DotParams } from "../primitives/dot.ts";
+import { bytesOf } from "./liveness.ts";
+
+/** Counts over a whole run. Loops whose length nobody knows count once. */
+export interface Cost {
+  /** Multiplications and additions of matrix products and convolutions. */
+  readonly multiplyAdds: number;
+  /** Bytes that inputs and outputs are: what any machine must move. */
+  readonly ioBytes: number;
+  /** Bytes that equations read and write, one by one: what a machine moves that fuses nothing. */
+  readonly movedBytes: number;
+}
+
+/** Multiply-adds of one equation that is a product or a convolution; 0 for others. */
+export function multiplyAddsOf({ primitive, inputs, outputs, params }: Equation): number {
+  const elements = outputs.reduce((sum, v) => sum + sizeOf(v.aval.shape), 0);
+  const shapes = inputs.map((a) => a.aval.shape);
+  if (primitive.name === "conv") return elements * sizeOf(shapes[1]!.slice(1));
+  if (primitive.name !== "dot") return 0;
+  const { lhsContract } = params as DotParams; // equations of this name have these parameters
+  return elements * sizeOf(lhsContract.map((a) => shapes[0]![a]!));
+}
+
+/** The cost of a program. */
+export function costOf(program: Program): Cost {
+  let [multiplyAdds, movedBytes] = [0, 0];
+  for (const equation of program.equations) {
+    const inner = subprograms(equation.params).map(costOf);
+    const times = equation.primitive.name === "scan" ? (equation.params as ScanParams).length : 1;
+    multiplyAdds += multiplyAddsOf(equation) + times * sum(inner.map((c) => c.multiplyAdds));
+    movedBytes += inner.length > 0
+      ? times * sum(inner.map((c) => c.movedBytes))
+      : sum([...equation.inputs, ...equation.outputs].map((a) => bytesOf(a.aval)));
+  }
+  const ioBytes = sum([...program.inputs, ...program.outputs].map((a) => bytesOf(a.aval)));
+  return { multiplyAdds, ioBytes, movedBytes };
+}
+
+const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0);
