@@ -9,7 +9,7 @@ import { type BackendName, setBackend } from "../../src/core/backend.ts";
 import { bufferOf } from "../../src/core/execute.ts";
 import type { WebGpuBuffer } from "../../src/backends/webgpu/memory.ts";
 import { aval } from "../../src/core/program.ts";
-import { Tensor, tensorFromHost } from "../../src/core/tensor.ts";
+import { type Tensor, tensorFromHost } from "../../src/core/tensor.ts";
 import { currentBackend } from "../../src/core/backend.ts";
 import * as lax from "../../src/primitives/index.ts";
 import { DTypeError } from "../../src/core/errors.ts";

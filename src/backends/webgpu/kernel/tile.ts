@@ -24,9 +24,15 @@ export function tileOf({ batch, m, n }: Sizes): Tile {
   return { m: tileM, n: tileN, k: 16, blockM: block(tileM), blockN: block(tileN) };
 }
 
-/** The block of an invocation that loads for itself alone: as large as registers hold, wasting least. */
-export function blockOf({ m, n }: Sizes): { readonly m: number; readonly n: number } {
-  return { m: leastWaste(m, [8, 7, 6, 5, 4]), n: leastWaste(n, [4, 3]) };
+/**
+ * The block of an invocation that loads for itself alone: as large as registers hold, wasting least. Large ones
+ * take long to compile, so they are for products that take long to compute.
+ */
+export function blockOf(
+  { batch, m, n, k }: Pick<Contraction, "batch" | "m" | "n" | "k">,
+): { readonly m: number; readonly n: number } {
+  const long = batch * m * n * k >= 2 ** 25;
+  return { m: leastWaste(m, long ? [8, 7, 6, 5, 4] : [4, 3]), n: leastWaste(n, [4, 3]) };
 }
 
 function leastWaste(size: number, sides: readonly number[]): number {
