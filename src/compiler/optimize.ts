@@ -1,6 +1,7 @@
 /** The passes that every backend runs before its own, in order. */
 import { eliminateDeadCode, type Program } from "../core/program.ts";
 import { eliminateCommonSubexpressions } from "./cse.ts";
+import { joinPads } from "./joinPads.ts";
 import { simplify } from "./simplify.ts";
 import { mapSubprograms } from "./subprograms.ts";
 
@@ -23,6 +24,7 @@ export const eliminateDeadCodeDeep: Pass = (program) => {
 export const passes: Readonly<Record<string, Pass>> = {
   simplify,
   eliminateCommonSubexpressions,
+  joinPads,
   eliminateDeadCode: eliminateDeadCodeDeep,
 };
 
