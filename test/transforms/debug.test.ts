@@ -1,0 +1,97 @@
+/** Looking into running programs: prints in order from everywhere, and the first NaN by name and line. */
+import {
+  cond,
+  debug,
+  debugNans,
+  grad,
+  jit,
+  np,
+  scan,
+  setBackend,
+  type Tensor,
+  vmap,
+  whileLoop,
+} from "trilevel";
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { backends } from "../support/backends.ts";
+
+describe.each(["reference" as const, ...backends.map((b) => b.name)])(
+  "debug.print on %s",
+  (name) => {
+    let lines: string[];
+    beforeAll(() => setBackend(name));
+    beforeEach(() => {
+      lines = [];
+      vi.spyOn(console, "log").mockImplementation((line: string) => void lines.push(line));
+    });
+    afterEach(() => void vi.restoreAllMocks());
+
+    const f = (x: Tensor) => {
+      debug.print("x is {}", x);
+      return x.mul(x);
+    };
+
+    it("prints eagerly, compiled, and differentiated", async () => {
+      f(np.array(2));
+      await jit(f)(np.array(3)).data();
+      await grad(f)(np.array(4)).data();
+      await jit(grad(grad(f)))(np.array(5)).data();
+      await debug.done();
+      expect(lines).toEqual(["x is 2", "x is 3", "x is 4", "x is 5"]);
+    });
+
+    it("prints at every call of a compiled function", async () => {
+      const compiled = jit(f);
+      for (const x of [1, 2, 3]) compiled(np.array(x));
+      await debug.done();
+      expect(lines).toEqual(["x is 1", "x is 2", "x is 3"]);
+    });
+
+    it("prints a batch once, and every step of a scan in its order", async () => {
+      await vmap(f)(np.array([1, 2])).data();
+      const loop = (reverse: boolean) => (xs: Tensor) =>
+        scan((c: Tensor, x: Tensor) => [c.add(f(x)), null] as const, np.array(0), xs, {
+          reverse,
+        })[0];
+      await loop(false)(np.array([3, 4])).data();
+      await jit(loop(true))(np.array([5, 6])).data();
+      await debug.done();
+      expect(lines).toEqual(["x is [1, 2]", "x is 3", "x is 4", "x is 6", "x is 5"]);
+    });
+
+    it("refuses where it cannot, with the cure", () => {
+      const inside = (x: Tensor) => cond(x.greater(0), f, f, x);
+      expect(() => jit(inside)(np.array(1))).toThrow(
+        /cond contains an effect[\s\S]*show values after/,
+      );
+      const loop = (x: Tensor) => whileLoop((c: Tensor) => c.less(9), f, x, { maxSteps: 3 });
+      expect(() => jit(loop)(np.array(2))).toThrow(/effect/);
+    });
+  },
+);
+
+describe("debugNans", () => {
+  beforeAll(() => setBackend("reference"));
+
+  it("names the first operation, its operands, and the user's line", async () => {
+    const f = (x: Tensor) => np.sum(np.log(x.sub(2)).mul(0));
+    const error = await debugNans(f)(np.array([1, 3])).catch((e) => e);
+    expect(error._tag).toBe("NanError");
+    expect(error.message).toMatch(/^log gives NaN, called at .*debug\.test\.ts:\d+:\d+/);
+    expect(error.message).toContain("float32[2] in [-1, 1]");
+  });
+
+  it("finds NaN in gradients, and in arguments", async () => {
+    const root = (x: Tensor) => np.sqrt(x).mul(0);
+    const error = await debugNans(grad(root))(np.array(0)).catch((e) => e);
+    expect(error.message).toMatch(/gives NaN/);
+    const given = await debugNans(root)(np.array(NaN)).catch((e) => e);
+    expect(given.message).toMatch(/argument 0 is NaN to begin with/);
+  });
+
+  it("gives the value when there is none", async () => {
+    const f = (x: Tensor) => ({ y: np.exp(x), n: x.astype("int32") });
+    const { y, n } = await debugNans(f)(np.array(0));
+    expect([await y.item(), await n.item()]).toEqual([1, 0]);
+  });
+});
