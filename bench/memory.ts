@@ -5,6 +5,7 @@
 import { type AdjointName, adjoints, iterations, paperSize } from "./memory/gradient.ts";
 import { backwardTimes, byGrowth, byLiveness, byPlan } from "./memory/measure.ts";
 import { linesFigure } from "./memory/figure.ts";
+import { markdown } from "./memory/table.ts";
 
 const names = Object.keys(adjoints) as AdjointName[];
 const MiB = 2 ** 20;
@@ -80,14 +81,14 @@ ${slots} slots of ${channels}, a GRU and an MLP of ${
 The most that must exist at one time when the optimized program runs equation by equation and frees each value after
 its last use. No backend is asked: this is a property of the program.
 
-${markdown(live, 1)}
+${tableText(live)}
 ${ratios(live)}
 ## Planned by webgpu, MiB
 
 The blocks that the webgpu backend plans for intermediates, and the outputs. Kernels fuse, so that some
 intermediates are never written; blocks are fixed in size, so that others take more than they need.
 
-${markdown(planned, 1)}
+${tableText(planned)}
 ${ratios(planned)}
 ${
     grown
@@ -97,7 +98,7 @@ By how much resident memory grows at its peak while ONNX Runtime runs the gradie
 three fresh processes). It counts pages, not values: the runtime's own buffers and what the process had spare make it
 a few MiB uncertain.
 
-${markdown(grown, 1)}
+${tableText(grown)}
 ${ratios(grown)}
 `
       : ""
@@ -107,24 +108,16 @@ From the cotangent of the loss to the gradient on onnx, the forward pass being d
 Implicit solves by GMRES, here up to its limit of 100 products: with random weights slot attention is no
 contraction.
 
-${markdown(times, 1)}
+${tableText(times)}
 \`oneStep\`: slowest over fastest ${spread(times.oneStep).toFixed(2)}.
 `;
 }
 
-/** As `deno fmt` writes tables. */
-function markdown(table: Table, digits: number): string {
-  const rows = [
+function tableText(table: Table): string {
+  return markdown([
     ["iterations", ...iterations.map(String)],
-    ...names.map((name) => [`\`${name}\``, ...table[name].map((x) => x.toFixed(digits))]),
-  ];
-  const widths = rows[0]!.map((_, i) => Math.max(4, ...rows.map((row) => row[i]!.length)));
-  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |\n`;
-  const padded = rows.map((row) =>
-    line(row.map((cell, i) => i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)))
-  );
-  const rule = line(widths.map((w, i) => i === 0 ? "-".repeat(w) : `${"-".repeat(w - 1)}:`));
-  return [padded[0], rule, ...padded.slice(1)].join("");
+    ...names.map((name) => [`\`${name}\``, ...table[name].map((x) => x.toFixed(1))]),
+  ]);
 }
 
 function ratios(table: Table): string {

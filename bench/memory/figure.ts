@@ -27,6 +27,7 @@ export function linesFigure(
     document: NonNullable<Plot.PlotOptions["document"]>;
   };
   const last = Math.max(...points.map((p) => p.x));
+  const labels = spread(points.filter((p) => p.x === last), points.map((p) => p.y));
   const channels = { x: "x", y: "y", stroke: "series" };
   const drawn = Plot.plot({
     document,
@@ -45,7 +46,7 @@ export function linesFigure(
     marks: [
       Plot.line(points, { ...channels, strokeWidth: 2 }),
       Plot.dot(points, { ...channels, fill: "series", r: 3 }),
-      Plot.text(points.filter((p) => p.x === last), {
+      Plot.text(labels, {
         x: "x",
         y: "y",
         text: "series",
@@ -57,4 +58,14 @@ export function linesFigure(
   });
   drawn.setAttribute("xmlns", "http://www.w3.org/2000/svg");
   return `${drawn.outerHTML}\n`;
+}
+
+/** The points moved apart on a logarithmic axis, so that what is written at them does not overlap. */
+function spread(points: readonly Point[], all: readonly number[]): Point[] {
+  const gap = (Math.max(...all) / Math.min(...all)) ** 0.05;
+  let below = 0;
+  return points.toSorted((a, b) => a.y - b.y).map((p) => {
+    below = Math.max(p.y, below * gap);
+    return { ...p, y: below };
+  });
 }
