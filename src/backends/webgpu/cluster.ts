@@ -37,8 +37,6 @@ export interface Domain {
   readonly column: Expr;
   /** The number of the element at (row, column). */
   readonly place: Expr;
-  /** Its index along the axes that the reductions see. */
-  readonly at: readonly Expr[];
   /** Equal for reductions that run along the same elements. */
   readonly signature: string;
 }
@@ -178,11 +176,13 @@ export class RowCluster extends Base {
 
   #place(value: Value): boolean {
     const { definition } = value;
-    const { rows, columns, row, place, at, signature } = this.#domain;
+    const { rows, columns, row, column, place, signature } = this.#domain;
     this.reader.misaligned = false;
     let member: Member;
     if (definition.kind === "reduction") {
       if (domainOf(value).signature !== signature) return false;
+      // Its domain may have other axes than the cluster's, of one product.
+      const at = indicesOf(definition, row, column);
       const expr = definition.element(this.reader.read, at);
       member = { value, expr, place: row, per: "row" };
     } else if (definition.kind === "pointwise") {
@@ -221,7 +221,7 @@ export class RowCluster extends Base {
 function flatDomain(size: number): Domain {
   const row = variable("row", "u32", { level: 1, bound: size });
   const column = variable("column", "u32", { level: 2, bound: 1 });
-  return { rows: size, columns: 1, row, column, place: row, at: [row], signature: `${size}` };
+  return { rows: size, columns: 1, row, column, place: row, signature: `${size}` };
 }
 
 function domainOf({ definition, size }: Value): Domain {
@@ -232,17 +232,21 @@ function domainOf({ definition, size }: Value): Domain {
   const [rows, columns] = [sizeOf(outer), sizeOf(inner)];
   const row = variable("row", "u32", { level: 1, bound: rows });
   const column = variable("column", "u32", { level: 2, bound: columns });
-  const [o, i] = [unflatten(row, outer).values(), unflatten(column, inner).values()];
-  const at = domain.map((_, a) => (axes.includes(a) ? i : o).next().value!);
   return {
     rows,
     columns,
     row,
     column,
-    at,
-    place: flatten(at, domain),
+    place: flatten(indicesOf(definition, row, column), domain),
     signature: signatureOf(definition),
   };
+}
+
+/** The indices along the axes of a reduction's domain of the element in this row and column. */
+function indicesOf({ domain, axes }: Reduction, row: Expr, column: Expr): Expr[] {
+  const along = (reduced: boolean) => domain.filter((_, a) => axes.includes(a) === reduced);
+  const [o, i] = [unflatten(row, along(false)).values(), unflatten(column, along(true)).values()];
+  return domain.map((_, a) => (axes.includes(a) ? i : o).next().value!);
 }
 
 // Neighbouring axes of one fate count as one, axes of size 1 as none.

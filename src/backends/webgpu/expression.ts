@@ -188,10 +188,7 @@ function digitOfSum(
   return undefined;
 }
 
-const gcd = (a: number, b: number): number => {
-  if (!Number.isInteger(a) || !Number.isInteger(b)) throw new Error("gcd " + a + " " + b);
-  return b === 0 ? a : gcd(b, a % b);
-};
+const gcd = (a: number, b: number): number => b === 0 ? a : gcd(b, a % b);
 
 const most = (terms: readonly Term[]) =>
   terms.reduce((total, t) => total + t.scale * (t.of.bound - 1), 0);
