@@ -18,7 +18,9 @@ export const dtypes: readonly DType[] = ["bool", "uint32", "int32", "float32", "
 
 /** What promotion looks at: an element type, and whether it is only a bare number's. */
 export interface Typed {
+  /** The element type. */
   readonly dtype: DType;
+  /** Whether it is only a bare number's. */
   readonly weak: boolean;
 }
 

@@ -10,6 +10,7 @@ export abstract class TrilevelError extends Error {
   /** What to do about it. */
   readonly cure: string;
 
+  /** An error with what happened, what to do, and (found by itself) the user's line. */
   constructor(message: string, cure: string, options?: ErrorOptions) {
     const line = userLine();
     super(`${message}${line ? `\n  at ${line}` : ""}\n  ${cure}`, options);
@@ -20,48 +21,58 @@ export abstract class TrilevelError extends Error {
 
 /** Shapes do not fit the operation. */
 export class ShapeError extends TrilevelError {
+  /** Tells this kind of error from others. */
   readonly _tag = "ShapeError";
 }
 
 /** Element types do not fit the operation. */
 export class DTypeError extends TrilevelError {
+  /** Tells this kind of error from others. */
   readonly _tag = "DTypeError";
 }
 
 /** Trees differ in structure, or hold a leaf that is no tensor. */
 export class TreeError extends TrilevelError {
+  /** Tells this kind of error from others. */
   readonly _tag = "TreeError";
 }
 
 /** An argument is outside what the function accepts. */
 export class ArgumentError extends TrilevelError {
+  /** Tells this kind of error from others. */
   readonly _tag = "ArgumentError";
 }
 
 /** The host asked for the value of a tensor that has none yet: it is being traced. */
 export class TracedValueError extends TrilevelError {
+  /** Tells this kind of error from others. */
   readonly _tag = "TracedValueError";
 }
 
 /** A traced tensor was used after the function that made it had returned. */
 export class EscapedTensorError extends TrilevelError {
+  /** Tells this kind of error from others. */
   readonly _tag = "EscapedTensorError";
 }
 
 /** A tensor was used after it was disposed. */
 export class DisposedError extends TrilevelError {
+  /** Tells this kind of error from others. */
   readonly _tag = "DisposedError";
 }
 
 /** A derivative was asked of something that has none. */
 export class NotDifferentiableError extends TrilevelError {
+  /** Tells this kind of error from others. */
   readonly _tag = "NotDifferentiableError";
 }
 
 /** A derivative is not what it should be: what `checkGrads` throws. */
 export class GradientError extends TrilevelError {
+  /** Tells this kind of error from others. */
   readonly _tag = "GradientError";
 
+  /** A derivative that differs from what it should be. */
   constructor(
     message: string,
     cure: string,
@@ -85,18 +96,22 @@ export class GradientError extends TrilevelError {
 
 /** A backend is missing, lost, out of memory, or cannot run a program. */
 export class BackendError extends TrilevelError {
+  /** Tells this kind of error from others. */
   readonly _tag = "BackendError";
 }
 
 /** A value became NaN. */
 export class NanError extends TrilevelError {
+  /** Tells this kind of error from others. */
   readonly _tag = "NanError";
 }
 
 /** An inconsistency inside Trilevel: a bug, never the user's fault. */
 export class InternalError extends TrilevelError {
+  /** Tells this kind of error from others. */
   readonly _tag = "InternalError";
 
+  /** An inconsistency, in words. */
   constructor(message: string) {
     super(`internal: ${message}`, "This is a bug in Trilevel; please report it with the program.");
   }

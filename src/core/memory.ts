@@ -11,7 +11,9 @@ import { flatten } from "./tree.ts";
 
 /** Live tensors' storages, and their bytes. */
 export interface MemoryUse {
+  /** How many there are. */
   tensors: number;
+  /** How many bytes they hold. */
   bytes: number;
 }
 

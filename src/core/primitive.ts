@@ -15,7 +15,11 @@ export type NoParams = Record<never, never>;
 
 /** The place of an input in which an equation is linear: its value is not known, only its type. */
 export class Unknown {
-  constructor(readonly aval: Aval) {}
+  /** The place of a value of this type. */
+  constructor(
+    /** What is known of the value. */
+    readonly aval: Aval,
+  ) {}
 }
 
 /**
@@ -26,7 +30,9 @@ export type Row<T> = readonly [T, T, T, T, ...T[]];
 
 /** What `jvp` rules give: outputs, and their tangents (`null` is a symbolic zero). */
 export interface Tangents {
+  /** The outputs. */
   readonly outputs: readonly Tensor[];
+  /** Their tangents. */
   readonly tangents: readonly (Tensor | null)[];
 }
 
@@ -38,6 +44,7 @@ export function row<T>(list: readonly T[]): Row<T> {
 
 /** An instruction with all its rules. */
 export interface Primitive<P extends Params = NoParams> {
+  /** What programs and tables call it. */
   readonly name: string;
 
   /** The outputs' abstract values; throws when the inputs do not fit. Weakness is not its concern. */

@@ -12,6 +12,7 @@ export type Shape = readonly number[];
 
 /** What is known of a value before it exists. `weak` marks a bare number's type. */
 export interface Aval extends Typed {
+  /** The size of each axis. */
   readonly shape: Shape;
 }
 
@@ -19,13 +20,25 @@ let count = 0;
 
 /** A value inside a program, defined once: by the inputs or by one equation. */
 export class Var {
+  /** A number of its own. */
   readonly id: number = count++;
-  constructor(readonly aval: Aval) {}
+
+  /** A new variable. */
+  constructor(
+    /** What is known of its value. */
+    readonly aval: Aval,
+  ) {}
 }
 
 /** A scalar constant inside a program. */
 export class Literal {
-  constructor(readonly value: number, readonly aval: Aval) {}
+  /** A number of this type; its shape is []. */
+  constructor(
+    /** The number. */
+    readonly value: number,
+    /** Its type. */
+    readonly aval: Aval,
+  ) {}
 }
 
 /** What an equation reads. */
@@ -33,11 +46,15 @@ export type Atom = Var | Literal;
 
 /** One instruction: `outputs = primitive[params](inputs)`. */
 export interface Equation {
-  // The parameters belong to the primitive beside them: the pair was checked where it was bound.
+  /** What is done. */
+  // The parameters belong to the primitive beside it: the pair was checked where it was bound.
   // deno-lint-ignore no-explicit-any
   readonly primitive: Primitive<any>;
+  /** How: axes, shapes, programs. */
   readonly params: Params;
+  /** What is read. */
   readonly inputs: readonly Atom[];
+  /** What is defined. */
   readonly outputs: readonly Var[];
   /** Where the user called it. */
   readonly site?: CallSite | undefined;
@@ -45,8 +62,11 @@ export interface Equation {
 
 /** A function of tensors in single-assignment form. */
 export interface Program {
+  /** What it takes. */
   readonly inputs: readonly Var[];
+  /** What it does, in order. */
   readonly equations: readonly Equation[];
+  /** What it gives. */
   readonly outputs: readonly Atom[];
 }
 

@@ -23,10 +23,18 @@ export type Source =
 export class Tensor {
   /** Shape, element type, and whether the type is only a bare number's. */
   readonly aval: Aval;
-  /** Where the value is; for the library's own use. */
+  /**
+   * Where the value is; for the library's own use.
+   *
+   * @internal
+   */
   readonly source: Source;
 
-  /** For the library's own use: users make tensors with `np.array` and its kin. */
+  /**
+   * For the library's own use: users make tensors with `np.array` and its kin.
+   *
+   * @internal
+   */
   constructor(aval: Aval, source: Source) {
     this.aval = aval;
     this.source = source;

@@ -33,14 +33,14 @@ interface State {
  */
 export function anderson(
   { window = 5, ridge, mixing = 1 }: AndersonOptions = {},
-): FixedPointSolver<State> {
+): FixedPointSolver {
   if (!(Number.isInteger(window) && window >= 1)) {
     throw new ArgumentError(
       `anderson: window ${window}`,
       "give a whole number of past iterates ≥ 1",
     );
   }
-  return {
+  const solver: FixedPointSolver<State> = {
     kind: "fixedPoint",
     name: "anderson",
     returns: "measured",
@@ -67,6 +67,7 @@ export function anderson(
       return { z: next, state: { z: zs, f: fs, count } };
     },
   };
+  return solver;
 }
 
 /** α, [batch, window]: the combination of residuals that is smallest, with weights that sum to 1. */

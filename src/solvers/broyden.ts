@@ -48,11 +48,11 @@ interface State {
  */
 export function broyden(
   { memory = 10, lineSearch = false }: BroydenOptions = {},
-): FixedPointSolver<State> {
+): FixedPointSolver {
   if (!(Number.isInteger(memory) && memory >= 1)) {
     throw new ArgumentError(`broyden: memory ${memory}`, "give a whole number of updates ≥ 1");
   }
-  return {
+  const solver: FixedPointSolver<State> = {
     kind: "fixedPoint",
     name: "broyden",
     returns: "measured",
@@ -94,6 +94,7 @@ export function broyden(
       return { z: lax.add(z, dz), state: { u, v, g, dz, count } };
     },
   };
+  return solver;
 }
 
 /**

@@ -7,7 +7,9 @@ import type { FixedPointSolver } from "./solver.ts";
 
 /** What an optimizer is: optax's pair of functions, of which `optim` has many. */
 export interface Optimizer<State> {
+  /** The state before the first update. */
   init(params: Tensor): State;
+  /** From a gradient to what is added to the parameters. */
   update(gradient: Tensor, state: State, params: Tensor): readonly [update: Tensor, state: State];
 }
 

@@ -5,7 +5,7 @@ export { forward, type ForwardOptions } from "./forward.ts";
 export { FixedPointStatus } from "./iterate.ts";
 export { newton, type NewtonOptions } from "./newton.ts";
 export type { Norm } from "./rows.ts";
-export type { FixedPointSolver, LinearSolver, LinearStats } from "./solver.ts";
+export type { FixedPointSolver, LinearSolver, LinearStats, RowMap } from "./solver.ts";
 export { bicgstab } from "./linear/bicgstab.ts";
 export { dense } from "./linear/dense.ts";
 export { gmres, type GmresOptions } from "./linear/gmres.ts";

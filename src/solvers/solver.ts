@@ -7,14 +7,18 @@ export type RowMap = (z: Tensor) => Tensor;
 
 /** A fixed-point solver: from an iterate z and f(z) to the next iterate. */
 export interface FixedPointSolver<State extends Tree<Tensor> = Tree<Tensor>> {
+  /** Tells it from a linear solver. */
   readonly kind: "fixedPoint";
+  /** What reports call it. */
   readonly name: string;
   /**
    * What is returned for a z whose residual ‖f(z) - z‖ was measured: z itself, or the iterate after it
    * (as plain iteration does, so that N steps give f applied N times).
    */
   readonly returns: "measured" | "next";
+  /** What it remembers before the first step. */
   init(z0: Tensor): State;
+  /** The next iterate, from one and its image. */
   next(z: Tensor, f: Tensor, state: State, map: RowMap): { z: Tensor; state: State };
 }
 
@@ -30,7 +34,10 @@ export interface LinearStats {
 
 /** A linear solver: x with A x = b, where `multiply` applies A to rows. */
 export interface LinearSolver {
+  /** Tells it from a fixed-point solver. */
   readonly kind: "linear";
+  /** What reports call it. */
   readonly name: string;
+  /** The solution of A x = b, and how it went. */
   solve(multiply: RowMap, b: Tensor): { x: Tensor; stats: LinearStats };
 }

@@ -4,6 +4,8 @@ import { unflatten } from "../core/tree.ts";
 import { checkpointCall, type SavePolicy } from "../primitives/index.ts";
 import { traceFunction } from "../core/function.ts";
 
+export type { SavePolicy };
+
 /** Options of `checkpoint`. */
 export interface CheckpointOptions {
   /** Which instructions' results to keep, by name: see `savePolicies`. Default: none. */

@@ -23,7 +23,9 @@ import {
 
 /** An argument's leaf as `forward` sees it with `symbolicZeros`. */
 export interface PerturbedTensor {
+  /** The argument itself. */
   readonly value: Tensor;
+  /** Whether it is being differentiated. */
   readonly perturbed: boolean;
 }
 

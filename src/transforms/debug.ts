@@ -50,6 +50,7 @@ export const debug = {
 
 /** Values as the host sees them. */
 export interface ShownArray extends Aval {
+  /** The elements, in row-major order. */
   readonly data: TypedArray;
 }
 

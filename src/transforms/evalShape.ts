@@ -7,7 +7,13 @@ import { toTensor, traceFunction, traceLeaves } from "../core/function.ts";
 
 /** A shape and an element type, standing for a tensor that need not exist. */
 export class ShapeDType {
-  constructor(readonly shape: Shape, readonly dtype: DType = "float32") {}
+  /** Stands for a tensor of this type. */
+  constructor(
+    /** The size of each axis. */
+    readonly shape: Shape,
+    /** The element type. */
+    readonly dtype: DType = "float32",
+  ) {}
 }
 
 /**
@@ -40,7 +46,13 @@ export function evalShape<R>(
 
 /** A traced function, which prints itself as a program. */
 export class TracedProgram {
-  constructor(readonly program: Program, readonly captured: readonly Tensor[]) {}
+  /** A program and what it was traced with. */
+  constructor(
+    /** Takes the captured tensors, then the leaves of all arguments. */
+    readonly program: Program,
+    /** What the function closes over. */
+    readonly captured: readonly Tensor[],
+  ) {}
 
   /** One equation a line. */
   toString(): string {

@@ -33,6 +33,7 @@ export interface FixedPointOptions<HasAux extends boolean = false> {
   maxSteps?: number;
   /** Stop where ‖f(z) - z‖ ≤ atol + rtol ‖f(z)‖. Defaults 1e-6 and 1e-5 (1e-10 and 1e-9 in float64). */
   atol?: number;
+  /** See `atol`. */
   rtol?: number;
   /** How to measure a sample. Default "l2". */
   norm?: Norm;
@@ -62,14 +63,17 @@ export interface FixedPointStats {
   readonly converged: Tensor;
   /** Why it ended, int32: see `FixedPointStatus`. */
   readonly status: Tensor;
+  /** All of them by name. */
   readonly [key: string]: Tensor;
 }
 
 /** What a fixed-point iteration gives. */
 export interface FixedPointResult<Z, Aux> {
+  /** The solution. */
   readonly value: Z;
   /** With `hasAux`, the step's auxiliary output; else null. */
   readonly aux: Aux;
+  /** How the iteration went. */
   readonly stats: FixedPointStats;
 }
 

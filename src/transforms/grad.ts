@@ -23,8 +23,8 @@ export interface GradOptions<Argnums extends number | readonly number[], Aux ext
 export type Gradients<A extends readonly unknown[], N extends number | readonly number[]> =
   N extends number ? A[N] : { [I in keyof N]: N[I] extends number ? A[N[I]] : never };
 
-// What hasAux adds to a function's result.
-type Aux<R> = R extends readonly [Tensor, infer X] ? X : never;
+/** What a function with `hasAux` gives beside its value. */
+export type Aux<R> = R extends readonly [Tensor, infer X] ? X : never;
 
 /**
  * The function that gives `f`'s value and its gradient: `[value, gradient]`, or

@@ -11,10 +11,10 @@ export {
   unrolled,
 } from "./adjoint.ts";
 export { argmin, type ArgminOptions, type Optimizer } from "./argmin.ts";
-export { checkpoint, type CheckpointOptions, savePolicies } from "./checkpoint.ts";
+export { checkpoint, type CheckpointOptions, savePolicies, type SavePolicy } from "./checkpoint.ts";
 export { checkGrads, type CheckGradsOptions, type DerivativeMode } from "./checkGrads.ts";
 export { customJvp } from "./customJvp.ts";
-export { customVjp } from "./customVjp.ts";
+export { customVjp, type Perturbed, type PerturbedTensor } from "./customVjp.ts";
 export { debug, debugNans, type ShownArray } from "./debug.ts";
 export { evalShape, makeProgram, ShapeDType, TracedProgram } from "./evalShape.ts";
 export { explain, Explanation, type Stage } from "./explain.ts";
@@ -24,7 +24,7 @@ export {
   type FixedPointResult,
   type FixedPointStats,
 } from "./fixedPoint.ts";
-export { grad, type Gradients, type GradOptions, valueAndGrad } from "./grad.ts";
+export { type Aux, grad, type Gradients, type GradOptions, valueAndGrad } from "./grad.ts";
 export { hessian, hvp, jacfwd, type Jacobian, type JacobianOptions, jacrev } from "./jacobian.ts";
 export {
   jacobianPenalty,
@@ -34,7 +34,7 @@ export {
   relativeResidual,
 } from "./jacobianNorms.ts";
 export { jit, type JitOptions } from "./jit.ts";
-export { jvp } from "./jvp.ts";
+export { jvp, type Optional } from "./jvp.ts";
 export { linearize, linearTranspose } from "./linearize.ts";
 export { linearSolve, type SolveWith } from "./linearSolve.ts";
 export { stopGradient } from "./stopGradient.ts";
