@@ -263,6 +263,15 @@ export const examples: readonly Example[] = [
     dispatches: 1,
   },
   {
+    name: "sums along the same elements under other axes",
+    inputs: [f32(4, 6, 5)],
+    f: (x) => {
+      const rows = lax.exp(lax.reshape(x!, [24, 5, 1]));
+      return [lax.reduceMax(x!, [2]), lax.reduceSum(rows, [1, 2]), lax.argMax(x!, 2)];
+    },
+    dispatches: 1,
+  },
+  {
     name: "nothing at all",
     inputs: [f32(0, 3), f32(3)],
     f: (x, y) => [

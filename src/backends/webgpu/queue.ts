@@ -14,6 +14,9 @@ export interface Pipeline {
 
 const compute = 4; // GPUShaderStage.COMPUTE, which not every host has as a global
 
+/** How many compiled kernels are kept for programs to come. */
+const keptPipelines = 4096;
+
 /** A device and what was made on it. */
 export class Queue {
   readonly pool: Pool;
@@ -28,6 +31,7 @@ export class Queue {
   #steps: { readonly buffer: GPUBuffer; readonly length: number } | undefined;
   #numbers = new WeakMap<GPUBuffer, number>();
   #count = 0;
+  #made = 0;
 
   constructor(
     readonly device: GPUDevice,
@@ -89,7 +93,11 @@ export class Queue {
       layout: device.createPipelineLayout({ bindGroupLayouts: groups }),
       compute: { module, entryPoint: "main" },
     });
-    this.#pipelines.set(kernel.text, found = { id: this.#pipelines.size, gpu, layout });
+    this.#pipelines.set(kernel.text, found = { id: this.#made++, gpu, layout });
+    // Programs keep theirs; the oldest is only compiled again if a new program wants it.
+    if (this.#pipelines.size > keptPipelines) {
+      this.#pipelines.delete(this.#pipelines.keys().next().value!);
+    }
     return found;
   }
 

@@ -33,7 +33,6 @@ const identity: Lowering<NoParams> = ([x], _, { region, outputs: [out] }) => [
   pointwise(region, out!, [x!], 0, (read, at) => read(x!, at)),
 ];
 
-const shift = (text: string) => text; // both operands have one type; counts are taken as unsigned
 const cheap = 1;
 const dear = 16;
 
@@ -102,22 +101,23 @@ export const elementwise: Lowerings<
   and: operation(cheap, "$0 & $1", "$0 & $1", "$0 & $1", "$0 && $1"),
   or: operation(cheap, "$0 | $1", "$0 | $1", "$0 | $1", "$0 || $1"),
   xor: operation(cheap, "$0 ^ $1", "$0 ^ $1", "$0 ^ $1", "$0 != $1"),
+  // Counts have the operand's type, and are taken as unsigned.
   shiftLeft: operation(
     cheap,
     "",
-    shift("bitcast<i32>(shlu(bitcast<u32>($0), bitcast<u32>($1)))"),
+    "bitcast<i32>(shlu(bitcast<u32>($0), bitcast<u32>($1)))",
     "shlu($0, $1)",
   ),
   shiftRightLogical: operation(
     cheap,
     "",
-    shift("bitcast<i32>(shru(bitcast<u32>($0), bitcast<u32>($1)))"),
+    "bitcast<i32>(shru(bitcast<u32>($0), bitcast<u32>($1)))",
     "shru($0, $1)",
   ),
   shiftRightArithmetic: operation(
     cheap,
     "",
-    shift("shri($0, bitcast<u32>($1))"),
+    "shri($0, bitcast<u32>($1))",
     "shru($0, $1)",
   ),
 

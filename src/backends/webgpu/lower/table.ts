@@ -3,7 +3,7 @@ import type { Params } from "../../../core/primitive.ts";
 import type { Aval, Program } from "../../../core/program.ts";
 import type { ParamsOf, PrimitiveName, PrimitiveTable } from "../../../primitives/index.ts";
 import { constant, type Expr, typeOf } from "../expression.ts";
-import { type Loop, type Pointwise, type Region, Value } from "../value.ts";
+import { type Pointwise, type Region, Value } from "../value.ts";
 
 /** Where lowering happens. */
 export interface Context {
@@ -60,5 +60,3 @@ export function copy(
 ): Value {
   return pointwise(region, x, [x], 0, (read, at) => read(x, at), extra);
 }
-
-export type { Loop };
