@@ -112,6 +112,16 @@ export class OptimizerConfig extends Schema.Class<OptimizerConfig>("OptimizerCon
   decaySteps: CountOrZero.pipe(or(given(0))),
   /** Greatest global norm of a gradient; 0: whatever it is. */
   clip: NonNegative.pipe(or(given(0))),
+  /** Parameters that stay as they are, by path: `encoder`, `slotAttention.gru`. */
+  frozen: Schema.Array(Schema.String).pipe(or(given([]))),
+}) {}
+
+/** Parameters to begin with, from a checkpoint of another run. */
+export class StartConfig extends Schema.Class<StartConfig>("StartConfig")({
+  /** The checkpoint's file. */
+  from: Schema.String,
+  /** Which parts, by path; all of them unless given. */
+  only: Schema.Array(Schema.String).pipe(or(given([]))),
 }) {}
 
 /** What is noted how often, in steps. */
@@ -140,6 +150,7 @@ export class ExperimentConfig extends Schema.Class<ExperimentConfig>("Experiment
   data: DataConfig,
   optimizer: OptimizerConfig,
   log: LogConfig.pipe(or(given({}))),
+  start: Schema.optionalKey(StartConfig),
   steps: Count,
   batchSize: Count,
   seed: CountOrZero.pipe(or(given(0))),

@@ -30,7 +30,9 @@ export const inspectData = Effect.fn("inspectData")(function* (
   yield* Console.log(
     `source      ${config.data.source}${config.data.path ? ` (${config.data.path})` : ""}`,
   );
-  yield* Console.log(`fields      ${describeSchema(source.schema)}`);
+  yield* Console.log(
+    `fields      ${describeSchema(source.schema).replaceAll("\n", "\n" + " ".repeat(12))}`,
+  );
   yield* Console.log(
     `images      ${source.size}: ${train.size} to train on, ${heldOut.size} held out`,
   );

@@ -2,7 +2,7 @@
 import { Effect } from "effect";
 import { mean } from "simple-statistics";
 import { collate, type Dataset } from "../data/index.ts";
-import { dispose, jit, random, type Tensor } from "../index.ts";
+import { dispose, jit, random, scope, type Tensor } from "../index.ts";
 import {
   argmaxMasks,
   averagePrecisions,
@@ -70,7 +70,7 @@ export function makeEvaluator(
     inputs: Inputs,
     start: number,
   ) => {
-    const key = random.foldIn(random.key(1), start);
+    const key = scope(() => random.foldIn(random.key(1), start));
     const result = f(params, inputs, key);
     const host = await readTree(result);
     dispose([result, inputs, key]);
@@ -199,6 +199,26 @@ function precision(
   const names = ["ap", "ap1", "ap0.5", "ap0.25", "ap0.125"];
   const values = averagePrecisions(predictions, targets, { slots });
   return Object.fromEntries(names.map((name, i) => [name, values[i]!]));
+}
+
+/** Scores as people know them: key, name, digits. */
+export const scoreNames: readonly (readonly [key: string, name: string, digits: number])[] = [
+  ["fgAri", "FG-ARI", 3],
+  ["ap", "AP, any distance", 3],
+  ["ap0.5", "AP at 0.5", 3],
+  ["meanIou", "mIoU", 3],
+  ["meanBestOverlap", "mBO", 3],
+  ["mse", "MSE, [0, 1]", 5],
+  ["psnr", "PSNR, dB", 1],
+  ["activeSlots", "active slots", 2],
+];
+
+/** Scores in a line. */
+export function formatScores(scores: Scores): string {
+  return scoreNames.flatMap(([key, name, digits]) => {
+    const value = scores[key];
+    return value === undefined ? [] : [`${name} ${value.toFixed(digits)}`];
+  }).join("  ");
 }
 
 /** The score by which runs are compared: higher is better. */

@@ -23,6 +23,8 @@ export interface PlotOptions {
   readonly y?: string;
   readonly series: readonly Series[];
   readonly logarithmic?: boolean;
+  /** The least and greatest value shown; what the data has, unless given. */
+  readonly range?: readonly [number, number];
   readonly width?: number;
   readonly height?: number;
 }
@@ -35,8 +37,8 @@ const colorOf = (i: number) =>
 
 /** An SVG element as text. */
 export function plot(options: PlotOptions): string {
-  const { title, x = "step", y = "", series, logarithmic = false, width = 460, height = 240 } =
-    options;
+  const { title, x = "step", y = "", series, logarithmic = false, range } = options;
+  const { width = 460, height = 240 } = options;
   // linkedom's window is one to Plot, if not to its types.
   const { document } = parseHTML("<!doctype html><html><body></body></html>") as unknown as {
     document: NonNullable<Plot.PlotOptions["document"]>;
@@ -57,8 +59,9 @@ export function plot(options: PlotOptions): string {
       labelArrow: false,
       ticks: 5,
       grid: true,
-      nice: true,
+      nice: !logarithmic,
       ...(logarithmic ? { type: "log", tickFormat: "~g" } : {}),
+      ...(range === undefined ? {} : { domain: range }),
     },
     marks: drawable.flatMap(({ points, band = [], dashed = false, color }, i) => [
       ...(band.length === 0 ? [] : [

@@ -4,6 +4,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { Effect } from "effect";
 import { encodeConfig, type ExperimentConfig } from "./config.ts";
+import { scoreNames } from "./evaluate.ts";
 import { style } from "./reportStyle.ts";
 import { escapeHtml, legend, plot, type PlotOptions, type Series, smooth } from "./plots.ts";
 import type { MetricRow, RunFolder, Summary } from "./store.ts";
@@ -75,17 +76,10 @@ iterations of ${model.solver}, on ${data.source} at ${data.resolution}×${data.r
 }
 
 /** Results in the order of interest: key, name, digits, unit. */
-const shown: readonly (readonly [key: string, name: string, digits: number, unit: string])[] = [
-  ["fgAri", "FG-ARI", 3, ""],
-  ["ap", "AP, any distance", 3, ""],
-  ["ap0.5", "AP at 0.5", 3, ""],
-  ["meanIou", "mIoU", 3, ""],
-  ["meanBestOverlap", "mBO", 3, ""],
-  ["mse", "MSE, [0, 1]", 5, ""],
-  ["psnr", "PSNR", 1, "dB"],
-  ["activeSlots", "active slots", 2, ""],
-  ["spectralNorm", "σ<sub>max</sub> of ∂f/∂z", 2, ""],
-  ["imagesPerSecond", "images per second", 0, ""],
+const shown: readonly (readonly [key: string, name: string, digits: number, unit?: string])[] = [
+  ...scoreNames,
+  ["spectralNorm", "σ<sub>max</sub> of ∂f/∂z", 2],
+  ["imagesPerSecond", "images per second", 0],
   ["trainingSeconds", "training", 0, "s"],
   ["firstStepSeconds", "to the first step", 1, "s"],
   ["firstPanelSeconds", "to the first picture", 1, "s"],
@@ -93,7 +87,7 @@ const shown: readonly (readonly [key: string, name: string, digits: number, unit
 
 function tiles(summary?: Summary): string {
   const results = summary?.results ?? {};
-  const all = shown.flatMap(([key, name, digits, unit]) => {
+  const all = shown.flatMap(([key, name, digits, unit = ""]) => {
     const value = results[key];
     if (value === undefined) return [];
     const text = typeof value === "number" ? value.toFixed(digits) : String(value);

@@ -5,7 +5,7 @@
 import process from "node:process";
 import { Clock, DateTime, Effect, Stream } from "effect";
 import { batches } from "../data/index.ts";
-import { latestCheckpoint, type Progress, restore } from "./checkpoint.ts";
+import { latestCheckpoint, type Progress, readCheckpoint, restore } from "./checkpoint.ts";
 import type { ExperimentConfig } from "./config.ts";
 import { openExamples } from "./data.ts";
 import { openDevice } from "./device.ts";
@@ -18,7 +18,8 @@ import { writeReport } from "./report.ts";
 import { Session } from "./session.ts";
 import { createRun, type RunFolder } from "./store.ts";
 import { systemOf } from "./system.ts";
-import { makeTrainer } from "./trainStep.ts";
+import { checkFrozen, graft } from "./surgery.ts";
+import { makeTrainer, type Trainer } from "./trainStep.ts";
 
 /** Where to train, and what to go on with. */
 export interface TrainOptions {
@@ -50,10 +51,7 @@ export const train = Effect.fn("train")(
       catch: modelError("The model cannot be made."),
     });
     const trainer = makeTrainer(system, config.optimizer);
-    const initial = yield* Effect.try({
-      try: () => trainer.init(config.seed),
-      catch: modelError("The model's parameters cannot be made."),
-    });
+    const initial = yield* initialState(trainer, config);
     const { checkpoint, damaged } = yield* latestCheckpoint(run);
     for (const { message } of damaged) display.line(`warning: ${message}`);
     if (resume !== undefined && checkpoint === undefined && damaged.length > 0) {
@@ -122,6 +120,18 @@ export const train = Effect.fn("train")(
   },
   Effect.scoped,
 );
+
+/** The state before the first step, with parts of another run where the config says so. */
+const initialState = Effect.fnUntraced(function* (trainer: Trainer, config: ExperimentConfig) {
+  const state = yield* Effect.try({
+    try: () => trainer.init(config.seed),
+    catch: modelError("The model's parameters cannot be made."),
+  });
+  yield* checkFrozen(state.params, config.optimizer.frozen);
+  if (config.start === undefined) return state;
+  const { from, only } = config.start;
+  return { ...state, params: yield* graft(state.params, yield* readCheckpoint(from), only) };
+});
 
 /** What Ctrl-C does: nothing is lost, and the way back is told. */
 const saveInterrupted = (

@@ -11,7 +11,7 @@ import type { ExperimentConfig } from "./config.ts";
 import type { Example, Examples } from "./data.ts";
 import { diagnose, firstBroken } from "./diagnose.ts";
 import { modelError } from "./errors.ts";
-import { type Evaluator, mainScore, placeBatch, type Scores } from "./evaluate.ts";
+import { type Evaluator, formatScores, mainScore, placeBatch, type Scores } from "./evaluate.ts";
 import { type Flatness, judgeMemory, type MemorySample, sampleMemory } from "./memory.ts";
 import { drawPanels } from "./panels.ts";
 import type { Display } from "./progress.ts";
@@ -170,10 +170,7 @@ export class Session {
           best: true,
         });
       }
-      display.line(
-        `step ${this.step}: ` +
-          Object.entries(scores).map(([k, v]) => `${k} ${v.toFixed(4)}`).join("  "),
-      );
+      display.line(`step ${this.step}: ${formatScores(scores)}`);
       this.#since = this.parts.elapsed();
     });
 

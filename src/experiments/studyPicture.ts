@@ -15,19 +15,21 @@ const [width, height] = [340, 220];
 /** One SVG that stands alone. */
 export function drawStudy(results: readonly StudyResult[]): string {
   const columns = [...new Set(results.map(({ iterations }) => iterations))];
-  const panels = measurements.flatMap(({ key, title }, r) =>
-    columns.map((iterations, c) => {
-      const series = results.filter((result) => result.iterations === iterations)
-        .map((result) => seriesOf(result, key));
-      const chart = plot({ title, y: title, series, logarithmic: true, width, height });
-      const place = `<svg x="${c * width}" y="${40 + r * height}" `;
-      return chart.replace(/^<svg /, place);
-    })
-  );
+  const panels = measurements.flatMap(({ key, title }, r) => {
+    const all = results.map((result) => ({ ...result, series: seriesOf(result, key) }));
+    const range = rangeOf(all.map(({ series }) => series));
+    return columns.map((iterations, c) => {
+      const series = all.filter((result) => result.iterations === iterations)
+        .map((result) => result.series);
+      const options = { title, y: title, series, logarithmic: true, width, height };
+      const chart = plot(range === undefined ? options : { ...options, range });
+      return chart.replace(/^<svg /, `<svg x="${c * width}" y="${40 + r * height}" `);
+    });
+  });
   const heads = columns.map((n, c) =>
-    `<text x="${
-      c * width + width / 2
-    }" y="24" text-anchor="middle" font-size="13">${n} iterations</text>`
+    `<text x="${c * width + width / 2}" y="24" text-anchor="middle" font-size="13">${n} ${
+      n === 1 ? "iteration" : "iterations"
+    }</text>`
   );
   const keys = ["vanilla", "implicit"].map((name, i) => {
     const x = 12 + i * 90;
@@ -43,6 +45,13 @@ export function drawStudy(results: readonly StudyResult[]): string {
       size[1]
     }" font-family="system-ui, sans-serif" fill="currentColor">\n` +
     `${[...heads, ...panels, ...keys].join("\n")}\n</svg>\n`;
+}
+
+/** From the lowest to the highest value of all columns, so that they can be compared. */
+function rangeOf(series: readonly Series[]): readonly [number, number] | undefined {
+  const bands = series.flatMap(({ band = [] }) => band).filter(({ low }) => low > 0);
+  if (bands.length === 0) return undefined;
+  return [Math.min(...bands.map(({ low }) => low)), Math.max(...bands.map(({ high }) => high))];
 }
 
 /** The mean over seeds, smoothed, with the range between the lowest and the highest. */

@@ -64,7 +64,9 @@ export const studyTricks = Effect.fn("studyTricks")(function* (options: StudyOpt
   const [header, ...lines] = rows;
   const markdown = [header!, header!.map(() => "---"), ...lines]
     .map((row) => `| ${row.join(" | ")} |`).join("\n");
-  yield* folder.write("tricks.svg", picture);
+  // Alone, a picture has no page whose colours it could follow.
+  const alone = picture.replace(/^<svg /, '<svg style="background:#fff;color:#1d2126" ');
+  yield* folder.write("tricks.svg", alone);
   yield* folder.write("tricks.md", markdown + "\n");
   yield* folder.write(
     "tricks.html",

@@ -5,6 +5,7 @@
  */
 import { jit, np, optim, random, scope, type Tensor, valueAndGrad } from "../index.ts";
 import type { OptimizerConfig } from "./config.ts";
+import { freezing } from "./surgery.ts";
 import type { Inputs, Params, System } from "./system.ts";
 
 /** All that training changes; a checkpoint is this. */
@@ -53,7 +54,8 @@ export function makeOptimizer(config: OptimizerConfig): {
   ];
   const schedule = optim.multiplySchedules(...factors);
   const clipping = clip > 0 ? [optim.clipByGlobalNorm(clip)] : [];
-  return { transformation: optim.chain(...clipping, optim.adam(schedule)), schedule };
+  const transformation = optim.chain(...clipping, optim.adam(schedule));
+  return { transformation: freezing(transformation, config.frozen), schedule };
 }
 
 /** The training step of a system. */
