@@ -127,7 +127,7 @@ function ratios(table: Table): string {
   };
   return `\`oneStep\` over \`unrolled\`: ${at(7)} at 7 iterations, ${
     at(50)
-  } at 50; \`oneStep\` largest over smallest ${spread(table.oneStep).toFixed(2)}.\n\n`;
+  } at 50; \`oneStep\` largest over smallest ${spread(table.oneStep).toFixed(2)}.\n`;
 }
 
 function spread(row: readonly number[]): number {

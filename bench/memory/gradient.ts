@@ -18,7 +18,8 @@ import { type Keys, slotAttention, type SlotAttentionParams } from "trilevel/mod
 import { optimize } from "../../src/compiler/optimize.ts";
 import { traceLeaves } from "../../src/core/function.ts";
 import { inlineCalls } from "../../src/core/inline.ts";
-import { eliminateDeadCode, outputAvals, type Program } from "../../src/core/program.ts";
+import { type Aval, eliminateDeadCode, outputAvals, type Program } from "../../src/core/program.ts";
+import type { Structure } from "../../src/core/tree.ts";
 
 /** How the fixed point is differentiated, by the names in the table. */
 export const adjoints = {
@@ -86,11 +87,15 @@ export function sampleArguments(size: Size): Arguments {
   ];
 }
 
+/** Structures and types of the arguments, without computing them. */
+export function abstractArguments(size: Size): [readonly Structure[], readonly Aval[]] {
+  const { program, output } = traceLeaves(() => sampleArguments(size), [], [], "arguments");
+  return [output.kind === "array" ? output.children : [], outputAvals(program)];
+}
+
 /** The gradient as a program, after all passes that backends share. Nothing is computed. */
 export function gradientProgram(size: Size, adjoint: Adjoint, steps: number): Program {
-  const { program: sample, output } = traceLeaves(() => sampleArguments(size), [], [], "arguments");
-  const structures = output.kind === "array" ? output.children : [];
   const gradient = grad(loss(size, adjoint, steps));
-  const { program } = traceLeaves(gradient, structures, outputAvals(sample), "the gradient");
+  const { program } = traceLeaves(gradient, ...abstractArguments(size), "the gradient");
   return optimize(eliminateDeadCode(inlineCalls(program)));
 }

@@ -83,11 +83,15 @@ export type Times = Readonly<Record<AdjointName, readonly number[]>>;
  * numbers of iterations are run in turn, round after round, so that whatever else the machine does falls on
  * all alike, and each is compiled several times, since where memory happens to lie matters too.
  */
-export async function backwardTimes(size: Size, seconds: number): Promise<Times> {
+export async function backwardTimes(
+  size: Size,
+  seconds: number,
+  names = Object.keys(adjoints) as readonly AdjointName[],
+): Promise<Times> {
   await setBackend("onnx");
   const args = sampleArguments(size);
   const times: Partial<Record<AdjointName, readonly number[]>> = {};
-  for (const name of Object.keys(adjoints) as AdjointName[]) {
+  for (const name of names) {
     const all = iterations.map(() => [] as number[]);
     const repeats = 4;
     for (let k = 0; k < repeats; k++) {
@@ -97,7 +101,9 @@ export async function backwardTimes(size: Size, seconds: number): Promise<Times>
       });
       const end = performance.now() + 1000 * seconds / repeats;
       for (let round = -1; round < 2 || performance.now() < end; round++) {
-        for (const [i, { y, back }] of runs.entries()) {
+        for (let turn = 0; turn < runs.length; turn++) {
+          const i = (turn + round + 1) % runs.length; // nobody is always first
+          const { y, back } = runs[i]!;
           const start = performance.now();
           const gradient = flatten(back(y))[0] as (Tensor | null)[];
           await gradient[0]!.data();

@@ -19,11 +19,19 @@ import {
   unrolled,
 } from "trilevel";
 import { describe, expect, it } from "vitest";
-import { gradientProgram, iterations, paperSize } from "../../bench/memory/gradient.ts";
+import {
+  abstractArguments,
+  type Arguments,
+  gradientProgram,
+  iterations,
+  loss,
+  paperSize,
+} from "../../bench/memory/gradient.ts";
 import { peakBytes } from "../../src/compiler/liveness.ts";
 import { traceLeaves } from "../../src/core/function.ts";
-import { sizeOf } from "../../src/core/program.ts";
+import { formatProgram, sizeOf } from "../../src/core/program.ts";
 import { linearizeProgram } from "../../src/primitives/derive/linearize.ts";
+import { transposeProgram } from "../../src/primitives/derive/transpose.ts";
 
 await setBackend("reference");
 
@@ -40,6 +48,21 @@ describe("one gradient of slot attention", () => {
   ])("%s needs the same for all numbers of iterations", (_, adjoint) => {
     const found = peaks(adjoint);
     expect(Math.max(...found) / Math.min(...found)).toBeLessThanOrEqual(1.01);
+  });
+
+  it("the backward pass of oneStep is the same program for all numbers of iterations", () => {
+    const backward = (steps: number) => {
+      const size = { batch: 2, inputs: 8, slots: 3, channels: 4 };
+      const { program } = traceLeaves(
+        (...args: Arguments) => loss(size, oneStep(), steps)(...args),
+        ...abstractArguments(size),
+        "the loss",
+      );
+      const { linear, residuals } = linearizeProgram(program, program.inputs.map(() => true));
+      return formatProgram(transposeProgram(linear, linear.inputs.map((_, i) => i >= residuals)));
+    };
+    const [first, ...others] = iterations.map(backward);
+    others.forEach((text) => expect(text).toBe(first));
   });
 
   it("oneStep needs at most 0.45 of unrolled at 7 iterations, 0.15 at 50", () => {
