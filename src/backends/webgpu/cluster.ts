@@ -67,10 +67,19 @@ export class Reader {
     let places = this.#memo.get(value);
     if (!places) this.#memo.set(value, places = new Map());
     const key = at.map((e) => e.id).join(" ");
-    let found = places.get(key);
-    if (!found) places.set(key, found = definition.element(this.read, at));
+    const known = places.get(key);
+    if (known) return known;
+    const found = definition.element(this.read, at);
+    // What was found on a way that the cluster will not go must be asked again.
+    if (!this.misaligned) places.set(key, found);
     return found;
   };
+
+  /** Makes a result known; what was read before may have loaded it. */
+  define(value: Value, result: { readonly place: Expr; readonly value: Expr }): void {
+    this.results.set(value, result);
+    this.#memo.clear();
+  }
 }
 
 /** Which values have memory, as decided so far. */
@@ -197,7 +206,7 @@ export class RowCluster extends Base {
     if (definition.kind === "reduction") {
       this.#reduces = true;
       const type: Type = definition.reducer.arg ? "i32" : typeOf(value.dtype);
-      this.reader.results.set(value, {
+      this.reader.define(value, {
         place: row,
         value: variable(`r${this.members.length}`, type, {
           level: 1,
@@ -274,7 +283,7 @@ export class ContractionCluster extends Base {
     super(memory);
     this.place = variable("place", "u32", { level: 3, bound: value.size });
     this.product = variable("product", typeOf(value.dtype), { level: 3 });
-    this.reader.results.set(value, { place: this.place, value: this.product });
+    this.reader.define(value, { place: this.place, value: this.product });
     this.members.push({ value, expr: this.product, place: this.place, per: "element" });
     this.enter(value);
   }
