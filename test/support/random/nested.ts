@@ -55,6 +55,9 @@ export const derivatives: Readonly<Record<string, (scene: Scene) => Tensor>> = {
   hvp: ({ x, y, open }) => bounded(hvp((z: Tensor) => mean(open(z)), [x], [inShape(y, x.shape)])),
 };
 
+/** Those that push tangents forwards. */
+export const forwards: ReadonlySet<string> = new Set(["jvp", "linearize", "hvp"]);
+
 /** The others. */
 export const wrappers: Readonly<Record<string, (scene: Scene) => Tensor>> = {
   jit: ({ x, y, open }) => jit(open)(x, y),

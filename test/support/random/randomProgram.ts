@@ -9,7 +9,7 @@ import fc from "fast-check";
 import type { Tensor } from "../../../src/core/tensor.ts";
 import { grad } from "../../../src/transforms/grad.ts";
 import { type HostArray, hostArray, Random } from "../arrays.ts";
-import { derivatives, type Scene, wrappers } from "./nested.ts";
+import { derivatives, forwards, type Scene, wrappers } from "./nested.ts";
 import { inShape, limited, mean, operations } from "./operations.ts";
 
 /** One step: an operation on the latest value and the one `other` steps before it, or a nested block. */
@@ -36,7 +36,7 @@ export class RandomProgram {
 
   /** The program's value, and its gradients. */
   run(x: Tensor, y: Tensor, wholes: Tensor): Tensor[] {
-    const value = (a: Tensor, b: Tensor) => runSteps(this.steps, [b, a], wholes, 0);
+    const value = (a: Tensor, b: Tensor) => runSteps(this.steps, [b, a], wholes, outermost);
     const gradients = grad((a: Tensor, b: Tensor) => mean(value(a, b)), { argnums: [0, 1] });
     return [value(x, y), ...gradients(x, y)];
   }
@@ -48,11 +48,18 @@ export class RandomProgram {
 }
 
 function format(steps: readonly Step[], indent: string): string {
-  return steps.filter((s) => s.name !== "identity").map(({ name, other, constant, block }) =>
+  return steps.map(({ name, other, constant, block }) =>
     `${indent}${name} (other ${other}, constant ${constant})` +
     (block ? `\n${format(block, `${indent}  `)}` : "")
   ).join("\n");
 }
+
+/** What is being done to a block: how many derivatives are taken of it, and whether one of them forwards. */
+interface Around {
+  readonly order: number;
+  readonly forward: boolean;
+}
+const outermost: Around = { order: 0, forward: false };
 
 // Derivatives of derivatives of derivatives: more would only take long.
 const mostDerivatives = 2;
@@ -62,7 +69,7 @@ function runSteps(
   steps: readonly Step[],
   values: readonly Tensor[],
   wholes: Tensor,
-  order: number,
+  around: Around,
 ): Tensor {
   const pool = [...values];
   for (const { name, other, constant, block } of steps) {
@@ -73,9 +80,13 @@ function runSteps(
     );
 
     function nested(name: string, block: readonly Step[]): Tensor {
-      const derivative = order < mostDerivatives ? derivatives[name] : undefined;
-      const inner = order + (derivative ? 1 : 0);
-      const apply = derivative ?? wrappers[name] ?? wrappers["jit"]!;
+      const derivative = around.order < mostDerivatives ? derivatives[name] : undefined;
+      const inner: Around = derivative
+        ? { order: around.order + 1, forward: around.forward || forwards.has(name) }
+        : around;
+      // A function with customVjp has no forward derivative.
+      const wrapper = name === "customVjp" && around.forward ? "customJvp" : name;
+      const apply = derivative ?? wrappers[wrapper] ?? wrappers["jit"]!;
       const scene: Scene = {
         x,
         y,
