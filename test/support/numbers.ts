@@ -1,6 +1,9 @@
 /** Short ways to write tests with a few numbers: on the reference, in double precision. */
 import { expect } from "vitest";
-import { np, type Tensor, tree } from "trilevel";
+import { np, setBackend, type Tensor, tree } from "trilevel";
+
+// Here, so that tensors made while a test file loads are there already.
+await setBackend("reference");
 
 /** A tensor in double precision. */
 export const f64 = (data: Parameters<typeof np.array>[0]): Tensor =>

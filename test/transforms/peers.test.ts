@@ -2,7 +2,7 @@
  * What other libraries of this kind get silently wrong (jax-js 0.1.25, as measured; tfjs's gradients): each case
  * once, with the right answer.
  */
-import { beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import {
   grad,
   jit,
@@ -10,7 +10,6 @@ import {
   memory,
   nn,
   np,
-  setBackend,
   stopGradient,
   type Tensor,
   TracedValueError,
@@ -24,8 +23,6 @@ import { aval, validateProgram, Var } from "../../src/core/program.ts";
 import { rewrite } from "../../src/core/trace.ts";
 import * as lax from "../../src/primitives/index.ts";
 import { elements, expectEqual, f64, i32 } from "../support/numbers.ts";
-
-beforeAll(() => setBackend("reference"));
 
 describe("nested optimization: arguments that are not differentiated stay differentiable", () => {
   const f = (w: Tensor, lam: Tensor) => w.mul(lam);
