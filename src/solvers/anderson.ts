@@ -29,6 +29,13 @@ interface State {
  * The ridge is relative, so that the result does not depend on the scale of z; a step that is not finite
  * falls back to f(z).
  *
+ * ```ts
+ * import { anderson, fixedPointIteration, np, type Tensor } from "trilevel";
+ * const solve = fixedPointIteration((z: Tensor) => np.cos(z), { solver: anderson({ window: 3 }) });
+ * const { value, stats } = solve(np.array(1));
+ * console.assert(Math.abs(await value.item() - 0.739085) < 1e-4 && await stats.steps.item() < 8);
+ * ```
+ *
  * @throws ArgumentError when window < 1.
  */
 export function anderson(

@@ -44,6 +44,13 @@ interface State {
  * sample. A full memory is cleared: each update corrects the matrix that those before it made, so that
  * dropping the oldest alone would leave corrections to what is no longer there, and may diverge.
  *
+ * ```ts
+ * import { broyden, fixedPointIteration, np, type Tensor } from "trilevel";
+ * const solve = fixedPointIteration((z: Tensor) => np.cos(z), { solver: broyden({ memory: 3 }) });
+ * const { value, stats } = solve(np.array(1));
+ * console.assert(Math.abs(await value.item() - 0.739085) < 1e-4 && await stats.steps.item() < 8);
+ * ```
+ *
  * @throws ArgumentError when memory < 1.
  */
 export function broyden(

@@ -83,10 +83,10 @@ export function iterate(
     // What decides and what is told is not differentiated.
     const [zNow, fNow] = [stopGradient(s.z), stopGradient(f)];
     const residual = rowNorm(lax.sub(fNow, zNow), norm);
-    const bound = lax.add(
-      lax.mul(rowNorm(fNow, norm), like(residual, rtol)),
-      like(residual, atol),
-    );
+    const absolute = like(residual, atol);
+    const bound = rtol === 0
+      ? absolute
+      : lax.add(lax.mul(rowNorm(fNow, norm), like(residual, rtol)), absolute);
     const active = lax.not(s.done);
     const finite = lax.finite(residual);
     const within = lax.and(finite, lax.le(residual, bound));

@@ -14,6 +14,13 @@ export interface NewtonOptions {
 /**
  * Newton's method for z = f(z): z⁺ = z + (I - J)⁻¹ (f(z) - z), with J = ∂f/∂z applied, never formed.
  * It converges quadratically near a fixed point, also where plain iteration moves away from it.
+ *
+ * ```ts
+ * import { fixedPointIteration, newton, np, type Tensor } from "trilevel";
+ * // Plain iteration moves away from the fixed point of 2 - 3z.
+ * const solve = fixedPointIteration((z: Tensor) => z.mul(-3).add(2), { solver: newton() });
+ * console.assert(Math.abs(await solve(np.array(5)).value.item() - 0.5) < 1e-5);
+ * ```
  */
 export function newton({ linear = gmres() }: NewtonOptions = {}): FixedPointSolver<null> {
   return {

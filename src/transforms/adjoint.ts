@@ -42,6 +42,16 @@ export interface SolveStats {
 /**
  * Differentiates through every step of the solver: exact for the value that was computed, converged or not.
  * Memory grows with the number of steps; with `checkpoint` only by the iterates, at twice the work.
+ *
+ * ```ts
+ * import { fixedPointIteration, grad, np, type Tensor, unrolled } from "trilevel";
+ * // Two steps of z/2 + a from 0 are 3a/2, whatever the fixed point.
+ * const twice = fixedPointIteration((z: Tensor, a: Tensor) => z.mul(0.5).add(a), {
+ *   adjoint: unrolled(),
+ *   maxSteps: 2,
+ * });
+ * console.assert(await grad((a: Tensor) => twice(np.array(0), a).value)(np.array(1)).item() === 1.5);
+ * ```
  */
 export function unrolled({ checkpoint = false }: { checkpoint?: boolean } = {}): Adjoint {
   return { kind: "unrolled", name: checkpoint ? "unrolled(checkpoint)" : "unrolled", checkpoint };
@@ -64,6 +74,15 @@ function checkCount(name: string, terms: number): void {
  * so that its T = 1 would be I + J, two terms; its text and code mean one term. `terms` counts terms:
  * "first order" is `terms: 1`. (TorchDEQ's `grad` counts likewise; Betty's and TorchOpt's iterations are terms
  * less one.)
+ *
+ * ```ts
+ * import { fixedPointIteration, grad, neumann, np, type Tensor } from "trilevel";
+ * // The fixed point is 2a; three terms see (1 + 1/2 + 1/4) a.
+ * const solve = fixedPointIteration((z: Tensor, a: Tensor) => z.mul(0.5).add(a), {
+ *   adjoint: neumann({ terms: 3 }),
+ * });
+ * console.assert(await grad((a: Tensor) => solve(np.array(0), a).value)(np.array(1)).item() === 1.75);
+ * ```
  *
  * @throws ArgumentError unless `terms` is a whole number ≥ 1.
  */
@@ -88,6 +107,15 @@ export function oneStep(): Adjoint {
 /**
  * The phantom gradient (Geng et al., 2021): k damped steps from the detached solution,
  * ż = λ Σ_{i<k} Bⁱ f_θ θ̇ with B = λ J + (1 - λ) I. `phantom({ terms: 1, damping: 1 })` is `oneStep()`.
+ *
+ * ```ts
+ * import { fixedPointIteration, grad, np, phantom, type Tensor } from "trilevel";
+ * // J = 1/2, so B = 3/4, and the derivative is (1 + 3/4) / 2.
+ * const solve = fixedPointIteration((z: Tensor, a: Tensor) => z.mul(0.5).add(a), {
+ *   adjoint: phantom({ terms: 2, damping: 0.5 }),
+ * });
+ * console.assert(await grad((a: Tensor) => solve(np.array(0), a).value)(np.array(1)).item() === 0.875);
+ * ```
  *
  * @throws ArgumentError unless terms ≥ 1 and 0 < damping ≤ 1.
  */
@@ -130,6 +158,18 @@ export interface ImplicitOptions {
  * The implicit function theorem: ż = (I - J)⁻¹ f_θ θ̇ by a linear solve, exact at a fixed point whatever solver
  * found it, in constant memory. Where the iteration has not converged there is no fixed point to
  * differentiate, and the result is the derivative of nothing in particular: see `stats.converged`.
+ *
+ * ```ts
+ * import { debug, fixedPointIteration, grad, implicit, np, type Tensor } from "trilevel";
+ * const residuals: number[] = [];
+ * const solve = fixedPointIteration((z: Tensor, a: Tensor) => z.mul(0.5).add(a), {
+ *   adjoint: implicit({ observe: ({ residual }) => void residuals.push(...residual) }),
+ * });
+ * const slope = grad((a: Tensor) => solve(np.array(0), a).value)(np.array(1));
+ * console.assert(Math.abs(await slope.item() - 2) < 1e-5);
+ * await debug.done();
+ * console.assert(residuals.length === 1 && residuals[0]! < 1e-5);
+ * ```
  */
 export function implicit({ linear = gmres(), observe }: ImplicitOptions = {}): Adjoint {
   const solver = linear.kind === "linear" ? linear : asLinear(linear);

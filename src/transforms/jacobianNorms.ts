@@ -104,6 +104,13 @@ export function jacobianSpectralRadius<Z>(
  * An estimate of ‖J‖²_F / n, to be added to a loss (Bai et al., 2021, "Stabilizing equilibrium models by Jacobian
  * regularization"): the mean of ‖vᵀJ‖²/n over `steps` random v with independent standard normal entries
  * (Hutchinson's estimator). It is differentiable in everything f depends on.
+ *
+ * ```ts
+ * import { jacobianPenalty, np, type Tensor } from "trilevel";
+ * const twice = (z: Tensor) => z.mul(2);
+ * const penalty = await jacobianPenalty(twice, np.zeros([100]), { steps: 10 }).item();
+ * console.assert(Math.abs(penalty - 4) < 1);
+ * ```
  */
 export function jacobianPenalty<Z>(
   f: (z: Z) => Z,

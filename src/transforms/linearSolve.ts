@@ -14,6 +14,15 @@ export type SolveWith<T> = (multiply: (x: T) => T, b: T) => T;
  * ẋ = A⁻¹(ḃ - Ȧx) and b̄ = A⁻ᵀx̄, to any order. Whatever `multiply` closes over gets its derivatives.
  * `solveTransposed` is for algorithms that need another way for the transposed system.
  *
+ * ```ts
+ * import { grad, linearSolve, np, type Tensor } from "trilevel";
+ * // x with a x = b; the algorithm divides, and is never differentiated.
+ * const solve = (a: Tensor, b: Tensor) =>
+ *   linearSolve((x: Tensor) => x.mul(a), b, (_, rhs) => rhs.div(a));
+ * const slope = grad((a: Tensor) => solve(a, np.array(6)))(np.array(2));
+ * console.assert(await slope.item() === -1.5);
+ * ```
+ *
  * @throws TreeError when `multiply` or `solve` give another tree than `b`.
  */
 export function linearSolve<T>(

@@ -17,6 +17,7 @@ import {
   jit,
   jvp,
   neumann,
+  neumannSeries,
   newton,
   normalCg,
   np,
@@ -50,6 +51,7 @@ const exact: Record<string, Adjoint> = {
   dense: implicit({ linear: dense() }),
   "broyden's adjoint": broydenAdjoint(broyden({ memory: 30 })),
   "anderson's adjoint": broydenAdjoint(anderson({ window: 12 })),
+  neumannSeries: implicit({ linear: neumannSeries({ terms: 100 }) }),
   "a long Neumann series": neumann({ terms: 80 }),
 };
 

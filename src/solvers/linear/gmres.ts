@@ -31,6 +31,18 @@ export interface GmresOptions extends LinearOptions {
  * Instead of a Hessenberg matrix to be solved at the end, it keeps for every basis vector v the direction p
  * with A p = q, the q being orthonormal: then x and the residual are up to date after each step, and each sample
  * can stop on its own.
+ *
+ * ```ts
+ * import { gmres, linearSolve, np, type Tensor } from "trilevel";
+ * const matrix = np.array([[1, 2], [-2, 1]]);
+ * const { solve } = gmres();
+ * const x = linearSolve(
+ *   (v: Tensor) => np.matmul(v, matrix.T), // on rows
+ *   np.array([[5, 0]]),
+ *   (multiply, b) => solve(multiply, b).x,
+ * );
+ * console.assert(Math.abs((await x.data())[1]! - 2) < 1e-4);
+ * ```
  */
 export function gmres({ restart = 20, ...options }: GmresOptions = {}): LinearSolver {
   return linearSolver("gmres", options, (multiply, b, { tolerance, maxSteps }) => {
