@@ -14,7 +14,7 @@ import {
   type ExperimentConfig,
   solvers,
 } from "./config.ts";
-import { compareRuns, listTable } from "./compare.ts";
+import { compareRuns, listTable, seedTable } from "./compare.ts";
 import { inspectData, makeData } from "./dataCommands.ts";
 import { fileError } from "./errors.ts";
 import { evaluateRun, renderRun } from "./look.ts";
@@ -184,6 +184,13 @@ const runs = Command.make("runs").pipe(
         yield* Console.log(yield* listTable(runs));
       }),
     ).pipe(Command.withDescription("All runs and how they ended")),
+    Command.make(
+      "seeds",
+      { names: Argument.String("run").pipe(Argument.atLeast(1)), runs: root },
+      Effect.fn(function* ({ names, runs }) {
+        yield* Console.log(yield* seedTable(runs, names));
+      }),
+    ).pipe(Command.withDescription("Scores of runs over their seeds, as a Markdown table")),
     Command.make(
       "compare",
       {

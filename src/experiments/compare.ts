@@ -2,8 +2,10 @@
 import { writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { Effect } from "effect";
+import { mean, standardDeviation } from "simple-statistics";
 import { encodeConfig } from "./config.ts";
 import { fileError } from "./errors.ts";
+import { scoreNames } from "./evaluate.ts";
 import { curvesOf, page } from "./report.ts";
 import { escapeHtml, legend, plot, type Series } from "./plots.ts";
 import { listRuns, openRun, RunFolder } from "./store.ts";
@@ -82,6 +84,39 @@ export const compareRuns = Effect.fnUntraced(function* (
   });
   return `${table(rows)}\n\n${join(out)}`;
 });
+
+/** Runs that differ in their seed alone, as rows of a Markdown table: mean ± deviation over seeds. */
+export const seedTable = Effect.fnUntraced(function* (root: string, names: readonly string[]) {
+  const groups = new Map<string, { readonly [name: string]: number }[]>();
+  for (const name of names) {
+    const { folder, config } = yield* openRun(root, name);
+    const { seed: _, ...same } = encodeConfig(config);
+    const results = (yield* folder.summary())?.results ?? {};
+    const key = JSON.stringify(same);
+    groups.set(key, [...groups.get(key) ?? [], results]);
+  }
+  const columns = [...scoreNames.map(([key, title]) => [key, title] as const), [
+    "trainingSeconds",
+    "seconds",
+  ], ["imagesPerSecond", "images/s"]] as const;
+  const rows = [...groups].map(([key, results]) => {
+    const { name, model, steps } = JSON.parse(key) as ReturnType<typeof encodeConfig>; // made above
+    const what = `${name}, ${model.adjoint}, ${model.iterations} iterations, ${steps} steps`;
+    return [what, String(results.length), ...columns.map(([column]) => spread(results, column))];
+  });
+  const header = ["run", "seeds", ...columns.map(([, title]) => title)];
+  // Columns that no run has say nothing.
+  const told = header.map((_, c) => c < 2 || rows.some((row) => row[c] !== "–"));
+  return [header, header.map(() => "---"), ...rows]
+    .map((row) => `| ${row.filter((_, c) => told[c]).join(" | ")} |`).join("\n");
+});
+
+function spread(results: readonly { readonly [name: string]: number }[], key: string): string {
+  const values = results.flatMap((result) => result[key] ?? []);
+  if (values.length === 0) return "–";
+  if (values.length === 1) return values[0]!.toPrecision(3);
+  return `${mean(values).toPrecision(3)} ± ${standardDeviation(values).toPrecision(2)}`;
+}
 
 function flatten(value: unknown, prefix = ""): { [path: string]: string } {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {

@@ -29,6 +29,7 @@ import {
 } from "../data/index.ts";
 import { type DataConfig, type ExperimentConfig, isGenerated } from "./config.ts";
 import { type DatasetError, datasetError } from "./errors.ts";
+import type { Display } from "./progress.ts";
 
 /** What a model learns from. */
 export type Example = {
@@ -53,6 +54,16 @@ export const cacheFolder = join(".cache", "data");
 
 /** Told while scenes are made. */
 export type OnScenes = (done: number, size: number) => void;
+
+/** Says how far the scenes are, every two seconds; nothing when they are there already. */
+export function tellScenes(display: Display): OnScenes {
+  let last = performance.now();
+  return (done, size) => {
+    if (performance.now() - last < 2000) return;
+    last = performance.now();
+    display.line(`making scenes: ${done} of ${size}`);
+  };
+}
 
 /** Opens the examples of a config. */
 export const openExamples = (

@@ -4,7 +4,7 @@ import { Console, Effect } from "effect";
 import { describeSchema } from "../data/cache.ts";
 import { blank, colored, enlarge, grid, type Picture, toPng } from "./canvas.ts";
 import type { ExperimentConfig } from "./config.ts";
-import { type Example, openExamples, openSource } from "./data.ts";
+import { type Example, openExamples, openSource, tellScenes } from "./data.ts";
 import { datasetError, fileError } from "./errors.ts";
 import type { Display } from "./progress.ts";
 
@@ -13,10 +13,7 @@ export const makeData = Effect.fn("makeData")(function* (
   config: ExperimentConfig,
   display: Display,
 ) {
-  const { train, heldOut } = yield* openExamples(
-    config,
-    (done, size) => display.line(`making scenes: ${done} of ${size}`),
-  );
+  const { train, heldOut } = yield* openExamples(config, tellScenes(display));
   display.line(`${train.size + heldOut.size} images of ${config.data.source} are ready`);
 }, Effect.scoped);
 

@@ -208,8 +208,8 @@ export const scoreNames: readonly (readonly [key: string, name: string, digits: 
   ["ap0.5", "AP at 0.5", 3],
   ["meanIou", "mIoU", 3],
   ["meanBestOverlap", "mBO", 3],
-  ["mse", "MSE, [0, 1]", 5],
-  ["psnr", "PSNR, dB", 1],
+  ["mse", "MSE", 5],
+  ["psnr", "PSNR", 1],
   ["activeSlots", "active slots", 2],
 ];
 

@@ -35,7 +35,8 @@ export interface Flatness {
 
 /**
  * Judges a run's samples. The first quarter does not count: programs are compiled and data is cached then.
- * Tensors must not grow at all; the process may by 10 % and 64 MiB, which garbage collection swings.
+ * Tensors must not grow at all; the process may by 10 % and 64 MiB, which garbage collection swings, and its
+ * heap needs a thousand steps to find its size.
  */
 export function judgeMemory(samples: readonly MemorySample[]): Flatness | undefined {
   if (samples.length < 12) return undefined;
@@ -53,7 +54,8 @@ export function judgeMemory(samples: readonly MemorySample[]): Flatness | undefi
     ...(growth.tensors > 0 || growth.device > 0.01
       ? [`${growth.tensors} tensors (${growth.device.toFixed(2)} MiB) more on the device`]
       : []),
-    ...(growth.process > 0.1 * typical(before, "process") + 64
+    ...(after.at(-1)!.step - before[0]!.step >= 1000 &&
+        growth.process > 0.1 * typical(before, "process") + 64
       ? [`${growth.process.toFixed(0)} MiB more in the process`]
       : []),
   ];

@@ -7,7 +7,7 @@ import { Clock, DateTime, Effect, Stream } from "effect";
 import { batches } from "../data/index.ts";
 import { latestCheckpoint, type Progress, readCheckpoint, restore } from "./checkpoint.ts";
 import type { ExperimentConfig } from "./config.ts";
-import { openExamples } from "./data.ts";
+import { openExamples, tellScenes } from "./data.ts";
 import { openDevice } from "./device.ts";
 import { describeEnvironment } from "./environment.ts";
 import { CheckpointError, datasetError, messageOf, modelError } from "./errors.ts";
@@ -40,10 +40,7 @@ export const train = Effect.fn("train")(
     const environment = yield* describeEnvironment(backend, now);
     const run = resume ?? (yield* createRun(root, config, environment, now));
     display.line(`${run.path}  ·  backend ${backend}  ·  ${environment.cpu}`);
-    const examples = yield* openExamples(
-      config,
-      (done, size) => done === size || display.line(`making scenes: ${done} of ${size}`),
-    );
+    const examples = yield* openExamples(config, tellScenes(display));
     display.line(`${examples.train.size} images to train on, ${examples.heldOut.size} held out`);
 
     const system = yield* Effect.try({

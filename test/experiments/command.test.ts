@@ -1,11 +1,11 @@
 /** The command as users run it: exit codes, signals, and a process killed from outside. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { readdir } from "node:fs/promises";
+import { readdir, writeFile } from "node:fs/promises";
 import process from "node:process";
+import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Effect } from "effect";
-import { describe, expect, it } from "vitest";
-import { writeFile } from "node:fs/promises";
+import { describe, expect, it, vi } from "vitest";
 import { latestCheckpoint } from "../../src/experiments/checkpoint.ts";
 import { train } from "../../src/experiments/runner.ts";
 import { openRun } from "../../src/experiments/store.ts";
@@ -27,7 +27,7 @@ function start(...args: string[]) {
   child.stderr?.on("data", (bytes) => seen.output += bytes);
   const until = async (pattern: RegExp) => {
     while (!pattern.test(seen.output) && child.exitCode === null) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await setTimeout(20);
     }
   };
   return { child, seen, ended, until };
@@ -39,6 +39,18 @@ const configFile = async (name: string, changes: object = {}) => {
   return path;
 };
 
+// Seconds each, but minutes where several things share the machine.
+vi.setConfig({ testTimeout: 180_000 });
+
+/** No scores and pictures but at the end, many checkpoints. */
+const log = {
+  every: 2,
+  evaluateEvery: 1000,
+  panelEvery: 1000,
+  firstPanel: 1000,
+  checkpointEvery: 2,
+};
+
 describe("the command", () => {
   it("tells all mistakes of a config in one message, with exit code 1", async () => {
     const { ended, seen } = start("--set", "model.slots=0", "--set", "nothing=1", "--steps", "0");
@@ -48,7 +60,7 @@ describe("the command", () => {
   });
 
   it("saves when interrupted, tells how to go on, and exits with 130", async () => {
-    const config = await configFile("endless", { steps: 100_000 });
+    const config = await configFile("endless", { steps: 100_000, log });
     const { child, ended, seen, until } = start("--config", config, "--runs", folder("int"));
     await until(/step 1\//);
     child.kill("SIGINT");
@@ -60,9 +72,12 @@ describe("the command", () => {
   });
 
   it("loses nothing but the steps since the last checkpoint when killed", async () => {
-    const config = await configFile("killed", { steps: 100_000 });
-    const { child, ended, until, seen } = start("--config", config, "--runs", folder("kill"));
-    await until(/step 8: /);
+    const config = await configFile("killed", { steps: 100_000, log });
+    const { child, ended, seen } = start("--config", config, "--runs", folder("kill"));
+    const saved = async () =>
+      (await readdir(folder("kill"), { recursive: true }).catch(() => []))
+        .some((name) => name.endsWith("step-00000008.safetensors"));
+    while (!(await saved()) && child.exitCode === null) await setTimeout(10);
     child.kill("SIGKILL");
     expect((await ended).signal).toBe("SIGKILL");
     const { folder: where, config: found } = await Effect.runPromise(
@@ -79,7 +94,10 @@ describe("the command", () => {
     expect((await again.ended).code, again.seen.output).toBe(0);
     const display = remember();
     const whole = await Effect.runPromise(
-      train(await tinyConfig(`steps=${end}`), { root: folder("never"), display }),
+      train(await tinyConfig(`steps=${end}`, `log=${JSON.stringify(log)}`), {
+        root: folder("never"),
+        display,
+      }),
     );
     const tensors = async (run: typeof where) =>
       (await Effect.runPromise(latestCheckpoint(run))).checkpoint!.tensors;

@@ -1,7 +1,7 @@
 /** Training runs from beginning to end: what they leave behind, how they resume, how they fail. */
 import { readdir, readFile } from "node:fs/promises";
 import { Effect, Exit, Fiber } from "effect";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { type BackendName, setBackend } from "trilevel";
 import { readTfRecords } from "trilevel/data";
 import { hardwareAdapterPresent } from "../../src/backends/webgpu/index.ts";
@@ -35,6 +35,9 @@ const candidates: readonly BackendName[] = await hardwareAdapterPresent()
   : ["reference", "onnx"];
 const available: BackendName[] = [];
 for (const name of candidates) await setBackend(name).then(() => available.push(name), () => {});
+
+// Seconds each, but minutes where several things share the machine.
+vi.setConfig({ testTimeout: 180_000 });
 
 describe("a run", () => {
   it.each(available)("takes 20 steps on %s", async (backend) => {
@@ -142,11 +145,19 @@ describe("a resumed run", () => {
   });
 
   it("goes on after an interruption, which saves and tells how", async () => {
-    const display = remember();
     const config = await tinyConfig("steps=100000", "log.evaluateEvery=100000");
-    const fiber = Effect.runFork(train(config, { root: folder("stopped"), display }));
-    await run(Effect.sleep("2 seconds"));
-    await run(Fiber.interrupt(fiber));
+    const display = remember();
+    await new Promise<void>((resolve) => {
+      const update = ({ step }: { step: number }) => {
+        // From outside of the fiber, as a signal would.
+        if (step === 6) {
+          setTimeout(() => Effect.runPromise(Fiber.interrupt(fiber)).then(() => resolve()));
+        }
+      };
+      const fiber = Effect.runFork(
+        train(config, { root: folder("stopped"), display: { ...display, update } }),
+      );
+    });
     expect(display.lines.at(-1)).toContain("task train resume tiny-");
     const { folder: where } = await run(openRun(folder("stopped"), "latest"));
     const { status, step } = (await run(where.summary()))!;
@@ -186,7 +197,7 @@ describe("a run that fails", () => {
 describe("memory", () => {
   const samples = (tensors: (i: number) => number, process: (i: number) => number) =>
     Array.from({ length: 40 }, (_, i) => ({
-      step: i * 10,
+      step: i * 100,
       tensors: tensors(i),
       device: tensors(i) / 10,
       process: process(i),
