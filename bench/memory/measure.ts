@@ -78,8 +78,14 @@ function residentBytes(field: "VmRSS" | "VmHWM"): number {
 /** Times in milliseconds for each number of iterations. */
 export type Times = Readonly<Record<AdjointName, readonly number[]>>;
 
+/** Medians, and first deciles, which tell more when the machine has other work. */
+export interface TimeTables {
+  readonly medians: Times;
+  readonly deciles: Times;
+}
+
 /**
- * Medians of the time from the loss's cotangent to the gradient, on onnx, with everything forward done before. The
+ * The time from the loss's cotangent to the gradient, on onnx, with everything forward done before. The
  * numbers of iterations are run in turn, round after round, so that whatever else the machine does falls on
  * all alike, and each is compiled several times, since where memory happens to lie matters too.
  */
@@ -87,10 +93,14 @@ export async function backwardTimes(
   size: Size,
   seconds: number,
   names = Object.keys(adjoints) as readonly AdjointName[],
-): Promise<Times> {
+): Promise<TimeTables> {
   await setBackend("onnx");
   const args = sampleArguments(size);
-  const times: Partial<Record<AdjointName, readonly number[]>> = {};
+  // Filled below for every name.
+  const [medians, deciles] = [{}, {}] as [
+    Record<AdjointName, number[]>,
+    Record<AdjointName, number[]>,
+  ];
   for (const name of names) {
     const all = iterations.map(() => [] as number[]);
     const repeats = 4;
@@ -112,14 +122,14 @@ export async function backwardTimes(
         }
       }
     }
-    times[name] = all.map(median);
+    medians[name] = all.map((times) => quantile(times, 0.5));
+    deciles[name] = all.map((times) => quantile(times, 0.1));
   }
-  return times as Times;
+  return { medians, deciles };
 }
 
-/** The middle one of some numbers. */
-export function median(numbers: readonly number[]): number {
+/** The number below which that part of them lies. */
+function quantile(numbers: readonly number[], part: number): number {
   const sorted = numbers.toSorted((a, b) => a - b);
-  const half = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2;
+  return sorted[Math.floor(part * sorted.length)]!;
 }
