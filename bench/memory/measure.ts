@@ -89,11 +89,7 @@ export interface TimeTables {
  * numbers of iterations are run in turn, round after round, so that whatever else the machine does falls on
  * all alike, and each is compiled several times, since where memory happens to lie matters too.
  */
-export async function backwardTimes(
-  size: Size,
-  seconds: number,
-  names = Object.keys(adjoints) as readonly AdjointName[],
-): Promise<TimeTables> {
+export async function backwardTimes(size: Size, seconds: number): Promise<TimeTables> {
   await setBackend("onnx");
   const args = sampleArguments(size);
   // Filled below for every name.
@@ -101,7 +97,7 @@ export async function backwardTimes(
     Record<AdjointName, number[]>,
     Record<AdjointName, number[]>,
   ];
-  for (const name of names) {
+  for (const name of Object.keys(adjoints) as AdjointName[]) {
     const all = iterations.map(() => [] as number[]);
     const repeats = 4;
     for (let k = 0; k < repeats; k++) {
