@@ -160,7 +160,7 @@ describe("derivatives at special places", () => {
     ["maximum of ties", (x) => np.maximum(x, 2), [2], [0.5]],
     ["tanh far out", np.tanh, [30, -30], [4 * Math.exp(-60), 4 * Math.exp(-60)]],
     ["sort of ties", (x) => np.sort(x).mul(f64([1, 10])), [3, 3], [1, 10]],
-  ])("%s", async (_, f, x, expected) => expectEqual(at(f, x), expected, 20));
+  ])("%s", (_, f, x, expected) => expectEqual(at(f, x), expected, 20));
 });
 
 describe("crashes and leaks", () => {

@@ -1,5 +1,5 @@
 /** How random programs nest: a block of them becomes a function, transformed, looped over or branched on. */
-import { type Shape } from "../../../src/core/program.ts";
+import type { Shape } from "../../../src/core/program.ts";
 import type { Tensor } from "../../../src/core/tensor.ts";
 import { cond, foriLoop, scan, whileLoop } from "../../../src/control/index.ts";
 import * as lax from "../../../src/primitives/index.ts";

@@ -72,33 +72,44 @@ function runSteps(
   around: Around,
 ): Tensor {
   const pool = [...values];
-  for (const { name, other, constant, block } of steps) {
+  for (const step of steps) {
     const x = pool.at(-1)!;
-    const y = pool.at(-1 - other % pool.length)!;
-    pool.push(
-      limited(block ? nested(name, block) : operations[name]!(x, inShape(y, x.shape), constant)),
-    );
-
-    function nested(name: string, block: readonly Step[]): Tensor {
-      const derivative = around.order < mostDerivatives ? derivatives[name] : undefined;
-      const inner: Around = derivative
-        ? { order: around.order + 1, forward: around.forward || forwards.has(name) }
-        : around;
-      // A function with customVjp has no forward derivative.
-      const wrapper = name === "customVjp" && around.forward ? "customJvp" : name;
-      const apply = derivative ?? wrappers[wrapper] ?? wrappers["jit"]!;
-      const scene: Scene = {
-        x,
-        y,
-        c: constant,
-        wholes,
-        open: (...xs) => runSteps(block, [...pool, ...xs.toReversed()], wholes, inner),
-        closed: (...xs) => runSteps(block, xs.toReversed(), wholes, inner),
-      };
-      return apply(scene);
-    }
+    const y = pool.at(-1 - step.other % pool.length)!;
+    const result = step.block
+      ? runNested(step, step.block, x, y, pool, wholes, around)
+      : operations[step.name]!(x, inShape(y, x.shape), step.constant);
+    pool.push(limited(result));
   }
   return pool.at(-1)!;
+}
+
+/** Runs a step that holds a block: as a function of the latest values, it is transformed and applied. */
+function runNested(
+  { name, constant }: Step,
+  block: readonly Step[],
+  x: Tensor,
+  y: Tensor,
+  pool: readonly Tensor[],
+  wholes: Tensor,
+  around: Around,
+): Tensor {
+  const derivative = around.order < mostDerivatives ? derivatives[name] : undefined;
+  const inner: Around = derivative
+    ? { order: around.order + 1, forward: around.forward || forwards.has(name) }
+    : around;
+  // A function with customVjp has no forward derivative.
+  const wrapper = name === "customVjp" && around.forward ? "customJvp" : name;
+  const apply = derivative ?? wrappers[wrapper] ?? wrappers["jit"]!;
+  const before = [...pool];
+  const scene: Scene = {
+    x,
+    y,
+    c: constant,
+    wholes,
+    open: (...xs) => runSteps(block, [...before, ...xs.toReversed()], wholes, inner),
+    closed: (...xs) => runSteps(block, xs.toReversed(), wholes, inner),
+  };
+  return apply(scene);
 }
 
 const constants = fc.integer({ min: -8, max: 8 }).map((n) => n / 8);
