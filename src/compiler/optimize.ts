@@ -1,31 +1,26 @@
 /** The passes that every backend runs before its own, in order. */
-import { eliminateDeadCode, type Program } from "../core/program.ts";
+import type { Program } from "../core/program.ts";
 import { eliminateCommonSubexpressions } from "./cse.ts";
+import { eliminateDeadCodeDeep } from "./deadCode.ts";
+import { hoistInvariants } from "./hoist.ts";
 import { joinPads } from "./joinPads.ts";
 import { simplify } from "./simplify.ts";
-import { mapSubprograms } from "./subprograms.ts";
+import { thinLoops } from "./thinLoops.ts";
 
 /** A pass: a program in, a program that gives the same out. */
 export type Pass = (program: Program) => Program;
 
-/** Dead code elimination at every depth. */
-export const eliminateDeadCodeDeep: Pass = (program) => {
-  const live = eliminateDeadCode(program);
-  return {
-    ...live,
-    equations: live.equations.map((e) => ({
-      ...e,
-      params: mapSubprograms(e.params, eliminateDeadCodeDeep),
-    })),
-  };
-};
-
 /** All shared passes by name, in the order in which they run. */
 export const passes: Readonly<Record<string, Pass>> = {
+  eliminateDeadCode: eliminateDeadCodeDeep,
   simplify,
   eliminateCommonSubexpressions,
   joinPads,
-  eliminateDeadCode: eliminateDeadCodeDeep,
+  thinLoops,
+  hoistInvariants,
+  // Whatever the passes above made superfluous, and what then turns out to be the same.
+  eliminateDeadCodeAgain: eliminateDeadCodeDeep,
+  eliminateCommonSubexpressionsAgain: eliminateCommonSubexpressions,
 };
 
 /** The program after all shared passes. Outputs may become inputs, constants, or each other. */

@@ -1,0 +1,117 @@
+/**
+ * Dead code, also within loops: what a loop carries along or stacks up and nobody reads (the statistics of a
+ * fixed point, say) is not computed.
+ */
+import { type Atom, type Equation, hasEffect, type Program, type Var } from "../core/program.ts";
+import type { CondParams } from "../primitives/control/cond.ts";
+import type { ScanParams } from "../primitives/control/scan.ts";
+import type { WhileParams } from "../primitives/control/while.ts";
+
+type Keep = readonly boolean[];
+
+/** The program without what no output and no effect depends on, at any depth. Inputs stay. */
+export function eliminateDeadCodeDeep(program: Program): Program {
+  const needed = new Set<Atom>(program.outputs);
+  const kept: Equation[] = [];
+  for (const equation of program.equations.toReversed()) {
+    const used = equation.outputs.map((v) => needed.has(v));
+    if (!used.includes(true) && !hasEffect(equation)) continue;
+    const trimmed = trimmers[equation.primitive.name]?.(equation, used) ?? equation;
+    trimmed.inputs.forEach((a) => needed.add(a));
+    kept.push(trimmed);
+  }
+  return { ...program, equations: kept.reverse() };
+}
+
+const trimmers: Record<string, (equation: Equation, used: Keep) => Equation> = {
+  /** A carry is needed if it comes out, or if what is needed of the next step reads it. */
+  scan(equation, used) {
+    // Equations of this name have these parameters.
+    const { body, consts, carry, ...rest } = equation.params as ScanParams;
+    const carries = grow(used.slice(0, carry), (c) => {
+      const reads = readBy(withOutputs(body, [...c, ...used.slice(carry)]));
+      return body.inputs.slice(consts, consts + carry).map(reads);
+    });
+    const outputs = [...carries, ...used.slice(carry)];
+    const trimmed = eliminateDeadCodeDeep(withOutputs(body, outputs));
+    const reads = readBy(trimmed);
+    const inputs = body.inputs.map((v, i) =>
+      i >= consts && i < consts + carry ? carries[i - consts]! : reads(v)
+    );
+    const params: ScanParams = {
+      ...rest,
+      body: { ...trimmed, inputs: pick(body.inputs, inputs) },
+      consts: count(inputs.slice(0, consts)),
+      carry: count(carries),
+    };
+    return trim(equation, params, inputs, outputs);
+  },
+  /** As for `scan`; the condition's needs count as well. */
+  while(equation, used) {
+    const { condition, body, conditionConsts, bodyConsts, ...rest } = equation
+      .params as WhileParams;
+    const decide = eliminateDeadCodeDeep(condition);
+    const decides = readBy(decide);
+    const decisive = condition.inputs.slice(conditionConsts).map(decides);
+    const carries = grow(
+      used.map((u, i) => u || decisive[i]!),
+      (c) => body.inputs.slice(bodyConsts).map(readBy(withOutputs(body, c))),
+    );
+    const trimmed = eliminateDeadCodeDeep(withOutputs(body, carries));
+    const reads = readBy(trimmed);
+    const conditionInputs = [
+      ...condition.inputs.slice(0, conditionConsts).map(decides),
+      ...carries,
+    ];
+    const bodyInputs = [...body.inputs.slice(0, bodyConsts).map(reads), ...carries];
+    const params: WhileParams = {
+      ...rest,
+      condition: { ...decide, inputs: pick(condition.inputs, conditionInputs) },
+      body: { ...trimmed, inputs: pick(body.inputs, bodyInputs) },
+      conditionConsts: count(conditionInputs) - count(carries),
+      bodyConsts: count(bodyInputs) - count(carries),
+    };
+    const inputs = [...conditionInputs.slice(0, conditionConsts), ...bodyInputs];
+    return trim(equation, params, inputs, carries);
+  },
+  /** What no branch needs to give. */
+  cond(equation, used) {
+    const params = equation.params as CondParams;
+    const branches = params.branches.map((b) => eliminateDeadCodeDeep(withOutputs(b, used)));
+    const inputs = equation.inputs.map(() => true);
+    return trim(equation, { ...params, branches }, inputs, used);
+  },
+};
+
+function trim(equation: Equation, params: object, inputs: Keep, outputs: Keep): Equation {
+  return {
+    ...equation,
+    params,
+    inputs: pick(equation.inputs, inputs),
+    outputs: pick(equation.outputs, outputs),
+  };
+}
+
+/** Which variables a program reads once its dead code is gone; its outputs are read, too. */
+function readBy(program: Program): (v: Var) => boolean {
+  const { equations, outputs } = eliminateDeadCodeDeep(program);
+  const read = new Set<Atom>([...outputs, ...equations.flatMap((e) => e.inputs)]);
+  return (v) => read.has(v);
+}
+
+/** Flags that only ever become true, until they stay. */
+function grow(initial: Keep, next: (flags: Keep) => Keep): Keep {
+  let flags = initial;
+  for (;;) {
+    const more = next(flags);
+    if (more.every((g, i) => !g || flags[i])) return flags;
+    flags = flags.map((f, i) => f || more[i]!);
+  }
+}
+
+const pick = <T>(list: readonly T[], keep: Keep) => list.filter((_, i) => keep[i]);
+const count = (keep: Keep) => keep.filter((k) => k).length;
+const withOutputs = (program: Program, keep: Keep): Program => ({
+  ...program,
+  outputs: pick(program.outputs, keep),
+});

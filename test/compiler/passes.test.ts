@@ -1,0 +1,148 @@
+/** Every pass keeps what random programs compute, and leaves them well formed. */
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { costOf } from "../../src/compiler/cost.ts";
+import { optimize, passes } from "../../src/compiler/optimize.ts";
+import { scan, whileLoop } from "../../src/control/index.ts";
+import { Compiled } from "../../src/core/execute.ts";
+import { inlineCalls } from "../../src/core/inline.ts";
+import {
+  type Aval,
+  aval,
+  eliminateDeadCode,
+  type Equation,
+  type Program,
+  subprograms,
+  validateProgram,
+} from "../../src/core/program.ts";
+import { literal, type Tensor } from "../../src/core/tensor.ts";
+import { rewrite } from "../../src/core/trace.ts";
+import * as lax from "../../src/primitives/index.ts";
+import { grad } from "../../src/transforms/grad.ts";
+import { type HostArray, hostArray, place, Random, read } from "../support/arrays.ts";
+import { type RandomProgram, randomPrograms } from "../support/random/randomProgram.ts";
+import { reference } from "../support/reference.ts";
+
+// Folded constants are rounded to float32; everything else here is computed in float64.
+const tolerance = 1e-5;
+
+const f32 = (...shape: number[]) => aval(shape, "float32");
+
+/** The program as it is, without any pass: the reference backend has none of its own. */
+async function run(program: Program, inputs: readonly HostArray[]) {
+  const compiled = new Compiled(program, reference);
+  const tensors = inputs.map((x) => place(x, reference));
+  const outputs = compiled.run(tensors);
+  const values = await read(outputs);
+  [...tensors, ...outputs].forEach((x) => x.dispose());
+  compiled.dispose();
+  return values;
+}
+
+/** Runs the program after each pass, one on top of the other. */
+async function checkPasses(program: Program, inputs: readonly HostArray[]): Promise<Program> {
+  const right = await run(program, inputs);
+  let now = program;
+  for (const [name, pass] of Object.entries(passes)) {
+    now = pass(now);
+    validateProgram(now);
+    const found = await run(now, inputs);
+    right.forEach((values, k) =>
+      values.forEach((v, i) => {
+        const same = Object.is(v, found[k]![i]) ||
+          Math.abs(v - found[k]![i]!) <= tolerance * (1 + Math.abs(v));
+        if (!same) expect.fail(`${name}: output ${k}, element ${i}: ${found[k]![i]}, not ${v}`);
+      })
+    );
+  }
+  return now;
+}
+
+const traced = (f: (...xs: Tensor[]) => Tensor[], ...avals: Aval[]) =>
+  inlineCalls(rewrite((...xs) => f(...xs), avals));
+const noise = (...shape: number[]) => {
+  const random = new Random(shape.length + 1);
+  return hostArray("float32", shape, () => random.between(-1, 1));
+};
+const everywhere = (program: Program): Equation[] =>
+  program.equations.flatMap((e) => [e, ...subprograms(e.params).flatMap(everywhere)]);
+const bodyOf = (program: Program, name: string) =>
+  subprograms(program.equations.find((e) => e.primitive.name === name)!.params).at(-1)!;
+
+test("random programs come through every pass", async () => {
+  const check = async (random: RandomProgram) => {
+    const inputs = random.inputs();
+    const program = eliminateDeadCode(
+      traced((x, y, k) => random.run(x!, y!, k!), ...inputs.map((x) => aval(x.shape, x.dtype))),
+    );
+    await checkPasses(program, inputs);
+  };
+  await fc.assert(fc.asyncProperty(randomPrograms, check), { numRuns: 150 });
+}, 0);
+
+describe("loops", () => {
+  test("do not carry or stack what nobody reads", async () => {
+    const f = (x: Tensor) => {
+      const step = ({ a, b, c }: { a: Tensor; b: Tensor; c: Tensor }) =>
+        [{ a: lax.mul(a, b), b: lax.sin(b), c: lax.exp(lax.add(c, a)) }, lax.cos(c)] as const;
+      return [scan(step, { a: x, b: x, c: x }, null, { length: 3 })[0].a];
+    };
+    const after = await checkPasses(traced((x) => f(x!), f32(4)), [noise(4)]);
+    const body = bodyOf(after, "scan");
+    expect(body.outputs.length).toBe(2); // a, and b on which a depends
+    expect(everywhere(after).map((e) => e.primitive.name)).not.toContain("exp");
+  });
+
+  test("also those that end by a condition", async () => {
+    const f = (x: Tensor) => {
+      const end = whileLoop(
+        ({ k }) => lax.lt(k, literal(3, "int32")),
+        ({ k, a, b }) => ({
+          k: lax.add(k, literal(1, "int32")),
+          a: lax.sin(a),
+          b: lax.exp(lax.add(a, b)),
+        }),
+        { k: literal(0, "int32"), a: x, b: x },
+      );
+      return [end.a];
+    };
+    const after = await checkPasses(traced((x) => f(x!), f32(4)), [noise(4)]);
+    expect(bodyOf(after, "while").outputs.length).toBe(2);
+  });
+
+  test("compute what does not change once, before", async () => {
+    const f = (x: Tensor, w: Tensor) => [
+      scan((c: Tensor) => [lax.add(c, lax.sin(lax.exp(w))), null], x, null, { length: 5 })[0],
+    ];
+    const after = await checkPasses(traced((x, w) => f(x!, w!), f32(4), f32(4)), [
+      noise(4),
+      noise(4),
+    ]);
+    expect(bodyOf(after, "scan").equations.map((e) => e.primitive.name)).toEqual(["add"]);
+  });
+
+  test("stack small values, not what repeats them", async () => {
+    // The derivative needs each row's factor, repeated: only the factor is kept.
+    const f = (x: Tensor, w: Tensor) => {
+      const step = (c: Tensor) => {
+        const factor = lax.broadcast(lax.sin(lax.reduceSum(c, [1])), [4, 64], [0]);
+        return [lax.mul(c, factor), null] as const;
+      };
+      return lax.reduceSum(lax.mul(scan(step, x, null, { length: 3 })[0], w), [0, 1]);
+    };
+    const program = traced((x, w) => [grad(f)(x!, w!)], f32(4, 64), f32(4, 64));
+    const after = await checkPasses(program, [noise(4, 64), noise(4, 64)]);
+    const bytes = (p: Program) => costOf(eliminateDeadCode(p)).movedBytes;
+    expect(bytes(after)).toBeLessThan(bytes(program));
+    const stacked = after.equations.find((e) => e.primitive.name === "scan")!.outputs.slice(1);
+    expect(stacked.filter((v) => v.aval.shape.length === 3).length).toBeLessThanOrEqual(1);
+  });
+
+  test("with nothing to improve stay as they are", () => {
+    const program = traced((x) => [
+      scan((c: Tensor) => [lax.sin(c), null], x!, null, { length: 3 })[0],
+    ], f32(2));
+    const once = optimize(program);
+    expect(everywhere(optimize(once)).length).toBe(everywhere(once).length);
+  });
+});
