@@ -58,6 +58,8 @@ export class DecoderConfig extends Schema.Class<DecoderConfig>("DecoderConfig")(
   channels: Count,
   /** Hidden layers of the `mlp`. */
   layers: Count.pipe(or(given(3))),
+  /** Sines and cosines of the place that the `mlp` sees, for sharp edges. */
+  frequencies: CountOrZero.pipe(or(given(0))),
   /** Size of the square kernels of `broadcast`. */
   kernel: Count.pipe(or(given(5))),
   /** One stride for each transposed convolution of `broadcast`; their product divides the resolution. */
