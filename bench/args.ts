@@ -35,7 +35,9 @@ export function parseArgs(args: readonly string[]): Args {
   return {
     cases: only ? casesNamed(only) : cases,
     subjects: subjects.filter(({ ours, name }) =>
-      ours ? backends.includes(ours) : !peers || peers.some((p) => name.startsWith(p))
+      ours
+        ? backends.includes(ours)
+        : !peers || peers.some((p) => name === p || name.startsWith(`${p} `))
     ),
     calls: Number(given.get("--calls") ?? 21),
   };

@@ -35,9 +35,8 @@ export function machine(): Machine {
   };
 }
 
-/** Keeps a run. Gives the path of the file. */
-export async function keep(run: Run): Promise<string> {
-  const date = new Date().toISOString();
+/** Keeps a run that began at a date, over what was kept of it before. Gives the path of the file. */
+export async function keep(date: string, run: Run): Promise<string> {
   await Deno.mkdir(folder, { recursive: true });
   const path = `${folder}${date.slice(0, 19).replaceAll(":", "-")}.json`;
   const short = {

@@ -54,11 +54,12 @@ function checkSame(c: Case, results: readonly Result[]): void {
 }
 
 const { cases, subjects, calls } = parseArgs(Deno.args);
+const date = new Date().toISOString();
 const all: Result[] = [];
 for (const c of cases) {
   const results = await measure(c, subjects, calls);
   checkSame(c, results);
   console.log(formatCase(c, results));
   all.push(...results);
+  await keep(date, { machine: machine(), results: all }); // a run that is broken off has measured, too
 }
-console.log(`kept in ${await keep({ machine: machine(), results: all })}`);

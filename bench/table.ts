@@ -7,7 +7,7 @@ export function digits(x: number): string {
   return x >= 100 ? x.toFixed(0) : x >= 10 ? x.toFixed(1) : x.toFixed(2);
 }
 
-/** The rows of one case: subject, steady, ratio to ours, first, its ratio, memory, kernels. */
+/** The rows of one case, by {@link columns}. */
 export function rowsOf(results: readonly Result[]): string[][] {
   return results.map((r) => {
     const ours = ourResult(r, results);
@@ -16,6 +16,7 @@ export function rowsOf(results: readonly Result[]): string[][] {
       r.subject,
       digits(r.median),
       ours === r ? "1" : ratio(r.median, ours?.median),
+      digits(Math.min(...r.times)),
       digits(r.first),
       ours === r ? "1" : ratio(r.first, ours?.first),
       r.peakBytes ? digits(r.peakBytes / 2 ** 20) : "",
@@ -35,6 +36,7 @@ export const columns = [
   "",
   "steady, ms",
   "ours / it",
+  "fastest, ms",
   "first call, ms",
   "ours / it",
   "peak memory, MiB",

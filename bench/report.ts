@@ -1,0 +1,63 @@
+/** Writes docs/performance.md from the kept results: the latest of each subject on each case. */
+import { fileURLToPath } from "node:url";
+import { cases } from "./cases.ts";
+import { limits, targets } from "./limits.ts";
+import { keptRuns, type Machine } from "./results.ts";
+import type { Result } from "./contestant.ts";
+import { columns, digits, rowsOf } from "./table.ts";
+
+const runs = await keptRuns();
+const last = runs.at(-1);
+if (!last) throw new Error("there are no results: deno task bench");
+
+const row = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
+const describe = ({ cpu, cores, memoryBytes, system }: Machine) =>
+  `${cpu}, ${cores} cores, ${digits(memoryBytes / 2 ** 30)} GiB, ${system}`;
+
+/** The latest run that has a case: rows of different runs are never set side by side. */
+function latest(id: string): readonly Result[] {
+  const run = runs.findLast(({ results }) => results.some((r) => r.case === id));
+  return run?.results.filter((r) => r.case === id) ?? [];
+}
+
+const sections = cases.flatMap(({ id, title }) => {
+  const results = latest(id);
+  if (results.length === 0) return [];
+  return [
+    `### (${id}) ${title}`,
+    [
+      row(columns),
+      row(columns.map((_, i) => i === 0 ? "---" : "---:")),
+      ...rowsOf(results).map(row),
+    ]
+      .join("\n"),
+    ...limits(id, results),
+  ];
+});
+
+const measured = cases.map(({ id }) => ({ id, results: latest(id) }));
+const versions = Object.assign(
+  {},
+  ...measured.flatMap(({ results }) => results.map((r) => r.versions)),
+);
+
+const text = [
+  "# Performance",
+  "Written by `deno task bench:report` from the results of `deno task bench`. Milliseconds; medians of " +
+  'steady calls, in which subjects took turns, each in a process of its own. "Ours / it" below 1 means ' +
+  "that Trilevel is faster; subjects on the CPU are compared with `onnx`, those on WebGPU with `webgpu`. " +
+  "First calls include tracing and compiling. Peak memory is what the process grew by from before the " +
+  "first call (on WebGPU: live buffers). On a machine without a GPU, WebGPU is Mesa's software Vulkan: it " +
+  "shows dispatches and bytes, not the speed of a GPU, and reading a result back takes Deno 10 ms.",
+  `Machine: ${describe(last.machine)}. Versions: ${
+    Object.entries(versions).map(([name, v]) => `${name} ${v}`).join(", ")
+  }.`,
+  "## Targets",
+  targets(measured),
+  "## Tables",
+  ...sections,
+].join("\n\n");
+
+const path = fileURLToPath(new URL("../docs/performance.md", import.meta.url));
+await Deno.writeTextFile(path, text + "\n");
+console.log(`wrote ${path}`);
