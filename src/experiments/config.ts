@@ -58,8 +58,6 @@ export class DecoderConfig extends Schema.Class<DecoderConfig>("DecoderConfig")(
   channels: Count,
   /** Hidden layers of the `mlp`. */
   layers: Count.pipe(or(given(3))),
-  /** Sines and cosines of the place that the `mlp` sees, for sharp edges. */
-  frequencies: CountOrZero.pipe(or(given(0))),
   /** Size of the square kernels of `broadcast`. */
   kernel: Count.pipe(or(given(5))),
   /** One stride for each transposed convolution of `broadcast`; their product divides the resolution. */
@@ -96,6 +94,8 @@ export class DataConfig extends Schema.Class<DataConfig>("DataConfig")({
   crop: Schema.Literals(["none", "square", "clevr"]).pipe(or(given("none" as const))),
   /** Least and greatest number of objects that generators place. */
   objects: Schema.Tuple([Count, Count]).pipe(or(given([3, 3] as const))),
+  /** Whether the sprites of a generated scene all differ in colour. */
+  distinctColors: Schema.Boolean.pipe(or(given(false))),
   /** Whether CLEVR-like generated scenes have a mirror. */
   mirror: Schema.Boolean.pipe(or(given(false))),
   /** Decides generated scenes and the split; not the order of training. */

@@ -150,7 +150,9 @@ function boxOf({ crop }: DataConfig): Prepare["crop"] {
 }
 
 /** What a generator is asked for. */
-function sceneSpec({ source, resolution, objects, crop, mirror }: DataConfig): SceneSpec {
+function sceneSpec(
+  { source, resolution, objects, crop, mirror, distinctColors }: DataConfig,
+): SceneSpec {
   switch (source) {
     case "tetrominoes":
       return { kind: "tetrominoes" };
@@ -164,7 +166,7 @@ function sceneSpec({ source, resolution, objects, crop, mirror }: DataConfig): S
         ...(crop === "clevr" ? { crop: clevrCrop } : {}),
       };
     default:
-      return { kind: "sprites", size: resolution, count: objects, distinctColors: false };
+      return { kind: "sprites", size: resolution, count: objects, distinctColors };
   }
 }
 

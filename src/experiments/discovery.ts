@@ -9,12 +9,12 @@ import type { System } from "./system.ts";
 export function discovery({ model: config, data: { resolution } }: ExperimentConfig): System<
   DiscoveryParams
 > {
-  const { kind, channels, layers, frequencies, kernel, strides } = config.decoder;
+  const { kind, channels, layers, kernel, strides } = config.decoder;
   const model = objectDiscovery({
     ...slotOptions(config),
     resolution: [resolution, resolution],
     decoder: kind === "mlp"
-      ? { kind: "pixel", channels, layers, frequencies }
+      ? { kind: "pixel", channels, layers }
       : { kind: "broadcast", channels, kernel, strides },
   });
   return {

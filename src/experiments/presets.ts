@@ -24,7 +24,7 @@ export const presets = {
       iterations: 3,
       adjoint: "oneStep",
       encoder: { channels: 32, kernel: 3, strides: [2, 1, 1] },
-      decoder: { kind: "mlp", channels: 32, layers: 3, frequencies: 4 },
+      decoder: { kind: "mlp", channels: 32, layers: 3 },
     },
     data: { source: "sprites", scenes: 4096 + 320, resolution: 32, objects: [3, 3], evaluate: 320 },
     // The rate ends at a twelfth of where it began: masks become sharp late.

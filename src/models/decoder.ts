@@ -124,11 +124,6 @@ export function broadcastDecoder(
 export interface PixelDecoderOptions extends DecoderOptions {
   /** Hidden layers; 3. */
   readonly layers?: number;
-  /**
-   * Sines and cosines of the place beside the place itself, of 1, 2, 4, … half periods across the image: they
-   * let a small MLP draw sharp edges (Tancik et al., 2020). 0: none.
-   */
-  readonly frequencies?: number;
 }
 
 /** Parameters of {@link pixelDecoder}. */
@@ -160,11 +155,10 @@ export function pixelDecoder(
     imageChannels = 3,
     channels = 64,
     layers = 3,
-    frequencies = 0,
     conventions: { init } = keras,
   } = options;
   const slot = nn.linear({ ...init, in: slotSize, out: channels });
-  const position = nn.linear({ ...init, in: 4 + 4 * frequencies, out: channels, bias: false });
+  const position = nn.linear({ ...init, in: 4, out: channels, bias: false });
   const rest = nn.mlp({
     ...init,
     sizes: [...Array<number>(layers).fill(channels), imageChannels + 1],
@@ -175,21 +169,10 @@ export function pixelDecoder(
       return { slot: slot.init(a), position: position.init(b), layers: rest.init(c) };
     },
     apply(p, slots) {
-      const grid = np.astype(places(resolution, frequencies), slots.dtype);
+      const grid = np.astype(nn.softGrid(...resolution), slots.dtype);
       const fromSlot = np.expandDims(slot.apply(p.slot, slots), [2, 3]);
       const hidden = nn.relu(fromSlot.add(position.apply(p.position, grid)));
       return composite(rest.apply(p.layers, hidden));
     },
   };
-}
-
-/** The soft grid of an image, and sines and cosines of it: [height, width, 4 + 4 frequencies]. */
-function places(resolution: readonly [height: number, width: number], frequencies: number): Tensor {
-  const grid = nn.softGrid(...resolution);
-  const yx = np.slice(grid, "...", [0, 2]);
-  const waves = Array.from({ length: frequencies }, (_, k) => {
-    const angle = yx.mul(Math.PI * 2 ** k);
-    return [np.sin(angle), np.cos(angle)];
-  });
-  return np.concatenate([grid, ...waves.flat()], { axis: -1 });
 }
