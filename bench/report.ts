@@ -14,10 +14,12 @@ const row = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
 const describe = ({ cpu, cores, memoryBytes, system }: Machine) =>
   `${cpu}, ${cores} cores, ${digits(memoryBytes / 2 ** 30)} GiB, ${system}`;
 
-/** The latest run that has a case: rows of different runs are never set side by side. */
+/**
+ * The latest run in which most subjects did a case: rows of different runs are never set side by side.
+ */
 function latest(id: string): readonly Result[] {
-  const run = runs.findLast(({ results }) => results.some((r) => r.case === id));
-  return run?.results.filter((r) => r.case === id) ?? [];
+  return runs.map(({ results }) => results.filter((r) => r.case === id))
+    .reduce((best, rows) => rows.length >= best.length ? rows : best, []);
 }
 
 const sections = cases.flatMap(({ id, title }) => {
@@ -44,7 +46,8 @@ const versions = Object.assign(
 const text = [
   "# Performance",
   "Written by `deno task bench:report` from the results of `deno task bench`. Milliseconds; medians of " +
-  'steady calls, in which subjects took turns, each in a process of its own. "Ours / it" below 1 means ' +
+  "steady calls, in which subjects took turns, each in a process of its own (the fastest call beside it: " +
+  "where other programs kept the cores busy, it tells more). 'Ours / it' below 1 means " +
   "that Trilevel is faster; subjects on the CPU are compared with `onnx`, those on WebGPU with `webgpu`. " +
   "First calls include tracing and compiling. Peak memory is what the process grew by from before the " +
   "first call (on WebGPU: live buffers). On a machine without a GPU, WebGPU is Mesa's software Vulkan: it " +
