@@ -272,6 +272,15 @@ export const examples: readonly Example[] = [
     dispatches: 1,
   },
   {
+    name: "signs of negated values",
+    inputs: [f32(40)],
+    f: (x) => {
+      const y = lax.neg(lax.tan(lax.logistic(x!)));
+      return [lax.neg(y), lax.atan(y), lax.asinh(y), lax.tanh(y), lax.erf(y), lax.sinh(y)];
+    },
+    dispatches: 1,
+  },
+  {
     name: "nothing at all",
     inputs: [f32(0, 3), f32(3)],
     f: (x, y) => [

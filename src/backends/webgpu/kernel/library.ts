@@ -20,10 +20,10 @@ const functions: readonly string[] = [
   return select(select(min(a, b), b, nan_test(b)), a, nan_test(a));
 }`,
   `fn signf(x: f32) -> f32 { return select(sign(x), x, nan_test(x) || x == 0.0); }`,
+  // Not by merging bits: Mesa's software driver (22.3) loses the exponent when `s` is a negated value.
   `fn copy_sign(x: f32, s: f32) -> f32 {
-  return bitcast<f32>((bitcast<u32>(x) & 0x7fffffffu) | (bitcast<u32>(s) & 0x80000000u));
+  return select(abs(x), -abs(x), (bitcast<u32>(s) >> 31u) == 1u);
 }`,
-
   `fn divi(a: i32, b: i32) -> i32 {
   if (b == 0) { return -1; }
   if (b == -1) { return -a; }
