@@ -39,7 +39,10 @@ function perturbed(program: Program, random: Random): Program {
     if (!found) {
       const c = (value: number) => lax.full([x.size], value, x.dtype);
       const places = lax.mul(lax.iota([x.size], x.dtype, 0), c(random.between(1, 3)));
-      found = lax.reshape(lax.cos(lax.add(places, c(random.between(0, 6)))), x.shape);
+      const wave = lax.cos(lax.add(places, c(random.between(0, 6))));
+      // Between ½ and 1 in size: no element goes without noise.
+      const signed = lax.add(lax.mul(wave, c(0.5)), lax.mul(lax.sign(wave), c(0.5)));
+      found = lax.reshape(signed, x.shape);
       patterns.set(key, found);
     }
     return found;
