@@ -1,29 +1,40 @@
-/** The passes that every backend runs before its own, in order. */
+/** The passes that backends run before their own, in order. */
+import type { Passes } from "../core/backend.ts";
 import type { Program } from "../core/program.ts";
 import { eliminateCommonSubexpressions } from "./cse.ts";
 import { eliminateDeadCodeDeep } from "./deadCode.ts";
 import { hoistInvariants } from "./hoist.ts";
 import { joinPads } from "./joinPads.ts";
+import { joinSums } from "./joinSums.ts";
 import { simplify } from "./simplify.ts";
 import { thinLoops } from "./thinLoops.ts";
+import { unrollLoops } from "./unroll.ts";
 
-/** A pass: a program in, a program that gives the same out. */
-export type Pass = (program: Program) => Program;
-
-/** All shared passes by name, in the order in which they run. */
-export const passes: Readonly<Record<string, Pass>> = {
+/** All passes that keep loops loops. */
+export const passes = {
   eliminateDeadCode: eliminateDeadCodeDeep,
   simplify,
   eliminateCommonSubexpressions,
   joinPads,
+  joinSums,
   thinLoops,
   hoistInvariants,
   // Whatever the passes above made superfluous, and what then turns out to be the same.
   eliminateDeadCodeAgain: eliminateDeadCodeDeep,
+  simplifyAgain: simplify,
   eliminateCommonSubexpressionsAgain: eliminateCommonSubexpressions,
-};
+} as const satisfies Passes;
 
-/** The program after all shared passes. Outputs may become inputs, constants, or each other. */
-export function optimize(program: Program): Program {
-  return Object.values(passes).reduce((p, pass) => pass(p), program);
+/** Those, after short loops are written out: as soon as their bodies are as small as they will be. */
+export const unrollingPasses = {
+  eliminateDeadCodeFirst: eliminateDeadCodeDeep,
+  simplifyFirst: simplify,
+  eliminateCommonSubexpressionsFirst: eliminateCommonSubexpressions,
+  unrollLoops,
+  ...passes,
+} as const satisfies Passes;
+
+/** The program after some passes. Outputs may become inputs, constants, or each other. */
+export function optimize(program: Program, using: Passes = passes): Program {
+  return Object.values(using).reduce((p, pass) => pass(p), program);
 }

@@ -11,8 +11,14 @@ import {
   sameShape,
   Var,
 } from "../core/program.ts";
+import type { DotParams } from "../primitives/dot.ts";
 import { primitives } from "../primitives/index.ts";
-import type { BroadcastParams, TransposeParams } from "../primitives/shape.ts";
+import type {
+  BroadcastParams,
+  ConcatenateParams,
+  SliceParams,
+  TransposeParams,
+} from "../primitives/shape.ts";
 import { mapSubprograms } from "./subprograms.ts";
 
 /** What a rule may look at. */
@@ -21,6 +27,8 @@ interface Context {
   definition(a: Atom | undefined): Equation | undefined;
   /** The number that an atom has in all its elements, if that is known. */
   constant(a: Atom | undefined): number | undefined;
+  /** Whether what reads an atom does so alone. */
+  soleReader(a: Atom): boolean;
 }
 
 /** An equation without its outputs. */
@@ -67,7 +75,11 @@ const rules: Record<string, Rule> = {
     if (sameShape(source.aval.shape, equation.outputs[0]!.aval.shape)) return source;
     return inner && { ...equation, inputs: [source] };
   },
-  transpose(equation, { definition }) {
+  transpose(equation, { definition, soleReader }) {
+    const product = named(definition(equation.inputs[0]), "dot");
+    if (product && soleReader(equation.inputs[0]!)) {
+      return exchanged(product, (equation.params as TransposeParams).permutation);
+    }
     const inner = named(definition(equation.inputs[0]), "transpose");
     if (!inner) return undefined;
     // Equations of this name have these parameters.
@@ -75,6 +87,26 @@ const rules: Record<string, Rule> = {
     const permutation = outer.permutation.map((a) => first.permutation[a]!);
     if (permutation.every((a, i) => a === i)) return inner.inputs[0];
     return { ...equation, params: { permutation }, inputs: [inner.inputs[0]!] };
+  },
+  slice(equation, { definition }) {
+    const [x] = equation.inputs;
+    // Equations of this name have these parameters.
+    const { start, limit, strides } = equation.params as SliceParams;
+    const whole = (a: number) => start[a] === 0 && limit[a] === x!.aval.shape[a];
+    if (strides.some((s) => s !== 1)) return undefined;
+    if (start.every((_, a) => whole(a))) return x;
+    const joined = named(definition(x), "concatenate");
+    if (!joined) return undefined;
+    // A cut along a seam is a piece.
+    const { axis } = joined.params as ConcatenateParams;
+    if (!start.every((_, a) => a === axis || whole(a))) return undefined;
+    let at = 0;
+    for (const piece of joined.inputs) {
+      const end = at + piece.aval.shape[axis]!;
+      if (start[axis] === at && limit[axis] === end) return piece;
+      at = end;
+    }
+    return undefined;
   },
   broadcast(equation, { definition }) {
     const inner = named(definition(equation.inputs[0]), "broadcast");
@@ -85,12 +117,32 @@ const rules: Record<string, Rule> = {
   },
 };
 
+/** (x y)ᵀ = yᵀ xᵀ: a product whose operands' axes trade places is the product of the operands exchanged. */
+function exchanged({ primitive, params, inputs }: Equation, permutation: readonly number[]) {
+  const { lhsContract, lhsBatch, rhsContract, rhsBatch } = params as DotParams; // it is a dot
+  const [lhs, rhs] = inputs as [Atom, Atom];
+  const batch = lhsBatch.length;
+  const rows = lhs.aval.shape.length - lhsContract.length - batch;
+  const columns = rhs.aval.shape.length - rhsContract.length - batch;
+  const source = (a: number) => a < batch ? a : a < batch + columns ? a + rows : a - columns;
+  if (!permutation.every((p, a) => p === source(a))) return undefined;
+  const turned: DotParams = {
+    lhsContract: rhsContract,
+    rhsContract: lhsContract,
+    lhsBatch: rhsBatch,
+    rhsBatch: lhsBatch,
+  };
+  return { primitive, params: turned, inputs: [rhs, lhs] };
+}
+
 /** The program with every rule applied where it fits. Dead equations are left to their own pass. */
 export function simplify(program: Program): Program {
   const definitions = new Map<Atom, Equation>();
   const renamed = new Map<Var, Atom>();
   const resolve = (a: Atom): Atom => a instanceof Var ? renamed.get(a) ?? a : a;
+  const readers = readersOf(program);
   const context: Context = {
+    soleReader: (a) => readers.get(a) === 1,
     definition: (a) => a && definitions.get(a),
     constant(a) {
       if (a instanceof Literal) return a.value;
@@ -115,6 +167,15 @@ export function simplify(program: Program): Program {
     equations.push(equation);
   }
   return { inputs: program.inputs, equations, outputs: program.outputs.map(resolve) };
+}
+
+/** How often each atom is read, as an operand or as an output. */
+export function readersOf(program: Program): ReadonlyMap<Atom, number> {
+  const readers = new Map<Atom, number>();
+  for (const a of [...program.equations.flatMap((e) => e.inputs), ...program.outputs]) {
+    readers.set(a, (readers.get(a) ?? 0) + 1);
+  }
+  return readers;
 }
 
 /** Arithmetic on known constants: the result is a constant, broadcast if it has axes. */

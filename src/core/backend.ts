@@ -32,6 +32,9 @@ export interface Executable {
   readonly blockBytes?: number;
 }
 
+/** Rewrites of a program by name, in order: each gives a program that computes the same. */
+export type Passes = Readonly<Record<string, (program: Program) => Program>>;
+
 /** A place where programs run. */
 export interface Backend {
   readonly name: BackendName;
@@ -42,8 +45,8 @@ export interface Backend {
   /** Copies data out; rejects with the error of the run that should have made it. */
   download(buffer: DeviceBuffer, aval: Aval): Promise<TypedArray>;
   free(buffer: DeviceBuffer): void;
-  /** Rewrites a program before it is compiled; its outputs may become inputs or constants. */
-  optimize?(program: Program): Program;
+  /** What a program goes through before it is compiled; its outputs may become inputs or constants. */
+  readonly passes?: Passes;
   /**
    * Compiles a program. Outputs are distinct and each is defined by an equation; calls that have
    * an `inline` program are already inlined.

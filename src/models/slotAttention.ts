@@ -101,16 +101,16 @@ export interface SlotAttention
 }
 
 /**
- * How strongly each input belongs to each query: `softmax_slots(k qᵀ / √D)`, [batch, inputs, slots]. With several
- * heads, each of D / heads numbers, the softmax spans heads × slots (as in SLATE): [batch, inputs, slots · heads].
+ * How strongly each input belongs to each query: `softmax_slots(q kᵀ / √D)`, [batch, slots, inputs]. With several
+ * heads, each of D / heads numbers, the softmax spans slots × heads (as in SLATE): [batch, slots · heads, inputs].
+ * The many inputs are the last axis, since processors are good at long rows.
  */
 export function softAssignment(query: Tensor, keys: Tensor, heads = 1): Tensor {
-  const size = query.shape.at(-1)! / heads;
-  const scaled = query.mul(1 / Math.sqrt(size));
-  if (heads === 1) return np.softmax(np.einsum("bnd,bsd->bns", keys, scaled));
-  const logits = np.einsum("bnhd,bshd->bnsh", splitHeads(keys, heads), splitHeads(scaled, heads));
-  const [batch, inputs, slots] = logits.shape;
-  return np.softmax(logits.reshape([batch!, inputs!, slots! * heads]));
+  const scaled = query.mul(1 / Math.sqrt(query.shape.at(-1)! / heads));
+  if (heads === 1) return np.softmax(np.einsum("bsd,bnd->bsn", scaled, keys), { axis: 1 });
+  const logits = np.einsum("bshd,bnhd->bshn", splitHeads(scaled, heads), splitHeads(keys, heads));
+  const [batch, slots, , inputs] = logits.shape;
+  return np.softmax(logits.reshape([batch!, slots! * heads, inputs!]), { axis: 1 });
 }
 
 /**
@@ -119,22 +119,23 @@ export function softAssignment(query: Tensor, keys: Tensor, heads = 1): Tensor {
  */
 export function weightedMean(assignment: Tensor, values: Tensor, heads = 1): Tensor {
   const weights = assignment.add(1e-8);
-  const normalized = weights.div(np.sum(weights, { axis: 1, keepdims: true }));
-  if (heads === 1) return np.einsum("bns,bnd->bsd", normalized, values);
-  const means = np.einsum(
-    "bnsh,bnhd->bshd",
-    splitHeads(normalized, -heads),
-    splitHeads(values, heads),
-  );
+  const normalized = weights.div(np.sum(weights, { axis: -1, keepdims: true }));
+  if (heads === 1) return np.einsum("bsn,bnd->bsd", normalized, values);
+  const perHead = headsApart(normalized, heads);
+  const means = np.einsum("bshn,bnhd->bshd", perHead, splitHeads(values, heads));
   const [batch, slots] = means.shape;
   return means.reshape([batch!, slots!, values.shape.at(-1)!]);
 }
 
-/** The last axis as [heads, rest]; for a negative number, as [rest, heads]. */
+/** The last axis as [heads, rest]. */
 function splitHeads(x: Tensor, heads: number): Tensor {
-  const rest = x.shape.at(-1)! / Math.abs(heads);
-  const last = heads > 0 ? [heads, rest] : [rest, -heads];
-  return x.reshape([...x.shape.slice(0, -1), ...last]);
+  return x.reshape([...x.shape.slice(0, -1), heads, x.shape.at(-1)! / heads]);
+}
+
+/** [batch, slots · heads, inputs] as [batch, slots, heads, inputs]. */
+function headsApart(assignment: Tensor, heads: number): Tensor {
+  const [batch, rows, inputs] = assignment.shape;
+  return assignment.reshape([batch!, rows! / heads, heads, inputs!]);
 }
 
 /**
@@ -212,7 +213,8 @@ export function slotAttention(options: SlotAttentionOptions): SlotAttention {
     start: (p, from, batch) => firstSlots(p.start, from, [batch, options.slots, slotSize]),
     attend(p, slots, keys) {
       const perHead = assign(p, slots, keys);
-      return heads === 1 ? perHead : np.sum(splitHeads(perHead, -heads), { axis: -1 });
+      const all = heads === 1 ? perHead : np.sum(headsApart(perHead, heads), { axis: 2 });
+      return np.transpose(all, [0, 2, 1]);
     },
     step(p, slots, keys) {
       const updates = weightedMean(assign(p, slots, keys), keys.v, heads);

@@ -76,20 +76,22 @@ export function gruCell(
   return {
     init: (key) => cellParams(key, 3, options),
     apply(p, x, h) {
-      const input = gatesOf(fromInput(p, x), 3);
+      const input = fromInput(p, x);
+      const [inputRz, inputN] = [gates(input, 0, 2, 3), gates(input, 2, 3, 3)];
       if (resetAfter) {
-        const state = gatesOf(fromState(p, h), 3);
-        const [r, z] = [0, 1].map((i) => np.sigmoid(input(i).add(state(i)))) as [Tensor, Tensor];
-        return mixed(z, np.tanh(input(2).add(r.mul(state(2)))), h);
+        const state = fromState(p, h);
+        const rz = np.sigmoid(inputRz.add(gates(state, 0, 2, 3)));
+        const [r, z] = [gates(rz, 0, 1, 2), gates(rz, 1, 2, 2)];
+        return mixed(z, np.tanh(inputN.add(r.mul(gates(state, 2, 3, 3)))), h);
       }
       const part = (from: number, to: number): CellParams => ({
         ...p,
         weightHh: np.slice(p.weightHh, [from * hidden, to * hidden]),
         biasHh: p.biasHh && np.slice(p.biasHh, [from * hidden, to * hidden]),
       });
-      const state = gatesOf(fromState(part(0, 2), h), 2);
-      const [r, z] = [0, 1].map((i) => np.sigmoid(input(i).add(state(i)))) as [Tensor, Tensor];
-      return mixed(z, np.tanh(input(2).add(fromState(part(2, 3), r.mul(h)))), h);
+      const rz = np.sigmoid(inputRz.add(fromState(part(0, 2), h)));
+      const [r, z] = [gates(rz, 0, 1, 2), gates(rz, 1, 2, 2)];
+      return mixed(z, np.tanh(inputN.add(fromState(part(2, 3), r.mul(h)))), h);
     },
   };
 }
@@ -99,10 +101,10 @@ function mixed(z: Tensor, n: Tensor, h: Tensor): Tensor {
   return n.add(z.mul(h.sub(n)));
 }
 
-/** The parts of the last axis, by number. */
-function gatesOf(x: Tensor, count: number): (i: number) => Tensor {
+/** Gates `from` to `to` of the `count` that the last axis holds. */
+function gates(x: Tensor, from: number, to: number, count: number): Tensor {
   const size = x.shape.at(-1)! / count;
-  return (i) => np.slice(x, "...", [i * size, (i + 1) * size]);
+  return np.slice(x, "...", [from * size, to * size]);
 }
 
 /** The state of {@link lstmCell}: what is shown, and what is kept. */
@@ -120,7 +122,8 @@ export function lstmCell(
   return {
     init: (key) => cellParams(key, 4, options),
     apply(p, x, [h, c]) {
-      const gate = gatesOf(fromInput(p, x).add(fromState(p, h)), 4);
+      const all = fromInput(p, x).add(fromState(p, h));
+      const gate = (i: number) => gates(all, i, i + 1, 4);
       const kept = np.sigmoid(gate(1)).mul(c);
       const next = kept.add(np.sigmoid(gate(0)).mul(np.tanh(gate(2))));
       return [np.sigmoid(gate(3)).mul(np.tanh(next)), next];

@@ -59,6 +59,7 @@ function binary(
   left: BinaryTangent,
   right: BinaryTangent,
   transpose: Transpose = null,
+  commutes = false,
 ): Primitive {
   const self: Primitive = {
     name,
@@ -70,6 +71,10 @@ function binary(
     jvp([x, y], [dx, dy]) {
       const [out] = bind(self, [x, y], {});
       const l = dx && left && left(dx, x, y, out);
+      // Of x ∘ x both parts are the same.
+      if (commutes && x === y && dx === dy) {
+        return { outputs: [out], tangents: [l && mul(l, fullLike(l, 2))] };
+      }
       const r = dy && right && right(dy, x, y, out);
       return { outputs: [out], tangents: [l && r ? add(l, r) : l ?? r] };
     },
@@ -157,13 +162,16 @@ const primitives = {
 
   add: binary("add", number, (d) => d, (d) => d, sumTranspose((ct) => ct)),
   sub: binary("sub", number, (d) => d, (d) => neg(d), sumTranspose((ct) => neg(ct))),
-  mul: binary("mul", number, (d, _, y) => mul(d, y), (d, x) => mul(d, x), productTranspose),
-  /** Integers truncate; x / 0 is -1 (all bits set), as in XLA. (x/y)′ = ẋ/y - ẏ y⁻¹ (x/y) */
+  mul: binary("mul", number, (d, _, y) => mul(d, y), (d, x) => mul(d, x), productTranspose, true),
+  /**
+   * Integers truncate; x / 0 is -1 (all bits set), as in XLA. (x/y)′ = ẋ/y - ẏ (x/y)/y, where the division comes last so
+   * that it is the first of both transposes, and shared.
+   */
   div: binary(
     "div",
     number,
     (d, _, y) => div(d, y),
-    (d, _, y, out) => neg(mul(d, div(out, y))),
+    (d, _, y, out) => div(neg(mul(d, out)), y),
     quotientTranspose,
   ),
   /** The remainder with the sign of x; x rem 0 is x for integers. ∂/∂y = -trunc(x / y) */

@@ -57,6 +57,9 @@ type Loop = {
   readonly k: Tensor;
 };
 
+// As many steps as slot attention takes.
+const fewSteps = 16;
+
 /** Applies the solver's rule until every row is done. */
 export function iterate(
   solver: FixedPointSolver,
@@ -78,6 +81,10 @@ export function iterate(
     status: lax.full([batch], FixedPointStatus.maxSteps, "int32"),
     k: lax.full([], 0, "int32"),
   };
+  // Without a tolerance only rows at rest or out of bounds end early: a few steps are not worth asking.
+  const fixed = atol === 0 && rtol === 0;
+  // The result is where the rows are in the end: one that is done moves no more.
+  const last = solver.returns === "next" && !best;
   const step = (s: Loop): Loop => {
     const f = map(s.z);
     // What decides and what is told is not differentiated.
@@ -107,9 +114,9 @@ export function iterate(
     );
     const shown = lax.select(active, residual, infinite);
     return {
-      z: chooseRows(move, proposal.z, s.z),
+      z: last ? chooseRows(take, proposal.z, s.z) : chooseRows(move, proposal.z, s.z),
       state: proposal.state,
-      value: chooseRows(take, candidate, s.value),
+      value: last ? s.value : chooseRows(take, candidate, s.value),
       residual: lax.select(take, residual, s.residual),
       trace: lax.select(here, lax.broadcast(shown, s.trace.shape, [1]), s.trace),
       steps: lax.add(s.steps, lax.convert(active, "int32")),
@@ -120,14 +127,14 @@ export function iterate(
   };
   let end: Loop;
   if (maxSteps === 0) end = start;
-  else if (unroll === "no") {
+  else if (unroll === "no" && !(fixed && maxSteps <= fewSteps)) {
     end = whileLoop((s: Loop) => lax.not(lax.reduceAnd(s.done, [0])), step, start, { maxSteps });
   } else {
     const body = unroll === "checkpoint" ? checkpoint(step) : step;
     [end] = scan((s: Loop) => [body(s), null] as const, start, null, { length: maxSteps });
   }
   return {
-    value: end.value,
+    value: last ? end.z : end.value,
     steps: end.steps,
     residual: end.residual,
     trace: end.trace,

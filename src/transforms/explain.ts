@@ -1,7 +1,6 @@
 /** `explain`: what becomes of a function on its way to the device. */
 import { type Cost, costOf } from "../compiler/cost.ts";
 import { peakBytes } from "../compiler/liveness.ts";
-import { passes } from "../compiler/optimize.ts";
 import type { BackendName } from "../core/backend.ts";
 import { liftEffects } from "../core/effects.ts";
 import { backendOf, Compiled } from "../core/execute.ts";
@@ -20,7 +19,7 @@ export interface Stage {
 export class Explanation {
   constructor(
     readonly backend: BackendName,
-    /** The program before and after each pass that backends share. */
+    /** The program before and after each pass of the backend. */
     readonly stages: readonly Stage[],
     readonly cost: Cost,
     /** The most bytes of values made inside, alive at one time, equation by equation. */
@@ -84,10 +83,8 @@ export function explain<A extends unknown[]>(f: (...args: A) => unknown, ...args
   const backend = backendOf([...captured, ...leaves]);
   const { program: inlined } = liftEffects(eliminateDeadCode(inlineCalls(program)));
   const stages: Stage[] = [{ name: "traced", program }, { name: "inlined", program: inlined }];
-  if (backend.optimize) {
-    for (const [name, pass] of Object.entries(passes)) {
-      stages.push({ name, program: pass(stages.at(-1)!.program) });
-    }
+  for (const [name, pass] of Object.entries(backend.passes ?? {})) {
+    stages.push({ name, program: pass(stages.at(-1)!.program) });
   }
   const last = stages.at(-1)!.program;
   const compiled = new Compiled(program, backend);

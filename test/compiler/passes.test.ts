@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { costOf } from "../../src/compiler/cost.ts";
-import { optimize, passes } from "../../src/compiler/optimize.ts";
+import { optimize, passes, unrollingPasses } from "../../src/compiler/optimize.ts";
 import { scan, whileLoop } from "../../src/control/index.ts";
 import { Compiled } from "../../src/core/execute.ts";
 import { inlineCalls } from "../../src/core/inline.ts";
@@ -15,6 +15,7 @@ import {
   subprograms,
   validateProgram,
 } from "../../src/core/program.ts";
+import type { Passes } from "../../src/core/backend.ts";
 import { literal, type Tensor } from "../../src/core/tensor.ts";
 import { rewrite } from "../../src/core/trace.ts";
 import * as lax from "../../src/primitives/index.ts";
@@ -27,6 +28,8 @@ import { reference } from "../support/reference.ts";
 const tolerance = 1e-5;
 
 const f32 = (...shape: number[]) => aval(shape, "float32");
+/** Rows times columns. */
+const matrix = { lhsContract: [1], rhsContract: [0], lhsBatch: [], rhsBatch: [] };
 
 /** The program as it is, without any pass: the reference backend has none of its own. */
 async function run(program: Program, inputs: readonly HostArray[]) {
@@ -40,10 +43,14 @@ async function run(program: Program, inputs: readonly HostArray[]) {
 }
 
 /** Runs the program after each pass, one on top of the other. */
-async function checkPasses(program: Program, inputs: readonly HostArray[]): Promise<Program> {
+async function checkPasses(
+  program: Program,
+  inputs: readonly HostArray[],
+  using: Passes = passes,
+): Promise<Program> {
   const right = await run(program, inputs);
   let now = program;
-  for (const [name, pass] of Object.entries(passes)) {
+  for (const [name, pass] of Object.entries(using)) {
     now = pass(now);
     validateProgram(now);
     const found = await run(now, inputs);
@@ -76,6 +83,7 @@ test("random programs come through every pass", async () => {
       traced((x, y, k) => random.run(x!, y!, k!), ...inputs.map((x) => aval(x.shape, x.dtype))),
     );
     await checkPasses(program, inputs);
+    await checkPasses(program, inputs, unrollingPasses);
   };
   await fc.assert(fc.asyncProperty(randomPrograms, check), { numRuns: 150 });
 }, 0);
@@ -145,4 +153,101 @@ describe("loops", () => {
     const once = optimize(program);
     expect(everywhere(optimize(once)).length).toBe(everywhere(once).length);
   });
+});
+
+describe("written out", () => {
+  test("loops read what earlier ones wrote where it is", async () => {
+    const f = (x: Tensor) => {
+      const step = (c: Tensor) => [lax.sin(lax.mul(c, c)), null] as const;
+      return lax.reduceSum(scan(step, x, null, { length: 3 })[0], [0]);
+    };
+    const program = traced((x) => [grad(f)(x!)], f32(4));
+    const after = await checkPasses(program, [noise(4)], unrollingPasses);
+    const names = everywhere(after).map((e) => e.primitive.name);
+    for (const name of ["scan", "slice", "concatenate"]) expect(names).not.toContain(name);
+    expect(names.filter((n) => n === "cos")).toHaveLength(3);
+  });
+
+  test("in either direction, with stacked results", async () => {
+    for (const reverse of [false, true]) {
+      const program = traced(
+        (x, xs) => {
+          const [end, ys] = scan(
+            (c: Tensor, x: Tensor) => [lax.add(lax.mul(c, x), x), lax.sub(c, x)] as const,
+            x!,
+            xs!,
+            { reverse },
+          );
+          return [end, ys];
+        },
+        f32(2),
+        f32(3, 2),
+      );
+      const after = await checkPasses(program, [noise(2), noise(3, 2)], unrollingPasses);
+      expect(everywhere(after).map((e) => e.primitive.name)).not.toContain("scan");
+    }
+  });
+
+  test("long loops stay loops", () => {
+    const program = traced(
+      (x) => [scan((c: Tensor) => [lax.sin(c), null], x!, null, { length: 5000 })[0]],
+      f32(2),
+    );
+    expect(optimize(program, unrollingPasses).equations.map((e) => e.primitive.name)).toEqual([
+      "scan",
+    ]);
+  });
+});
+
+describe("sums of products", () => {
+  test("are one product", async () => {
+    // A weight used twice: its derivative has a term from each use.
+    const f = (w: Tensor, x: Tensor) => {
+      const apply = (x: Tensor) => lax.tanh(lax.dot(x, w, matrix));
+      return lax.reduceSum(apply(apply(x)), [0, 1]);
+    };
+    const program = traced((w, x) => [grad(f)(w!, x!)], f32(5, 5), f32(3, 5));
+    const after = await checkPasses(program, [noise(5, 5), noise(3, 5)]);
+    // Two forward, one back through, one for the weight.
+    const products = after.equations.filter((e) => e.primitive.name === "dot");
+    expect(products).toHaveLength(4);
+    expect(products.map((e) => e.inputs[0]!.aval.shape.join())).toContain("6,5");
+  });
+
+  test("stay sums where terms are smaller than operands", () => {
+    const program = traced(
+      (x, y, z) => [lax.add(lax.dot(x!, y!, matrix), lax.dot(z!, y!, matrix))],
+      f32(2, 70_000),
+      f32(70_000, 2),
+      f32(2, 70_000),
+    );
+    const names = optimize(program).equations.map((e) => e.primitive.name);
+    expect(names).toEqual(["dot", "dot", "add"]);
+  });
+
+  test("that others read are left to them", async () => {
+    const program = traced(
+      (x, y) => {
+        const a = lax.dot(x!, y!, matrix);
+        return [lax.add(a, lax.dot(y!, x!, matrix)), a];
+      },
+      f32(3, 3),
+      f32(3, 3),
+    );
+    const after = await checkPasses(program, [noise(3, 3), noise(3, 3)]);
+    expect(after.equations.filter((e) => e.primitive.name === "dot")).toHaveLength(2);
+  });
+});
+
+test("a transposed product is the product of the operands exchanged", async () => {
+  const program = traced(
+    (x, y) => {
+      const params = { lhsContract: [2], rhsContract: [1], lhsBatch: [0], rhsBatch: [0] };
+      return [lax.transpose(lax.dot(x!, y!, params), [0, 2, 1])];
+    },
+    f32(2, 3, 4),
+    f32(2, 4, 5),
+  );
+  const after = await checkPasses(program, [noise(2, 3, 4), noise(2, 4, 5)]);
+  expect(after.equations.map((e) => e.primitive.name)).toEqual(["dot"]);
 });

@@ -35,7 +35,7 @@ it("the softmax spans heads and slots, and each head averages its own numbers", 
       for (let h = 0; h < heads; h++) {
         let norm = 0;
         for (let n = 0; n < inputs; n++) {
-          expect(a[((b * inputs + n) * slots + s) * heads + h]).toBeCloseTo(weight(n, s, h), 12);
+          expect(a[((b * slots + s) * heads + h) * inputs + n]).toBeCloseTo(weight(n, s, h), 12);
           norm += weight(n, s, h) + 1e-8;
         }
         for (let d = 0; d < size; d++) {

@@ -7,14 +7,14 @@
 import { type Backend, type DeviceBuffer, registerBackend } from "../../core/backend.ts";
 import { allocate, type DType, type TypedArray } from "../../core/dtype.ts";
 import { type Aval, type Program, sizeOf } from "../../core/program.ts";
-import { optimize } from "../../compiler/optimize.ts";
+import { unrollingPasses } from "../../compiler/optimize.ts";
 import { BufferPool, OnnxBuffer } from "./buffers.ts";
 import { loadNative, type Native } from "./native.ts";
 import { OnnxExecutable } from "./session.ts";
 
 class OnnxBackend implements Backend {
   readonly name = "onnx";
-  readonly optimize = optimize;
+  readonly passes = unrollingPasses;
   readonly #native: Native = loadNative();
   readonly #pool = new BufferPool();
 

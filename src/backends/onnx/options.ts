@@ -6,7 +6,7 @@ import type { SessionOptions } from "./native.ts";
 // Multiply-adds of one product for which it pays to wake other cores. Threads wait for each other at
 // every operation, so programs of small ones gain little (value and gradient of slot attention: 2.5 ms
 // on one thread, 2.1 on two), and lose much when something else runs (7 ms).
-const worthThreads = 2 ** 25;
+const worthThreads = 2 ** 23;
 
 /** The options of a program's session. */
 export function sessionOptions(program: Program): SessionOptions {

@@ -69,13 +69,25 @@ export function quotient(
     a?.kind === "weights" && b?.kind === "sum" && b.of.name === x.name &&
     b.axes.length === 1 && b.axes[0] === a.axis && keeps(y, x, b.axes)
   ) {
-    return g.node("Softmax", [a.of], { shape: x.shape, type: x.type }, { axis: a.axis });
+    return softmax(g, a.of, a.axis);
   }
   const count = y.constant && y.shape.length === 0 ? Number(y.constant[0]) : undefined;
   if (a?.kind === "sum" && count === sizeOf(a.axes.map((i) => a.of.shape[i]!))) {
     return reshape(g, mean(a.of, a.axes), x.shape);
   }
   return map(g, "Div", [x, y]);
+}
+
+/**
+ * e^(x - max x) over its sum. ONNX Runtime's own node is made for the last axis, and turns others there and back.
+ * The maximum may pass over NaN: what is NaN makes the sum NaN anyway.
+ */
+function softmax(g: Graph, x: Value, axis: number): Value {
+  if (axis === x.shape.length - 1) return g.node("Softmax", [x], x, { axis });
+  const along = (op: string, y: Value) =>
+    g.node(op, [y, g.list([axis])], { ...x, shape: x.shape.with(axis, 1) }, { keepdims: 1 });
+  const weights = map(g, "Exp", [map(g, "Sub", [x, along("ReduceMax", x)])]);
+  return map(g, "Div", [weights, along("ReduceSum", weights)]);
 }
 
 /** Whether `y` has the shape of `x` with some axes of size 1: so it meets what it was made of. */

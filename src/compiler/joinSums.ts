@@ -1,0 +1,136 @@
+/**
+ * Sums of products that are one product. A weight used in several places, or at every step of a loop, gets a derivative
+ * from each: `xᵀ₁y₁ + xᵀ₂y₂` is `[x₁; x₂]ᵀ [y₁; y₂]`, one product along a longer axis, which neither writes the terms
+ * nor adds them up. So are sums of sums: `Σx₁ + Σx₂ = Σ[x₁; x₂]`.
+ */
+import {
+  type Atom,
+  type Equation,
+  formatParams,
+  type Program,
+  sizeOf,
+  Var,
+} from "../core/program.ts";
+import { primitives } from "../primitives/index.ts";
+import type { DotParams } from "../primitives/dot.ts";
+import type { ReduceParams } from "../primitives/reduce.ts";
+import { readersOf } from "./simplify.ts";
+import { mapSubprograms } from "./subprograms.ts";
+
+/** The program with the terms of every sum joined where that moves less. */
+export function joinSums(program: Program): Program {
+  const readers = readersOf(program);
+  const definitions = new Map<Atom, Equation>(
+    program.equations.flatMap((e) => e.outputs.map((v) => [v, e] as const)),
+  );
+
+  /** The equation of this name that makes a value for one reader alone. */
+  const soleTerm = (a: Atom, ...names: string[]) => {
+    const e = definitions.get(a);
+    return e && readers.get(a) === 1 && names.includes(e.primitive.name) ? e : undefined;
+  };
+  const termsOf = (a: Atom): Atom[] => {
+    const inner = soleTerm(a, "add");
+    return inner ? inner.inputs.flatMap(termsOf) : [a];
+  };
+  /** Sums that are part of larger ones; those take their terms. */
+  const parts = new Set<Equation>();
+  for (const e of program.equations) {
+    if (e.primitive.name !== "add") continue;
+    for (const a of e.inputs) {
+      const inner = soleTerm(a, "add");
+      if (inner) parts.add(inner);
+    }
+  }
+
+  const equations = program.equations.flatMap((original): Equation[] => {
+    const equation = { ...original, params: mapSubprograms(original.params, joinSums) };
+    if (equation.primitive.name !== "add" || parts.has(original)) return [equation];
+    const groups = new Map<string, Equation[]>();
+    const rest: Atom[] = [];
+    for (const term of equation.inputs.flatMap(termsOf)) {
+      const made = soleTerm(term, "dot", "reduceSum");
+      const key = made && kindOf(made);
+      if (key === undefined) rest.push(term);
+      else groups.set(key, [...groups.get(key) ?? [], made!]);
+    }
+    const joined = [...groups.values()].filter(worthJoining);
+    if (joined.length === 0) return [equation];
+    for (const group of groups.values()) {
+      if (!joined.includes(group)) rest.push(...group.map((e) => e.outputs[0]!));
+    }
+    const made = joined.flatMap(join);
+    const products = made.filter((e) => e.primitive.name !== "concatenate");
+    return [...made, ...summed([...rest, ...products.map((e) => e.outputs[0]!)], equation)];
+  });
+  // What was joined is dead now, and so are the partial sums.
+  return { ...program, equations };
+}
+
+/** The axis of each operand along which two equations of one kind can be put side by side. */
+function seams({ primitive, params }: Equation): readonly (number | undefined)[] {
+  if (primitive.name === "reduceSum") return [(params as ReduceParams).axes[0]];
+  const { lhsContract, rhsContract } = params as DotParams; // it is a dot
+  return [lhsContract[0], rhsContract[0]];
+}
+
+/** What equations that can be joined have in common; nothing where there is no axis to join along. */
+function kindOf(e: Equation): string | undefined {
+  const axes = seams(e);
+  if (axes.some((a) => a === undefined)) return undefined;
+  const shapes = e.inputs.map((x, i) => x.aval.shape.with(axes[i]!, 0));
+  return `${e.primitive.name}${formatParams(e.params)} ${shapes.join(" ")} ${
+    e.inputs[0]!.aval.dtype
+  }`;
+}
+
+/** Whether putting operands side by side moves no more elements than adding the terms up. */
+function worthJoining(group: readonly Equation[]): boolean {
+  const held = group.reduce(
+    (sum, e) => sum + e.inputs.reduce((n, x) => n + sizeOf(x.aval.shape), 0),
+    0,
+  );
+  const added = 3 * (group.length - 1) * sizeOf(group[0]!.outputs[0]!.aval.shape);
+  return group.length > 1 && (2 * held <= added || held <= smallest);
+}
+
+// With fewer elements it is the number of operations that counts, not their size.
+const smallest = 2 ** 16;
+
+/** One equation for a group: its operands side by side, then what each did. */
+function join(group: readonly Equation[]): Equation[] {
+  const [first] = group as [Equation];
+  const { site } = first;
+  const sides = seams(first).map((axis, i): Equation => {
+    const inputs = group.map((e) => e.inputs[i]!);
+    const { aval } = inputs[0]!;
+    const long = inputs.reduce((n, x) => n + x.aval.shape[axis!]!, 0);
+    const outputs = [new Var({ ...aval, shape: aval.shape.with(axis!, long) })];
+    return { primitive: primitives.concatenate, params: { axis: axis! }, inputs, outputs, site };
+  });
+  const inputs = sides.map((s) => s.outputs[0]!);
+  return [...sides, { ...first, inputs, outputs: [new Var(first.outputs[0]!.aval)] }];
+}
+
+/** The sum of some values, as the outputs of `equation`. */
+function summed(terms: readonly Atom[], equation: Equation): Equation[] {
+  const { primitive, params, outputs: [out], site } = equation;
+  const { aval } = out!;
+  if (terms.length === 1) {
+    const { shape } = aval;
+    return [{
+      primitive: primitives.reshape,
+      params: { shape },
+      inputs: terms,
+      outputs: [out!],
+      site,
+    }];
+  }
+  let sum = terms[0]!;
+  return terms.slice(1).map((term, i) => {
+    const outputs = [i === terms.length - 2 ? out! : new Var(aval)];
+    const made = { primitive, params, inputs: [sum, term], outputs, site };
+    sum = outputs[0]!;
+    return made;
+  });
+}

@@ -1,0 +1,95 @@
+/**
+ * Short loops written out, for backends to which a loop is no cheaper than its steps. What a step wrote for a later
+ * loop is then read where it is, instead of being stacked and sliced, and what the steps share is computed once.
+ */
+import { type Atom, type Equation, type Program, subprograms, Var } from "../core/program.ts";
+import { primitives } from "../primitives/index.ts";
+import type { ScanParams } from "../primitives/control/scan.ts";
+import { mapSubprograms } from "./subprograms.ts";
+
+// Written-out equations take time to compile: a loop of many is left one.
+const mostEquations = 2000;
+
+/** The program with every `scan` written out whose steps have few equations in all. */
+export function unrollLoops(program: Program): Program {
+  const equations = program.equations.flatMap((original): Equation[] => {
+    const equation = { ...original, params: mapSubprograms(original.params, unrollLoops) };
+    if (equation.primitive.name !== "scan") return [equation];
+    const params = equation.params as ScanParams; // equations of this name have these parameters
+    const count = params.length * equationsIn(params.body);
+    return params.length === 0 || count > mostEquations ? [equation] : steps(equation, params);
+  });
+  return { ...program, equations };
+}
+
+const equationsIn = (program: Program): number =>
+  program.equations.reduce((n, e) =>
+    n + 1 + subprograms(e.params).map(equationsIn)
+      .reduce((a, b) => a + b, 0), 0);
+
+/** The steps of a `scan`, one after the other; its outputs are defined at the end. */
+function steps(
+  { inputs, outputs, site }: Equation,
+  { body, consts, carry: carried, length, reverse }: ScanParams,
+): Equation[] {
+  const made: Equation[] = [];
+  const add = (e: Omit<Equation, "site">): Var => {
+    made.push({ ...e, site });
+    return e.outputs[0]!;
+  };
+  const xs = inputs.slice(consts + carried);
+  const ys = outputs.slice(carried);
+  const written = ys.map(() => Array<Atom>(length));
+  let carry: readonly Atom[] = inputs.slice(consts, consts + carried);
+  for (let step = 0; step < length; step++) {
+    const at = reverse ? length - 1 - step : step;
+    const slices = xs.map((x, i) => {
+      const { shape, ...type } = x.aval;
+      const sliced = add({
+        primitive: primitives.slice,
+        params: {
+          start: shape.map((_, a) => a === 0 ? at : 0),
+          limit: shape.map((n, a) => a === 0 ? at + 1 : n),
+          strides: shape.map(() => 1),
+        },
+        inputs: [x],
+        outputs: [new Var({ ...type, shape: shape.with(0, 1) })],
+      });
+      return reshape(sliced, new Var(body.inputs[consts + carried + i]!.aval));
+    });
+    const results = inlined(body, [...inputs.slice(0, consts), ...carry, ...slices], made);
+    carry = results.slice(0, carried);
+    results.slice(carried).forEach((y, i) => {
+      const { shape, ...type } = y.aval;
+      written[i]![at] = reshape(y, new Var({ ...type, shape: [1, ...shape] }));
+    });
+  }
+  outputs.slice(0, carried).forEach((out, i) => reshape(carry[i]!, out));
+  ys.forEach((out, i) =>
+    add({
+      primitive: primitives.concatenate,
+      params: { axis: 0 },
+      inputs: written[i]!,
+      outputs: [out],
+    })
+  );
+  return made;
+
+  /** The same elements as `out`; the next simplification sees through it. */
+  function reshape(x: Atom, out: Var): Var {
+    const { shape } = out.aval;
+    return add({ primitive: primitives.reshape, params: { shape }, inputs: [x], outputs: [out] });
+  }
+}
+
+/** A copy of a program's equations with variables of their own; gives what its outputs are then. */
+function inlined(program: Program, inputs: readonly Atom[], into: Equation[]): Atom[] {
+  const renamed = new Map<Atom, Atom>(program.inputs.map((v, i) => [v, inputs[i]!]));
+  const resolve = (a: Atom) => renamed.get(a) ?? a;
+  for (const equation of program.equations) {
+    const outputs = equation.outputs.map((v) => new Var(v.aval));
+    into.push({ ...equation, inputs: equation.inputs.map(resolve), outputs });
+    equation.outputs.forEach((v, i) => renamed.set(v, outputs[i]!));
+  }
+  return program.outputs.map(resolve);
+}
