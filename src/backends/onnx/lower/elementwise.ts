@@ -101,7 +101,7 @@ export const elementwiseLowerings: Lowerings<keyof typeof elementwisePrimitives>
   eq: comparison("Equal"),
   ne: elementwise((g, [x, y]) => map(g, "Not", [map(g, "Equal", [x, y], "bool")])),
   lt: comparison("Less"),
-  le: comparison("LessOrEqual"),
+  le: elementwise((g, [x, y]) => patterns.lessOrEqual(g, x, y)),
   gt: comparison("Greater"),
   ge: comparison("GreaterOrEqual"),
 
@@ -109,7 +109,9 @@ export const elementwiseLowerings: Lowerings<keyof typeof elementwisePrimitives>
   isFinite: elementwise((g, [x]) =>
     map(g, "Equal", [map(g, "Sub", [x, x]), g.scalar(x.type, 0)], "bool")
   ),
-  select: elementwise((g, [condition, a, b]) => where(g, condition, a, b)),
+  select: elementwise((g, [condition, a, b]) =>
+    patterns.rectified(g, condition, a, b) ? map(g, "Relu", [b]) : where(g, condition, a, b)
+  ),
   convert: elementwise<ConvertParams>((g, [x], { dtype }) =>
     isFloating(x) && (dtype === "int32" || dtype === "uint32")
       ? fromFloat(g, x, dtype)

@@ -13,7 +13,9 @@ type Meaning =
   /** x - max x */
   | { readonly kind: "shifted"; readonly of: Value; readonly axis: number }
   /** e^(x - max x) */
-  | { readonly kind: "weights"; readonly of: Value; readonly axis: number };
+  | { readonly kind: "weights"; readonly of: Value; readonly axis: number }
+  /** x ≤ 0 */
+  | { readonly kind: "notPositive"; readonly of: Value };
 
 const notes = new WeakMap<Graph, Map<string, Meaning>>();
 
@@ -57,6 +59,21 @@ export function exponential(g: Graph, x: Value): Value {
   return m?.kind === "shifted" ? note(g, y, { ...m, kind: "weights" }) : y;
 }
 
+/** x ≤ y */
+export function lessOrEqual(g: Graph, x: Value, y: Value): Value {
+  const z = map(g, "LessOrEqual", [x, y], "bool");
+  return isZero(y) && x.type === "float32" ? note(g, z, { kind: "notPositive", of: x }) : z;
+}
+
+/** Whether a choice is a rectifier, `x ≤ 0 ? 0 : x`, of this x. */
+export function rectified(g: Graph, condition: Value, a: Value, b: Value): boolean {
+  const m = meaningOf(g, condition);
+  return m?.kind === "notPositive" && isZero(a) && m.of.name === b.name;
+}
+
+const isZero = (x: Value) =>
+  x.constant !== undefined && sizeOf(x.shape) === 1 && !Number(x.constant[0]);
+
 /** x / y for floats: weights over their sum are a softmax, a sum over its count is a mean. */
 export function quotient(
   g: Graph,
@@ -90,7 +107,11 @@ function softmax(g: Graph, x: Value, axis: number): Value {
   return map(g, "Div", [weights, along("ReduceSum", weights)]);
 }
 
-/** Whether `y` has the shape of `x` with some axes of size 1: so it meets what it was made of. */
+/** Whether `y` has the shape of `x` with some axes of size 1, first ones left out: so it meets what it was made of. */
 function keeps(y: Value, x: Value, axes: readonly number[]): boolean {
-  return sameShape(y.shape, x.shape.map((n, a) => axes.includes(a) ? 1 : n));
+  const shape = [
+    ...Array<number>(Math.max(0, x.shape.length - y.shape.length)).fill(1),
+    ...y.shape,
+  ];
+  return sameShape(shape, x.shape.map((n, a) => axes.includes(a) ? 1 : n));
 }
