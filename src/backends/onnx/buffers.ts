@@ -1,7 +1,8 @@
-/** Host memory of tensors, used again when sizes return: a training step's always do. */
-import { byteSize, type DType, type TypedArray } from "../../core/dtype.ts";
+/** Host memory of tensors, used again when it is free: a training step needs the same sizes each time. */
+import { allocate, byteSize, type DType, type TypedArray } from "../../core/dtype.ts";
 import type { DeviceBuffer } from "../../core/backend.ts";
 import { type Shape, sizeOf } from "../../core/program.ts";
+import { Heap } from "./simd/memory.ts";
 
 /** A tensor's memory, or why there is none. */
 export class OnnxBuffer implements DeviceBuffer {
@@ -12,52 +13,46 @@ export class OnnxBuffer implements DeviceBuffer {
   }
 }
 
-// Below this, memory is made faster than it is found again.
-const smallest = 4096;
-const mostBytes = 2 ** 28;
-
-/** Freed memory by its size. */
+/** Memory in the heap that kernels see; ordinary memory for what does not fit there. */
 export class BufferPool {
-  readonly #free = new Map<number, ArrayBufferLike[]>();
-  #bytes = 0;
+  constructor(readonly heap = new Heap()) {}
 
   /** Memory for a tensor, with anything in it. */
   take(dtype: DType, shape: Shape): TypedArray {
     const size = sizeOf(shape);
-    const bytes = size * byteSize(dtype);
-    const found = bytes < smallest ? undefined : this.#free.get(bytes)?.pop();
-    if (found) this.#bytes -= bytes;
-    return view(dtype, found ?? new ArrayBuffer(bytes));
+    const start = this.heap.take(size * byteSize(dtype));
+    return start === undefined
+      ? allocate(dtype, size)
+      : view(dtype, this.heap.buffer!, start, size);
+  }
+
+  /** The same memory for elements of another type of the same size. */
+  retype(data: TypedArray, dtype: DType): TypedArray {
+    return view(dtype, data.buffer, data.byteOffset, data.length);
+  }
+
+  /** Whether memory is in the heap. */
+  holds(data: TypedArray): boolean {
+    return data.buffer === this.heap.buffer;
   }
 
   /** Takes memory back that nobody reads any more. */
   give(data: TypedArray): void {
-    const { buffer, byteLength } = data;
-    if (byteLength < smallest || this.#bytes + byteLength > mostBytes) return;
-    if (buffer.byteLength !== byteLength) return;
-    this.#bytes += byteLength;
-    const list = this.#free.get(byteLength);
-    if (list) list.push(buffer);
-    else this.#free.set(byteLength, [buffer]);
-  }
-
-  clear(): void {
-    this.#free.clear();
-    this.#bytes = 0;
+    if (this.holds(data)) this.heap.give(data.byteOffset, data.byteLength);
   }
 }
 
-function view(dtype: DType, buffer: ArrayBufferLike): TypedArray {
+function view(dtype: DType, buffer: ArrayBufferLike, start: number, size: number): TypedArray {
   switch (dtype) {
     case "float32":
-      return new Float32Array(buffer);
+      return new Float32Array(buffer, start, size);
     case "float64":
-      return new Float64Array(buffer);
+      return new Float64Array(buffer, start, size);
     case "int32":
-      return new Int32Array(buffer);
+      return new Int32Array(buffer, start, size);
     case "uint32":
-      return new Uint32Array(buffer);
+      return new Uint32Array(buffer, start, size);
     case "bool":
-      return new Uint8Array(buffer);
+      return new Uint8Array(buffer, start, size);
   }
 }

@@ -1,16 +1,24 @@
 /**
- * The onnx backend: a program becomes one ONNX graph, which ONNX Runtime runs on the CPU.
+ * The onnx backend: a program becomes one ONNX graph, which ONNX Runtime runs on the CPU. The element-wise
+ * work at its end, where it pays, is WebAssembly instead (`simd/`), in the same memory.
  *
  * Buffers are typed arrays. A run is done when `run` returns; what went wrong in it is kept in its
  * outputs and comes up when they are read.
  */
-import { type Backend, type DeviceBuffer, registerBackend } from "../../core/backend.ts";
-import { allocate, type DType, type TypedArray } from "../../core/dtype.ts";
-import { type Aval, type Program, sizeOf } from "../../core/program.ts";
+import {
+  type Backend,
+  type DeviceBuffer,
+  type Executable,
+  registerBackend,
+} from "../../core/backend.ts";
+import type { DType, TypedArray } from "../../core/dtype.ts";
+import type { Aval, Program } from "../../core/program.ts";
 import { unrollingPasses } from "../../compiler/optimize.ts";
 import { BufferPool, OnnxBuffer } from "./buffers.ts";
 import { loadNative, type Native } from "./native.ts";
 import { OnnxExecutable } from "./session.ts";
+import { SimdExecutable } from "./simd/executable.ts";
+import { partition } from "./simd/partition.ts";
 
 class OnnxBackend implements Backend {
   readonly name = "onnx";
@@ -23,7 +31,7 @@ class OnnxBackend implements Backend {
   }
 
   upload(data: TypedArray, { dtype, shape }: Aval): DeviceBuffer {
-    const copy = allocate(dtype, sizeOf(shape));
+    const copy = this.#pool.take(dtype, shape);
     copy.set(data);
     return new OnnxBuffer(copy);
   }
@@ -39,12 +47,15 @@ class OnnxBackend implements Backend {
     this.#pool.give((buffer as OnnxBuffer).data); // made by this backend
   }
 
-  compile(program: Program): OnnxExecutable {
-    return new OnnxExecutable(program, this.#native, this.#pool);
+  compile(program: Program): Executable {
+    const cut = this.#pool.heap.memory && partition(program);
+    return cut
+      ? new SimdExecutable(program, cut, this.#native, this.#pool)
+      : new OnnxExecutable(program, this.#native, this.#pool);
   }
 
   close(): void {
-    this.#pool.clear();
+    // memory goes with its last view
   }
 }
 

@@ -40,7 +40,7 @@ export class OnnxExecutable implements Executable {
     }
   }
 
-  run(inputs: readonly DeviceBuffer[], donated?: ReadonlySet<number>): DeviceBuffer[] {
+  run(inputs: readonly DeviceBuffer[], donated?: ReadonlySet<number>): OnnxBuffer[] {
     // Only buffers of this backend get here: tensors of two backends never meet in a program.
     const given = inputs as readonly OnnxBuffer[];
     const made = this.#outputAvals.map((a) => this.pool.take(a.dtype, a.shape));

@@ -1,0 +1,165 @@
+/**
+ * Element-wise programs as WebAssembly. Scalars come first; then one loop for each set of equations that share
+ * operands of one size, which reads every tensor once and writes every result once. Several vectors go
+ * through a loop abreast when few values are alive in it, so that one need not wait for another.
+ */
+import { byteSize } from "../../../core/dtype.ts";
+import { type Atom, type Equation, Literal, type Program } from "../../../core/program.ts";
+import { Body, type Code, floatBits, i32, i32x4, v128 } from "./assembler.ts";
+import { emitterOf, scalarFunctions } from "./emit.ts";
+import { abreastOf, type Loop, loopsOf, reusesOf, rootsOf } from "./loops.ts";
+import type { Heap } from "./memory.ts";
+import { isFill, isScalar, isView } from "./partition.ts";
+
+/** A compiled program. Its tensors are given by their positions in the heap's memory. */
+export class Kernel {
+  /** What it does: equations by the number of elements. */
+  readonly text: string;
+  /** For an output the input whose memory it may take, if nobody needs that any more. */
+  readonly reuses: readonly (number | undefined)[];
+  readonly #run: () => void;
+  readonly #bytes: readonly number[];
+
+  constructor(program: Program, private readonly heap: Heap) {
+    const { body, loops } = assemble(program);
+    const scalars = { elements: 1, equations: program.equations.filter(isScalarWork) };
+    this.text = `simd: ${
+      [scalars, ...loops].filter((l) => l !== scalars || scalars.equations.length > 0)
+        .map((l) => [`[${l.elements}]`, ...l.equations.map((e) => e.primitive.name)].join(" "))
+        .join(", ")
+    }`;
+    this.reuses = reusesOf(program, loops);
+    this.#bytes = loops.map((l) => 4 * l.elements);
+    this.#run = instantiate(body, heap);
+  }
+
+  run(inputs: readonly number[], outputs: readonly number[]): void {
+    const { table } = this.heap;
+    table.set(inputs);
+    table.set(outputs, inputs.length);
+    table.set(this.#bytes, inputs.length + outputs.length);
+    this.#run();
+  }
+}
+
+// Kernels do not know sizes, so the same one serves many programs.
+const modules = new Map<string, WebAssembly.Module>();
+const mostModules = 1024;
+
+function instantiate(body: Body, heap: Heap): () => void {
+  const bytes = body.module(heap.pages);
+  const key = new TextDecoder("latin1").decode(bytes);
+  let module = modules.get(key);
+  if (!module) {
+    if (modules.size === mostModules) modules.delete(modules.keys().next().value!);
+    modules.set(key, module = new WebAssembly.Module(bytes));
+  }
+  const functions = body.imports.map((name) => [name, scalarFunctions[name]!] as const);
+  const { exports } = new WebAssembly.Instance(module, {
+    m: { memory: heap.memory!, ...Object.fromEntries(functions) },
+  });
+  return exports["run"] as () => void; // as the module declares it
+}
+
+/** Writes the function. The table has positions of inputs, then of outputs, then bytes of loops. */
+function assemble(program: Program): { body: Body; loops: Loop[] } {
+  const body = new Body();
+  const root = rootsOf(program);
+  const loops = loopsOf(program, root);
+  let entries = 0;
+  const entry = () => body.set(body.local("i32"), i32.load(i32.constant(0), 4 * entries++));
+  const sources = new Map<Atom, Code>(program.inputs.map((v) => [v, entry()]));
+  const targets = program.outputs.map(entry);
+  const ends = loops.map(entry);
+
+  const scalars = new Map<Atom, Code>();
+  const scalar = (a: Atom): Code =>
+    a instanceof Literal ? body.bits(literalBits(a)) : scalars.get(a)!;
+  for (const v of program.inputs.filter(isScalar)) {
+    scalars.set(v, body.keep(loadScalar(body, sources.get(v)!, v)));
+  }
+  for (const e of program.equations) {
+    if (isScalarWork(e)) {
+      scalars.set(
+        e.outputs[0]!,
+        compute(
+          body,
+          e,
+          e.inputs.map((a) => scalar(root(a))),
+          true,
+        ),
+      );
+    }
+  }
+  program.outputs.forEach((a, k) => {
+    if (isScalar(a)) store(body, a, targets[k]!, scalar(root(a)), 0);
+  });
+
+  // Bytes of an element of four bytes, and of one.
+  const [at, quarter] = [body.local("i32"), body.local("i32")];
+  loops.forEach((loop, l) => {
+    const lanes = Array.from({ length: abreastOf(loop, root, program) }, (_, u) => u);
+    body.set(at, i32.constant(0));
+    body.loop(() => {
+      body.set(quarter, i32.shiftRight(at, i32.constant(2)));
+      const place = (base: Code, a: Atom) =>
+        i32.add(base, byteSize(a.aval.dtype) === 1 ? quarter : at);
+      const values = new Map<Atom, Code[]>();
+      const read = (a: Atom): Code[] => {
+        const source = root(a);
+        if (isScalar(source)) return lanes.map(() => scalar(source));
+        let found = values.get(source);
+        if (!found) {
+          const address = place(sources.get(source)!, source);
+          found = lanes.map((u) => body.keep(load(body, source, address, u)));
+          values.set(source, found);
+        }
+        return found;
+      };
+      for (const e of loop.equations) {
+        const operands = e.inputs.map(read);
+        const results = lanes.map((u) => compute(body, e, operands.map((x) => x[u]!), false));
+        values.set(e.outputs[0]!, results);
+      }
+      // Last, since a result may take the memory of an operand.
+      for (const k of loop.writes) {
+        const a = program.outputs[k]!;
+        read(a).forEach((x, u) => store(body, a, place(targets[k]!, a), x, u));
+      }
+      body.set(at, i32.add(at, i32.constant(16 * lanes.length)));
+      return i32.lt(at, ends[l]!);
+    });
+  });
+  return { body, loops };
+}
+
+/** Whether an equation computes one element. */
+const isScalarWork = (e: Equation) => !isFill(e) && !isView(e) && isScalar(e.outputs[0]!);
+
+/** One result, in a variable of its own. */
+function compute(b: Body, e: Equation, operands: readonly Code[], scalar: boolean): Code {
+  const emit = emitterOf(e, scalar)!; // partitions take only what there is one for
+  return b.keep(emit(b, ...operands));
+}
+
+/** The bits that a literal has in a lane; a boolean fills it. */
+function literalBits({ value, aval: { dtype } }: Literal): number {
+  if (dtype === "float32") return floatBits(value);
+  return dtype === "bool" ? -value : value | 0;
+}
+
+function loadScalar(b: Body, address: Code, { aval: { dtype } }: Atom): Code {
+  if (dtype !== "bool") return v128.loadSplat(address);
+  return i32x4.ne(i32x4.splat(i32.loadByte(address)), b.bits(0));
+}
+
+/** The vector at an address, or one of those that follow it. */
+function load(b: Body, { aval: { dtype } }: Atom, address: Code, u: number): Code {
+  if (dtype !== "bool") return v128.load(address, 16 * u);
+  return i32x4.ne(v128.loadBytes(address, 4 * u), b.bits(0));
+}
+
+function store(b: Body, { aval: { dtype } }: Atom, address: Code, x: Code, u: number): void {
+  if (dtype !== "bool") b.add(v128.store(address, x, 16 * u));
+  else b.add(v128.storeBytes(address, b.keep(v128.and(x, b.bits(1))), 4 * u));
+}
