@@ -8,7 +8,7 @@ import { type Effect, liftEffects, perform } from "./effects.ts";
 import { BackendError, DTypeError } from "./errors.ts";
 import { evaluate } from "./evaluate.ts";
 import { inlineCalls } from "./inline.ts";
-import { Storage } from "./memory.ts";
+import { endTogether, Storage } from "./memory.ts";
 import type { Params, Primitive } from "./primitive.ts";
 import {
   type Atom,
@@ -65,13 +65,15 @@ export class Compiled {
         ? new Tensor(a.aval, { kind: "literal", value: a.value })
         : new Tensor(a.aval, { kind: "stored", storage: env.get(a)!.storage })
     );
-    for (const i of donated) {
-      const { source } = inputs[i]!;
-      if (source.kind !== "stored") continue;
-      given.has(i) ? source.storage.surrender() : inputs[i]!.dispose();
-    }
+    endTogether(() => {
+      for (const i of donated) {
+        const { source } = inputs[i]!;
+        if (source.kind !== "stored") continue;
+        given.has(i) ? source.storage.surrender() : inputs[i]!.dispose();
+      }
+    });
     const guards = placed.flatMap((p) => p.storage.guard ?? []);
-    placed.forEach((p) => p.temporary?.dispose());
+    endTogether(() => placed.forEach((p) => p.temporary?.dispose()), { unseen: true });
     const results = outputs.slice(0, outputs.length - this.#shown);
     if (this.#effects.length > 0) {
       guards.push(perform(this.#effects, outputs.slice(results.length)));

@@ -22,7 +22,8 @@ const use = new Map<BackendName, MemoryUse>();
 /** A piece of device memory and its owners. */
 export class Storage {
   #owners = 0;
-  #disposed: CallSite | undefined;
+  #ended = false;
+  #site: CallSite | undefined;
 
   constructor(readonly backend: Backend, private readonly memory: DeviceBuffer) {
     const m = use.get(backend.name) ?? { tensors: 0, bytes: 0 };
@@ -33,9 +34,10 @@ export class Storage {
 
   /** The memory; throws when it is gone. */
   get buffer(): DeviceBuffer {
-    if (this.#disposed) {
+    if (this.#ended) {
+      const line = this.#site?.line;
       throw new DisposedError(
-        `this tensor was disposed${this.#disposed.line ? ` at ${this.#disposed.line}` : ""}`,
+        `this tensor was disposed${line ? ` at ${line}` : ""}`,
         "use it before dispose(), or return it from the scope that made it; a tensor given to " +
           "`donate` is gone after the call",
       );
@@ -75,12 +77,30 @@ export class Storage {
   }
 
   #end(free: () => void): void {
-    if (this.#disposed) return;
-    this.#disposed = new CallSite();
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#site = siteOfEnd();
     const m = use.get(this.backend.name)!;
     m.tensors--;
     m.bytes -= this.memory.bytes;
     free();
+  }
+}
+
+let siteOfEnd = (): CallSite | undefined => new CallSite();
+
+/**
+ * Storages that end in `f` share one call site: to capture it costs more than all else about their end.
+ * What is `unseen`, nobody can use again and ask where it ended: it has none.
+ */
+export function endTogether(f: () => void, { unseen = false } = {}): void {
+  const outer = siteOfEnd;
+  let shared: CallSite | undefined;
+  siteOfEnd = unseen ? () => undefined : () => shared ??= new CallSite();
+  try {
+    f();
+  } finally {
+    siteOfEnd = outer;
   }
 }
 
@@ -113,7 +133,8 @@ export function memory(): Partial<Record<BackendName, MemoryUse>> {
 
 /** Disposes every tensor in a tree. */
 export function dispose(tree: unknown): void {
-  for (const leaf of flatten(tree)[0]) if (leaf instanceof Tensor) leaf.dispose();
+  const [leaves] = flatten(tree);
+  endTogether(() => leaves.forEach((leaf) => leaf instanceof Tensor && leaf.dispose()));
 }
 
 /**
@@ -128,6 +149,15 @@ export function dispose(tree: unknown): void {
  * @throws ArgumentError when `f` is async: what other tasks make meanwhile would be disposed too.
  */
 export function scope<R>(f: () => R): R {
+  return scopeOf(f, false);
+}
+
+/** A scope whose intermediates nobody but `f` has seen. */
+export function unseenScope<R>(f: () => R): R {
+  return scopeOf(f, true);
+}
+
+function scopeOf<R>(f: () => R, unseen: boolean): R {
   const outer = scoped;
   const inner = scoped = new Set<Tensor>();
   let kept = new Set<unknown>();
@@ -140,7 +170,9 @@ export function scope<R>(f: () => R): R {
     return result;
   } finally {
     scoped = outer;
-    for (const tensor of inner) kept.has(tensor) ? outer?.add(tensor) : tensor.dispose();
+    endTogether(() => {
+      for (const tensor of inner) kept.has(tensor) ? outer?.add(tensor) : tensor.dispose();
+    }, { unseen });
   }
 }
 

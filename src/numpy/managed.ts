@@ -2,7 +2,7 @@
  * Ownership of results. A function of the array language, called while no program is being traced,
  * frees the tensors it made on the way; the caller owns what it returns, and nothing else.
  */
-import { scope } from "../core/memory.ts";
+import { unseenScope } from "../core/memory.ts";
 import { Tensor } from "../core/tensor.ts";
 import { currentTrace } from "../core/trace.ts";
 
@@ -15,7 +15,7 @@ export function managed<F extends (...args: never[]) => unknown>(f: F): F {
     if (running || currentTrace()) return f(...args);
     running = true;
     try {
-      return scope(() => handOver(f(...args), args));
+      return unseenScope(() => handOver(f(...args), args));
     } finally {
       running = false;
     }
