@@ -15,7 +15,7 @@ import {
   type Aval,
   eliminateDeadCode,
   formatAval,
-  formatProgram,
+  formatParams,
   Literal,
   type Program,
   Var,
@@ -158,14 +158,16 @@ export function runEquation<P extends Params>(
   avals: readonly Aval[],
 ): Tensor[] {
   if (primitive.inline) return evaluate(primitive.inline(params), inputs);
-  const variables = inputs.map((x) => new Var(x.aval));
-  const outputs = avals.map((a) => new Var(a));
-  const program = {
-    inputs: variables,
-    equations: [{ primitive, params, inputs: variables, outputs }],
-    outputs,
+  // What is run follows from this; to write the program down each time would take longer than to run it.
+  const types = inputs.map((x) => formatAval(x.aval)).join(" ");
+  const program = () => {
+    const variables = inputs.map((x) => new Var(x.aval));
+    const outputs = avals.map((a) => new Var(a));
+    const equations = [{ primitive, params, inputs: variables, outputs }];
+    return { inputs: variables, equations, outputs };
   };
-  return compileCached(formatProgram(program), () => program, backendOf(inputs)).run(inputs);
+  const key = `${primitive.name}${formatParams(params)} ${types}`;
+  return compileCached(key, program, backendOf(inputs)).run(inputs);
 }
 
 /** A device buffer of one tensor, for backends' own interchange. */
