@@ -13,8 +13,8 @@
  */
 
 import { createHash } from "node:crypto";
-import { type FileHandle, mkdir, open, stat, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { type FileHandle, mkdir, open, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { createFolderAtomically } from "./atomic.ts";
 import {
   type Dataset,
@@ -25,7 +25,7 @@ import {
   type Sample,
   type Schema,
 } from "./dataset.ts";
-import { CorruptError, MissingFileError, ShapeError, TruncatedError } from "./errors.ts";
+import { CorruptError, ShapeError, TruncatedError } from "./errors.ts";
 import { exists, openFile, type RandomAccessFile, readJson } from "./files.ts";
 import { bytesPerElement, dtypeOf, elements, fromBytes, isNdArray, toBytes } from "./ndarray.ts";
 import { npyHeader, parseNpyHeader } from "./npy.ts";
@@ -42,16 +42,8 @@ export interface CacheOptions {
    * another cache.
    */
   readonly key: unknown;
-}
-
-/** What distinguishes one state of a file from another: its path, length and time of change. */
-export async function fileStamp(path: string): Promise<readonly [string, number, number]> {
-  try {
-    const { size, mtimeMs } = await stat(path);
-    return [resolve(path), size, mtimeMs];
-  } catch (cause) {
-    throw new MissingFileError("there is no such file", { path, cure: "Check the path", cause });
-  }
+  /** Told after every sample of a conversion how many there are. */
+  readonly onProgress?: ((done: number) => void) | undefined;
 }
 
 /**
@@ -86,7 +78,7 @@ export interface SampleStream<S extends Sample> {
 /** As {@linkcode cached}, from samples in order. */
 export async function cachedSamples<S extends Sample>(
   make: () => Promise<SampleStream<S>>,
-  { directory, key }: CacheOptions,
+  { directory, key, onProgress }: CacheOptions,
 ): Promise<Dataset<S>> {
   const text = JSON.stringify({ version: VERSION, key });
   const name = createHash("sha256").update(text).digest("hex").slice(0, 24);
@@ -95,7 +87,7 @@ export async function cachedSamples<S extends Sample>(
     await createFolderAtomically(folder, async (temporary) => {
       const source = await make();
       try {
-        await convert(temporary, source, key);
+        await convert(temporary, source, key, onProgress);
       } finally {
         await source.close?.();
       }
@@ -132,6 +124,7 @@ async function convert<S extends Sample>(
   folder: string,
   { schema, samples }: SampleStream<S>,
   key: unknown,
+  onProgress: CacheOptions["onProgress"],
 ): Promise<void> {
   await mkdir(folder, { recursive: true });
   const writers = new Map<string, Writer>();
@@ -150,6 +143,7 @@ async function convert<S extends Sample>(
         await writer.add(field!);
       }
       size++;
+      onProgress?.(size);
     }
     const files: Record<string, number> = {};
     for (const writer of writers.values()) Object.assign(files, await writer.finish(size));

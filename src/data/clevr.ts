@@ -55,7 +55,7 @@ export interface OpenClevrOptions extends ImageOptions {
   /** The split of CLEVR_v1.0; the other layout has none. */
   readonly split?: "train" | "val" | "test";
   /** Keep only scenes with at most this many objects; needs scenes. */
-  readonly maxObjects?: number;
+  readonly maxObjects?: number | undefined;
 }
 
 /**
@@ -100,10 +100,10 @@ interface Scene {
 async function findScenes(root: string, split: OpenClevrOptions["split"]): Promise<Scene[]> {
   const images = join(root, "images");
   if (!(await isFolder(images))) {
-    throw new ((await exists(root)) ? WrongKindError : MissingFileError)(
-      "there is no folder images/ here, as CLEVR has it",
-      { path: root, cure: "Give the folder that holds images/ and scenes/" },
-    );
+    const cure = "Give the folder that holds images/ and scenes/";
+    throw await exists(root)
+      ? new WrongKindError("there is no folder images/ here, as CLEVR has it", { path: root, cure })
+      : new MissingFileError("there is no such folder", { path: root, cure });
   }
   const splits = await Promise.all(
     (["train", "val", "test"] as const).map(async (name) =>

@@ -60,9 +60,12 @@ export async function openCoco(
   const folder = split === undefined ? root : join(root, split);
   const labelsPath = join(folder, "labels.json");
   if (!(await exists(labelsPath))) {
-    throw new MissingFileError("there is no labels.json here", {
+    const here = await exists(folder);
+    throw new MissingFileError(here ? "there is no labels.json here" : "there is no such folder", {
       path: folder,
-      cure: split === undefined ? "Name a split, or give its folder" : "Download the split again",
+      cure: split === undefined
+        ? "Give the folder that holds data/ and labels.json"
+        : "Download the split again",
     });
   }
   const labels = readLabels(await readJson(labelsPath), labelsPath);

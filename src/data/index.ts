@@ -12,7 +12,6 @@ export {
   cachedSamples,
   type CacheOptions,
   describeSchema,
-  fileStamp,
   type SampleStream,
 } from "./cache.ts";
 export * from "./clevr.ts";
@@ -90,6 +89,7 @@ export * from "./nem.ts";
 export { permutation, type Random, seeded } from "./seeded.ts";
 export * from "./shapes3d.ts";
 export * from "./shapestacks.ts";
+export { fileStamp } from "./stamp.ts";
 export {
   type Batch,
   batches,

@@ -10,7 +10,7 @@
  * a folder, into the conversion cache. A plain file is indexed and read as asked.
  */
 
-import { cachedSamples, fileStamp } from "./cache.ts";
+import { cachedSamples } from "./cache.ts";
 import { type Dataset, type FieldSpec, makeDataset, mapFields, type Schema } from "./dataset.ts";
 import { OptionError, TruncatedError, WrongKindError } from "./errors.ts";
 import { openFile, type RandomAccessFile } from "./files.ts";
@@ -28,19 +28,22 @@ import {
   type TetrominoesSample,
 } from "./multiObjectKinds.ts";
 import { elements, type NdArray } from "./ndarray.ts";
+import { fileStamp } from "./stamp.ts";
 import { type Feature, parseExample } from "./tfexample.ts";
 import { indexTfRecords, isGzip, readTfRecords, type TfRecord } from "./tfrecord.ts";
 
 /** Options of the readers of multi-object datasets. */
 export interface MultiObjectOptions extends Omit<Prepare, "channels"> {
   /** Keep only scenes with at most this many visible objects (6 makes CLEVR6 of CLEVR). */
-  readonly maxObjects?: number;
+  readonly maxObjects?: number | undefined;
   /** Stop after this many kept scenes; what follows in the file is not read, hence not checked. */
   readonly limit?: number;
   /** A folder for the conversion cache, for gzipped files that do not fit into memory. */
   readonly cache?: string;
   /** Bytes of samples that may be held in memory; 2 GiB unless told otherwise. */
   readonly memory?: number;
+  /** Told after every scene that goes into the conversion cache how many there are. */
+  readonly onProgress?: ((done: number) => void) | undefined;
 }
 
 /** Opens `objects_room_*.tfrecords`. */
@@ -92,11 +95,11 @@ async function openMultiObject<S extends MultiObjectSample>(
     if (!keep) await file.close();
   }
   if (options.cache === undefined) return await loadAll<S>(path, kind, options);
-  const { cache, memory: _, ...rest } = options;
+  const { cache, memory: _, onProgress, ...rest } = options;
   return await cachedSamples<S>(async () => {
     const { samples, schema } = await decodeAll<S>(path, kind, options);
     return { samples, schema };
-  }, { directory: cache, key: [kind.name, await fileStamp(path), rest] });
+  }, { directory: cache, key: [kind.name, await fileStamp(path), rest], onProgress });
 }
 
 async function openPlain<S extends MultiObjectSample>(

@@ -9,7 +9,8 @@
 import { type Dataset, type FieldSpec, makeDataset, type Schema } from "./dataset.ts";
 import { WrongKindError } from "./errors.ts";
 import { type Hdf5Array, openHdf5 } from "./hdf5.ts";
-import type { NdArray } from "./ndarray.ts";
+import { type Prepare, preparedShape, prepareGeometry, prepareImage } from "./image.ts";
+import { elements, type NdArray } from "./ndarray.ts";
 
 /** One sequence; further arrays of the file appear under their own names. */
 export type NemSample = {
@@ -62,4 +63,49 @@ export async function openNem(
     file.close();
     throw error;
   }
+}
+
+/** One frame of a sequence. */
+export type NemFrame = {
+  /** `[height, width, 3]`, or as prepared; features from 0 to 1 have become 0 to 255. */
+  readonly image: NdArray<Uint8Array>;
+  /** Which object each pixel belongs to, 0 for background, `[height, width]` or as prepared. */
+  readonly masks: NdArray<Uint8Array>;
+};
+
+/**
+ * All frames of all sequences as single pictures: frame `t` of sequence `n` is picture `n · time + t`.
+ * Each reads its whole sequence, so wrap them in `cached` for training.
+ */
+export function nemFrames(
+  sequences: Dataset<NemSample>,
+  prepare: Prepare = {},
+): Dataset<NemFrame> {
+  const [time, height, width] = sequences.schema["features"]!.shape as readonly number[];
+  const shape = preparedShape({ size: [height!, width!], ...prepare });
+  return makeDataset<NemFrame>({
+    size: sequences.size * time!,
+    schema: {
+      image: { shape, dtype: "uint8" },
+      masks: { shape: shape.slice(0, 2), dtype: "uint8" },
+    },
+    async get(i) {
+      const { features, groups } = await sequences.get(Math.floor(i / time!));
+      const frame = ({ data, shape }: NdArray, toByte: (x: number) => number) => {
+        const rest = shape.slice(1);
+        const start = elements(rest) * (i % time!);
+        const values = data.subarray(start, start + elements(rest));
+        return { data: Uint8Array.from(values, toByte), shape: rest };
+      };
+      const labels = prepareGeometry(frame(groups, (x) => x), prepare, "nearest");
+      return {
+        image: prepareImage(
+          frame(features, (x) => Math.round(255 * Math.min(1, Math.max(0, x)))),
+          prepare,
+        ),
+        masks: { data: labels.data, shape: labels.shape.slice(0, 2) },
+      };
+    },
+    close: () => sequences.close(),
+  });
 }

@@ -5,7 +5,7 @@
 import { readFile } from "node:fs/promises";
 import process from "node:process";
 import { Cause, Console, Effect, Option } from "effect";
-import { Argument, CliError, Command, Flag } from "effect/cli";
+import { Argument, CliError, CliOutput, Command, Flag } from "effect/cli";
 import {
   adjoints,
   backends,
@@ -16,6 +16,7 @@ import {
 } from "./config.ts";
 import { compareRuns, listTable, seedTable } from "./compare.ts";
 import { inspectData, makeData } from "./dataCommands.ts";
+import { denoCommand } from "./environment.ts";
 import { fileError } from "./errors.ts";
 import { evaluateRun, renderRun } from "./look.ts";
 import { applyOverrides } from "./overrides.ts";
@@ -132,7 +133,8 @@ const evaluate = Command.make(
   Effect.fn(function* ({ run, runs }) {
     const scores = yield* evaluateRun(yield* openRun(runs, run));
     for (const [name, value] of Object.entries(scores)) {
-      yield* Console.log(`${name.padEnd(18)} ${value.toFixed(4)}`);
+      const text = Number.isInteger(value) ? String(value) : value.toPrecision(4);
+      yield* Console.log(`${name.padEnd(18)} ${text}`);
     }
   }),
 ).pipe(Command.withDescription("Score the best checkpoint of a run on held-out images"));
@@ -168,7 +170,7 @@ const data = Command.make("data").pipe(
         ),
       },
       Effect.fn(function* ({ out, ...flags }) {
-        yield* inspectData(yield* configOf(flags), out);
+        yield* inspectData(yield* configOf(flags), out, openDisplay());
       }),
     ).pipe(Command.withDescription("Say what the data of a config is, and draw some")),
   ]),
@@ -277,8 +279,23 @@ export function describeFailure(cause: Cause.Cause<unknown>): string | undefined
   return known ? String(error.message) : `This is a bug in Trilevel:\n${Cause.pretty(cause)}`;
 }
 
+/** What is wrong with the arguments in a line each, not below a page of help. */
+const presenter = CliOutput.layerPresenter({
+  present: (event) =>
+    event._tag === "InvalidInvocation"
+      ? Effect.sync(() => {
+        const lines = event.errors.map(({ message }) => message);
+        const help = `${denoCommand} task ${
+          event.commandPath.join(" ")
+        } --help shows what there is.`;
+        process.stderr.write(`\n${[...lines, help].join("\n")}\n`);
+      })
+      : CliOutput.defaultPresenter.present(event),
+});
+
 /** Runs the command line. */
 export const main = Command.run(command, { version: "0.1.0" }).pipe(
+  Effect.provide(presenter),
   Effect.tapCause((cause) =>
     Effect.sync(() => {
       const text = describeFailure(cause);

@@ -5,7 +5,7 @@ import { Effect } from "effect";
 import { mean, standardDeviation } from "simple-statistics";
 import { encodeConfig } from "./config.ts";
 import { fileError } from "./errors.ts";
-import { scoreNames } from "./evaluate.ts";
+import { mainScore, scoreNames } from "./evaluate.ts";
 import { curvesOf, page } from "./report.ts";
 import { escapeHtml, legend, plot, type Series } from "./plots.ts";
 import { listRuns, openRun, RunFolder } from "./store.ts";
@@ -16,12 +16,11 @@ export const listTable = Effect.fnUntraced(function* (root: string) {
   for (const path of yield* listRuns(root)) {
     const summary = yield* new RunFolder(path).summary();
     const { results = {}, status = "unknown", step = 0 } = summary ?? {};
-    const score = results["fgAri"] ?? results["ap0.5"] ?? results["psnr"];
     rows.push([
       basename(path),
       status,
       String(step),
-      score === undefined ? "–" : score.toFixed(4),
+      mainScore(results).text || "–",
       results["imagesPerSecond"]?.toFixed(0) ?? "–",
     ]);
   }

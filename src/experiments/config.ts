@@ -27,16 +27,20 @@ export const adjoints = ["unrolled", "oneStep", "neumann", "phantom", "implicit"
 export const solvers = ["forward", "anderson", "broyden"] as const;
 /** Where runs compute; `auto` is the fastest there is. */
 export const backends = ["auto", "webgpu", "onnx", "reference"] as const;
-/** Where images come from: three generators, then readers of files. */
+const generators = ["sprites", "tetrominoes", "clevr"] as const;
+/** Where images come from: generators, then readers of files. */
 export const sources = [
-  "sprites",
-  "tetrominoes",
-  "clevr",
+  ...generators,
   "clevr-files",
   "clevr-with-masks",
   "tetrominoes-file",
   "multi-dsprites",
   "objects-room",
+  "shapestacks",
+  "coco",
+  "3dshapes",
+  "dsprites",
+  "nem",
   "folder",
 ] as const;
 
@@ -86,7 +90,7 @@ export class DataConfig extends Schema.Class<DataConfig>("DataConfig")({
   source: Schema.Literals(sources),
   /** File or folder; relative to TRILEVEL_DATA where that is set. Not for generators. */
   path: Schema.optionalKey(Schema.String),
-  /** Number of scenes that generators make, or the most that readers take. */
+  /** Number of scenes that generators make, or the most that readers take (by seed where they can choose). */
   scenes: Count,
   /** Height and width of images as the model sees them. */
   resolution: Count,
@@ -94,6 +98,8 @@ export class DataConfig extends Schema.Class<DataConfig>("DataConfig")({
   crop: Schema.Literals(["none", "square", "clevr"]).pipe(or(given("none" as const))),
   /** Least and greatest number of objects that generators place. */
   objects: Schema.Tuple([Count, Count]).pipe(or(given([3, 3] as const))),
+  /** CLEVR's files and multi-object datasets: keep only scenes with at most this many objects. */
+  maxObjects: Schema.optionalKey(Count),
   /** Whether the sprites of a generated scene all differ in colour. */
   distinctColors: Schema.Boolean.pipe(or(given(false))),
   /** Whether CLEVR-like generated scenes have a mirror. */
@@ -257,7 +263,7 @@ function contradictions({ model, data, batchSize, log }: ExperimentConfig): stri
 
 /** Whether a source is a generator. */
 export function isGenerated(source: DataConfig["source"]): boolean {
-  return source === "sprites" || source === "tetrominoes" || source === "clevr";
+  return (generators as readonly string[]).includes(source);
 }
 
 const encode = Schema.encodeSync(ExperimentConfig);

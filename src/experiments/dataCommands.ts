@@ -4,7 +4,7 @@ import { Console, Effect } from "effect";
 import { describeSchema } from "../data/cache.ts";
 import { blank, colored, enlarge, grid, type Picture, toPng } from "./canvas.ts";
 import type { ExperimentConfig } from "./config.ts";
-import { type Example, openExamples, openSource, tellScenes } from "./data.ts";
+import { type Example, openExamples, tellScenes } from "./data.ts";
 import { datasetError, fileError } from "./errors.ts";
 import type { Display } from "./progress.ts";
 
@@ -21,17 +21,18 @@ export const makeData = Effect.fn("makeData")(function* (
 export const inspectData = Effect.fn("inspectData")(function* (
   config: ExperimentConfig,
   out: string,
+  display: Display,
 ) {
-  const source = yield* openSource(config.data);
-  const { train, heldOut, labelled } = yield* openExamples(config);
+  const { train, heldOut, schema } = yield* openExamples(config, tellScenes(display));
+  const labelled = "masks" in schema || "mask" in schema;
   yield* Console.log(
     `source      ${config.data.source}${config.data.path ? ` (${config.data.path})` : ""}`,
   );
   yield* Console.log(
-    `fields      ${describeSchema(source.schema).replaceAll("\n", "\n" + " ".repeat(12))}`,
+    `fields      ${describeSchema(schema).replaceAll("\n", "\n" + " ".repeat(12))}`,
   );
   yield* Console.log(
-    `images      ${source.size}: ${train.size} to train on, ${heldOut.size} held out`,
+    `images      ${train.size} to train on, ${heldOut.size} held out`,
   );
   yield* Console.log(`segmented   ${labelled ? "yes" : "no, so that FG-ARI cannot be computed"}`);
   const count = Math.min(8, heldOut.size);

@@ -54,3 +54,6 @@ export const describeEnvironment = (backend: string, time: Date) =>
     command: ["train", ...process.argv.slice(2)].join(" "),
     started: time.toISOString(),
   }));
+
+/** How a user starts Deno here: those that have only npm do it through npx. */
+export const denoCommand = process.env["npm_execpath"] === undefined ? "deno" : "npx -y deno@2.9.6";

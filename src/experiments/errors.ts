@@ -55,7 +55,7 @@ export class ModelError extends Schema.TaggedError<ModelError>()("ModelError", {
   cause: Schema.Defect(),
 }) {
   override get message(): string {
-    return `${this.what}\n${messageOf(this.cause)}`;
+    return below(this.what, this.cause);
   }
 }
 
@@ -65,7 +65,7 @@ export class DatasetError extends Schema.TaggedError<DatasetError>()("DatasetErr
   cause: Schema.Defect(),
 }) {
   override get message(): string {
-    return `${this.what}\n${messageOf(this.cause)}`;
+    return below(this.what, this.cause);
   }
 }
 
@@ -75,7 +75,7 @@ export class FileError extends Schema.TaggedError<FileError>()("FileError", {
   cause: Schema.Defect(),
 }) {
   override get message(): string {
-    return `${this.what}\n${messageOf(this.cause)}`;
+    return below(this.what, this.cause);
   }
 }
 
@@ -91,13 +91,39 @@ export type ExperimentError =
 
 /** What an error from anywhere says. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return systemError(error) ?? (error instanceof Error ? error.message : String(error));
+}
+
+/** A headline and, below it, what an error says. */
+function below(what: string, cause: unknown): string {
+  const text = messageOf(cause);
+  return `${what}\n${text.charAt(0).toUpperCase()}${text.slice(1)}`;
+}
+
+const systemErrors: { readonly [code: string]: string } = {
+  ENOSPC: "The disk is full. Make room on it",
+  EDQUOT: "The disk quota is used up. Make room",
+  EROFS: "This file system can only be read. Choose another folder",
+  EACCES: "Permission is denied. Check who may read and write there",
+  EPERM: "Permission is denied. Check who may read and write there",
+  ENOENT: "There is no such file or folder. Check the path",
+  ENOTDIR: "A part of the path is a file where a folder should be. Check the path",
+  EISDIR: "This is a folder where a file should be. Check the path",
+  EMFILE: "Too many files are open. Raise the limit (ulimit -n)",
+};
+
+/** What an error of the operating system says, in words. */
+function systemError(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !("code" in error)) return undefined;
+  const words = systemErrors[String(error.code)];
+  const path = "path" in error && typeof error.path === "string" ? `: ${error.path}` : "";
+  return words && `${words} (${error.code}${path}).`;
 }
 
 /** For `Effect.tryPromise`: an error of reading data, or of anything else, under a headline. */
 export const datasetError = (what: string) => (cause: unknown): DatasetError =>
   new DatasetError({
-    what: cause instanceof DataError ? what : `${what} (unexpectedly)`,
+    what: cause instanceof DataError || systemError(cause) ? what : `${what} (unexpectedly)`,
     cause,
   });
 

@@ -221,9 +221,11 @@ export function formatScores(scores: Scores): string {
   }).join("  ");
 }
 
-/** The score by which runs are compared: higher is better. */
-export function mainScore(scores: Scores): { readonly name: string; readonly value: number } {
-  if (scores["fgAri"] !== undefined) return { name: "FG-ARI", value: scores["fgAri"] };
-  if (scores["ap0.5"] !== undefined) return { name: "AP at 0.5", value: scores["ap0.5"] };
-  return { name: "PSNR", value: scores["psnr"] ?? NaN };
+/** The score by which runs are compared, and in words; higher is better. */
+export function mainScore(scores: Scores): { readonly value: number; readonly text: string } {
+  const key = ["fgAri", "ap0.5"].find((key) => scores[key] !== undefined) ?? "psnr";
+  const value = scores[key];
+  return value === undefined
+    ? { value: NaN, text: "" }
+    : { value, text: formatScores({ [key]: value }) };
 }

@@ -33,10 +33,12 @@ export interface Flatness {
   readonly message: string;
 }
 
+/** The process's heap needs so many steps to find its size; before, only the device is judged. */
+const settling = 1000;
+
 /**
  * Judges a run's samples. The first quarter does not count: programs are compiled and data is cached then.
- * Tensors must not grow at all; the process may by 10 % and 64 MiB, which garbage collection swings, and its
- * heap needs a thousand steps to find its size.
+ * Tensors must not grow at all; the process may by 10 % and 64 MiB, which garbage collection swings.
  */
 export function judgeMemory(samples: readonly MemorySample[]): Flatness | undefined {
   if (samples.length < 12) return undefined;
@@ -49,23 +51,26 @@ export function judgeMemory(samples: readonly MemorySample[]): Flatness | undefi
     tensors: typical(after, "tensors") - typical(before, "tensors"),
     device: typical(after, "device") - typical(before, "device"),
   };
-  const steps = `between steps ${before[0]!.step} and ${after.at(-1)!.step}`;
+  const [first, last] = [before[0]!.step, after.at(-1)!.step];
+  const steps = `between steps ${first} and ${last}`;
+  const settled = last - first >= settling;
   const problems = [
     ...(growth.tensors > 0 || growth.device > 0.01
       ? [`${growth.tensors} tensors (${growth.device.toFixed(2)} MiB) more on the device`]
       : []),
-    ...(after.at(-1)!.step - before[0]!.step >= 1000 &&
-        growth.process > 0.1 * typical(before, "process") + 64
+    ...(settled && growth.process > 0.1 * typical(before, "process") + 64
       ? [`${growth.process.toFixed(0)} MiB more in the process`]
       : []),
   ];
   return {
     flat: problems.length === 0,
     growth,
-    message: problems.length === 0
+    message: problems.length > 0
+      ? `memory grows ${steps}: ${problems.join(", ")}`
+      : settled
       ? `memory is flat ${steps}: process ${signed(growth.process)} MiB, ` +
         `device ${signed(growth.device)} MiB`
-      : `memory grows ${steps}: ${problems.join(", ")}`,
+      : `memory of the device is flat ${steps}: ${signed(growth.device)} MiB`,
   };
 }
 

@@ -59,6 +59,7 @@ export const presets = {
       resolution: 128,
       crop: "clevr",
       objects: [3, 6],
+      maxObjects: 6,
       evaluate: 320,
     },
     ...paper,

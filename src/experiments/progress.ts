@@ -43,8 +43,9 @@ export function openDisplay(
 function drawn(out: Out, now: () => number): Display {
   let shown = false;
   let last = -Infinity;
+  // Also where nothing is drawn: the terminal may have echoed a ^C.
   const clear = () => {
-    if (shown) out.write("\r\x1b[2K");
+    out.write("\r\x1b[2K");
     shown = false;
   };
   return {

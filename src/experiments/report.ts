@@ -83,6 +83,8 @@ const shown: readonly (readonly [key: string, name: string, digits: number, unit
   ["trainingSeconds", "training", 0, "s"],
   ["firstStepSeconds", "to the first step", 1, "s"],
   ["firstPanelSeconds", "to the first picture", 1, "s"],
+  ["processGrowthMiB", "growth of the process", 0, "MiB"],
+  ["deviceGrowthTensors", "tensors more on the device", 0],
 ];
 
 function tiles(summary?: Summary): string {

@@ -2,14 +2,13 @@
  * The training loop: a stream of batches, one compiled step each, and everything else at its time. Device,
  * data and files live in one scope, so that whatever ends the run lets go of them.
  */
-import process from "node:process";
 import { Clock, DateTime, Effect, Stream } from "effect";
 import { batches } from "../data/index.ts";
 import { latestCheckpoint, type Progress, readCheckpoint, restore } from "./checkpoint.ts";
 import type { ExperimentConfig } from "./config.ts";
 import { openExamples, tellScenes } from "./data.ts";
 import { openDevice } from "./device.ts";
-import { describeEnvironment } from "./environment.ts";
+import { denoCommand, describeEnvironment } from "./environment.ts";
 import { CheckpointError, datasetError, messageOf, modelError } from "./errors.ts";
 import { makeEvaluator } from "./evaluate.ts";
 import { type Display, formatDuration } from "./progress.ts";
@@ -34,31 +33,17 @@ const beginning: Progress = { step: 0, seconds: 0, best: null };
 
 /** Trains as the config says; gives the run's folder. Interrupted, it saves before it ends. */
 export const train = Effect.fn("train")(
-  function* (config: ExperimentConfig, { root, display, resume }: TrainOptions) {
+  function* (config: ExperimentConfig, options: TrainOptions) {
+    const { root, display, resume } = options;
     const backend = yield* openDevice(config.backend);
     const now = DateTime.toDateUtc(yield* DateTime.now);
     const environment = yield* describeEnvironment(backend, now);
     const run = resume ?? (yield* createRun(root, config, environment, now));
     display.line(`${run.path}  ·  backend ${backend}  ·  ${environment.cpu}`);
-    const examples = yield* openExamples(config, tellScenes(display));
-    display.line(`${examples.train.size} images to train on, ${examples.heldOut.size} held out`);
-
-    const system = yield* Effect.try({
-      try: () => systemOf(config),
-      catch: modelError("The model cannot be made."),
-    });
-    const trainer = makeTrainer(system, config.optimizer);
-    const initial = yield* initialState(trainer, config);
-    const { checkpoint, damaged } = yield* latestCheckpoint(run);
-    for (const { message } of damaged) display.line(`warning: ${message}`);
-    if (resume !== undefined && checkpoint === undefined && damaged.length > 0) {
-      return yield* new CheckpointError({
-        what: `No checkpoint of ${run.name} can be read.`,
-        cure: "Start again with the run's config.json: deno task train.",
-      });
-    }
-    const state = checkpoint === undefined ? initial : yield* restore(checkpoint, initial);
-    const progress = checkpoint?.progress ?? beginning;
+    const { examples, system, trainer, state, progress } = yield* begin(config, run, options).pipe(
+      // A run that never began leaves nothing.
+      Effect.onError(() => resume === undefined ? run.discard() : Effect.void),
+    );
     if (resume !== undefined) {
       yield* run.rewind(progress.step);
       yield* run.addEnvironment(environment);
@@ -118,6 +103,30 @@ export const train = Effect.fn("train")(
   Effect.scoped,
 );
 
+/** All that can be wrong before the first step: the data, the model, and the checkpoint to go on from. */
+const begin = Effect.fnUntraced(
+  function* (config: ExperimentConfig, run: RunFolder, { display, resume }: TrainOptions) {
+    const examples = yield* openExamples(config, tellScenes(display));
+    display.line(`${examples.train.size} images to train on, ${examples.heldOut.size} held out`);
+    const system = yield* Effect.try({
+      try: () => systemOf(config),
+      catch: modelError("The model cannot be made."),
+    });
+    const trainer = makeTrainer(system, config.optimizer);
+    const initial = yield* initialState(trainer, config);
+    const { checkpoint, damaged } = yield* latestCheckpoint(run);
+    for (const { message } of damaged) display.line(`warning: ${message}`);
+    if (resume !== undefined && checkpoint === undefined && damaged.length > 0) {
+      return yield* new CheckpointError({
+        what: `No checkpoint of ${run.name} can be read.`,
+        cure: "Start again with the run's config.json: deno task train.",
+      });
+    }
+    const state = checkpoint === undefined ? initial : yield* restore(checkpoint, initial);
+    return { examples, system, trainer, state, progress: checkpoint?.progress ?? beginning };
+  },
+);
+
 /** The state before the first step, with parts of another run where the config says so. */
 const initialState = Effect.fnUntraced(function* (trainer: Trainer, config: ExperimentConfig) {
   const state = yield* Effect.try({
@@ -152,6 +161,5 @@ const saveInterrupted = (
 
 /** How to go on with a run. */
 export function resumeCommand(run: RunFolder): string {
-  const deno = process.env["npm_execpath"] === undefined ? "deno" : "npx -y deno@2.9.6";
-  return `${deno} task train resume ${run.name}`;
+  return `${denoCommand} task train resume ${run.name}`;
 }

@@ -49,6 +49,8 @@ export class Session {
   /** When the steps since the last note began. */
   #since: number;
   #noted: number;
+  /** The first note here: what comes after it goes at the pace of the rest. */
+  #first: { readonly step: number; readonly time: number } | undefined;
   readonly #memory: MemorySample[] = [];
 
   constructor(
@@ -118,6 +120,7 @@ export class Session {
         if (count > 1) draft.rate = (count * config.batchSize) / seconds;
       });
       this.#noted = this.step;
+      this.#first ??= { step: this.step, time: now };
       const measured = {
         seconds: this.#run.progress.seconds,
         processMiB: memory.process,
@@ -133,15 +136,22 @@ export class Session {
   show(): void {
     const { config, display } = this.parts;
     const { progress: { step }, loss, rate, score } = this.#run;
-    const left = config.steps - step;
     display.update({
       step,
       steps: config.steps,
       loss,
       imagesPerSecond: rate,
-      secondsLeft: rate === null ? null : (left * config.batchSize) / rate,
+      secondsLeft: this.#secondsLeft(),
       score,
     });
+  }
+
+  /** At the pace so far, scores and pictures included. */
+  #secondsLeft(): number | null {
+    if (this.#first === undefined || this.#first.step === this.step) return null;
+    const { step, time } = this.#first;
+    const pace = (this.parts.elapsed() - time) / (this.step - step);
+    return pace * (this.parts.config.steps - this.step);
   }
 
   /** Scores on held-out examples; the best parameters so far are kept. */
@@ -157,10 +167,10 @@ export class Session {
         residuals,
       };
       yield* recorder.write([row]);
-      const { name, value } = mainScore(scores);
+      const { value, text } = mainScore(scores);
       this.#edit((draft) => {
         Object.assign(draft.results, scores, { spectralNorm });
-        draft.score = `${name} ${value.toFixed(3)}`;
+        draft.score = text;
       });
       const best = this.#run.progress.best;
       if (Number.isFinite(value) && (best === null || value > best)) {
@@ -204,12 +214,12 @@ export class Session {
     });
 
   #measured(): Scores {
-    const { progress, rate } = this.#run;
+    const { step, seconds, best } = this.#run.progress;
     const growth = this.flatness?.growth;
     return {
-      trainingSeconds: progress.seconds,
-      ...(rate === null ? {} : { imagesPerSecond: rate }),
-      ...(progress.best === null ? {} : { best: progress.best }),
+      trainingSeconds: seconds,
+      ...(seconds === 0 ? {} : { imagesPerSecond: step * this.parts.config.batchSize / seconds }),
+      ...(best === null ? {} : { best }),
       ...(growth === undefined
         ? {}
         : { processGrowthMiB: growth.process, deviceGrowthTensors: growth.tensors }),

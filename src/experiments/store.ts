@@ -12,7 +12,7 @@
  *                    report.html            all of it, to look at
  * ```
  */
-import { appendFile, mkdir, readdir, readFile, stat } from "node:fs/promises";
+import { appendFile, mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { Effect } from "effect";
 import { writeFileAtomically } from "../data/atomic.ts";
@@ -49,6 +49,10 @@ export class RunFolder {
   file(...parts: readonly string[]): string {
     return join(this.path, ...parts);
   }
+
+  /** Removes the folder and all that is in it. */
+  readonly discard = () =>
+    Effect.promise(() => rm(this.path, { recursive: true, force: true }).catch(() => {}));
 
   /** Creates or replaces a file; readers see the old or the new one. */
   readonly write = (name: string, contents: string | Uint8Array) =>
