@@ -2,15 +2,15 @@
 import { readdir, readFile } from "node:fs/promises";
 import { Effect, Exit, Fiber } from "effect";
 import { describe, expect, it, vi } from "vitest";
-import { type BackendName, setBackend } from "trilevel";
+import type { BackendName } from "trilevel";
 import { readTfRecords } from "trilevel/data";
-import { hardwareAdapterPresent } from "../../src/backends/webgpu/index.ts";
 import { latestCheckpoint } from "../../src/experiments/checkpoint.ts";
 import type { ExperimentConfig } from "../../src/experiments/config.ts";
 import { evaluateRun, renderRun } from "../../src/experiments/look.ts";
 import { judgeMemory } from "../../src/experiments/memory.ts";
 import { train, type TrainOptions } from "../../src/experiments/runner.ts";
 import { openRun, type RunFolder } from "../../src/experiments/store.ts";
+import { webgpuPresent } from "../support/webgpu.ts";
 import { failure, remember, temporaryFolder, tinyConfig } from "./support.ts";
 
 const folder = temporaryFolder();
@@ -29,12 +29,9 @@ async function outcome(where: RunFolder) {
   return { tensors: checkpoint!.tensors, rows };
 }
 
-// A GPU in software takes minutes for what these tests do in seconds.
-const candidates: readonly BackendName[] = await hardwareAdapterPresent()
+const available: readonly BackendName[] = await webgpuPresent()
   ? ["reference", "onnx", "webgpu"]
   : ["reference", "onnx"];
-const available: BackendName[] = [];
-for (const name of candidates) await setBackend(name).then(() => available.push(name), () => {});
 
 // Seconds each, but minutes where several things share the machine.
 vi.setConfig({ testTimeout: 180_000 });
@@ -209,5 +206,20 @@ describe("memory", () => {
     expect(judgeMemory(samples((i) => 100 + i, swing))!.message).toContain("more on the device");
     expect(judgeMemory(samples(() => 100, (i) => 300 + 20 * i))!.message).toContain("process");
     expect(judgeMemory([])).toBeUndefined();
+  });
+
+  it("stays flat over 5,000 steps, by the runner's own counters", async () => {
+    const display = remember();
+    const config = await tinyConfig(
+      "steps=5000",
+      "batchSize=2",
+      "data.resolution=8",
+      'log={"every":50,"evaluateEvery":2500,"panelEvery":2500,"checkpointEvery":1000}',
+    );
+    const where = await run(train(config, { root: folder("flat"), display }));
+    expect(display.lines.join("\n")).toMatch(/\nmemory is flat between steps 1250 and 5000/);
+    const { results } = (await run(where.summary()))!;
+    expect(results["deviceGrowthTensors"]).toBeLessThanOrEqual(0);
+    expect(results["processGrowthMiB"]).toBeLessThan(100);
   });
 });
