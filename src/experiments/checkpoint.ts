@@ -82,7 +82,7 @@ export const readCheckpoint = (path: string) =>
     catch: (cause) =>
       new CheckpointError({
         what: `The checkpoint ${path} cannot be read: ${messageOf(cause)}.`,
-        cure: "Delete it; the one before, or the best, will be used.",
+        cure: "Use another; a run that goes on takes the one before by itself.",
       }),
   });
 

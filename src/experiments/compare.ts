@@ -7,7 +7,7 @@ import { encodeConfig } from "./config.ts";
 import { fileError } from "./errors.ts";
 import { mainScore, scoreNames } from "./evaluate.ts";
 import { curvesOf, page } from "./report.ts";
-import { escapeHtml, legend, plot, type Series } from "./plots.ts";
+import { escapeHtml, legend, plot, type Series, smooth } from "./plots.ts";
 import { listRuns, openRun, RunFolder } from "./store.ts";
 
 /** All runs, a line each. */
@@ -33,6 +33,14 @@ export function table(rows: readonly (readonly string[])[]): string {
   return rows.map((row) => row.map((cell, c) => cell.padEnd(widths[c]!)).join("  ").trimEnd())
     .join("\n");
 }
+
+/** The curves of a comparison. */
+const shown: readonly { readonly title: string; readonly key: string; readonly noisy?: true }[] = [
+  { title: "Training loss", key: "loss", noisy: true },
+  { title: "Held-out FG-ARI", key: "heldOut/fgAri" },
+  { title: "Gradient norm", key: "gradientNorm", noisy: true },
+  { title: "Jacobian norm σmax(∂f/∂z) at the slots", key: "heldOut/spectralNorm" },
+];
 
 /** What differs between runs, as a table; their curves as a page. */
 export const compareRuns = Effect.fnUntraced(function* (
@@ -60,10 +68,15 @@ export const compareRuns = Effect.fnUntraced(function* (
       key,
     ) => [key, ...runs.map(({ results }) => results[key]?.toPrecision(4) ?? "–")]),
   ];
-  const curves = ["loss", "gradientNorm", "heldOut/fgAri", "heldOut/spectralNorm"].map((key) => {
-    const series: Series[] = runs.map(({ name, rows }) => ({ name, points: curvesOf(rows, key) }));
+  const end = Math.max(1, ...runs.map(({ rows }) => rows.at(-1)?.step ?? 1));
+  const curves = shown.map(({ title, key, noisy = false }) => {
+    const series: Series[] = runs.map(({ name, rows }) => {
+      const points = curvesOf(rows, key);
+      return { name, points: noisy ? smooth(points, Math.ceil(points.length / 100)) : points };
+    });
     if (series.every(({ points }) => points.length === 0)) return "";
-    return `<figure>${plot({ title: key, y: key, series })}</figure>`;
+    const picture = plot({ title, series, domain: [0, end], logarithmic: noisy });
+    return `<figure><figcaption>${title}</figcaption>${picture}</figure>`;
   });
   const cells = rows.map((row, r) =>
     `<tr>${
@@ -73,7 +86,8 @@ export const compareRuns = Effect.fnUntraced(function* (
   );
   const html = page(
     "Comparison of runs",
-    `<p>${legend(runs.map(({ name }) => ({ name, points: [] })))}</p>
+    `<h1>Comparison of runs</h1>
+<p>${legend(runs.map(({ name }) => ({ name, points: [] })))}</p>
 <section class="plots">${curves.join("\n")}</section>
 <table>${cells.join("\n")}</table>`,
   );

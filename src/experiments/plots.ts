@@ -23,7 +23,8 @@ export interface PlotOptions {
   readonly y?: string;
   readonly series: readonly Series[];
   readonly logarithmic?: boolean;
-  /** The least and greatest value shown; what the data has, unless given. */
+  /** The least and greatest x, and value, shown; what the data has, unless given. */
+  readonly domain?: readonly [number, number];
   readonly range?: readonly [number, number];
   readonly width?: number;
   readonly height?: number;
@@ -37,13 +38,14 @@ const colorOf = (i: number) =>
 
 /** An SVG element as text. */
 export function plot(options: PlotOptions): string {
-  const { title, x = "step", y = "", series, logarithmic = false, range } = options;
+  const { title, x = "step", y = "", series, logarithmic = false, domain } = options;
   const { width = 460, height = 240 } = options;
   // linkedom's window is one to Plot, if not to its types.
   const { document } = parseHTML("<!doctype html><html><body></body></html>") as unknown as {
     document: NonNullable<Plot.PlotOptions["document"]>;
   };
   const drawable = series.map((s) => ({ ...s, points: thin(s.points.filter(valid(logarithmic))) }));
+  const range = options.range ?? around(drawable, logarithmic);
   const chart = Plot.plot({
     document,
     width,
@@ -53,7 +55,13 @@ export function plot(options: PlotOptions): string {
     marginTop: 28,
     marginRight: 14,
     style: { fontFamily: "inherit", fontSize: "11px", background: "none" },
-    x: { label: x, labelArrow: false, ticks: 5, nice: false },
+    x: {
+      label: x,
+      labelArrow: false,
+      ticks: 5,
+      nice: false,
+      ...(domain === undefined ? {} : { domain }),
+    },
     y: {
       label: y,
       labelArrow: false,
@@ -99,6 +107,16 @@ export function legend(series: readonly Series[]): string {
       colorOf(color ?? i)
     }"></i>${escapeHtml(name)}</span>`
   ).join("");
+}
+
+/** What to show around a value that never changes: an axis needs two ends. */
+function around(series: readonly Series[], logarithmic: boolean): PlotOptions["range"] {
+  const values = new Set(series.flatMap(({ points }) => points.map(({ y }) => y)));
+  const [value, ...others] = values;
+  if (value === undefined || others.length > 0 || series.some(({ band }) => band)) return undefined;
+  if (logarithmic) return [value / 2, value * 2];
+  const margin = Math.abs(value) / 10 || 1;
+  return [value - margin, value + margin];
 }
 
 const valid = (logarithmic: boolean) => ({ x, y }: { x: number; y: number }) =>

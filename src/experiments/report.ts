@@ -144,8 +144,10 @@ function pictureSection(name: string, step: number, data: string): string {
 function plots(rows: readonly MetricRow[]): string {
   const curve = (key: string) => curvesOf(rows, key);
   const noisy = (key: string) => smooth(curve(key), Math.max(1, Math.floor(rows.length / 100)));
+  const domain = [0, rows.at(-1)?.step ?? 1] as const;
   const one = (title: string, key: string, options: Partial<PlotOptions> = {}) => ({
     title,
+    domain,
     series: [{ name: title, points: curve(key) }],
     ...options,
   });

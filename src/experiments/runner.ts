@@ -47,7 +47,12 @@ export const train = Effect.fn("train")(
     if (resume !== undefined) {
       yield* run.rewind(progress.step);
       yield* run.addEnvironment(environment);
-      display.line(`going on from step ${progress.step}`);
+      yield* run.writeConfig(config); // more steps may have been asked for
+      display.line(
+        progress.step < config.steps
+          ? `going on from step ${progress.step}`
+          : `all ${config.steps} steps were made; --steps makes the run longer`,
+      );
     }
     const recorder = yield* openRecorder(run, progress.step);
     const evaluator = makeEvaluator(system, config, examples.heldOut);
@@ -82,6 +87,11 @@ export const train = Effect.fn("train")(
         session.summarize("failed", messageOf(error)).pipe(
           Effect.andThen(writeReport(run, config)),
           Effect.ignore,
+          Effect.andThen(Effect.sync(() => {
+            display.end();
+            if (error._tag === "NumericsError") return;
+            display.line(`to go on, when what follows is put right: ${resumeCommand(run)}`);
+          })),
         )
       ),
     );

@@ -104,6 +104,9 @@ export class RunFolder {
       )
     ).pipe(Effect.flatMap((all) => this.write("environment.json", json(all))));
 
+  readonly writeConfig = (config: ExperimentConfig) =>
+    this.write("config.json", json(encodeConfig(config)));
+
   readonly writeSummary = (summary: Summary) => this.write("summary.json", json(summary));
 
   readonly summary = () =>
@@ -146,7 +149,7 @@ export const createRun = Effect.fnUntraced(
       },
       catch: fileError(`No folder can be made in ${root}.`),
     });
-    yield* folder.write("config.json", json(encodeConfig(config)));
+    yield* folder.writeConfig(config);
     yield* folder.write("environment.json", json([environment]));
     return folder;
   },

@@ -165,6 +165,12 @@ describe("a resumed run", () => {
     const longer = await tinyConfig(`steps=${step + 2}`);
     await trainTiny("stopped", longer, { resume: where });
     expect((await run(latestCheckpoint(where))).checkpoint!.progress.step).toBe(step + 2);
+    // It is a longer run now, and has nothing left to do.
+    const { config: known } = await run(openRun(folder("stopped"), "latest"));
+    expect(known.steps).toBe(step + 2);
+    const again = remember();
+    await trainTiny("stopped", known, { resume: where, display: again });
+    expect(again.lines.join("\n")).toContain(`all ${step + 2} steps were made`);
   });
 });
 
@@ -188,6 +194,7 @@ describe("a run that fails", () => {
     const exit = await Effect.runPromiseExit(train(config, options("missing")));
     expect(Exit.isFailure(exit)).toBe(true);
     expect((await failure(train(config, options("missing"))))._tag).toBe("DatasetError");
+    expect(await readdir(folder("missing"))).toEqual([]);
   });
 });
 
@@ -221,5 +228,5 @@ describe("memory", () => {
     const { results } = (await run(where.summary()))!;
     expect(results["deviceGrowthTensors"]).toBeLessThanOrEqual(0);
     expect(results["processGrowthMiB"]).toBeLessThan(100);
-  });
+  }, 600_000);
 });
