@@ -17,6 +17,9 @@ const Positive = Schema.Finite.check(
 const NonNegative = Schema.Finite.check(
   Schema.isGreaterThanOrEqualTo(0, { message: "Expected a number of at least 0" }),
 );
+const Fraction = Schema.Finite.check(
+  Schema.isBetween({ minimum: 0, maximum: 1 }, { message: "Expected a number from 0 to 1" }),
+);
 
 const or = Schema.withDecodingDefaultKey;
 const given = Effect.succeed;
@@ -102,6 +105,8 @@ export class DataConfig extends Schema.Class<DataConfig>("DataConfig")({
   maxObjects: Schema.optionalKey(Count),
   /** Whether the sprites of a generated scene all differ in colour. */
   distinctColors: Schema.Boolean.pipe(or(given(false))),
+  /** The least fraction of each sprite of a generated scene that the others leave visible. */
+  minVisibility: Fraction.pipe(or(given(0.5))),
   /** Whether CLEVR-like generated scenes have a mirror. */
   mirror: Schema.Boolean.pipe(or(given(false))),
   /** Decides generated scenes and the split; not the order of training. */

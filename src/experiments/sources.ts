@@ -166,7 +166,7 @@ function boxOf({ crop }: DataConfig): Prepare["crop"] {
 
 /** What a generator is asked for. */
 function sceneSpec(
-  { source, resolution, objects, crop, mirror, distinctColors }: DataConfig,
+  { source, resolution, objects, crop, mirror, distinctColors, minVisibility }: DataConfig,
 ): SceneSpec {
   switch (source) {
     case "tetrominoes":
@@ -181,6 +181,6 @@ function sceneSpec(
         ...(crop === "clevr" ? { crop: clevrCrop } : {}),
       };
     default:
-      return { kind: "sprites", size: resolution, count: objects, distinctColors };
+      return { kind: "sprites", size: resolution, count: objects, distinctColors, minVisibility };
   }
 }

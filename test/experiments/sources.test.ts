@@ -106,6 +106,19 @@ describe("a source", () => {
     expect(told).toHaveBeenCalledTimes(7);
   });
 
+  it("that is generated hides no more of a sprite than is asked", async () => {
+    for (const least of [0.5, 1]) {
+      const { data } = await tinyConfig(`data.minVisibility=${least}`);
+      await using scenes = await openSource(data, () => {});
+      const samples = await Promise.all(
+        Array.from({ length: scenes.size }, (_, i) => scenes.get(i)),
+      );
+      const visible = samples.flatMap((sample) => sample["visibility"] as number[]);
+      expect(Math.min(...visible)).toBeGreaterThanOrEqual(least);
+      expect(visible.some((part) => part < 1)).toBe(least < 1);
+    }
+  });
+
   it("gives pictures by seed where it has more than are wanted", async () => {
     const few = (seed: number) =>
       examplesOf(
