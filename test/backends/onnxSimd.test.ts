@@ -3,11 +3,11 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { BufferPool, OnnxBuffer } from "../../src/backends/onnx/buffers.ts";
 import { loadNative } from "../../src/backends/onnx/native.ts";
-import { SimdExecutable } from "../../src/backends/onnx/simd/executable.ts";
+import { StagedExecutable } from "../../src/backends/onnx/simd/executable.ts";
 import { Heap } from "../../src/backends/onnx/simd/memory.ts";
-import { partition } from "../../src/backends/onnx/simd/partition.ts";
+import { type Stage, stagesOf } from "../../src/backends/onnx/simd/stages.ts";
 import type { DType } from "../../src/core/dtype.ts";
-import { aval, type Program, type Shape } from "../../src/core/program.ts";
+import { aval, type Shape } from "../../src/core/program.ts";
 import { literal, type Tensor } from "../../src/core/tensor.ts";
 import { rewrite } from "../../src/core/trace.ts";
 import * as lax from "../../src/primitives/index.ts";
@@ -15,7 +15,7 @@ import { agree, type Host, host, onnx, random, reference, runOn } from "./agains
 
 const f32 = (...shape: number[]) => aval(shape, "float32");
 const matrices = { lhsContract: [1], rhsContract: [0], lhsBatch: [], rhsBatch: [] };
-const names = (program: Program | undefined) => program?.equations.map((e) => e.primitive.name);
+const names = (stage: Stage | undefined) => stage?.program.equations.map((e) => e.primitive.name);
 const scalar = (x: Tensor, shape: Shape) => lax.broadcast(x, shape, []);
 const constant = (value: number, shape: Shape) => scalar(literal(value, "float32"), shape);
 
@@ -33,8 +33,7 @@ function floats(count: number): Host {
 async function worst(f: (x: Tensor) => Tensor, exact: (x: number) => number): Promise<number> {
   const x = floats(300_001);
   const program = rewrite((x) => [f(x!)], [f32(300_001)]);
-  expect(partition(program)?.graph).toBe(undefined);
-  expect(partition(program)).toBeDefined();
+  expect(stagesOf(program)?.map((s) => s.kind)).toEqual(["kernel"]);
   const [y] = await runOn(onnx, program, [x]);
   let most = 0;
   x.data.forEach((v, i) => {
@@ -151,10 +150,10 @@ const adamInputs = [
 
 describe("a cut program", () => {
   test("has the products before, and all of the optimizer behind", async () => {
-    const cut = partition(adamProgram)!;
-    expect(names(cut.graph)).toEqual(["transpose", "dot", "tanh", "dot"]);
-    expect(names(cut.tail)).not.toContain("dot");
-    expect(cut.tail.outputs.length).toBe(4);
+    const [graph, tail] = stagesOf(adamProgram)!;
+    expect(names(graph)).toEqual(["transpose", "dot", "tanh", "dot"]);
+    expect(names(tail)).not.toContain("dot");
+    expect(tail!.program.outputs.length).toBe(4);
     expect(onnx.compile(adamProgram).kernels?.at(-1)).toMatch(/^simd: \[1\] add .*, \[407\] mul /);
     await agree((w, m, v, count, x) => adam(w!, m!, v!, count!, x!), adamInputs, {
       relative: 1e-5,
@@ -167,19 +166,19 @@ describe("a cut program", () => {
       f32(2, 3),
       f32(3, 2),
     ]);
-    expect(partition(program)).toBe(undefined);
+    expect(stagesOf(program)).toBe(undefined);
   });
 
   test("makes fills again rather than hand them over", () => {
     const n = [64, 64];
-    const cut = partition(rewrite((x, s) => {
+    const [graph, tail] = stagesOf(rewrite((x, s) => {
       const fill = scalar(s!, n);
       const y = lax.dot(lax.mul(x!, fill), x!, matrices);
       return [lax.exp(lax.mul(lax.add(lax.mul(y, fill), fill), y))];
     }, [f32(64, 64), f32()]))!;
-    expect(names(cut.graph)).toEqual(["broadcast", "mul", "dot"]);
-    expect(names(cut.tail)).toEqual(["broadcast", "mul", "add", "mul", "exp"]);
-    expect(cut.tail.inputs.map((v) => v.aval.shape)).toEqual([[], n]);
+    expect(names(graph)).toEqual(["broadcast", "mul", "dot"]);
+    expect(names(tail)).toEqual(["broadcast", "mul", "add", "mul", "exp"]);
+    expect(tail!.program.inputs.map((v) => v.aval.shape)).toEqual([[], n]);
   });
 
   test("tells the tail's outputs what went wrong in the graph", async () => {
@@ -187,7 +186,7 @@ describe("a cut program", () => {
       const y = lax.gather(x!, i!);
       return [lax.mul(lax.add(lax.mul(y, y), y), lax.exp(y))];
     }, [f32(300), aval([9000, 1], "int32")]);
-    expect(partition(program)?.graph).toBeDefined();
+    expect(stagesOf(program)?.map((s) => s.kind)).toEqual(["graph", "kernel"]);
     const inputs = [random("float32", [300]), host("int32", [9000, 1], [1000])];
     await expect(runOn(onnx, program, inputs)).rejects.toThrow("ONNX Runtime failed in a run");
   });
@@ -207,9 +206,9 @@ describe("a cut program", () => {
 
   test("runs in constant memory", () => {
     const pool = new BufferPool(new Heap(2 ** 18));
-    const executable = new SimdExecutable(
+    const executable = new StagedExecutable(
       adamProgram,
-      partition(adamProgram)!,
+      stagesOf(adamProgram)!,
       loadNative(),
       pool,
     );
@@ -234,9 +233,9 @@ describe("a cut program", () => {
       const pool = new BufferPool(new Heap(2 ** 17));
       while (pool.heap.take(2 ** 10) !== undefined);
       for (let at = 0; at < room; at += 2 ** 10) pool.heap.give(2 ** 16 + at, 2 ** 10);
-      const executable = new SimdExecutable(
+      const executable = new StagedExecutable(
         adamProgram,
-        partition(adamProgram)!,
+        stagesOf(adamProgram)!,
         loadNative(),
         pool,
       );

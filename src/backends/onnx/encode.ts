@@ -20,12 +20,14 @@ export function encodeProgram(
 
 /**
  * The program as a graph for ONNX Runtime, whose own operators it may use. Inputs and outputs without
- * elements are left out: the runtime does not take them everywhere.
+ * elements are left out: the runtime does not take them everywhere. An output called `mark` comes first and tells
+ * nothing.
  */
 export function build(
   program: Program,
   options: ModelOptions = {},
   constants: readonly TypedArray[] = [],
+  mark?: string,
 ): Graph {
   const { portable = false } = options;
   const g = new Graph(options);
@@ -38,9 +40,12 @@ export function build(
   const outputs = lowerProgram(g, program, inputs);
   const named = outputs.map((x, i) => ({ x, name: `out${i}` }))
     .filter(({ x }) => portable || !isEmpty(x));
-  g.finish(
-    named.map(({ x }) => isEmpty(x) ? g.constant(x.value.type, x.shape, []) : full(g, x)),
-    named.map(({ name }) => name),
-  );
+  const marks = mark === undefined ? [] : [{ value: g.scalar("bool", 0), name: mark }];
+  const values = named.map(({ x, name }) => ({
+    value: isEmpty(x) ? g.constant(x.value.type, x.shape, []) : full(g, x),
+    name,
+  }));
+  const all = [...marks, ...values];
+  g.finish(all.map(({ value }) => value), all.map(({ name }) => name));
   return g;
 }

@@ -1,6 +1,6 @@
 /**
- * The onnx backend: a program becomes one ONNX graph, which ONNX Runtime runs on the CPU. The element-wise
- * work at its end, where it pays, is WebAssembly instead (`simd/`), in the same memory.
+ * The onnx backend: a program becomes one ONNX graph, which ONNX Runtime runs on the CPU. Element-wise
+ * work on large tensors, and at its end, is WebAssembly instead (`simd/`), in the same memory.
  *
  * Buffers are typed arrays. A run is done when `run` returns; what went wrong in it is kept in its
  * outputs and comes up when they are read.
@@ -17,8 +17,8 @@ import { unrollingPasses } from "../../compiler/optimize.ts";
 import { BufferPool, OnnxBuffer } from "./buffers.ts";
 import { loadNative, type Native } from "./native.ts";
 import { OnnxExecutable } from "./session.ts";
-import { SimdExecutable } from "./simd/executable.ts";
-import { partition } from "./simd/partition.ts";
+import { StagedExecutable } from "./simd/executable.ts";
+import { stagesOf } from "./simd/stages.ts";
 
 class OnnxBackend implements Backend {
   readonly name = "onnx";
@@ -48,9 +48,9 @@ class OnnxBackend implements Backend {
   }
 
   compile(program: Program): Executable {
-    const cut = this.#pool.heap.memory && partition(program);
-    return cut
-      ? new SimdExecutable(program, cut, this.#native, this.#pool)
+    const stages = this.#pool.heap.memory && stagesOf(program);
+    return stages
+      ? new StagedExecutable(program, stages, this.#native, this.#pool)
       : new OnnxExecutable(program, this.#native, this.#pool);
   }
 

@@ -41,6 +41,39 @@ export interface Native {
   readonly InferenceSession: new () => NativeSession;
 }
 
+/** What the package keeps to itself. */
+interface Binding extends Native {
+  /** `Tensor` is what it makes of an output. */
+  initOrtOnce(logLevel: number, Tensor: TensorConstructor, isMainThread: boolean): void;
+}
+
+type TensorConstructor = new (type: string, data: TypedArray, dims: Shape) => object;
+
+const warnings = 2;
+const refusal = {};
+let refusing = false;
+
+/**
+ * Runs a session whose outputs have memory. The binding would go on and make a tensor of each output with a copy
+ * of its elements, which may take longer than the run: the first one is refused, and so it ends.
+ */
+export function runInPlace(
+  session: NativeSession,
+  feeds: Record<string, NativeTensor>,
+  fetches: Record<string, NativeTensor>,
+): void {
+  refusing = true;
+  try {
+    session.run(feeds, fetches, noOptions);
+  } catch (error) {
+    if (error !== refusal) throw error;
+  } finally {
+    refusing = false;
+  }
+}
+
+const noOptions = {};
+
 /**
  * Loads the binding.
  *
@@ -50,11 +83,14 @@ export function loadNative(): Native {
   try {
     // Found at run time, so that bundles for browsers need not have it.
     const { createRequire } = globalThis.process.getBuiltinModule("node:module");
-    const main = createRequire(import.meta.url).resolve("onnxruntime-node");
-    const { binding, initOrt } = createRequire(main)("./binding.js");
+    const { isMainThread } = globalThis.process.getBuiltinModule("node:worker_threads");
+    const require = createRequire(createRequire(import.meta.url).resolve("onnxruntime-node"));
+    // CommonJS modules have no types here; this much of them is used.
+    const { binding, initOrt } = require("./binding.js") as { binding: Binding; initOrt(): void };
+    const { Tensor } = require("onnxruntime-common") as { Tensor: TensorConstructor };
     initOrt();
-    // A CommonJS module has no type here; this much of it is used.
-    return binding as Native;
+    binding.initOrtOnce(warnings, refusable(Tensor), isMainThread);
+    return binding;
   } catch (cause) {
     throw new BackendError(
       `ONNX Runtime cannot be loaded: ${cause instanceof Error ? cause.message : cause}`,
@@ -63,4 +99,14 @@ export function loadNative(): Native {
       { cause },
     );
   }
+}
+
+/** Makes the package's tensors, for whoever else uses it, except while we refuse them. */
+function refusable(Tensor: TensorConstructor): TensorConstructor {
+  return class {
+    constructor(...[type, data, dims]: ConstructorParameters<TensorConstructor>) {
+      if (refusing) throw refusal;
+      return new Tensor(type, data, dims);
+    }
+  };
 }

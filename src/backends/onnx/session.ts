@@ -1,16 +1,23 @@
 /** A compiled program: one session, with everything about its inputs and outputs made beforehand. */
 import type { DeviceBuffer, Executable } from "../../core/backend.ts";
+import { bytesOf } from "../../compiler/liveness.ts";
 import { BackendError } from "../../core/errors.ts";
-import type { Aval, Program } from "../../core/program.ts";
+import { type Aval, aval, type Program } from "../../core/program.ts";
 import { type BufferPool, OnnxBuffer } from "./buffers.ts";
 import { build } from "./encode.ts";
 import { writeModel } from "./graph.ts";
-import type { Native, NativeSession, NativeTensor } from "./native.ts";
+import { type Native, type NativeSession, type NativeTensor, runInPlace } from "./native.ts";
 import { isEmpty } from "./operand.ts";
 import { sessionOptions } from "./options.ts";
 
 const nothing = new Uint8Array(0);
 const noOptions = {};
+
+// A refusal costs as much as tensors for three small outputs.
+const [fewOutputs, fewBytes] = [3, 2 ** 16];
+
+/** The output to refuse: the first, which costs next to nothing. */
+const mark = { name: "mark", aval: aval([], "bool") } as const;
 
 /** A program as a session of ONNX Runtime. */
 export class OnnxExecutable implements Executable {
@@ -20,6 +27,7 @@ export class OnnxExecutable implements Executable {
   readonly #outputs: readonly (NativeTensor | undefined)[];
   readonly #feeds: Record<string, NativeTensor> = {};
   readonly #fetches: Record<string, NativeTensor> = {};
+  readonly #inPlace: boolean;
   /** The operators of the graph, before ONNX Runtime fuses some. */
   readonly kernels: readonly string[] = [];
 
@@ -27,9 +35,14 @@ export class OnnxExecutable implements Executable {
     this.#outputAvals = program.outputs.map((a) => a.aval);
     this.#inputs = program.inputs.map((v, i) => place(this.#feeds, `arg${i}`, v.aval));
     this.#outputs = this.#outputAvals.map((a, i) => place(this.#fetches, `out${i}`, a));
+    const bytes = this.#outputAvals.reduce((sum, a) => sum + bytesOf(a), 0);
+    this.#inPlace = this.#outputAvals.length > fewOutputs || bytes > fewBytes;
     if (this.#outputAvals.every(isEmpty)) return;
     const options = sessionOptions(program);
-    const graph = build(program, { parallel: options.intraOpNumThreads > 1 });
+    const { name, aval } = mark;
+    if (this.#inPlace) place(this.#fetches, name, aval)!.data = new Uint8Array(1);
+    const parallel = options.intraOpNumThreads > 1;
+    const graph = build(program, { parallel }, [], this.#inPlace ? name : undefined);
     this.kernels = graph.operators();
     const model = writeModel(graph);
     this.#session = new native.InferenceSession();
@@ -49,7 +62,8 @@ export class OnnxExecutable implements Executable {
       this.#inputs.forEach((tensor, i) => tensor && (tensor.data = given[i]!.data));
       this.#outputs.forEach((tensor, i) => tensor && (tensor.data = made[i]!));
       try {
-        this.#session.run(this.#feeds, this.#fetches, noOptions);
+        if (this.#inPlace) runInPlace(this.#session, this.#feeds, this.#fetches);
+        else this.#session.run(this.#feeds, this.#fetches, noOptions);
       } catch (cause) {
         error = failure("failed in a run", cause);
       }

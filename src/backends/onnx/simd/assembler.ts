@@ -142,7 +142,13 @@ export const i32 = {
   constant: (n: number): Code => [0x41, ...signed(n)],
   add: scalar2(0x6a),
   shiftRight: scalar2(0x76),
+  mul: scalar2(0x6c),
   lt: scalar2(0x49),
+  /** Zeros in so many bytes of memory. */
+  fill: (address: Code, bytes: number): Code => [
+    ...[...address, 0x41, 0, 0x41, ...signed(bytes)],
+    ...[0xfc, 0x0b, 0],
+  ],
   load: (address: Code, offset = 0): Code => [...address, 0x28, 2, ...unsigned(offset)],
   loadByte: (address: Code): Code => [...address, 0x2d, 0, 0],
 };

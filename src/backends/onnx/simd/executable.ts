@@ -1,78 +1,113 @@
-/** A program of which WebAssembly runs the tail, or all. */
+/** A program whose stages take turns, in memory that all of them see. */
 import type { DeviceBuffer, Executable } from "../../../core/backend.ts";
 import type { TypedArray } from "../../../core/dtype.ts";
-import type { Atom, Program } from "../../../core/program.ts";
+import { type Atom, outputAvals, type Program } from "../../../core/program.ts";
 import { type BufferPool, OnnxBuffer } from "../buffers.ts";
 import type { Native } from "../native.ts";
 import { OnnxExecutable } from "../session.ts";
 import { Kernel } from "./kernel.ts";
-import type { Cut } from "./partition.ts";
+import type { Stage } from "./stages.ts";
 
-/** A graph, if there is one, and a kernel. */
-export class SimdExecutable implements Executable {
-  readonly kernels: readonly string[];
-  readonly #graph: OnnxExecutable | undefined;
-  readonly #kernel: Kernel;
+/** A stage ready to run. Tensors have numbers: the program's inputs first, then what each stage makes. */
+interface Turn {
+  readonly stage: Stage;
+  readonly does: OnnxExecutable | Kernel;
+  readonly inputs: readonly number[];
+  /** What nobody reads after it, and is no result. */
+  readonly ends: readonly number[];
+}
+
+/** Graphs and kernels, one after the other. */
+export class StagedExecutable implements Executable {
+  readonly #turns: readonly Turn[];
+  readonly #results: readonly number[];
   /** Runs everything when tensors do not fit into the heap. */
   #whole: OnnxExecutable | undefined;
-  // Tensors have numbers: the program's inputs first, then what the graph makes, then what the kernel does.
-  readonly #graphInputs: readonly number[];
-  readonly #tailInputs: readonly number[];
-  readonly #results: readonly number[];
-  readonly #passing: readonly number[];
-  readonly #reuses: readonly (number | undefined)[];
 
   constructor(
     private readonly program: Program,
-    private readonly cut: Cut,
+    stages: readonly Stage[],
     private readonly native: Native,
     private readonly pool: BufferPool,
   ) {
-    const { graph, tail } = cut;
-    this.#graph = graph && new OnnxExecutable(graph, native, pool);
-    this.#kernel = new Kernel(tail, pool.heap);
-    this.kernels = [...this.#graph?.kernels ?? [], this.#kernel.text];
-    const between = graph?.outputs ?? [];
     const numbers = new Map<Atom, number>();
-    for (const a of [...program.inputs, ...between, ...tail.outputs]) numbers.set(a, numbers.size);
+    for (const a of [...program.inputs, ...stages.flatMap((s) => s.program.outputs)]) {
+      numbers.set(a, numbers.size);
+    }
     const numbersOf = (atoms: readonly Atom[]) => atoms.map((a) => numbers.get(a)!);
-    this.#graphInputs = numbersOf(graph?.inputs ?? []);
-    this.#tailInputs = numbersOf(tail.inputs);
-    this.#reuses = this.#kernel.reuses.map((i) => i === undefined ? i : this.#tailInputs[i]!);
+    const lastRead = new Map<Atom, number>();
+    stages.forEach((s, turn) => s.program.inputs.forEach((v) => lastRead.set(v, turn)));
     this.#results = numbersOf(program.outputs);
-    this.#passing = numbersOf(between.filter((a) => !program.outputs.includes(a)));
+    const lasting = new Set<Atom>([...program.inputs, ...program.outputs]);
+    this.#turns = stages.map((stage, turn) => ({
+      stage,
+      does: stage.kind === "graph"
+        ? new OnnxExecutable(stage.program, native, pool)
+        : new Kernel(stage.program, pool.heap),
+      inputs: numbersOf(stage.program.inputs),
+      ends: numbersOf(
+        stage.program.inputs.filter((v) => lastRead.get(v) === turn && !lasting.has(v)),
+      ),
+    }));
   }
 
   run(inputs: readonly DeviceBuffer[], donated: ReadonlySet<number> = new Set()): DeviceBuffer[] {
     // Only buffers of this backend get here.
     const all = [...inputs as readonly OnnxBuffer[]];
-    all.push(...this.#graph?.run(this.#graphInputs.map((i) => all[i]!)) ?? []);
-    const operands = this.#tailInputs.map((i) => all[i]!);
-    const free = new Set([...donated, ...this.#passing]);
+    const held = new Set<number>();
+    for (const [i, turn] of this.#turns.entries()) {
+      // Until the last turn everything may have to be done again.
+      const free = new Set([...turn.ends, ...(i === this.#turns.length - 1 ? donated : [])]);
+      const made = turn.does instanceof Kernel
+        ? this.#runKernel(turn, turn.does, all, free)
+        : turn.does.run(turn.inputs.map((k) => all[k]!));
+      turn.ends.forEach((k) => held.delete(k));
+      if (!made) {
+        [...held, ...turn.ends].forEach((k) => this.pool.give(all[k]!.data));
+        this.#whole ??= new OnnxExecutable(this.program, this.native, this.pool);
+        return this.#whole.run(inputs, donated);
+      }
+      free.forEach((k) => this.pool.give(all[k]!.data));
+      made.forEach((buffer) => held.add(all.push(buffer) - 1));
+    }
+    return this.#results.map((k) => all[k]!);
+  }
+
+  /** What a kernel makes, in memory taken from `free` where it can; nothing where the heap is full. */
+  #runKernel(
+    { stage: { program }, inputs }: Turn,
+    kernel: Kernel,
+    all: readonly OnnxBuffer[],
+    free: Set<number>,
+  ): OnnxBuffer[] | undefined {
+    const operands = inputs.map((k) => all[k]!);
     const fresh: TypedArray[] = [];
-    const made = this.cut.tail.outputs.map(({ aval: { dtype, shape } }, k) => {
-      const reused = this.#reuses[k];
-      if (reused !== undefined && free.delete(reused)) {
-        return this.pool.retype(all[reused]!.data, dtype);
+    const reused: number[] = [];
+    const made = outputAvals(program).map(({ dtype, shape }, k) => {
+      const reuse = kernel.reuses[k];
+      const from = reuse === undefined ? undefined : inputs[reuse]!;
+      if (from !== undefined && free.has(from) && !reused.includes(from)) {
+        reused.push(from);
+        return this.pool.retype(all[from]!.data, dtype);
       }
       const data = this.pool.take(dtype, shape);
       fresh.push(data);
       return data;
     });
-    const inHeap = (data: TypedArray) => this.pool.holds(data);
-    if (!operands.every((b) => inHeap(b.data)) || !fresh.every(inHeap)) {
-      const ours = [...all.slice(inputs.length).map((b) => b.data), ...fresh];
-      ours.forEach((data) => this.pool.give(data));
-      this.#whole ??= new OnnxExecutable(this.program, this.native, this.pool);
-      return this.#whole.run(inputs, donated);
+    if (![...operands.map((b) => b.data), ...fresh].every((data) => this.pool.holds(data))) {
+      fresh.forEach((data) => this.pool.give(data));
+      return undefined;
     }
+    reused.forEach((k) => free.delete(k));
     const error = operands.find((b) => b.error)?.error;
     if (!error) {
-      this.#kernel.run(operands.map((b) => b.data.byteOffset), made.map((d) => d.byteOffset));
+      kernel.run(operands.map((b) => b.data.byteOffset), made.map((d) => d.byteOffset));
     }
-    free.forEach((i) => this.pool.give(all[i]!.data));
-    all.push(...made.map((data) => new OnnxBuffer(data, error)));
-    return this.#results.map((i) => all[i]!);
+    return made.map((data) => new OnnxBuffer(data, error));
+  }
+
+  get kernels(): readonly string[] {
+    return this.#turns.flatMap(({ does }) => does instanceof Kernel ? [does.text] : does.kernels);
   }
 
   get dispatches(): number {
@@ -80,7 +115,7 @@ export class SimdExecutable implements Executable {
   }
 
   dispose(): void {
-    this.#graph?.dispose();
+    for (const { does } of this.#turns) if (does instanceof OnnxExecutable) does.dispose();
     this.#whole?.dispose();
   }
 }

@@ -4,12 +4,19 @@
  * through a loop abreast when few values are alive in it, so that one need not wait for another.
  */
 import { byteSize } from "../../../core/dtype.ts";
-import { type Atom, type Equation, Literal, type Program } from "../../../core/program.ts";
-import { Body, type Code, floatBits, i32, i32x4, v128 } from "./assembler.ts";
+import {
+  type Atom,
+  type Equation,
+  Literal,
+  type Program,
+  sizeOf,
+  type Var,
+} from "../../../core/program.ts";
+import { Body, type Code, f32x4, floatBits, i32, i32x4, v128 } from "./assembler.ts";
 import { emitterOf, scalarFunctions } from "./emit.ts";
-import { abreastOf, type Loop, loopsOf, reusesOf, rootsOf } from "./loops.ts";
+import { abreastOf, isSum, type Loop, loopsOf, reusesOf, type Root, rootsOf } from "./loops.ts";
 import type { Heap } from "./memory.ts";
-import { isFill, isScalar, isView } from "./partition.ts";
+import { isFill, isRepeat, isScalar, isView } from "./views.ts";
 
 /** A compiled program. Its tensors are given by their positions in the heap's memory. */
 export class Kernel {
@@ -21,16 +28,17 @@ export class Kernel {
   readonly #bytes: readonly number[];
 
   constructor(program: Program, private readonly heap: Heap) {
-    const { body, loops } = assemble(program);
+    const root = rootsOf(program);
+    const loops = loopsOf(program, root)!; // stages are made of what has loops
     const scalars = { elements: 1, equations: program.equations.filter(isScalarWork) };
     this.text = `simd: ${
       [scalars, ...loops].filter((l) => l !== scalars || scalars.equations.length > 0)
         .map((l) => [`[${l.elements}]`, ...l.equations.map((e) => e.primitive.name)].join(" "))
         .join(", ")
     }`;
-    this.reuses = reusesOf(program, loops);
+    this.reuses = reusesOf(program, loops, root);
     this.#bytes = loops.map((l) => 4 * l.elements);
-    this.#run = instantiate(body, heap);
+    this.#run = instantiate(assemble(program, root, loops), heap);
   }
 
   run(inputs: readonly number[], outputs: readonly number[]): void {
@@ -62,14 +70,12 @@ function instantiate(body: Body, heap: Heap): () => void {
 }
 
 /** Writes the function. The table has positions of inputs, then of outputs, then bytes of loops. */
-function assemble(program: Program): { body: Body; loops: Loop[] } {
+function assemble(program: Program, root: Root, loops: readonly Loop[]): Body {
   const body = new Body();
-  const root = rootsOf(program);
-  const loops = loopsOf(program, root);
   let entries = 0;
   const entry = () => body.set(body.local("i32"), i32.load(i32.constant(0), 4 * entries++));
   const sources = new Map<Atom, Code>(program.inputs.map((v) => [v, entry()]));
-  const targets = program.outputs.map(entry);
+  const targets = new Map<Atom, Code>(program.outputs.map((a) => [a, entry()]));
   const ends = loops.map(entry);
 
   const scalars = new Map<Atom, Code>();
@@ -79,62 +85,106 @@ function assemble(program: Program): { body: Body; loops: Loop[] } {
     scalars.set(v, body.keep(loadScalar(body, sources.get(v)!, v)));
   }
   for (const e of program.equations) {
-    if (isScalarWork(e)) {
-      scalars.set(
-        e.outputs[0]!,
-        compute(
-          body,
-          e,
-          e.inputs.map((a) => scalar(root(a))),
-          true,
-        ),
-      );
-    }
+    if (!isScalarWork(e)) continue;
+    const operands = e.inputs.map((a) => scalar(root(a)));
+    scalars.set(e.outputs[0]!, compute(body, e, operands, true));
   }
-  program.outputs.forEach((a, k) => {
-    if (isScalar(a)) store(body, a, targets[k]!, scalar(root(a)), 0);
-  });
-
-  // Bytes of an element of four bytes, and of one.
+  for (const a of program.outputs) {
+    if (isScalar(a)) store(body, a, targets.get(a)!, scalar(root(a)), 0);
+  }
+  for (const e of program.equations) {
+    if (isRepeat(e) && !isFill(e)) sources.set(e.outputs[0]!, sources.get(root(e.inputs[0]!))!);
+  }
   const [at, quarter] = [body.local("i32"), body.local("i32")];
   loops.forEach((loop, l) => {
     const lanes = Array.from({ length: abreastOf(loop, root, program) }, (_, u) => u);
-    body.set(at, i32.constant(0));
-    body.loop(() => {
-      body.set(quarter, i32.shiftRight(at, i32.constant(2)));
-      const place = (base: Code, a: Atom) =>
-        i32.add(base, byteSize(a.aval.dtype) === 1 ? quarter : at);
-      const values = new Map<Atom, Code[]>();
-      const read = (a: Atom): Code[] => {
-        const source = root(a);
-        if (isScalar(source)) return lanes.map(() => scalar(source));
-        let found = values.get(source);
-        if (!found) {
-          const address = place(sources.get(source)!, source);
-          found = lanes.map((u) => body.keep(load(body, source, address, u)));
-          values.set(source, found);
+    nest(body, { loop, sources, targets }, (places) => {
+      const moves = (a: Atom) => loop.strides.get(a)!.at(-1) !== 0;
+      const still = new Map(
+        [...loop.strides.keys()].filter((a) => sources.has(a) && !moves(a))
+          .map((a) => [a, body.keep(loadScalar(body, places.get(a)!, a))]),
+      );
+      // Bytes of elements of four bytes, and of one.
+      const place = (a: Atom) =>
+        i32.add(places.get(a)!, byteSize(a.aval.dtype) === 1 ? quarter : at);
+      body.set(at, i32.constant(0));
+      body.loop(() => {
+        body.set(quarter, i32.shiftRight(at, i32.constant(2)));
+        const values = new Map<Atom, Code[]>();
+        const read = (a: Atom): Code[] => {
+          const source = root(a);
+          if (isScalar(source)) return lanes.map(() => scalar(source));
+          const repeated = still.get(source);
+          if (repeated) return lanes.map(() => repeated);
+          let found = values.get(source);
+          if (!found) {
+            const address = place(source);
+            found = lanes.map((u) => body.keep(load(body, source, address, u)));
+            values.set(source, found);
+          }
+          return found;
+        };
+        for (const e of loop.equations) {
+          const operands = e.inputs.map(read);
+          const [out] = e.outputs as [Var];
+          if (isSum(e)) {
+            const address = place(out);
+            operands[0]!.forEach((x, u) =>
+              store(body, out, address, f32x4.add(load(body, out, address, u), x), u)
+            );
+          } else {
+            values.set(out, lanes.map((u) => compute(body, e, operands.map((x) => x[u]!), false)));
+          }
         }
-        return found;
-      };
-      for (const e of loop.equations) {
-        const operands = e.inputs.map(read);
-        const results = lanes.map((u) => compute(body, e, operands.map((x) => x[u]!), false));
-        values.set(e.outputs[0]!, results);
-      }
-      // Last, since a result may take the memory of an operand.
-      for (const k of loop.writes) {
-        const a = program.outputs[k]!;
-        read(a).forEach((x, u) => store(body, a, place(targets[k]!, a), x, u));
-      }
-      body.set(at, i32.add(at, i32.constant(16 * lanes.length)));
-      return i32.lt(at, ends[l]!);
+        // Last, since a result may take the memory of an operand.
+        for (const k of loop.writes) {
+          const a = program.outputs[k]!;
+          read(a).forEach((x, u) => store(body, a, place(a), x, u));
+        }
+        body.set(at, i32.add(at, i32.constant(16 * lanes.length)));
+        const flat = loop.sizes.length === 1;
+        return i32.lt(at, flat ? ends[l]! : i32.constant(4 * loop.sizes.at(-1)!));
+      });
     });
   });
-  return { body, loops };
+  return body;
+}
+
+/** Writes the outer levels of a loop around its last, which is told where each tensor then is. */
+function nest(
+  body: Body,
+  { loop, sources, targets }: {
+    readonly loop: Loop;
+    readonly sources: ReadonlyMap<Atom, Code>;
+    readonly targets: ReadonlyMap<Atom, Code>;
+  },
+  last: (places: ReadonlyMap<Atom, Code>) => void,
+): void {
+  const { sizes, strides, equations } = loop;
+  for (const e of equations.filter(isSum)) {
+    const [out] = e.outputs as [Var];
+    body.add(i32.fill(targets.get(out)!, 4 * sizeOf(out.aval.shape)));
+  }
+  const level = (l: number, places: ReadonlyMap<Atom, Code>): void => {
+    if (l === sizes.length - 1) return last(places);
+    const step = body.set(body.local("i32"), i32.constant(0));
+    body.loop(() => {
+      const inside = new Map([...places].map(([a, place]) => {
+        const bytes = strides.get(a)![l]! * byteSize(a.aval.dtype);
+        if (bytes === 0) return [a, place];
+        const moved = i32.add(place, i32.mul(step, i32.constant(bytes)));
+        return [a, body.set(body.local("i32"), moved)];
+      }));
+      level(l + 1, inside);
+      body.set(step, i32.add(step, i32.constant(1)));
+      return i32.lt(step, i32.constant(sizes[l]!));
+    });
+  };
+  level(0, new Map([...strides.keys()].map((a) => [a, targets.get(a) ?? sources.get(a)!])));
 }
 
 /** Whether an equation computes one element. */
-const isScalarWork = (e: Equation) => !isFill(e) && !isView(e) && isScalar(e.outputs[0]!);
+const isScalarWork = (e: Equation) => !isRepeat(e) && !isView(e) && isScalar(e.outputs[0]!);
 
 /** One result, in a variable of its own. */
 function compute(b: Body, e: Equation, operands: readonly Code[], scalar: boolean): Code {

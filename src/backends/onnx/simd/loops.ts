@@ -1,16 +1,23 @@
 /** How an element-wise program falls into loops, and what is known of each before code is written. */
 import { byteSize } from "../../../core/dtype.ts";
 import { type Atom, type Equation, type Program, sizeOf, type Var } from "../../../core/program.ts";
-import { isFill, isScalar, isView } from "./partition.ts";
+import type { ReduceParams } from "../../../primitives/reduce.ts";
+import type { BroadcastParams } from "../../../primitives/shape.ts";
+import { along, type Lie, type Space, spaceOf, whole } from "./space.ts";
+import { isFill, isRepeat, isScalar, isView } from "./views.ts";
 
 /** Equations over as many elements, connected by what they read. */
 export interface Loop {
   readonly elements: number;
-  readonly equations: Equation[];
-  /** Tensors in memory that it reads. */
-  readonly reads: Var[];
-  /** Positions of the program's outputs that it writes. */
-  readonly writes: number[];
+  readonly equations: readonly Equation[];
+  /** Tensors in memory that it reads in their order. */
+  readonly reads: readonly Var[];
+  /** Positions of the program's outputs that it writes in their order. */
+  readonly writes: readonly number[];
+  /** The levels of the loop; one, unless something is repeated or summed. */
+  readonly sizes: readonly number[];
+  /** How what is read, written, repeated or summed moves along the levels. */
+  readonly strides: ReadonlyMap<Atom, readonly number[]>;
 }
 
 /** Whose elements an atom has: fills and views have none of their own. */
@@ -26,34 +33,86 @@ export function rootsOf(program: Program): Root {
   return root;
 }
 
-/** All loops. An output that only repeats a scalar is one by itself. */
-export function loopsOf(program: Program, root: Root): Loop[] {
-  const loops = new Map<Atom, Loop>();
-  const loopOf = (a: Atom): Loop => {
-    let found = loops.get(a);
+/** Whether an equation adds up along levels of its loop. */
+export function isSum({ primitive }: Equation): boolean {
+  return primitive.name === "reduceSum";
+}
+
+interface Draft {
+  readonly equations: Equation[];
+  readonly repeats: Equation[];
+  readonly reads: Var[];
+  readonly writes: number[];
+  readonly elements: number;
+}
+
+/** All loops. An output that only repeats a scalar is one by itself. Nothing where one has no space. */
+export function loopsOf(program: Program, root: Root = rootsOf(program)): Loop[] | undefined {
+  const drafts = new Map<Atom, Draft>();
+  const draftOf = (a: Atom): Draft => {
+    let found = drafts.get(a);
     if (!found) {
-      found = { elements: sizeOf(a.aval.shape), equations: [], reads: [], writes: [] };
-      loops.set(a, found);
+      const elements = sizeOf(a.aval.shape);
+      found = { elements, equations: [], repeats: [], reads: [], writes: [] };
+      drafts.set(a, found);
     }
     return found;
   };
-  const join = (a: Loop, b: Loop): void => {
+  const join = (a: Draft, b: Draft): void => {
     if (a === b) return;
-    for (const [key, loop] of loops) if (loop === b) loops.set(key, a);
+    for (const [key, draft] of drafts) if (draft === b) drafts.set(key, a);
   };
-  const own = program.equations.filter((e) => !isFill(e) && !isView(e) && !isScalar(e.outputs[0]!));
+  /** The value whose elements an equation goes through. */
+  const place = (e: Equation): Atom => isSum(e) ? root(e.inputs[0]!) : e.outputs[0]!;
+  const own = program.equations.filter((e) => !isFill(e) && !isView(e) && !isScalar(place(e)));
   for (const e of own) {
-    for (const a of e.inputs.map(root)) {
-      if (!isScalar(a)) join(loopOf(e.outputs[0]!), loopOf(a));
-    }
+    if (isRepeat(e)) draftOf(e.outputs[0]!);
+    else e.inputs.map(root).forEach((a) => isScalar(a) || join(draftOf(place(e)), draftOf(a)));
   }
+  if (program.equations.some((e) => isSum(e) && isScalar(place(e)))) return undefined;
+  // What is repeated has to be in memory.
+  const repeated = new Set<Atom>(own.filter(isRepeat).map((e) => e.outputs[0]!));
+  if (own.some((e) => isRepeat(e) && repeated.has(root(e.inputs[0]!)))) return undefined;
   // Joined now, and filled in the program's order.
-  own.forEach((e) => loopOf(e.outputs[0]!).equations.push(e));
+  for (const e of own) {
+    (isRepeat(e) ? draftOf(e.outputs[0]!).repeats : draftOf(place(e)).equations).push(e);
+  }
+  const sums = new Set<Atom>(own.filter(isSum).flatMap((e) => e.outputs));
   program.outputs.forEach((a, k) => {
-    if (!isScalar(a)) loopOf(isScalar(root(a)) ? a : root(a)).writes.push(k);
+    if (isScalar(a) || sums.has(root(a))) return;
+    draftOf(isScalar(root(a)) ? a : root(a)).writes.push(k);
   });
-  for (const v of program.inputs) loops.get(v)?.reads.push(v);
-  return [...new Set(loops.values())];
+  for (const v of program.inputs) drafts.get(v)?.reads.push(v);
+  const loops = [...new Set(drafts.values())]
+    .filter((d) => d.equations.length > 0 || d.writes.length > 0)
+    .map((d) => placed(d, program));
+  return loops.every((l) => l !== undefined) ? loops : undefined;
+}
+
+/** A loop with its levels. */
+function placed(draft: Draft, program: Program): Loop | undefined {
+  const lies = new Map<Atom, Lie>();
+  const { equations, repeats, reads, writes, elements } = draft;
+  for (const a of [...reads, ...writes.map((k) => program.outputs[k]!)]) {
+    lies.set(a, whole(a.aval.shape));
+  }
+  for (const { params, inputs, outputs } of repeats) {
+    const { shape, axes } = params as BroadcastParams; // it is one
+    lies.set(outputs[0]!, along(shape, inputs[0]!.aval.shape, axes));
+  }
+  for (const { params, inputs, outputs } of equations.filter(isSum)) {
+    const { shape } = inputs[0]!.aval;
+    const { axes } = params as ReduceParams; // it is a sum
+    const left = shape.map((_, a) => a).filter((a) => !axes.includes(a));
+    lies.set(outputs[0]!, along(shape, outputs[0]!.aval.shape, left));
+  }
+  const flat = repeats.length === 0 && !equations.some(isSum);
+  const space: Space | undefined = flat
+    ? { sizes: [elements], strides: [...lies].map(() => [1]) }
+    : spaceOf([...lies.values()]);
+  if (!space) return undefined;
+  const strides = new Map([...lies.keys()].map((a, i) => [a, space.strides[i]!]));
+  return { elements, equations, reads, writes, sizes: space.sizes, strides };
 }
 
 // Half of the 16 vector registers are for constants and what happens within an equation.
@@ -61,7 +120,11 @@ const registers = 8;
 const long = new Set(["exp", "log", "tanh", "logistic"]);
 
 /** How many vectors go through a loop abreast: four, or fewer when so many values do not fit. */
-export function abreastOf({ equations, writes }: Loop, root: Root, program: Program): number {
+export function abreastOf(
+  { equations, writes, sizes }: Loop,
+  root: Root,
+  program: Program,
+): number {
   const ends = new Map<Atom, number>();
   equations.forEach((e, i) => e.inputs.forEach((a) => ends.set(root(a), i)));
   for (const k of writes) ends.set(root(program.outputs[k]!), equations.length);
@@ -73,17 +136,27 @@ export function abreastOf({ equations, writes }: Loop, root: Root, program: Prog
     most = Math.max(most, live.size + (long.has(e.primitive.name) ? registers / 2 : 0));
     for (const a of live) if (ends.get(a)! <= i) live.delete(a);
   });
-  return most <= registers / 4 ? 4 : most <= registers / 2 ? 2 : 1;
+  const abreast = most <= registers / 4 ? 4 : most <= registers / 2 ? 2 : 1;
+  if (sizes.length === 1) return abreast;
+  // Rows end where vectors do.
+  const vectors = sizes.at(-1)! / 4;
+  return [abreast, 2, 1].find((n) => n <= abreast && vectors % n === 0)!;
 }
 
 /**
  * For each output an input whose memory it may take: one of as many bytes that no other loop reads. Loops
  * read a place before they write it.
  */
-export function reusesOf(program: Program, loops: readonly Loop[]): (number | undefined)[] {
+export function reusesOf(
+  program: Program,
+  loops: readonly Loop[],
+  root: Root,
+): (number | undefined)[] {
   const reuses = program.outputs.map((): number | undefined => undefined);
+  // What is repeated is read again and again.
+  const repeated = new Set(program.equations.filter(isRepeat).map((e) => root(e.inputs[0]!)));
   for (const { reads, writes } of loops) {
-    const left = [...reads];
+    const left = reads.filter((v) => !repeated.has(v));
     for (const k of writes) {
       const { dtype } = program.outputs[k]!.aval;
       const i = left.findIndex((v) => byteSize(v.aval.dtype) === byteSize(dtype));
