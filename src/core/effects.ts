@@ -5,7 +5,15 @@
 import type { TypedArray } from "./dtype.ts";
 import { BackendError } from "./errors.ts";
 import type { Params } from "./primitive.ts";
-import { type Aval, type Equation, hasEffect, type Program, sizeOf, Var } from "./program.ts";
+import {
+  type Atom,
+  type Aval,
+  type Equation,
+  hasEffect,
+  type Program,
+  sizeOf,
+  Var,
+} from "./program.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** A host function that sees values. It must be quick. */
@@ -22,6 +30,12 @@ export interface EffectParams extends Params {
 export type Effect =
   | { readonly kind: "call"; readonly params: EffectParams; readonly avals: readonly Aval[] }
   | {
+    /** The first output says which branch runs; the others are those of all branches, one after the other. */
+    readonly kind: "choice";
+    readonly branches: readonly (readonly Effect[])[];
+    readonly avals: readonly Aval[];
+  }
+  | {
     readonly kind: "loop";
     readonly length: number;
     readonly reverse: boolean;
@@ -32,34 +46,58 @@ export type Effect =
 /** The program with its effects' inputs as further outputs, in program order. */
 export function liftEffects(program: Program): { program: Program; effects: Effect[] } {
   const effects: Effect[] = [];
-  const shown: Program["outputs"][number][] = [];
-  const equations = program.equations.flatMap((equation): Equation[] => {
-    if (!hasEffect(equation)) return [equation];
-    const { primitive, params, inputs, outputs } = equation;
-    if (primitive.effect) {
-      // Every primitive with an effect has these parameters: see primitives/host.ts.
-      const own = params as EffectParams;
-      effects.push({ kind: "call", params: own, avals: inputs.map((a) => a.aval) });
-      shown.push(...inputs);
-      return [];
-    }
-    const loop = primitive.loop?.(params);
-    if (!loop) {
-      throw new BackendError(
-        `${primitive.name} contains an effect (debug.print, debug.callback)`,
-        "effects run at the top, in vmap and in scan, but not in cond and whileLoop: show values after them",
-      );
-    }
-    const lifted = liftEffects(loop.body);
-    const inside = lifted.program.outputs.slice(loop.body.outputs.length).map((a) => a.aval);
-    const stacked = inside.map((a) => ({ ...a, shape: [loop.length, ...a.shape] }));
-    effects.push({ ...loop, kind: "loop", body: lifted.effects, avals: stacked });
-    const more = stacked.map((a) => new Var(a));
-    shown.push(...more);
-    return [{ ...equation, params: loop.withBody(lifted.program), outputs: [...outputs, ...more] }];
-  });
+  const shown: Atom[] = [];
+  const show = (effect: Effect, values: readonly Atom[]) => {
+    effects.push(effect);
+    shown.push(...values);
+  };
+  const equations = program.equations.flatMap((e) => hasEffect(e) ? lift(e, show) : [e]);
   if (effects.length === 0) return { program, effects };
   return { program: { ...program, equations, outputs: [...program.outputs, ...shown] }, effects };
+}
+
+/** An equation without its effects, which are shown from now on. */
+function lift(
+  equation: Equation,
+  show: (effect: Effect, values: readonly Atom[]) => void,
+): Equation[] {
+  const { primitive, params, inputs, outputs } = equation;
+  if (primitive.effect) {
+    // Every primitive with an effect has these parameters: see primitives/host.ts.
+    const own = params as EffectParams;
+    show({ kind: "call", params: own, avals: inputs.map((a) => a.aval) }, inputs);
+    return [];
+  }
+  const loop = primitive.loop?.(params);
+  if (loop) {
+    const lifted = liftEffects(loop.body);
+    const inside = addedAvals(lifted.program, loop.body);
+    const stacked = inside.map((a) => ({ ...a, shape: [loop.length, ...a.shape] }));
+    const more = stacked.map((a) => new Var(a));
+    show({ ...loop, kind: "loop", body: lifted.effects, avals: stacked }, more);
+    return [{ ...equation, params: loop.withBody(lifted.program), outputs: [...outputs, ...more] }];
+  }
+  const choice = primitive.choice?.(params);
+  if (choice) {
+    const lifted = choice.branches.map(liftEffects);
+    const inside = lifted.flatMap((l, i) => addedAvals(l.program, choice.branches[i]!));
+    const more = inside.map((a) => new Var(a));
+    const avals = [inputs[0]!.aval, ...inside];
+    show({ kind: "choice", branches: lifted.map((l) => l.effects), avals }, [inputs[0]!, ...more]);
+    const branches = choice.withBranches(lifted.map((l) => l.program));
+    return [{ ...equation, params: branches, outputs: [...outputs, ...more] }];
+  }
+  const bounded = primitive.bounded?.(inputs.map((a) => a.aval), params);
+  if (bounded) return lift({ ...equation, ...bounded }, show);
+  throw new BackendError(
+    `${primitive.name} contains an effect (debug.print, debug.callback)`,
+    "give whileLoop a bound on its steps, maxSteps, and show values in its body, not in its condition",
+  );
+}
+
+/** What a program gives in addition to what another one gives. */
+function addedAvals(program: Program, before: Program): Aval[] {
+  return program.outputs.slice(before.outputs.length).map((a) => a.aval);
 }
 
 let queue: Promise<void> = Promise.resolve();
@@ -82,26 +120,49 @@ function act(effects: readonly Effect[], values: readonly TypedArray[]): void {
   let next = 0;
   for (const effect of effects) {
     const own = values.slice(next, next += effect.avals.length);
-    if (effect.kind === "call") {
-      try {
-        effect.params.callback(own, effect.avals);
-      } catch (error) {
-        if (effect.params.fatal) throw error;
-        console.error(error);
-      }
-      continue;
-    }
-    for (let i = 0; i < effect.length; i++) {
-      const step = effect.reverse ? effect.length - 1 - i : i;
-      act(
-        effect.body,
-        own.map((data, k) => {
-          const size = sizeOf(effect.avals[k]!.shape) / effect.length;
-          return data.subarray(step * size, (step + 1) * size);
-        }),
-      );
+    switch (effect.kind) {
+      case "call":
+        call(effect.params, own, effect.avals);
+        break;
+      case "choice":
+        choose(effect.branches, own);
+        break;
+      case "loop":
+        for (let i = 0; i < effect.length; i++) {
+          const step = effect.reverse ? effect.length - 1 - i : i;
+          act(
+            effect.body,
+            own.map((data, k) => {
+              const size = sizeOf(effect.avals[k]!.shape) / effect.length;
+              return data.subarray(step * size, (step + 1) * size);
+            }),
+          );
+        }
     }
   }
+}
+
+function call(
+  { callback, fatal }: EffectParams,
+  values: readonly TypedArray[],
+  avals: readonly Aval[],
+): void {
+  try {
+    callback(values, avals);
+  } catch (error) {
+    if (fatal) throw error;
+    console.error(error);
+  }
+}
+
+function choose(
+  branches: readonly (readonly Effect[])[],
+  [index, ...values]: readonly TypedArray[],
+): void {
+  const taken = Math.min(Math.max(index![0]!, 0), branches.length - 1);
+  const counts = branches.map((b) => b.reduce((sum, e) => sum + e.avals.length, 0));
+  const start = counts.slice(0, taken).reduce((sum, n) => sum + n, 0);
+  act(branches[taken]!, values.slice(start, start + counts[taken]!));
 }
 
 /** Waits until all effects of the runs so far have happened. */

@@ -94,6 +94,20 @@ export interface Primitive<P extends Params = NoParams> {
     withBody(body: Program): P;
   };
 
+  /** A choice by its first input: its branches, and how to choose among branches that give more, each its own. */
+  readonly choice?: (params: P) => {
+    readonly branches: readonly Program[];
+    withBranches(branches: readonly Program[]): P;
+  };
+
+  /** The same as a loop that stacks, if it can be written as one. */
+  readonly bounded?: (
+    inputs: readonly Aval[],
+    params: P,
+    // The parameters belong to the primitive beside it.
+    // deno-lint-ignore no-explicit-any
+  ) => { readonly primitive: Primitive<any>; readonly params: Params } | undefined;
+
   /** It does something beside computing outputs, so it is never removed. */
   readonly effect?: boolean;
 }

@@ -32,8 +32,31 @@ export interface CondParams extends Params {
   readonly branches: readonly Program[];
 }
 
+/**
+ * The branches with equally many outputs: first those that all have, then those that each has of its own, and
+ * zeros in the places of the others'.
+ */
+function sideBySide(branches: readonly Program[], shared: number): Program[] {
+  const own = branches.map((b) => outputAvals(b).slice(shared));
+  return branches.map((branch, mine) =>
+    rewrite((...xs) => {
+      const results = evaluate(branch, xs);
+      return [
+        ...results.slice(0, shared),
+        ...own.flatMap((avals, k) =>
+          k === mine ? results.slice(shared) : avals.map((a) => full(a.shape, 0, a.dtype))
+        ),
+      ];
+    }, inputAvals(branch))
+  );
+}
+
 const condPrimitive: Primitive<CondParams> = {
   name: "cond",
+  choice: ({ branches }) => ({
+    branches,
+    withBranches: (more) => ({ branches: sideBySide(more, branches[0]!.outputs.length) }),
+  }),
   shape([index, ...operands], { branches }) {
     const [first, ...rest] = branches.map(outputAvals);
     if (index.dtype !== "int32" || index.shape.length !== 0) {
@@ -64,19 +87,8 @@ const condPrimitive: Primitive<CondParams> = {
     const split = branches.map((b) => linearizeProgram(b, active, force));
     const residualAvals = split.map((s) => s.primal.outputs.slice(outputs).map((a) => a.aval));
 
-    // Each branch gives its own residuals, and zeros in the places of the others'.
     const run = cond(index, primals, {
-      branches: split.map((s, mine) =>
-        rewrite((...xs) => {
-          const results = evaluate(s.primal, xs);
-          return [
-            ...results.slice(0, outputs),
-            ...residualAvals.flatMap((avals, k) =>
-              k === mine ? results.slice(outputs) : avals.map((a) => full(a.shape, 0, a.dtype))
-            ),
-          ];
-        }, inputAvals(branches[mine]!))
-      ),
+      branches: sideBySide(split.map((s) => s.primal), outputs),
     });
     const residuals = run.slice(outputs);
     const directions = tangents.filter((t): t is Tensor => t !== null);

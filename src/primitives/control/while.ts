@@ -10,6 +10,7 @@ import {
   type Aval,
   aval,
   formatAval,
+  hasEffect,
   inputAvals,
   outputAvals,
   type Program,
@@ -24,7 +25,7 @@ import { reduceOr } from "../reduce.ts";
 import { instantiate, materialize } from "../rules.ts";
 import { broadcast } from "../shape.ts";
 import { cond } from "./cond.ts";
-import { fixedFlags, scan } from "./scan.ts";
+import { fixedFlags, scan, type ScanParams, scanPrimitive } from "./scan.ts";
 
 /**
  * Parameters of `while`. The operands are the constants of the condition, those of the body, and the
@@ -50,6 +51,12 @@ function parts<T>(list: readonly T[], p: WhileParams): [condition: T[], body: T[
 
 const whilePrimitive: Primitive<WhileParams> = {
   name: "while",
+  bounded(inputs, params) {
+    const { maxSteps, condition } = params;
+    // As a scan it would ask the condition again after the end.
+    if (maxSteps === undefined || condition.equations.some(hasEffect)) return undefined;
+    return { primitive: scanPrimitive, params: asScan(inputs, params, maxSteps) };
+  },
   shape(inputs, params) {
     const [predicate] = outputAvals(params.condition);
     if (predicate?.dtype !== "bool" || predicate.shape.length !== 0) {
@@ -186,24 +193,19 @@ export function boundedLoop(
   params: WhileParams,
   steps: number,
 ): Program {
-  return rewrite((...operands) => {
-    const [conditionConsts, bodyConsts, carry] = parts(operands, params);
-    const consts = [...conditionConsts, ...bodyConsts];
-    const step = rewrite((...xs) => {
-      const [forCondition, forBody, old] = parts(xs, params);
-      const [go] = evaluate(params.condition, [...forCondition, ...old]);
-      const operands = [...forBody, ...old];
-      const stay = rewrite((...ys) => ys.slice(forBody.length), operands.map((x) => x.aval));
-      return cond(convert(go!, "int32"), operands, { branches: [stay, params.body] });
-    }, operands.map((x) => x.aval));
-    return scan(operands, {
-      body: step,
-      consts: consts.length,
-      carry: carry.length,
-      length: steps,
-      reverse: false,
-    });
+  return rewrite((...operands) => scan(operands, asScan(avals, params, steps)), avals);
+}
+
+function asScan(avals: readonly Aval[], params: WhileParams, length: number): ScanParams {
+  const body = rewrite((...xs) => {
+    const [forCondition, forBody, old] = parts(xs, params);
+    const [go] = evaluate(params.condition, [...forCondition, ...old]);
+    const operands = [...forBody, ...old];
+    const stay = rewrite((...ys) => ys.slice(forBody.length), operands.map((x) => x.aval));
+    return cond(convert(go!, "int32"), operands, { branches: [stay, params.body] });
   }, avals);
+  const consts = params.conditionConsts + params.bodyConsts;
+  return { body, consts, carry: avals.length - consts, length, reverse: false };
 }
 
 /** Runs a loop; see {@link WhileParams}. */
