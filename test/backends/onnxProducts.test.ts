@@ -165,6 +165,38 @@ describe.each(["float32", "float64"] as const)("conv of %s", (dtype) => {
       padding: [[2, 2], [2, 2]],
     }],
     ["a large filter", [3, 2, 12, 11], [4, 2, 10, 9], { padding: [[1, 1], [1, 1]] }],
+    // As derivatives in filters are: few places, and many of what lies along the first axis.
+    ["a window as large as the input", [17, 3, 8, 7], [4, 3, 8, 7], {
+      padding: [[1, 1], [0, 2]],
+    }],
+    ["a large window, padding that cuts", [16, 2, 12, 11], [5, 2, 10, 9], {
+      padding: [[2, -1], [-1, 2]],
+    }],
+    ["a large window, strides", [16, 2, 12, 11], [5, 2, 9, 9], {
+      strides: [2, 1],
+      padding: [[2, 1], [0, 0]],
+    }],
+    ["a large window, dilated", [18, 3, 13, 15], [4, 3, 6, 7], {
+      rhsDilation: [2, 2],
+      padding: [[1, 0], [0, 1]],
+    }],
+    ["a large window, input dilated", [16, 2, 5, 6], [3, 2, 8, 9], {
+      lhsDilation: [2, 2],
+      strides: [2, 1],
+      padding: [[1, 1], [0, 1]],
+    }],
+    ["a long window", [16, 3, 30], [4, 3, 27], {
+      strides: [1],
+      padding: [[1, 1]],
+      lhsDilation: [1],
+      rhsDilation: [1],
+    }],
+    ["a window of space", [16, 2, 4, 5, 4], [3, 2, 4, 4, 3], {
+      strides: [1, 1, 1],
+      padding: [[0, 0], [0, 0], [0, 0]],
+      lhsDilation: [1, 1, 1],
+      rhsDilation: [1, 1, 1],
+    }],
     ["no output", [2, 3, 2, 2], [4, 3, 3, 3], {}],
     ["no batch", [0, 3, 5, 5], [4, 3, 3, 3], {}],
     ["no channels", [2, 0, 5, 5], [4, 0, 3, 3], {}],

@@ -72,7 +72,7 @@ function idleOf(places: ReadonlyMap<Equation, number>, least: number): Equation[
 
 /**
  * The turn of each equation, as early as what it reads allows: graphs have even numbers and kernels odd ones. Equations
- * that compute nothing have none: they are part of whatever reads them.
+ * that compute nothing have none: they are part of whatever reads them, if that can.
  */
 function placesOf(
   equations: readonly Equation[],
@@ -96,16 +96,33 @@ function placesOf(
     const whole = maker.primitive.name !== "reduceSum";
     return { graph: place + 1, kernel: whole ? place : place + 2 };
   };
+  const held = heldFor(equations, large);
   for (const equation of equations) {
     const { inputs, outputs } = equation;
     outputs.forEach((v) => makers.set(v, equation));
-    const computes = !isView(equation) && !isRepeat(equation);
-    if (!computes && !outputs.some((v) => wanted.has(v))) continue;
+    const here = (a: Atom) => wanted.has(a) || (isTurn(equation) && held.has(a));
+    const computes = !isView(equation) && !isRepeat(equation) && !isTurn(equation);
+    if (!computes && !outputs.some(here)) continue;
     const kind = large.has(equation) ? "kernel" : "graph";
     const first = kind === "graph" ? 0 : 1;
     places.set(equation, inputs.reduce((n, a) => Math.max(n, ready(a)[kind]), first));
   }
   return places;
+}
+
+/** Whether it gives its operand's elements in another order: as they are read, in a graph. */
+function isTurn({ primitive }: Equation): boolean {
+  return primitive.name === "transpose";
+}
+
+/** What kernels read, also through views and repetitions. */
+function heldFor(equations: readonly Equation[], large: ReadonlySet<Equation>): Set<Atom> {
+  const held = new Set<Atom>();
+  for (const e of equations.toReversed()) {
+    const seenThrough = (isView(e) || isRepeat(e)) && held.has(e.outputs[0]!);
+    if (large.has(e) || seenThrough) e.inputs.forEach((a) => held.add(a));
+  }
+  return held;
 }
 
 /** Whether a kernel could do it, and it has so many elements to go through. */
