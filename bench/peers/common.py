@@ -73,7 +73,7 @@ def discovery_params():
 
     dense = lambda *shape: {"weight": weight(*shape), "bias": bias(shape[0])}
     norm = lambda: {"weight": np.ones(c, np.float32), "bias": np.zeros(c, np.float32)}
-    p = {"convs": [dense(c, n, 5, 5) for n in (3, c, c)]}
+    p = {"convs": [dense(c, n, 3, 3) for n in (3, c, c)]}
     p["position"] = dense(c, 4)
     p["norm"] = norm()
     p["mlp"] = [dense(c, c), dense(c, c)]

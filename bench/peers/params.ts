@@ -50,7 +50,7 @@ export function discoveryParams() {
     made(seed++, shape, 1 / Math.sqrt(shape.slice(1).reduce((a, b) => a * b, 1)));
   const bias = (n: number) => made(seed++, [n], 0.1);
   const dense = (...shape: number[]) => ({ weight: weight(...shape), bias: bias(shape[0]!) });
-  const convs = [3, c, c].map((n) => dense(c, n, 5, 5));
+  const convs = [3, c, c].map((n) => dense(c, n, 3, 3));
   const position = dense(c, 4);
   const mlp = [dense(c, c), dense(c, c)] as const;
   const [start, query, key, value] = [4, c, c, c].map((n) => weight(n, c)) as [

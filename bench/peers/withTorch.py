@@ -72,7 +72,7 @@ def discovery_loss(p, image):
     x = image.permute(0, 3, 1, 2)
     for conv, stride in zip(p["convs"], (2, 1, 1)):
         # As many zeros as TensorFlow's "same" puts: fewer before than after when the stride is 2.
-        x = F.pad(x, (1, 2, 1, 2)) if stride == 2 else F.pad(x, (2, 2, 2, 2))
+        x = F.pad(x, (0, 1, 0, 1)) if stride == 2 else F.pad(x, (1, 1, 1, 1))
         x = torch.relu(F.conv2d(x, conv["weight"], conv["bias"], stride))
     x = x.permute(0, 2, 3, 1)
     dense = lambda p, x: F.linear(x, p["weight"], p["bias"])

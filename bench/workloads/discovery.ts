@@ -22,7 +22,7 @@ function parameters(): DiscoveryParams {
   const norm = () => ({ weight: np.ones([channels]), bias: np.zeros([channels]) });
   return {
     encoder: {
-      convs: [3, channels, channels].map((n) => dense(channels, n, 5, 5)),
+      convs: [3, channels, channels].map((n) => dense(channels, n, 3, 3)),
       position: dense(channels, 4),
       norm: norm(),
       mlp: [dense(channels, channels), dense(channels, channels)],
@@ -60,7 +60,7 @@ export function discovery(): Work {
     iterations: 3,
     adjoint: oneStep(),
     start: "learned",
-    encoder: { channels, kernel: 5, strides: [2, 1, 1] },
+    encoder: { channels, kernel: 3, strides: [2, 1, 1] },
     decoder: { kind: "pixel", channels, layers: 3 },
   });
   const optimizer = optim.adam(1e-3);
