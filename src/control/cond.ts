@@ -115,7 +115,11 @@ function choose(
   const traced = branches.map((f) => traceLeaves(f, structures, avals, name));
   const { output } = traced[0]!;
   traced.forEach((t, k) =>
-    assertSameStructure(output, t.output, `${name}: branches 0 and ${k} give different trees`)
+    assertSameStructure(
+      output,
+      t.output,
+      `${name}: ${branchName(name, 0)} and ${branchName(name, k)} give different trees`,
+    )
   );
   const { consts, programs } = shareCaptured(traced);
   const types = joinTypes(name, programs, output);
@@ -123,6 +127,11 @@ function choose(
     branches: programs.map((p) => converted(p, types)),
   });
   return unflatten(output, results);
+}
+
+function branchName(name: string, k: number): string {
+  if (name === "cond") return k === 0 ? "onFalse" : "onTrue";
+  return `branch ${k}`;
 }
 
 /** The types of the branches' results: those of the strong ones, which must agree. */
@@ -139,14 +148,14 @@ function joinTypes(name: string, programs: readonly Program[], output: Structure
       const mine = avals[i]!;
       if (!sameShape(first.shape, mine.shape)) {
         throw new ShapeError(
-          `${name}: branch 0 gives ${formatAval(first)}, branch ${k} ${formatAval(mine)}` +
-            where(names[i]!),
+          `${name}: ${branchName(name, 0)} gives ${formatAval(first)}, ${branchName(name, k)} ` +
+            `${formatAval(mine)}${where(names[i]!)}`,
           "all branches must give the same shapes: broadcast them",
         );
       }
       if (mine.dtype !== type.dtype && !mine.weak) {
         throw new DTypeError(
-          `${name}: branch ${k} gives ${formatAval(mine)}, another ${type.dtype}` +
+          `${name}: ${branchName(name, k)} gives ${formatAval(mine)}, another ${type.dtype}` +
             where(names[i]!),
           "all branches must give the same types: convert with astype",
         );

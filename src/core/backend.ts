@@ -3,8 +3,8 @@
  * `src/backends` registers the three there are.
  */
 import type { DType, TypedArray } from "./dtype.ts";
-import { ArgumentError, BackendError } from "./errors.ts";
-import type { Aval, Program } from "./program.ts";
+import { ArgumentError, BackendError, DTypeError } from "./errors.ts";
+import { type Aval, formatAval, type Program } from "./program.ts";
 
 /** The names of the backends. */
 export type BackendName = "reference" | "onnx" | "webgpu";
@@ -126,4 +126,13 @@ export function currentBackend(): Backend {
   }
   open.set(made.name, made);
   return current = made;
+}
+
+/** Throws unless a backend has the element type of a value. */
+export function checkSupported(aval: Aval, backend: Backend): void {
+  if (backend.supports(aval.dtype)) return;
+  throw new DTypeError(
+    `the backend "${backend.name}" has no ${aval.dtype} (${formatAval(aval)})`,
+    `convert with x.astype("float32"), or choose another: await setBackend("reference")`,
+  );
 }

@@ -2,10 +2,16 @@
  * From programs to runs: what all backends share. Calls are inlined, effects become outputs, outputs
  * that are no new values are taken out, and compiled programs are cached.
  */
-import { type Backend, currentBackend, type DeviceBuffer, type Executable } from "./backend.ts";
+import {
+  type Backend,
+  checkSupported,
+  currentBackend,
+  type DeviceBuffer,
+  type Executable,
+} from "./backend.ts";
 import { allocate } from "./dtype.ts";
 import { type Effect, liftEffects, perform } from "./effects.ts";
-import { BackendError, DTypeError } from "./errors.ts";
+import { BackendError } from "./errors.ts";
 import { evaluate } from "./evaluate.ts";
 import { inlineCalls } from "./inline.ts";
 import { endTogether, Storage } from "./memory.ts";
@@ -41,7 +47,10 @@ export class Compiled {
     this.#effects = effects;
     this.#shown = effects.reduce((sum, e) => sum + e.avals.length, 0);
     this.#program = { ...pure, outputs: this.#computed };
-    checkSupported(this.#program, backend);
+    const { inputs, equations } = this.#program;
+    for (const v of [...inputs, ...equations.flatMap((e) => e.outputs)]) {
+      checkSupported(v.aval, backend);
+    }
     this.executable = backend.compile(this.#program);
   }
 
@@ -102,16 +111,6 @@ function place(x: Tensor, backend: Backend): { storage: Storage; temporary?: Ten
   const temporary = tensorFromHost(data, x.aval, backend);
   if (temporary.source.kind !== "stored") throw new BackendError("upload stored nothing", "");
   return { storage: temporary.source.storage, temporary };
-}
-
-function checkSupported(program: Program, backend: Backend): void {
-  for (const v of [...program.inputs, ...program.equations.flatMap((e) => e.outputs)]) {
-    if (backend.supports(v.aval.dtype)) continue;
-    throw new DTypeError(
-      `the backend "${backend.name}" has no ${v.aval.dtype} (${formatAval(v.aval)})`,
-      `convert with x.astype("float32"), or choose another: await setBackend("reference")`,
-    );
-  }
 }
 
 /** The backend on which these tensors live; the current one when they are only numbers. */

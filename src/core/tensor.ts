@@ -3,7 +3,7 @@
  * on a backend, or a variable of a program being traced. Methods of the array language are added in
  * `src/numpy/methods.ts`.
  */
-import { type Backend, type BackendName, openBackend } from "./backend.ts";
+import { type Backend, type BackendName, checkSupported, openBackend } from "./backend.ts";
 import { allocate, coerce, type DType, type TypedArray } from "./dtype.ts";
 import { ArgumentError, TracedValueError } from "./errors.ts";
 import { adopt, Storage } from "./memory.ts";
@@ -194,6 +194,7 @@ export function literal(value: number, dtype: DType, weak = false): Tensor {
 
 /** Host data placed on a backend. */
 export function tensorFromHost(data: TypedArray, aval: Aval, backend: Backend): Tensor {
+  checkSupported(aval, backend);
   return new Tensor(aval, {
     kind: "stored",
     storage: new Storage(backend, backend.upload(data, aval)),

@@ -128,6 +128,7 @@ export function trace(
     const inputs = avals.map((a) => t.input(a));
     const results = f(...inputs);
     if (results instanceof Promise) {
+      results.catch(() => {}); // what goes wrong in it follows from this
       throw new ArgumentError(
         "a function that returns a promise cannot be traced",
         "give a function that returns tensors at once, and await outside",

@@ -164,6 +164,9 @@ export function axisOf(name: string, axis: number, rank: number): number {
 export function axesOf(name: string, axes: Axes, rank: number): number[] {
   if (axes === undefined) return Array.from({ length: rank }, (_, i) => i);
   const list = typeof axes === "number" ? [axes] : axes;
+  if (!Array.isArray(list)) {
+    throw new ArgumentError(`${name}: axes are no list`, "give an axis, or a list of axes");
+  }
   const found = list.map((axis) => axisOf(name, axis, rank));
   if (new Set(found).size !== found.length) {
     throw new ShapeError(`${name}: axes (${list.join(", ")}) name one axis twice`, "name it once");

@@ -5,7 +5,7 @@ import { evaluate } from "../core/evaluate.ts";
 import { formatAval, inputAvals } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { rewrite } from "../core/trace.ts";
-import { paths, unflatten } from "../core/tree.ts";
+import { formatStructure, paths, unflatten } from "../core/tree.ts";
 import { linearizeProgram } from "../primitives/derive/linearize.ts";
 import { pullBack } from "../primitives/derive/transpose.ts";
 import { fullLike, instantiate } from "../primitives/index.ts";
@@ -150,9 +150,9 @@ function checkScalar({ program, output }: TracedFunction, hasAux: boolean): void
       output.children[0]!.kind === "leaf"
     : output.kind === "leaf";
   if (shaped && value && value.aval.shape.length === 0 && isFloat(value.aval.dtype)) return;
+  const result = output.kind === "leaf" ? formatAval(value!.aval) : formatStructure(output);
   throw new ShapeError(
-    `grad: the function returns ${program.outputs.map((a) => formatAval(a.aval)).join(", ")}` +
-      (hasAux ? ", with hasAux" : ""),
+    `grad: the function returns ${result}` + (hasAux ? ", with hasAux" : ""),
     hasAux
       ? "return [value, aux], where value is a float scalar"
       : "return one float scalar: reduce it (x.sum()), use hasAux for more, or use vjp or jacrev",

@@ -222,7 +222,9 @@ describe("cond", () => {
     expect(y.dtype).toBe("float64");
     expect(cond(true, () => np.arange(3).sum(), () => one).dtype).toBe("int32");
     const run = (a: unknown, b: unknown) => () => cond(false, () => a, () => b);
-    expect(run({ a: np.zeros([2]) }, { a: np.zeros([3]) })).toThrow("at .a");
+    expect(run({ a: np.zeros([2]) }, { a: np.zeros([3]) })).toThrow(
+      "onFalse gives float32[3], onTrue float32[2] at .a",
+    );
     expect(run(np.zeros([2]), np.zeros([2], { dtype: "int32" }))).toThrow(DTypeError);
     expect(run([np.zeros([2])], np.zeros([2]))).toThrow(TreeError);
     expect(() => cond(np.array([true, false]), () => one, () => one)).toThrow(ShapeError);

@@ -1,5 +1,6 @@
 /** What must not be done with tensors while they are traced, or after: it throws, and says what to do. */
 import { beforeAll, describe, expect, test } from "vitest";
+import { backends } from "../support/backends.ts";
 import {
   cond,
   dispose,
@@ -140,6 +141,13 @@ describe("a promise", () => {
   test.each(Object.entries(tracers))("cannot be traced by %s", (_, run) => {
     expect(() => run(later)).toThrow(/promise/i);
   });
+
+  test("that fails for being traced is refused once, not once more by itself", async () => {
+    // vitest fails for what nobody handles.
+    const reading = async (x: Tensor) => x.mul(await x.item());
+    expect(() => jit(reading as unknown as (x: Tensor) => Tensor)(np.array(1))).toThrow(/promise/);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  });
 });
 
 test("a failed trace leaves none open", async () => {
@@ -148,6 +156,31 @@ test("a failed trace leaves none open", async () => {
   };
   expect(() => jit((x: Tensor) => grad(failing)(x))(np.array(1))).toThrow("mine");
   expect(await np.array(1).add(1).item()).toBe(2);
+});
+
+test("what is no scalar loss is named as it is, a tree as a tree", () => {
+  const tree = ((x: Tensor) => ({ a: [x] })) as unknown as (x: Tensor) => Tensor;
+  expect(caught(() => grad(tree)(np.array(1))).message).toContain(
+    "grad: the function returns { a: [*] }",
+  );
+  expect(caught(() => grad((x: Tensor) => x)(np.ones([2]))).message).toContain("float32[2]");
+});
+
+test("an element type that a backend lacks is refused where the tensor is made", async () => {
+  const webgpu = backends.find((b) => !b.supports("float64"));
+  if (!webgpu) return;
+  await setBackend(webgpu.name);
+  const error = caught(() => np.array([1, 2], { dtype: "float64" }));
+  await setBackend("reference");
+  expect(error._tag).toBe("DTypeError");
+  expect(error.message).toMatch(/"webgpu" has no float64[\s\S]*tracing\.test\.ts:\d+/);
+});
+
+test("an options object where an axis belongs is refused with the cure", () => {
+  const options = { axis: -1 } as unknown as number;
+  const error = caught(() => np.squeeze(np.ones([2, 1]), options));
+  expect(error._tag).toBe("ArgumentError");
+  expect(error.message).toMatch(/squeeze: axes are no list[\s\S]*give an axis/);
 });
 
 test("errors name shapes and the user's line", () => {
