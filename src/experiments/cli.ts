@@ -220,8 +220,8 @@ const study = Command.make("study").pipe(
         runs: root,
         backend: shortcuts.backend,
         steps: Flag.Int("steps").pipe(
-          Flag.withDescription("Updates of every run (default: 1500)"),
-          Flag.withDefault(1500),
+          Flag.withDescription("Updates of every run (default: 1200)"),
+          Flag.withDefault(1200),
         ),
         seeds: Flag.Int("seeds").pipe(
           Flag.withDescription("Runs of every kind (default: 3)"),
@@ -238,7 +238,7 @@ const study = Command.make("study").pipe(
         ) => Effect.Effect<ExperimentConfig, unknown> = (preset) =>
           configOf({ preset, config: Option.none(), set, backend });
         yield* studyTricks({
-          base: yield* base("discovery-quick"),
+          base: yield* base("discovery-small"),
           root: runs,
           display: openDisplay(),
           steps,
