@@ -131,10 +131,25 @@ export function memory(): Partial<Record<BackendName, MemoryUse>> {
   return Object.fromEntries([...use].map(([name, m]) => [name, { ...m }]));
 }
 
-/** Disposes every tensor in a tree. */
+/** Disposes every tensor in a tree, and those that functions in it own (pullbacks of `vjp`). */
 export function dispose(tree: unknown): void {
-  const [leaves] = flatten(tree);
-  endTogether(() => leaves.forEach((leaf) => leaf instanceof Tensor && leaf.dispose()));
+  endTogether(() => tensorsOf(tree).forEach((x) => x.dispose()));
+}
+
+const possessions = new WeakMap<object, readonly Tensor[]>();
+
+/** The function as owner of tensors: `using` and `dispose` free them, else the garbage collector does. */
+export function owning<F extends object>(f: F, tensors: readonly Tensor[]): F & Disposable {
+  possessions.set(f, tensors);
+  return Object.assign(f, { [Symbol.dispose]: () => dispose(f) });
+}
+
+/** The tensors of a tree, and those that its other leaves own. */
+function tensorsOf(tree: unknown): readonly Tensor[] {
+  return flatten(tree)[0].flatMap((leaf) => {
+    if (leaf instanceof Tensor) return [leaf];
+    return typeof leaf === "function" ? possessions.get(leaf) ?? [] : [];
+  });
 }
 
 /**
@@ -160,13 +175,13 @@ export function unseenScope<R>(f: () => R): R {
 function scopeOf<R>(f: () => R, unseen: boolean): R {
   const outer = scoped;
   const inner = scoped = new Set<Tensor>();
-  let kept = new Set<unknown>();
+  let kept = new Set<Tensor>();
   try {
     const result = f();
     if (result instanceof Promise) {
       throw new ArgumentError("scope() was given an async function", "await outside the scope");
     }
-    kept = new Set(flatten(result)[0]);
+    kept = new Set(tensorsOf(result));
     return result;
   } finally {
     scoped = outer;

@@ -1,6 +1,7 @@
 /** `linearize` and `linearTranspose`: derivatives as linear functions, to be applied many times. */
 import { isFloat } from "../core/dtype.ts";
 import { evaluate } from "../core/evaluate.ts";
+import { owning } from "../core/memory.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { type MapTree, unflatten } from "../core/tree.ts";
 import { linearizeProgram } from "../primitives/derive/linearize.ts";
@@ -11,7 +12,7 @@ import type { Optional } from "./jvp.ts";
 
 /**
  * The value of `f` and its derivative as a function of tangents: `jvp` with everything that does not
- * depend on the tangent computed once.
+ * depend on the tangent computed once. The function owns that: `using` or `dispose(lin)` frees it at once.
  *
  * ```ts
  * import { linearize, np, type Tensor } from "trilevel";
@@ -22,7 +23,7 @@ import type { Optional } from "./jvp.ts";
 export function linearize<A extends unknown[], R>(
   f: (...args: A) => R,
   ...args: A
-): [value: R, lin: (...tangents: Optional<A>) => R] {
+): [value: R, lin: ((...tangents: Optional<A>) => R) & Disposable] {
   const { program, captured, leaves, structures, output } = traceFunction(f, args, "linearize");
   const active = leaves.map((x) => isFloat(x.dtype));
   const split = linearizeProgram(program, [...captured.map(() => false), ...active]);
@@ -41,7 +42,7 @@ export function linearize<A extends unknown[], R>(
     );
     return unflatten(output, tangent);
   };
-  return [unflatten(output, values), lin];
+  return [unflatten(output, values), owning(lin, residuals)];
 }
 
 /**

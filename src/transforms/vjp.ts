@@ -1,6 +1,7 @@
 /** `vjp`: reverse mode, from cotangents of the outputs to cotangents of the arguments. */
 import { isFloat } from "../core/dtype.ts";
 import { evaluate } from "../core/evaluate.ts";
+import { owning } from "../core/memory.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { type MapTree, unflatten } from "../core/tree.ts";
 import { linearizeProgram } from "../primitives/derive/linearize.ts";
@@ -10,7 +11,8 @@ import { companionLeaves, traceFunction, unflattenAll } from "../core/function.t
 /**
  * The value of `f` and its pullback v ↦ Jᵀv, which takes a cotangent like the value (`null` anywhere in
  * it is zero) and gives a list of cotangents, one for each argument; integer and boolean leaves have
- * `null`. The pullback may be called any number of times, also inside other transformations.
+ * `null`. The pullback may be called any number of times, also inside other transformations. It owns what it
+ * remembers of the values: `using` or `dispose(pullback)` frees that at once, else the garbage collector does.
  *
  * ```ts
  * import { np, type Tensor, vjp } from "trilevel";
@@ -22,7 +24,7 @@ import { companionLeaves, traceFunction, unflattenAll } from "../core/function.t
 export function vjp<A extends unknown[], R>(
   f: (...args: A) => R,
   ...args: A
-): [value: R, pullback: (cotangent: MapTree<R, Tensor, Tensor | null>) => A] {
+): [value: R, pullback: ((cotangent: MapTree<R, Tensor, Tensor | null>) => A) & Disposable] {
   const { program, captured, leaves, structures, output } = traceFunction(f, args, "vjp");
   const active = leaves.map((x) => isFloat(x.dtype));
   const split = linearizeProgram(program, [...captured.map(() => false), ...active]);
@@ -40,5 +42,5 @@ export function vjp<A extends unknown[], R>(
     // Leaves are cotangents in the places of the arguments' leaves.
     return unflattenAll(structures, active.map((a) => a ? found[next++]! : null)) as A;
   };
-  return [unflatten(output, values), pullback];
+  return [unflatten(output, values), owning(pullback, residuals)];
 }

@@ -14,6 +14,7 @@ import {
   jacrev,
   jit,
   jvp,
+  linearize,
   linearTranspose,
   memory,
   np,
@@ -24,6 +25,7 @@ import {
   switchCase,
   type Tensor,
   valueAndGrad,
+  vjp,
   vmap,
   whileLoop,
 } from "trilevel";
@@ -79,6 +81,47 @@ describe("eager calls leave nothing but their results", () => {
     for (let i = 0; i < 10_000; i++) slope(x).dispose();
     expect(live()).toEqual(before);
     expect((await slope(x).data())[0]).toBeCloseTo(Math.sin(0.1) + 0.1 * Math.cos(0.1), 6);
+  });
+});
+
+describe("a derivative as a function owns what it remembers", () => {
+  const owners = {
+    vjp: (x: Tensor) => vjp(f, x),
+    linearize: (x: Tensor) => linearize(f, x),
+  };
+
+  test.each(Object.entries(owners))("%s: 10,000 calls leave memory flat", (_, make) => {
+    const x = np.array([0.1, 0.2, 0.3]);
+    const before = live();
+    for (let i = 0; i < 5_000; i++) {
+      dispose(make(x));
+      const [value, derivative] = make(x);
+      using _derivative = derivative;
+      value.dispose();
+    }
+    expect(live()).toEqual(before);
+    x.dispose();
+  });
+
+  test("which leaves its arguments and its value alone, and says when it is gone", async () => {
+    using x = np.array([2, 3]);
+    const [value, pullback] = vjp((a: Tensor) => np.sin(a), x);
+    using y = value;
+    dispose(pullback);
+    expect(await y.array()).toEqual([Math.sin(2), Math.sin(3)]);
+    expect(await x.array()).toEqual([2, 3]);
+    expect(() => pullback(x)).toThrow(/disposed at .*memory\.test\.ts/);
+  });
+
+  test("and takes it out of a scope", async () => {
+    using x = np.array([1, 2]);
+    using ct = np.array(1);
+    const before = live().tensors;
+    const { pullback } = scope(() => ({ pullback: vjp(f, x)[1] }));
+    const [dx] = pullback(ct);
+    expect((await dx.data()).length).toBe(2);
+    dispose([dx, pullback]);
+    expect(live().tensors).toBe(before);
   });
 });
 
