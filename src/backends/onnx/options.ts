@@ -3,13 +3,17 @@ import { multiplyAddsOf } from "../../compiler/cost.ts";
 import { type Program, subprograms } from "../../core/program.ts";
 import type { SessionOptions } from "./native.ts";
 
-// Multiply-adds of one product for which it pays to wake other cores. Threads wait for each other at
-// every operation, so programs of small ones gain little (value and gradient of slot attention: 2.5 ms
-// on one thread, 2.1 on two), and lose much when something else runs (7 ms).
+// Multiply-adds of one product for which it pays to wake other cores. Threads wait for each other at every
+// operation, so programs of small ones gain little (value and gradient of slot attention: 3.2 ms on one thread, 2.8 on
+// two), and lose where something else runs.
 const worthThreads = 2 ** 23;
 
-/** The options of a program's session. */
-export function sessionOptions(program: Program): SessionOptions {
+// Microseconds for which threads wait for the next operation awake: in a session that runs alone, through all of a
+// run with what is between its operations; where sessions take turns, not long into the next one's.
+const spins = { alone: "1000", inTurns: "200" };
+
+/** The options of a program's session, which runs alone or in turns with others. */
+export function sessionOptions(program: Program, turns: keyof typeof spins): SessionOptions {
   const single = program.equations.length === 1;
   return {
     // "basic" removes and folds; what "all" adds made no workload measured here faster by more than
@@ -18,8 +22,7 @@ export function sessionOptions(program: Program): SessionOptions {
     intraOpNumThreads: largest(program) >= worthThreads ? navigator.hardwareConcurrency : 1,
     interOpNumThreads: 1,
     logSeverityLevel: 4,
-    // Threads wait for the next operation awake, but not for the next run.
-    extra: { session: { intra_op: { spin_duration_us: "200" } } },
+    extra: { session: { intra_op: { spin_duration_us: spins[turns] } } },
   };
 }
 

@@ -31,14 +31,19 @@ export class OnnxExecutable implements Executable {
   /** The operators of the graph, before ONNX Runtime fuses some. */
   readonly kernels: readonly string[] = [];
 
-  constructor(program: Program, native: Native, private readonly pool: BufferPool) {
+  constructor(
+    program: Program,
+    native: Native,
+    private readonly pool: BufferPool,
+    turns: "alone" | "inTurns" = "alone",
+  ) {
     this.#outputAvals = program.outputs.map((a) => a.aval);
     this.#inputs = program.inputs.map((v, i) => place(this.#feeds, `arg${i}`, v.aval));
     this.#outputs = this.#outputAvals.map((a, i) => place(this.#fetches, `out${i}`, a));
     const bytes = this.#outputAvals.reduce((sum, a) => sum + bytesOf(a), 0);
     this.#inPlace = this.#outputAvals.length > fewOutputs || bytes > fewBytes;
     if (this.#outputAvals.every(isEmpty)) return;
-    const options = sessionOptions(program);
+    const options = sessionOptions(program, turns);
     const { name, aval } = mark;
     if (this.#inPlace) place(this.#fetches, name, aval)!.data = new Uint8Array(1);
     const parallel = options.intraOpNumThreads > 1;

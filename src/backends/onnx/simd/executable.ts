@@ -39,10 +39,11 @@ export class StagedExecutable implements Executable {
     stages.forEach((s, turn) => s.program.inputs.forEach((v) => lastRead.set(v, turn)));
     this.#results = numbersOf(program.outputs);
     const lasting = new Set<Atom>([...program.inputs, ...program.outputs]);
+    const graphs = stages.filter((s) => s.kind === "graph").length;
     this.#turns = stages.map((stage, turn) => ({
       stage,
       does: stage.kind === "graph"
-        ? new OnnxExecutable(stage.program, native, pool)
+        ? new OnnxExecutable(stage.program, native, pool, graphs > 1 ? "inTurns" : "alone")
         : new Kernel(stage.program, pool.heap),
       inputs: numbersOf(stage.program.inputs),
       ends: numbersOf(
