@@ -206,7 +206,9 @@ const wrong = (what: string, problems: readonly string[]) =>
   new ConfigError({
     what: `${what} has ${problems.length === 1 ? "a mistake" : `${problems.length} mistakes`}:`,
     problems,
-    cure: "Correct them; --help names the presets, and config.json of any run shows all fields.",
+    cure: `Correct ${
+      problems.length === 1 ? "it" : "them"
+    }; --help names the presets, and config.json of any run shows all fields.`,
   });
 
 const plain = (message: string) =>

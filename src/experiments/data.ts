@@ -19,7 +19,7 @@ import {
 } from "../data/index.ts";
 import { type ExperimentConfig, isGenerated } from "./config.ts";
 import { ConfigError, type DatasetError, datasetError } from "./errors.ts";
-import type { Display } from "./progress.ts";
+import { type Display, formatDuration } from "./progress.ts";
 import { labelsOf, type OnScenes, openSource } from "./sources.ts";
 
 /** What a model learns from. */
@@ -40,13 +40,19 @@ export interface Examples {
   readonly schema: Schema;
 }
 
-/** Says how far the scenes are, every two seconds; nothing when they are there already. */
+/** Shows how far the scenes are; nothing when they are there already. */
 export function tellScenes(display: Display): OnScenes {
-  let last = performance.now();
+  let first: { readonly done: number; readonly time: number } | undefined;
   return (done, size) => {
-    if (performance.now() - last < 2000) return;
-    last = performance.now();
-    display.line(`preparing scenes: ${done} of ${size}`);
+    const now = performance.now();
+    first ??= { done, time: now };
+    const pace = (now - first.time) / 1000 / (done - first.done);
+    display.update({
+      what: "preparing scene",
+      step: done,
+      steps: size,
+      facts: Number.isFinite(pace) ? [`${formatDuration(pace * (size - done))} left`] : [],
+    });
   };
 }
 
@@ -57,17 +63,16 @@ export const openExamples = (
 ): Effect.Effect<Examples, ConfigError | DatasetError, Scope.Scope> =>
   Effect.gen(function* () {
     const { data, model, batchSize } = config;
-    const all = yield* Effect.acquireRelease(
-      Effect.tryPromise({
-        try: () => openSource(data, onProgress),
-        catch: datasetError(
-          isGenerated(data.source)
-            ? `The ${data.source} scenes cannot be made.`
-            : `The data "${data.path}" cannot be read as ${data.source}.`,
-        ),
-      }),
-      (dataset) => Effect.promise(() => dataset.close()),
-    );
+    // Not acquireRelease, which cannot be interrupted: scenes may take hours to make.
+    const all = yield* Effect.tryPromise({
+      try: () => openSource(data, onProgress),
+      catch: datasetError(
+        isGenerated(data.source)
+          ? `The ${data.source} scenes cannot be made.`
+          : `The data "${data.path}" cannot be read as ${data.source}.`,
+      ),
+    });
+    yield* Effect.addFinalizer(() => Effect.promise(() => all.close()));
     const wanted = Math.min(all.size, data.scenes);
     const some = wanted === all.size
       ? all

@@ -4,16 +4,14 @@
  */
 import process from "node:process";
 
-/** The state of a run at a step. */
+/** How far something is. */
 export interface ProgressState {
+  /** What is counted, such as `step`. */
+  readonly what: string;
   readonly step: number;
   readonly steps: number;
-  readonly loss: number;
-  /** In this process; null until it is known. */
-  readonly imagesPerSecond: number | null;
-  readonly secondsLeft: number | null;
-  /** The latest score, such as `FG-ARI 0.85`. */
-  readonly score: string;
+  /** What else is known, such as `loss 0.1234`. */
+  readonly facts: readonly string[];
 }
 
 /** Where lines go. */
@@ -73,26 +71,18 @@ function plain(out: Out, now: () => number, everyMs = 5000): Display {
     update(state) {
       if (now() - last < everyMs && state.step < state.steps) return;
       last = now();
-      out.write(`step ${state.step}/${state.steps}  ${facts(state).join("  ")}\n`);
+      const { what, step, steps, facts } = state;
+      out.write(`${[`${what} ${step}/${steps}`, ...facts].join("  ")}\n`);
     },
     line: (text) => void out.write(`${text}\n`),
     end: () => {},
   };
 }
 
-function facts({ loss, imagesPerSecond, secondsLeft, score }: ProgressState): string[] {
-  return [
-    `loss ${Number.isFinite(loss) ? loss.toPrecision(4) : "–"}`,
-    ...(score === "" ? [] : [score]),
-    ...(imagesPerSecond === null ? [] : [`${formatCount(imagesPerSecond)} images/s`]),
-    ...(secondsLeft === null ? [] : [`${formatDuration(secondsLeft)} left`]),
-  ];
-}
-
 /** A line no wider than the terminal: the bar gives way first. */
 function barLine(state: ProgressState, columns: number): string {
-  const { step, steps } = state;
-  const text = `${step}/${steps}  ${facts(state).join("  ")}`;
+  const { what, step, steps, facts } = state;
+  const text = [`${what} ${step}/${steps}`, ...facts].join("  ");
   const width = Math.min(24, columns - text.length - 3);
   if (width < 6) return text.slice(0, columns - 1);
   const eighths = Math.round((step / steps) * width * 8);

@@ -14,7 +14,7 @@ import { modelError } from "./errors.ts";
 import { type Evaluator, formatScores, mainScore, placeBatch, type Scores } from "./evaluate.ts";
 import { type Flatness, judgeMemory, type MemorySample, sampleMemory } from "./memory.ts";
 import { drawPanels } from "./panels.ts";
-import type { Display } from "./progress.ts";
+import { type Display, formatCount, formatDuration } from "./progress.ts";
 import type { Recorder } from "./recorder.ts";
 import type { MetricRow, RunFolder, Summary } from "./store.ts";
 import type { Trainer, TrainState } from "./trainStep.ts";
@@ -136,13 +136,17 @@ export class Session {
   show(): void {
     const { config, display } = this.parts;
     const { progress: { step }, loss, rate, score } = this.#run;
+    const left = this.#secondsLeft();
     display.update({
+      what: "step",
       step,
       steps: config.steps,
-      loss,
-      imagesPerSecond: rate,
-      secondsLeft: this.#secondsLeft(),
-      score,
+      facts: [
+        `loss ${Number.isFinite(loss) ? loss.toPrecision(4) : "–"}`,
+        ...(score === "" ? [] : [score]),
+        ...(rate === null ? [] : [`${formatCount(rate)} images/s`]),
+        ...(left === null ? [] : [`${formatDuration(left)} left`]),
+      ],
     });
   }
 
