@@ -1,5 +1,6 @@
 /** What the webgpu backend makes of whole programs: right values, few kernels, little memory, loud errors. */
 import { afterAll, describe, expect, test } from "vitest";
+import { errorOf } from "../../src/backends/webgpu/device.ts";
 import { openWebGpu, type WebGpuBackend } from "../../src/backends/webgpu/index.ts";
 import type { DeviceBuffer } from "../../src/core/backend.ts";
 import { BackendError } from "../../src/core/errors.ts";
@@ -138,6 +139,11 @@ describe.skipIf(!present)("webgpu", async () => {
     await Promise.resolve();
     expect(() => executable.run([x])).toThrow(/device was lost/);
     await expect(lost.download(x, f32(2))).rejects.toThrow(BackendError);
+  });
+
+  test("an error for want of memory says so, and what to do", () => {
+    const error = errorOf(new GPUOutOfMemoryError("no room"));
+    expect(error.message).toMatch(/out of memory: no room[\s\S]*smaller batches/);
   });
 
   test("an invalid command fails the results it should have made", async () => {
