@@ -7,6 +7,7 @@ import { hoistInvariants } from "./hoist.ts";
 import { joinPads } from "./joinPads.ts";
 import { joinSums } from "./joinSums.ts";
 import { simplify } from "./simplify.ts";
+import { sinkSums } from "./sinkSums.ts";
 import { thinLoops } from "./thinLoops.ts";
 import { unrollLoops } from "./unroll.ts";
 
@@ -32,6 +33,14 @@ export const unrollingPasses = {
   eliminateCommonSubexpressionsFirst: eliminateCommonSubexpressions,
   unrollLoops,
   ...passes,
+} as const satisfies Passes;
+
+/** All that keep loops loops, and take sums over steps out of them. */
+export const sinkingPasses = {
+  ...passes,
+  sinkSums,
+  simplifyLast: simplify,
+  eliminateDeadCodeLast: eliminateDeadCodeDeep,
 } as const satisfies Passes;
 
 /** The program after some passes. Outputs may become inputs, constants, or each other. */

@@ -281,6 +281,51 @@ export const examples: readonly Example[] = [
     dispatches: 1,
   },
   {
+    name: "rows and columns that are read in fours",
+    inputs: [f32(64, 32), f32(32)],
+    f: (x, b) => {
+      const y = layerNorm(x!);
+      const z = lax.mul(y, along(b!, y, 0));
+      const positive = lax.gt(z, number(z, 0));
+      return [
+        lax.select(positive, z, lax.exp(z)),
+        positive,
+        lax.transpose(z, [1, 0]),
+        lax.reduceSum(z, [0]),
+        lax.reduceMax(z, [1]),
+        lax.argMax(z, 0),
+        lax.argMax(z, 1),
+        lax.concatenate([z, lax.reverse(z, [1])], 1),
+      ];
+    },
+  },
+  {
+    name: "products that are read and written in fours",
+    inputs: [f32(2, 40, 24), f32(2, 24, 36), f32(36)],
+    f: (x, y, b) => {
+      const batch = { lhsBatch: [0], rhsBatch: [0] };
+      const p = lax.dot(x!, y!, { ...batch, lhsContract: [2], rhsContract: [1] });
+      const z = lax.tanh(lax.add(p, lax.broadcast(b!, p.shape, [2])));
+      return [
+        z,
+        lax.dot(z, y!, { ...batch, lhsContract: [2], rhsContract: [2] }),
+        lax.dot(x!, z, { ...batch, lhsContract: [1], rhsContract: [1] }),
+        lax.dot(z, z, { ...batch, lhsContract: [1], rhsContract: [1] }),
+        lax.transpose(lax.dot(x!, y!, { ...batch, lhsContract: [2], rhsContract: [1] }), [0, 2, 1]),
+      ];
+    },
+  },
+  {
+    name: "products as large as blocks get",
+    inputs: [f32(256, 192), f32(192, 256)],
+    f: (x, y) => [lax.dot(x!, y!, matrices), lax.dot(y!, x!, matrices)],
+  },
+  {
+    name: "a sum of twenty inputs",
+    inputs: Array.from({ length: 20 }, () => f32(4, 8)),
+    f: (...xs) => [xs.reduce((a, b) => lax.add(a, b))],
+  },
+  {
     name: "nothing at all",
     inputs: [f32(0, 3), f32(3)],
     f: (x, y) => [

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { costOf } from "../../src/compiler/cost.ts";
-import { optimize, passes, unrollingPasses } from "../../src/compiler/optimize.ts";
+import { optimize, passes, sinkingPasses, unrollingPasses } from "../../src/compiler/optimize.ts";
 import { scan, whileLoop } from "../../src/control/index.ts";
 import { Compiled } from "../../src/core/execute.ts";
 import { inlineCalls } from "../../src/core/inline.ts";
@@ -84,6 +84,7 @@ test("random programs come through every pass", async () => {
     );
     await checkPasses(program, inputs);
     await checkPasses(program, inputs, unrollingPasses);
+    await checkPasses(program, inputs, sinkingPasses);
   };
   await fc.assert(fc.asyncProperty(randomPrograms, check), { numRuns: 150 });
 }, 0);
@@ -144,6 +145,27 @@ describe("loops", () => {
     expect(bytes(after)).toBeLessThan(bytes(program));
     const stacked = after.equations.find((e) => e.primitive.name === "scan")!.outputs.slice(1);
     expect(stacked.filter((v) => v.aval.shape.length === 3).length).toBeLessThanOrEqual(1);
+  });
+
+  test("stack what makes a sum over the steps, and sum it up after them", async () => {
+    // At every step the weight's derivative is a product of two rows.
+    const f = (w: Tensor, x: Tensor) => {
+      const step = (c: Tensor) => [lax.sin(lax.dot(c, w, matrix)), null] as const;
+      return lax.reduceSum(scan(step, x, null, { length: 3, reverse: true })[0], [0, 1]);
+    };
+    const program = traced((w, x) => [grad(f)(w!, x!)], f32(16, 16), f32(2, 16));
+    const after = await checkPasses(program, [noise(16, 16), noise(2, 16)], sinkingPasses);
+    const loops = after.equations.filter((e) => e.primitive.name === "scan");
+    const carried = loops.flatMap((e) =>
+      subprograms(e.params)[0]!.outputs.map((a) => a.aval.shape)
+    );
+    expect(carried).not.toContainEqual([16, 16]);
+    const products = after.equations.filter((e) => e.primitive.name === "dot");
+    expect(products.map((e) => e.inputs.map((a) => a.aval.shape))).toEqual([[[3, 2, 16], [
+      3,
+      2,
+      16,
+    ]]]);
   });
 
   test("with nothing to improve stay as they are", () => {

@@ -1,5 +1,5 @@
 /** The webgpu backend: tensors in GPU buffers, programs as generated kernels. */
-import { passes } from "../../compiler/optimize.ts";
+import { sinkingPasses } from "../../compiler/optimize.ts";
 import type { Backend, DeviceBuffer } from "../../core/backend.ts";
 import { allocate, type DType, type TypedArray } from "../../core/dtype.ts";
 import { InternalError } from "../../core/errors.ts";
@@ -13,7 +13,7 @@ import { type Target, targetOf } from "./target.ts";
 /** A device as a backend. Elements are words of 32 bits, booleans too. */
 export class WebGpuBackend implements Backend {
   readonly name = "webgpu";
-  readonly passes = passes;
+  readonly passes = sinkingPasses;
   /** What programs on the device share. */
   readonly queue: Queue;
   readonly #health: Health;

@@ -12,7 +12,8 @@ import type { Shape } from "../../core/program.ts";
 import type { Value } from "./value.ts";
 
 /** A WGSL type that an expression can have. */
-export type Type = "f32" | "i32" | "u32" | "bool" | "vec2<u32>";
+export type Type = Scalar | "vec2<u32>" | "vec4<f32>" | "vec4<i32>" | "vec4<u32>";
+type Scalar = "f32" | "i32" | "u32" | "bool";
 
 type Node =
   | { readonly kind: "constant"; readonly value: number }
@@ -79,7 +80,7 @@ function intern(
 }
 
 /** The WGSL type of a value's elements inside a kernel. */
-export function typeOf(dtype: DType): Type {
+export function typeOf(dtype: DType): Scalar {
   switch (dtype) {
     case "float32":
       return "f32";
@@ -121,6 +122,25 @@ export function load(from: Value, at: Expr): Expr {
   return intern(`[${from.id} ${at.id}]`, typeOf(from.dtype), { kind: "load", from, index: at }, [
     at,
   ]);
+}
+
+/** Four elements of a value's buffer, the first of which is at four times the index. */
+export function loadFour(from: Value, at: Expr): Expr {
+  const type = typeOf(from.dtype);
+  const four = type === "bool" ? "vec4<u32>" : `vec4<${type}>` as const;
+  return intern(`[[${from.id} ${at.id}]]`, four, { kind: "load", from, index: at }, [at]);
+}
+
+/** The index as four times another, and what is left over, where that is the same wherever it is used. */
+export function quarter({ node }: Expr): { readonly of: Expr; readonly rest: number } | undefined {
+  const [terms, offset] = node.kind === "sum"
+    ? [node.terms, node.offset]
+    : node.kind === "constant"
+    ? [[], node.value]
+    : [undefined, 0];
+  if (!terms?.every((t) => t.scale % 4 === 0)) return undefined;
+  const of = sum(terms.map((t) => ({ of: t.of, scale: t.scale / 4 })), Math.floor(offset / 4));
+  return { of, rest: offset % 4 };
 }
 
 /** WGSL text, with `$0`, `$1` … for the arguments. */
@@ -170,7 +190,8 @@ export function digit(of: Expr, stride: number, size: number): Expr {
   });
 }
 
-// Multiples of stride·size vanish. In g·high + low with low < g, low vanishes if g divides the stride.
+// Multiples of stride·size vanish. In g·high + low with low < g, low vanishes if g divides the stride; if the stride
+// divides g, and g divides stride·size, each part has a digit of its own.
 function digitOfSum(
   terms: readonly Term[],
   offset: number,
@@ -184,6 +205,21 @@ function digitOfSum(
     if (common === 1 || most(terms.slice(cut)) + offset % common >= common) continue;
     const high = terms.slice(0, cut).map((t) => ({ of: t.of, scale: t.scale / common }));
     return digit(sum(high, Math.floor(offset / common)), stride / common, size);
+  }
+  for (let cut = terms.length; cut > 0; cut--) {
+    const common = terms.slice(0, cut).reduce((g, t) => gcd(g, t.scale), stride * size);
+    const low = terms.slice(cut);
+    if (common % stride !== 0 || common === stride || most(low) + offset % common >= common) {
+      continue;
+    }
+    const high = terms.slice(0, cut).map((t) => ({ of: t.of, scale: t.scale / common }));
+    return sum([
+      {
+        of: digit(sum(high, Math.floor(offset / common)), 1, stride * size / common),
+        scale: common / stride,
+      },
+      { of: digit(sum(low, offset % common), stride, common / stride), scale: 1 },
+    ]);
   }
   return undefined;
 }
@@ -262,4 +298,32 @@ export function flatten(at: readonly Expr[], shape: Shape): Expr {
 export function unflatten(flat: Expr, shape: Shape): Expr[] {
   const strides = stridesOf(shape);
   return shape.map((n, i) => digit(flat, strides[i]!, n));
+}
+
+/** How many expressions this one consists of, or `most` if there are more. */
+export function countParts(x: Expr, most: number): number {
+  const seen = new Set<Expr>();
+  const stack = [x];
+  for (let e = stack.pop(); e && seen.size < most; e = stack.pop()) {
+    if (!seen.has(e)) stack.push(...partsOf(e.node));
+    seen.add(e);
+  }
+  return seen.size;
+}
+
+function partsOf(node: Node): readonly Expr[] {
+  switch (node.kind) {
+    case "sum":
+      return node.terms.map((t) => t.of);
+    case "digit":
+      return [node.of];
+    case "load":
+      return [node.index];
+    case "code":
+      return node.args;
+    case "branch":
+      return [node.condition, node.yes, node.no];
+    default:
+      return [];
+  }
 }

@@ -71,12 +71,12 @@ function fit(clusters: readonly Cluster[], memory: Memory): boolean {
 
 /** The workgroups of a cluster; undefined for those that stay alone. */
 function gridOf(cluster: Cluster, memory: Memory): { count: number; size: number } | undefined {
-  const { software } = memory.target;
+  const { stored, target } = memory;
   switch (cluster.kind) {
     case "rows":
-      return rowGrid(cluster, software);
+      return rowGrid(cluster, stored, target);
     case "contraction":
-      return contractionGrid(cluster.definition, software);
+      return contractionGrid(cluster, target.software);
     case "special":
       return undefined;
   }

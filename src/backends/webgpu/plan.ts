@@ -8,7 +8,7 @@ import type { Item } from "./fuse.ts";
 import { writeContraction } from "./kernel/contraction.ts";
 import { writeRows } from "./kernel/rows.ts";
 import { type Kernel, KernelWriter } from "./kernel/writer.ts";
-import type { Cluster, RowCluster } from "./cluster.ts";
+import type { Cluster } from "./cluster.ts";
 import type { Schedule } from "./fuse.ts";
 import type { Lowered } from "./lower/index.ts";
 import type { Target } from "./target.ts";
@@ -108,33 +108,28 @@ class Planner {
   }
 
   #kernel(clusters: readonly Cluster[]): Step[] {
-    const { stored } = this.#schedule;
-    const { software } = this.#target;
-    const kernel = new KernelWriter();
-    const fills: Step[] = [];
-    for (const cluster of clusters) {
-      switch (cluster.kind) {
-        case "rows":
-          kernel.part(() => writeRows(kernel, cluster, stored, software));
-          break;
-        case "contraction":
-          kernel.part(() => writeContraction(kernel, cluster, stored, software));
-          break;
-        case "special":
-          if (cluster.fill) fills.push(this.#fill(cluster.fill, cluster.value));
-          kernel.part(() => cluster.definition.write(kernel, cluster.read, cluster.value));
+    const fills = clusters.flatMap((c) => c.kind === "special" && c.fill ? [c] : []);
+    return [
+      ...fills.map((c) => this.#write([c.fill!], new Set([c.value]))),
+      this.#write(clusters, this.#schedule.stored),
+    ];
+  }
+
+  #write(clusters: readonly Cluster[], stored: ReadonlySet<Value>): Dispatch {
+    const kernel = KernelWriter.kernel(this.#target, (kernel) => {
+      for (const cluster of clusters) {
+        kernel.part(() => {
+          switch (cluster.kind) {
+            case "rows":
+              return writeRows(kernel, cluster, stored, this.#target);
+            case "contraction":
+              return writeContraction(kernel, cluster, stored, this.#target.software);
+            case "special":
+              return cluster.definition.write(kernel, cluster.read, cluster.value);
+          }
+        });
       }
-    }
-    return [...fills, this.#dispatch(kernel.finish())];
-  }
-
-  #fill(fill: RowCluster, value: Value): Dispatch {
-    const kernel = new KernelWriter();
-    kernel.part(() => writeRows(kernel, fill, new Set([value]), this.#target.software));
-    return this.#dispatch(kernel.finish());
-  }
-
-  #dispatch(kernel: Kernel): Dispatch {
+    });
     return { kind: "dispatch", kernel, slots: kernel.bindings.map((b) => this.#slot(b.value)) };
   }
 

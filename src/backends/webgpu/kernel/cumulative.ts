@@ -33,7 +33,7 @@ export function cumulative(x: Value, axis: number, reverse: boolean): Special["w
       kernel.line(`var total = ${type}(0);`);
       kernel.block(`for (var column = 0u; column < ${n}u; column++)`, 2, () => {
         kernel.line(`total += ${kernel.text(read(x, at))};`);
-        kernel.store(self, flatten(at, x.shape), total);
+        kernel.store(self, [flatten(at, x.shape)], [total]);
       });
     });
   };
@@ -62,7 +62,7 @@ export function cumulative(x: Value, axis: number, reverse: boolean): Special["w
         });
         kernel.line(`let total = before + ${sums}[local];`);
         kernel.block(`if (column < ${n}u)`, 2, () => {
-          kernel.store(self, flatten(at, x.shape), total);
+          kernel.store(self, [flatten(at, x.shape)], [total]);
         });
         kernel.line(`before += ${sums}[${width - 1}];`);
         kernel.line("workgroupBarrier();");

@@ -1,10 +1,12 @@
+/** The fewest invocations of a workgroup. */
+export const smallest = 64;
+
 /**
- * How many invocations share one row of a reduction: a power of two, more where rows are few; on a CPU, where
- * they would have to wait for each other, only as many as keep it busy.
+ * How many invocations share one row of a reduction: a power of two, more where rows are few. On a CPU only one: to
+ * wait for each other costs more than they would gain.
  */
 export function lanesFor(rows: number, columns: number, software: boolean): number {
-  const wanted = software ? 64 : 4096;
   let lanes = 1;
-  while (lanes < 256 && rows * lanes < wanted && lanes * 4 <= columns) lanes *= 2;
+  while (!software && lanes < 256 && rows * lanes < 4096 && lanes * 4 <= columns) lanes *= 2;
   return lanes;
 }

@@ -3,25 +3,79 @@
  * share a row; reductions that wait for each other take one loop over the columns each, so that
  * a softmax is one kernel of three loops.
  */
-import type { Member, RowCluster } from "../cluster.ts";
+import type { RowCluster } from "../cluster.ts";
+import { type Expr, sum, variable } from "../expression.ts";
 import type { Reduction, Value } from "../value.ts";
-import { type Expr, typeOf, variable } from "../expression.ts";
-import { lanesFor } from "./lanes.ts";
-import { type KernelWriter, slicePlace } from "./writer.ts";
+import type { Member } from "../view.ts";
+import type { Target } from "../target.ts";
+import { lanesFor, smallest } from "./lanes.ts";
+import { KernelWriter, slicePlace } from "./writer.ts";
 
-const smallest = 64;
+/** How many rows, and how many neighbouring columns, an invocation takes at once. */
+interface Block {
+  readonly rows: number;
+  readonly columns: number;
+}
 
-/** How many invocations work on a row. */
-function rowLanes({ domain: { rows, columns }, members }: RowCluster, software: boolean): number {
-  const reduces = members.some((m) => m.value.definition.kind === "reduction");
-  return reduces ? lanesFor(rows, columns, software) : 1;
+/** How the work of a cluster is handed out. */
+interface Layout {
+  readonly block: Block;
+  /** Invocations that share a row. */
+  readonly lanes: number;
+}
+
+const single: Block = { rows: 1, columns: 1 };
+/** Kernels with more expressions than this are not written down four times: compilers take their time, too. */
+const most = 150;
+
+const layouts = new WeakMap<RowCluster, Layout>();
+
+/** The layout that loads and stores least; `stored` are the members that need memory. */
+function layoutOf(cluster: RowCluster, stored: ReadonlySet<Value>, target: Target): Layout {
+  const { software } = target;
+  let found = layouts.get(cluster);
+  if (found) return found;
+  const { rows, columns } = cluster.domain;
+  const reduces = cluster.members.some((m) => m.result);
+  const lanes = ({ rows: r, columns: c }: Block) =>
+    reduces ? lanesFor(rows / r, columns / c, software) : 1;
+  const enough = software ? 8 : 4096;
+  const wide = { rows: 4, columns: 1 };
+  const long = { rows: 1, columns: 4 };
+  const blocks = [
+    single,
+    ...(rows % 4 === 0 && rows / 4 * lanes(wide) >= enough ? [wide] : []),
+    ...(columns % 4 === 0 ? [long] : []),
+  ];
+  let [least, longer] = [Infinity, false];
+  for (const block of blocks) {
+    if (longer || !viewsOf(cluster, block)) continue;
+    const layout = { block, lanes: lanes(block) };
+    const trial = new KernelWriter(target);
+    trial.part(() => write(trial, cluster, stored, layout));
+    const perRow = (level: number) => level > 1 ? columns / block.columns : 1;
+    const cost = trial.accesses[0]!.cost(perRow) / block.rows;
+    longer = trial.names > most;
+    if (cost > 0.8 * least) continue;
+    least = cost;
+    found = layout;
+  }
+  layouts.set(cluster, found!); // there is a single one at least
+  return found!;
 }
 
 /** The workgroups of the kernel, and the invocations of each. */
-export function rowGrid(cluster: RowCluster, software: boolean): { count: number; size: number } {
-  const lanes = rowLanes(cluster, software);
+export function rowGrid(
+  cluster: RowCluster,
+  stored: ReadonlySet<Value>,
+  target: Target,
+): { count: number; size: number } {
+  return gridOf(cluster, layoutOf(cluster, stored, target));
+}
+
+function gridOf({ domain }: RowCluster, { block, lanes }: Layout): { count: number; size: number } {
   const size = Math.max(smallest, lanes);
-  return { count: Math.ceil(cluster.domain.rows / (size / lanes)), size };
+  return { count: Math.ceil(domain.rows / block.rows / (size / lanes)), size };
 }
 
 /** Writes the kernel; `stored` are the members that need memory. */
@@ -29,33 +83,68 @@ export function writeRows(
   kernel: KernelWriter,
   cluster: RowCluster,
   stored: ReadonlySet<Value>,
-  software: boolean,
+  target: Target,
 ): void {
-  const { domain, members } = cluster;
-  const { rows, columns } = domain;
-  const reductions = members.filter((m) => m.value.definition.kind === "reduction");
-  const lanes = rowLanes(cluster, software);
-  const { count, size: workgroupSize } = rowGrid(cluster, software);
-  const rowsPerGroup = workgroupSize / lanes;
-  kernel.dispatch(count, workgroupSize);
+  write(kernel, cluster, stored, layoutOf(cluster, stored, target));
+}
 
-  const first = `${kernel.groupNumber} * ${rowsPerGroup}u`;
-  const written = members.filter((m) => stored.has(m.value));
-  const store = ({ value, place, expr }: Member) => {
+const range = (length: number) => Array.from({ length }, (_, i) => i);
+
+/** What an invocation computes: for each row of its block, the members at each column. */
+type View = Pick<RowCluster, "members" | "domain">;
+
+function viewsOf(cluster: RowCluster, block: Block): View[][] | undefined {
+  if (block === single) return [[cluster]];
+  const part = (name: string, level: number, bound: number, parts: number, i: number): Expr =>
+    sum([{ of: variable(name, "u32", { level, bound: bound / parts }), scale: parts }], i);
+  const views = range(block.rows).map((r) =>
+    range(block.columns).map((c) =>
+      cluster.at({
+        row: (bound) => part("row", 1, bound, block.rows, r),
+        column: (bound) => part("column", 2, bound, block.columns, c),
+        tag: r === 0 ? "" : `_${r}`,
+      })
+    )
+  );
+  const all = views.filter((row): row is View[] => row.every((v) => v !== undefined));
+  return all.length === block.rows ? all : undefined;
+}
+
+function write(
+  kernel: KernelWriter,
+  cluster: RowCluster,
+  stored: ReadonlySet<Value>,
+  { block, lanes }: Layout,
+): void {
+  const views = viewsOf(cluster, block)!;
+  const rows = cluster.domain.rows / block.rows;
+  const columns = cluster.domain.columns / block.columns;
+  const { count, size } = gridOf(cluster, { block, lanes });
+  const { members } = cluster;
+  const written = range(members.length).filter((i) => stored.has(members[i]!.value));
+  kernel.dispatch(count, size);
+
+  const first = `${kernel.groupNumber} * ${size / lanes}u`;
+  /** Writes a member at these views. */
+  const store = (i: number, at: readonly View[]) => {
+    const { value, result } = members[i]!;
+    const all = at.map((v) => v.members[i]!);
+    const xs = all.map((m) => m.result ?? m.expr);
     const { definition } = value;
-    if (definition.kind === "reduction") {
-      kernel.store(value, place, result(members, value));
-    } else if (definition.kind === "pointwise" && definition.slice) {
+    if (!result && definition.kind === "pointwise" && definition.slice) {
       const { of, step } = definition.slice;
-      kernel.store(of, slicePlace(step, value.size, place), expr);
-    } else kernel.store(value, place, expr);
+      kernel.store(of, all.map((m) => slicePlace(step, value.size, m.place)), xs);
+    } else kernel.store(value, all.map((m) => m.place), xs);
   };
+  const storeRows = () =>
+    written.filter((i) => members[i]!.per === "row")
+      .forEach((i) => store(i, views.map((row) => row[0]!)));
 
   if (lanes === 1) {
     kernel.line(`let row = ${first} + local;`);
     kernel.block(`if (row < ${rows}u)`, 1, () => {
       loops("0u", 1);
-      written.filter((m) => m.per === "row").forEach(store);
+      storeRows();
     });
     return;
   }
@@ -65,89 +154,94 @@ export function writeRows(
     kernel.line(`let live = wanted < ${rows}u;`);
     kernel.line(`let row = min(wanted, ${rows - 1}u);`);
     loops("lane", lanes);
-    const perRow = written.filter((m) => m.per === "row");
-    if (perRow.length > 0) kernel.block("if (live && lane == 0u)", 1, () => perRow.forEach(store));
+    if (written.some((i) => members[i]!.per === "row")) {
+      kernel.block("if (live && lane == 0u)", 1, storeRows);
+    }
   });
 
   function loops(start: string, stride: number): void {
-    const elements = written.filter((m) => m.per === "element");
-    const phases = Math.max(
-      reductions.reduce((p, m) => Math.max(p, m.expr.phase + 1), 0),
-      elements.reduce((p, m) => Math.max(p, m.expr.phase + 1), 0),
-    );
+    const phaseOf = (i: number) => members[i]!.expr.phase;
+    const reductions = range(members.length).filter((i) => members[i]!.result);
+    const elements = written.filter((i) => members[i]!.per === "element");
+    const phases = Math.max(0, ...[...reductions, ...elements].map((i) => phaseOf(i) + 1));
     for (let phase = 0; phase < phases; phase++) {
-      const reduced = reductions.filter((m) => m.expr.phase === phase);
-      const stores = elements.filter((m) => m.expr.phase === phase);
-      const states = reduced.map((m) => new Accumulator(kernel, m, members.indexOf(m), domain));
-      if (columns > 0 && (reduced.length > 0 || stores.length > 0)) {
-        const header = columns === 1
-          ? "for (var column = 0u; column < 1u; column++)"
-          : `for (var column = ${start}; column < ${columns}u; column += ${stride}u)`;
-        kernel.block(header, 2, () => {
+      const stores = elements.filter((i) => phaseOf(i) === phase);
+      const states = reductions.filter((i) => phaseOf(i) === phase).flatMap((i) =>
+        views.map((row) =>
+          new Accumulator(kernel, row.map((v) => v.members[i]!), row.map((v) => v.domain.column))
+        )
+      );
+      if (columns > 0 && (states.length > 0 || stores.length > 0)) {
+        kernel.loop("column", start, columns, stride, () => {
           states.forEach((s) => s.step());
           if (stores.length === 0) return;
-          if (lanes === 1) stores.forEach(store);
-          else kernel.block("if (live)", 2, () => stores.forEach(store));
+          const storeAll = () =>
+            stores.forEach((i) =>
+              block.rows > 1
+                ? range(block.columns).forEach((c) => store(i, views.map((row) => row[c]!)))
+                : store(i, views[0]!)
+            );
+          if (lanes === 1) storeAll();
+          else kernel.block("if (live)", 2, storeAll);
         });
       }
-      states.forEach((s) => s.finish(lanes, workgroupSize));
+      states.forEach((s) => s.finish(lanes, size));
     }
   }
 }
 
-/** The variable that holds a reduction's result. */
-function result(members: readonly Member[], value: Value): Expr {
-  const i = members.findIndex((m) => m.value === value);
-  const { definition, dtype } = value;
-  const type = definition.kind === "reduction" && definition.reducer.arg ? "i32" : typeOf(dtype);
-  const member = members[i]!;
-  return variable(`r${i}`, type, { level: 1, phase: member.expr.phase + 1 });
-}
-
-/** One reduction on its way. */
+/** One reduction on its way, over neighbouring columns at a time. */
 class Accumulator {
   readonly #name: string;
-  readonly #type: string;
   readonly #reduction: Reduction;
+  readonly #result: string;
 
   constructor(
     private readonly kernel: KernelWriter,
-    private readonly member: Member,
-    private readonly number: number,
-    private readonly domain: RowCluster["domain"],
+    private readonly members: readonly Member[],
+    private readonly columns: readonly Expr[],
   ) {
+    const [member] = members;
     // Only reductions get here: the caller filtered them.
-    this.#reduction = member.value.definition as Reduction;
-    this.#type = member.expr.type;
+    this.#reduction = member!.value.definition as Reduction;
+    this.#result = kernel.text(member!.result!);
     this.#name = kernel.fresh("sum");
     const { reducer } = this.#reduction;
-    kernel.line(`var ${this.#name}: ${this.#type} = ${reducer.start(member.expr.type)};`);
+    const { type } = this;
+    kernel.line(`var ${this.#name}: ${type} = ${reducer.start(type)};`);
     if (reducer.arg) kernel.line(`var ${this.#name}at = -1i;`);
   }
 
+  get type(): Expr["type"] {
+    return this.members[0]!.expr.type;
+  }
+
   step(): void {
-    const { kernel, member } = this;
+    const { kernel, type } = this;
     const { reducer } = this.#reduction;
-    const x = kernel.text(member.expr);
     const name = this.#name;
-    if (!reducer.arg) {
-      kernel.line(`${name} = ${reducer.combine(member.expr.type, name, x)};`);
-      return;
-    }
-    const better = reducer.combine(member.expr.type, x, name);
-    const column = kernel.text(this.domain.column);
-    kernel.line(`if (${name}at < 0 || ${better}) { ${name} = ${x}; ${name}at = i32(${column}); }`);
+    this.members.forEach(({ expr }, i) => {
+      const x = kernel.text(expr);
+      if (!reducer.arg) {
+        kernel.line(`${name} = ${reducer.combine(type, name, x)};`);
+        return;
+      }
+      const better = reducer.combine(type, x, name);
+      const column = kernel.text(this.columns[i]!);
+      kernel.line(
+        `if (${name}at < 0 || ${better}) { ${name} = ${x}; ${name}at = i32(${column}); }`,
+      );
+    });
   }
 
   /** Combines the lanes' results, and names what comes out. */
   finish(lanes: number, size: number): void {
-    const { kernel, member } = this;
+    const { kernel, type } = this;
     const { reducer } = this.#reduction;
-    const { type } = member.expr;
     const name = this.#name;
     const final = reducer.arg ? `${name}at` : name;
     if (lanes === 1) {
-      kernel.line(`let r${this.number} = ${final};`);
+      kernel.line(`let ${this.#result} = ${final};`);
       return;
     }
     const shared = kernel.shared(type, size);
@@ -159,13 +253,12 @@ class Accumulator {
       kernel.block("if (lane < half)", 1, () => this.#merge(shared, places));
       kernel.line("workgroupBarrier();");
     });
-    kernel.line(`let r${this.number} = ${places}[local - lane];`);
+    kernel.line(`let ${this.#result} = ${places}[local - lane];`);
   }
 
   #merge(shared: string, places: string): void {
-    const { kernel, member } = this;
+    const { kernel, type } = this;
     const { reducer } = this.#reduction;
-    const { type } = member.expr;
     if (!reducer.arg) {
       const both = reducer.combine(type, `${shared}[local]`, `${shared}[local + half]`);
       kernel.line(`${shared}[local] = ${both};`);

@@ -55,7 +55,7 @@ export function orderWithin(keys: Value): Special["write"] {
         kernel.line("if (theirs < key || (theirs == key && other < column)) { rank++; }");
       });
       const rank = variable("rank", "u32", { level: 1, bound: n });
-      kernel.store(self, flatten([row, rank], [keys.size / n, n]), column);
+      kernel.store(self, [flatten([row, rank], [keys.size / n, n])], [column]);
     });
 }
 
@@ -84,6 +84,6 @@ export function mergeOrder(keys: Value, order: Value, width: number): Special["w
       kernel.line(`let pair = run / 2u * ${2 * width}u;`);
       kernel.line(`let rank = pair + (column - run * ${width}u) + (low - start);`);
       const rank = variable("rank", "u32", { level: 1, bound: n });
-      kernel.store(self, flatten([row, rank], [rows, n]), mine);
+      kernel.store(self, [flatten([row, rank], [rows, n])], [mine]);
     });
 }

@@ -24,19 +24,34 @@ export function tileOf({ batch, m, n }: Sizes): Tile {
   return { m: tileM, n: tileN, k: 16, blockM: block(tileM), blockN: block(tileN) };
 }
 
+/** Operands of at most so many expressions are little more than loads. */
+export const plain = 12;
+/** Operands of so many expressions are too long to write down often. */
+export const longest = 64;
+
 /**
- * The block of an invocation that loads for itself alone: as large as registers hold, wasting least. Large ones
- * take long to compile, so they are for products that take long to compute.
+ * The block of an invocation that loads for itself alone: as large as registers hold, wasting least, in fours where
+ * that is how memory is read. Large ones take long to compile, so they are for products that take long to compute, of
+ * operands that are short to write down: `operands` says of how many expressions the longer one consists.
  */
 export function blockOf(
   { batch, m, n, k }: Pick<Contraction, "batch" | "m" | "n" | "k">,
+  operands = 0,
 ): { readonly m: number; readonly n: number } {
-  const long = batch * m * n * k >= 2 ** 25;
-  return { m: leastWaste(m, long ? [8, 7, 6, 5, 4] : [4, 3]), n: leastWaste(n, [4, 3]) };
+  const work = operands < longest ? batch * m * n * k : 0;
+  const sides = work >= 2 ** 19 ? [8, 7, 6, 5, 4] : [4, 3];
+  return {
+    m: leastWaste(m, sides),
+    n: n % 8 === 0 && work >= 2 ** 23 && operands <= plain
+      ? 8
+      : n % 4 === 0
+      ? 4
+      : leastWaste(n, sides),
+  };
 }
 
 function leastWaste(size: number, sides: readonly number[]): number {
-  if (size <= sides[0]!) return size;
+  if (size <= 8) return size;
   const covered = (side: number) => Math.ceil(size / side) * side;
   return sides.reduce((best, side) => covered(side) < covered(best) ? side : best);
 }

@@ -3,8 +3,10 @@
  * knows everything they depend on: that is what hoists a row's mean out of the loop over its columns.
  */
 import { InternalError } from "../../../core/errors.ts";
-import { type Expr, sum, type Type } from "../expression.ts";
+import { type Expr, loadFour, quarter, sum, type Type } from "../expression.ts";
 import type { Value } from "../value.ts";
+import type { Target } from "../target.ts";
+import { Accesses, foursOf } from "./fours.ts";
 import { libraryFor } from "./library.ts";
 
 /** A value that a kernel reads or writes. */
@@ -48,23 +50,43 @@ interface Part {
  */
 export class KernelWriter {
   readonly #bindings: Binding[] = [];
-  readonly #names = new Map<Value, string>();
+  readonly #names = { one: new Map<Value, string>(), four: new Map<Value, string>() };
   readonly #declarations: string[] = [];
   readonly #functions: string[] = [];
   readonly #loops = new Set<number>();
   readonly #scopes: Scope[] = [];
   readonly #parts: Part[] = [];
   readonly #shared = new Map<string, number>();
+  /** What each part does to its values. */
+  readonly accesses: Accesses[] = [];
   #taken = new Map<Type, number>();
   #count = 0;
   #workgroups = 0;
   #workgroupSize = 0;
+
+  /** `fours` are the values that each part takes four elements at a time. */
+  constructor(
+    private readonly target: Target,
+    private readonly fours: readonly ReadonlySet<Value>[] = [],
+  ) {}
+
+  /** The text that `write` writes, in fours where that pays. */
+  static kernel(target: Target, write: (kernel: KernelWriter) => void): Kernel {
+    const single = new KernelWriter(target);
+    write(single);
+    const fours = foursOf(single.accesses, target.maxBuffers - single.#bindings.length);
+    if (fours.every((f) => f.size === 0)) return single.finish();
+    const kernel = new KernelWriter(target, fours);
+    write(kernel);
+    return kernel.finish();
+  }
 
   /** Writes one part; it calls `dispatch` first. */
   part(write: () => void): void {
     const scope: Scope = { level: 0, lines: [], names: new Map() };
     this.#scopes.push(scope);
     this.#taken = new Map();
+    this.accesses.push(new Accesses());
     write();
     this.#scopes.pop();
     this.#parts.push({ workgroups: this.#workgroups, lines: scope.lines });
@@ -91,6 +113,11 @@ export class KernelWriter {
     return key;
   }
 
+  /** How many names it has given: how long it is. */
+  get names(): number {
+    return this.#count;
+  }
+
   /** A name that nothing else has. */
   fresh(prefix: string): string {
     return `${prefix}${this.#count++}`;
@@ -112,6 +139,16 @@ export class KernelWriter {
     this.line("}");
   }
 
+  /**
+   * A loop that counts. Mesa would write one of up to 32 steps out, and then take seconds to compile it: on a CPU it
+   * is not told the number of steps.
+   */
+  loop(name: string, start: string, end: number, stride: number, body: () => void): void {
+    const limit = this.target.software && end <= 32 * stride ? `${end}u * groups.z` : `${end}u`;
+    const step = stride === 1 ? `${name}++` : `${name} += ${stride}u`;
+    this.block(`for (var ${name} = ${start}; ${name} < ${limit}; ${step})`, 2, body);
+  }
+
   /** A function beside the main one; everything in it depends on its parameters alone. */
   function(header: string, level: number, body: () => void): void {
     const scope: Scope = { level, lines: [], names: new Map() };
@@ -121,28 +158,68 @@ export class KernelWriter {
     this.#functions.push(`${header} {\n${scope.lines.map((l) => `  ${l}`).join("\n")}\n}`);
   }
 
-  /** The name of a value's buffer. */
+  /** The name of a value's buffer, for those who name its elements themselves. */
   buffer(value: Value, access: Binding["access"], element = storageType(value)): string {
-    let name = this.#names.get(value);
+    this.accesses.at(-1)!.single(value);
+    return this.#buffer(value, access, element);
+  }
+
+  #buffer(value: Value, access: Binding["access"], element: string): string {
+    const names = this.#names[element.startsWith("vec4") ? "four" : "one"];
+    let name = names.get(value);
     if (name === undefined) {
       name = `b${this.#bindings.length}`;
-      this.#names.set(value, name);
+      names.set(value, name);
       this.#declarations.push(
         `@group(0) @binding(${this.#bindings.length}) var<storage, ${access}> ${name}: array<${element}>;`,
       );
       this.#bindings.push({ value, access });
-    } else if (access !== this.#bindings.find((b) => b.value === value)!.access) {
+    }
+    if (this.#bindings.some((b) => b.value === value && b.access !== access)) {
       throw new InternalError("a kernel reads and writes one buffer");
     }
     return name;
   }
 
-  /** Writes one element of a value. */
-  store(value: Value, at: Expr, x: Expr): void {
-    const name = this.buffer(value, "read_write");
-    const place = this.text(at);
-    const stored = this.text(x);
-    this.line(`${name}[${place}] = ${x.type === "bool" ? `select(0u, 1u, ${stored})` : stored};`);
+  #inFours(value: Value): boolean {
+    return this.fours[this.#parts.length]?.has(value) ?? false;
+  }
+
+  /** Writes elements of a value. */
+  store(value: Value, places: readonly Expr[], xs: readonly Expr[]): void {
+    const type = storageType(value);
+    const four = `vec4<${type}>`;
+    const inFours = this.#inFours(value);
+    const name = this.#buffer(value, "read_write", inFours ? four : type);
+    const texts = xs.map((x) => {
+      const text = this.text(x);
+      return x.type === "bool" ? `select(0u, 1u, ${text})` : text;
+    });
+    places.forEach((at) => this.accesses.at(-1)!.add(value, at, this.#scopes.at(-1)!));
+    if (inFours && areFour(places)) {
+      const at = this.text(quarter(places[0]!)!.of);
+      this.line(`${name}[${at}] = ${four}(${texts.join(", ")});`);
+      return;
+    }
+    places.forEach((at, i) => {
+      const q = inFours ? quarter(at) : undefined;
+      const element = q ? `${this.text(q.of)}][${q.rest}` : this.text(at);
+      this.line(`${name}[${element}] = ${texts[i]!};`);
+    });
+  }
+
+  /** An element of a value's buffer, or four. */
+  #load(from: Value, at: Expr, type: Type, scope: Scope): string {
+    const stored = storageType(from);
+    if (type.startsWith("vec4")) {
+      return `${this.#buffer(from, "read", `vec4<${stored}>`)}[${this.text(at)}]`;
+    }
+    this.accesses.at(-1)!.add(from, at, scope);
+    const q = this.#inFours(from) ? quarter(at) : undefined;
+    const element = q
+      ? `${this.text(loadFour(from, q.of))}.${"xyzw"[q.rest]}`
+      : `${this.#buffer(from, "read", stored)}[${this.text(at)}]`;
+    return from.dtype === "bool" ? `${element} != 0u` : element;
   }
 
   #step(name: string): void {
@@ -181,7 +258,7 @@ export class KernelWriter {
       const no = arm(node.no);
       [`if (${condition}) {`, ...yes, "} else {", ...no, "}"].forEach(emit);
     } else {
-      const value = this.#expression(x);
+      const value = this.#expression(x, scope);
       emit(`let ${name} = ${value};`);
     }
     scope.names.set(x, name);
@@ -206,13 +283,10 @@ export class KernelWriter {
     return this.#scopes.findLast((s) => s.level === level)!;
   }
 
-  #expression({ node }: Expr): string {
+  #expression({ node, type }: Expr, scope: Scope): string {
     switch (node.kind) {
-      case "load": {
-        const name = this.buffer(node.from, "read");
-        const element = `${name}[${this.text(node.index)}]`;
-        return node.from.dtype === "bool" ? `${element} != 0u` : element;
-      }
+      case "load":
+        return this.#load(node.from, node.index, type, scope);
       case "sum": {
         const terms = node.terms.map(({ of, scale }) =>
           scale === 1 ? this.text(of) : `${this.text(of)} * ${scale}u`
@@ -254,9 +328,16 @@ export class KernelWriter {
       `var<workgroup> ${name}: array<${name.split("_")[1]}, ${size}>;`
     );
     const head = [...this.#declarations, ...steps, ...shared, ...this.#functions].join("\n");
+    const builtins = {
+      group: "@builtin(workgroup_id) group: vec3<u32>",
+      local: "@builtin(local_invocation_index) local: u32",
+      groups: "@builtin(num_workgroups) groups: vec3<u32>",
+    };
+    const parameters = Object.entries(builtins)
+      .flatMap(([name, text]) => new RegExp(`\\b${name}\\b`).test(body) ? [text] : []).join(", ");
     const text = `${libraryFor(`${head}\n${body}`)}\n${head}
 @compute @workgroup_size(${this.#workgroupSize})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+fn main(${parameters}) {
 ${body}
 }
 `;
@@ -273,6 +354,12 @@ function storageType(value: Value): string {
     default:
       return "u32";
   }
+}
+
+/** Whether these are the places of four neighbours in order, the first a multiple of four. */
+function areFour(places: readonly Expr[]): boolean {
+  const found = places.map(quarter);
+  return found.length === 4 && found.every((q, i) => q?.of === found[0]?.of && q?.rest === i);
 }
 
 /** A constant in WGSL. */

@@ -1,0 +1,82 @@
+/**
+ * Which values a kernel takes in fours: one load or store of a `vec4` for four neighbours is cheaper than four, on
+ * GPUs and on CPUs that play one. A kernel is written twice: the first time shows what it does to each value.
+ */
+import { type Expr, quarter } from "../expression.ts";
+import type { Value } from "../value.ts";
+
+/** Where in a kernel something is loaded or stored: once in each block. */
+interface Places {
+  readonly ones: Set<Expr>;
+  readonly fours: Set<Expr>;
+}
+
+/** A block of a kernel, by how deep in its loops it is. */
+interface Block {
+  readonly level: number;
+}
+
+/** What a part of a kernel was seen to do to its values. */
+export class Accesses {
+  readonly #places = new Map<Value, Map<Block, Places>>();
+  readonly #single = new Set<Value>();
+
+  /** It reads or writes an element in a block. */
+  add(value: Value, at: Expr, block: Block): void {
+    let blocks = this.#places.get(value);
+    if (!blocks) this.#places.set(value, blocks = new Map());
+    let places = blocks.get(block);
+    if (!places) blocks.set(block, places = { ones: new Set(), fours: new Set() });
+    places.ones.add(at);
+    const found = quarter(at);
+    if (found) places.fours.add(found.of);
+    else this.#single.add(value);
+  }
+
+  /** It needs single elements. */
+  single(value: Value): void {
+    this.#single.add(value);
+  }
+
+  /** The values that it touches. */
+  get values(): ReadonlySet<Value> {
+    return new Set([...this.#places.keys(), ...this.#single]);
+  }
+
+  /** The values whose elements' places among four neighbours are always known, where that is of use. */
+  get fours(): ReadonlySet<Value> {
+    const found = new Set<Value>();
+    for (const [value, blocks] of this.#places) {
+      if (this.#single.has(value) || value.size % 4 !== 0) continue;
+      const count = (kind: keyof Places) =>
+        [...blocks.values()].reduce((sum, places) => sum + places[kind].size, 0);
+      if (count("ones") >= 2 * count("fours")) found.add(value);
+    }
+    return found;
+  }
+
+  /** Loads and stores, those at each level so many times. */
+  cost(times: (level: number) => number): number {
+    const { fours } = this;
+    let total = 0;
+    for (const [value, blocks] of this.#places) {
+      for (const [{ level }, places] of blocks) {
+        total += times(level) * (fours.has(value) ? 2 * places.fours.size : places.ones.size);
+      }
+    }
+    return total;
+  }
+}
+
+/**
+ * The values that each part of a kernel takes in fours. What one part takes in fours and another does not is bound
+ * twice, while `room` for more buffers lasts.
+ */
+export function foursOf(parts: readonly Accesses[], room: number): ReadonlySet<Value>[] {
+  const fours = parts.map((p) => new Set(p.fours));
+  for (const value of new Set(fours.flatMap((f) => [...f]))) {
+    if (!parts.some((p, i) => p.values.has(value) && !fours[i]!.has(value))) continue;
+    if (room-- <= 0) fours.forEach((f) => f.delete(value));
+  }
+  return fours;
+}

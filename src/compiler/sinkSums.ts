@@ -1,0 +1,131 @@
+/**
+ * Loops that only add up. What every step uses gets its derivative as a carry to which each step adds a product that
+ * nothing else reads. Where the product's operands are smaller than the sum, they are stacked instead, and one
+ * product after the loop sums over the steps as well: less to carry, and to add.
+ */
+import { type Atom, type Equation, type Program, Var } from "../core/program.ts";
+import type { ScanParams } from "../primitives/control/scan.ts";
+import type { DotParams } from "../primitives/dot.ts";
+import { primitives } from "../primitives/index.ts";
+import type { ReduceParams } from "../primitives/reduce.ts";
+import { bytesOf } from "./liveness.ts";
+import { readersOf } from "./simplify.ts";
+import { mapSubprograms } from "./subprograms.ts";
+
+/** The program with sums over steps taken out of `scan`s. */
+export function sinkSums(program: Program): Program {
+  const equations = program.equations.flatMap((original) => {
+    const equation = { ...original, params: mapSubprograms(original.params, sinkSums) };
+    return equation.primitive.name === "scan" ? sink(equation) : [equation];
+  });
+  return { ...program, equations };
+}
+
+/** A carry that is a sum over the steps. */
+interface Sum {
+  readonly carry: number;
+  /** What each step adds, and the addition. */
+  readonly term: Equation;
+  readonly step: Equation;
+}
+
+function sink(scan: Equation): Equation[] {
+  const params = scan.params as ScanParams; // it is a scan
+  const { body, consts, carry, length } = params;
+  const sums = sumsOf(params);
+  const slices = new Map<Atom, Atom>();
+  body.inputs.slice(consts + carry).forEach((v, i) => {
+    slices.set(v, scan.inputs[consts + carry + i]!);
+  });
+  body.outputs.slice(carry).forEach((a, i) => slices.set(a, scan.outputs[carry + i]!));
+  const fixed = new Set<Atom>(body.inputs.slice(0, consts));
+  const stacked: { inner: Var; out: Var }[] = [];
+  const sunk = sums.filter(({ term }) => {
+    const missing = new Set(term.inputs.filter((a) => !slices.has(a)));
+    if (![...missing].every((a) => a instanceof Var && !fixed.has(a))) return false;
+    // A carry takes its memory twice, once for what a step reads and once for what it writes.
+    const bytes = [...missing].reduce((total, a) => total + length * bytesOf(a.aval), 0);
+    if (bytes > 2 * bytesOf(term.outputs[0]!.aval)) return false;
+    for (const inner of missing) {
+      const out = new Var({ ...inner.aval, shape: [length, ...inner.aval.shape] });
+      slices.set(inner, out);
+      stacked.push({ inner: inner as Var, out });
+    }
+    return true;
+  });
+  if (sunk.length === 0) return [scan];
+  const gone = new Set(sunk.map((s) => s.carry));
+  const superfluous = new Set(sunk.flatMap((s) => [s.term, s.step]));
+  const kept = <T>(items: readonly T[], offset = 0) =>
+    items.filter((_, i) => !gone.has(i - offset));
+  return [
+    {
+      ...scan,
+      params: {
+        ...params,
+        carry: carry - gone.size,
+        body: {
+          ...body,
+          inputs: kept(body.inputs, consts),
+          equations: body.equations.filter((e) => !superfluous.has(e)),
+          outputs: [...kept(body.outputs), ...stacked.map((s) => s.inner)],
+        },
+      },
+      inputs: kept(scan.inputs, consts),
+      outputs: [...kept(scan.outputs), ...stacked.map((s) => s.out)],
+    },
+    ...sunk.flatMap(({ carry, term }) => {
+      const total = new Var(term.outputs[0]!.aval);
+      return [
+        {
+          ...term,
+          params: overSteps(term),
+          inputs: term.inputs.map((a) => slices.get(a)!),
+          outputs: [total],
+        },
+        {
+          primitive: primitives.add,
+          params: {},
+          inputs: [scan.inputs[consts + carry]!, total],
+          outputs: [scan.outputs[carry]!],
+          site: scan.site,
+        },
+      ];
+    }),
+  ];
+}
+
+/** The carries to which steps only add; those that add products come first, which may stack what others sum. */
+function sumsOf({ body, consts, carry }: ScanParams): Sum[] {
+  const readers = readersOf(body);
+  const definitions = new Map<Atom, Equation>(
+    body.equations.flatMap((e) => e.outputs.map((v) => [v, e] as const)),
+  );
+  const found = { dot: [] as Sum[], reduceSum: [] as Sum[] };
+  body.outputs.slice(0, carry).forEach((out, i) => {
+    const before = body.inputs[consts + i]!;
+    const step = definitions.get(out);
+    if (step?.primitive.name !== "add" || readers.get(out) !== 1) return;
+    if (readers.get(before) !== 1 || !step.inputs.includes(before)) return;
+    const added = step.inputs.find((a) => a !== before);
+    const term = added && readers.get(added) === 1 ? definitions.get(added) : undefined;
+    const name = term?.primitive.name;
+    if (name === "dot" || name === "reduceSum") found[name].push({ carry: i, term: term!, step });
+  });
+  return [...found.dot, ...found.reduceSum];
+}
+
+/** The parameters of a sum that is also one over a new first axis. */
+function overSteps({ primitive, params }: Equation): DotParams | ReduceParams {
+  const later = (axes: readonly number[]) => axes.map((a) => a + 1);
+  if (primitive.name === "reduceSum") {
+    return { axes: [0, ...later((params as ReduceParams).axes)] }; // it is a reduction
+  }
+  const { lhsContract, rhsContract, lhsBatch, rhsBatch } = params as DotParams; // else a product
+  return {
+    lhsContract: [0, ...later(lhsContract)],
+    rhsContract: [0, ...later(rhsContract)],
+    lhsBatch: later(lhsBatch),
+    rhsBatch: later(rhsBatch),
+  };
+}
