@@ -74,13 +74,15 @@ export class Compiled {
         ? new Tensor(a.aval, { kind: "literal", value: a.value })
         : new Tensor(a.aval, { kind: "stored", storage: env.get(a)!.storage })
     );
-    endTogether(() => {
-      for (const i of donated) {
-        const { source } = inputs[i]!;
-        if (source.kind !== "stored") continue;
-        given.has(i) ? source.storage.surrender() : inputs[i]!.dispose();
-      }
-    });
+    if (donated.size > 0) {
+      endTogether(() => {
+        for (const i of donated) {
+          const { source } = inputs[i]!;
+          if (source.kind !== "stored") continue;
+          given.has(i) ? source.storage.surrender() : inputs[i]!.dispose();
+        }
+      });
+    }
     const guards = placed.flatMap((p) => p.storage.guard ?? []);
     endTogether(() => placed.forEach((p) => p.temporary?.dispose()), { unseen: true });
     const results = outputs.slice(0, outputs.length - this.#shown);

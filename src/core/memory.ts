@@ -92,11 +92,14 @@ let siteOfEnd = (): CallSite | undefined => new CallSite();
 /**
  * Storages that end in `f` share one call site: to capture it costs more than all else about their end.
  * What is `unseen`, nobody can use again and ask where it ended: it has none.
+ *
+ * The site is captured before `f` runs. A captured stack keeps the functions on it alive, and `f` remembers
+ * the tensors of its caller: every round of a loop would keep the next.
  */
 export function endTogether(f: () => void, { unseen = false } = {}): void {
   const outer = siteOfEnd;
-  let shared: CallSite | undefined;
-  siteOfEnd = unseen ? () => undefined : () => shared ??= new CallSite();
+  const shared = unseen ? undefined : new CallSite();
+  siteOfEnd = () => shared;
   try {
     f();
   } finally {
@@ -185,9 +188,11 @@ function scopeOf<R>(f: () => R, unseen: boolean): R {
     return result;
   } finally {
     scoped = outer;
-    endTogether(() => {
-      for (const tensor of inner) kept.has(tensor) ? outer?.add(tensor) : tensor.dispose();
-    }, { unseen });
+    if (inner.size > 0) {
+      endTogether(() => {
+        for (const tensor of inner) kept.has(tensor) ? outer?.add(tensor) : tensor.dispose();
+      }, { unseen });
+    }
   }
 }
 
