@@ -220,8 +220,8 @@ const study = Command.make("study").pipe(
         runs: root,
         backend: shortcuts.backend,
         steps: Flag.Int("steps").pipe(
-          Flag.withDescription("Updates of every run (default: 1200)"),
-          Flag.withDefault(1200),
+          Flag.withDescription("Updates of every run (default: 1000)"),
+          Flag.withDefault(1000),
         ),
         seeds: Flag.Int("seeds").pipe(
           Flag.withDescription("Runs of every kind (default: 3)"),

@@ -84,6 +84,8 @@ export class ModelConfig extends Schema.Class<ModelConfig>("ModelConfig")({
   adjoint: Schema.Literals(adjoints).pipe(or(given("oneStep" as const))),
   /** Terms of the `neumann` and `phantom` adjoints. */
   adjointTerms: Count.pipe(or(given(5))),
+  /** From where to where encoder and decoder count places; the paper's are 0 to 1. */
+  coordinates: Schema.Tuple([Schema.Finite, Schema.Finite]).pipe(or(given([0, 1] as const))),
   encoder: EncoderConfig,
   decoder: DecoderConfig,
 }) {}

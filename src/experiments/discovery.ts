@@ -9,13 +9,13 @@ import type { System } from "./system.ts";
 export function discovery({ model: config, data: { resolution } }: ExperimentConfig): System<
   DiscoveryParams
 > {
-  const { kind, channels, layers, kernel, strides } = config.decoder;
+  const { coordinates, decoder: { kind, channels, layers, kernel, strides } } = config;
   const model = objectDiscovery({
     ...slotOptions(config),
     resolution: [resolution, resolution],
     decoder: kind === "mlp"
-      ? { kind: "pixel", channels, layers }
-      : { kind: "broadcast", channels, kernel, strides },
+      ? { kind: "pixel", channels, layers, coordinates }
+      : { kind: "broadcast", channels, kernel, strides, coordinates },
   });
   return {
     init: (key) => model.init(key),

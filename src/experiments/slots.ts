@@ -34,6 +34,7 @@ export function slotOptions(model: ModelConfig) {
       channels: model.encoder.channels,
       kernel: model.encoder.kernel,
       strides: model.encoder.strides,
+      coordinates: model.coordinates,
     },
   };
 }

@@ -37,6 +37,8 @@ export interface DecoderOptions {
   readonly imageChannels?: number;
   /** Channels of hidden layers; 64. */
   readonly channels?: number;
+  /** From where to where places are counted; 0 to 1. */
+  readonly coordinates?: nn.Coordinates;
   /** Whose initializers; `keras`. */
   readonly conventions?: Conventions;
 }
@@ -77,6 +79,7 @@ export function broadcastDecoder(
     slotSize = 64,
     imageChannels = 3,
     channels = 64,
+    coordinates = [0, 1],
     kernel = 5,
     strides = [2, 2, 2, 2, 1],
     conventions: { init } = keras,
@@ -90,7 +93,7 @@ export function broadcastDecoder(
     );
   }
   const [rows, columns] = grid as [number, number];
-  const position = nn.softPosition({ ...init, size: slotSize });
+  const position = nn.softPosition({ ...init, size: slotSize, coordinates });
   const stages = [
     ...strides.map((stride) => ({ kernel, stride, out: channels })),
     { kernel: 3, stride: 1, out: imageChannels + 1 },
@@ -154,6 +157,7 @@ export function pixelDecoder(
     slotSize = 64,
     imageChannels = 3,
     channels = 64,
+    coordinates = [0, 1],
     layers = 3,
     conventions: { init } = keras,
   } = options;
@@ -169,7 +173,7 @@ export function pixelDecoder(
       return { slot: slot.init(a), position: position.init(b), layers: rest.init(c) };
     },
     apply(p, slots) {
-      const grid = np.astype(nn.softGrid(...resolution), slots.dtype);
+      const grid = np.astype(nn.softGrid(...resolution, coordinates), slots.dtype);
       const fromSlot = np.expandDims(slot.apply(p.slot, slots), [2, 3]);
       const hidden = nn.relu(fromSlot.add(position.apply(p.position, grid)));
       return composite(rest.apply(p.layers, hidden));

@@ -15,6 +15,8 @@ export interface EncoderOptions {
   readonly kernel?: number;
   /** One stride for each convolution; four of 1. */
   readonly strides?: readonly number[];
+  /** From where to where places are counted; 0 to 1. From -1 to 1, places say less of what all share. */
+  readonly coordinates?: nn.Coordinates;
   /** Whose initializers and epsilons; `keras`. */
   readonly conventions?: Conventions;
 }
@@ -46,6 +48,7 @@ export function cnnEncoder(options: EncoderOptions = {}): nn.Layer<EncoderParams
     channels = 64,
     kernel = 5,
     strides = [1, 1, 1, 1],
+    coordinates = [0, 1],
     conventions = keras,
   } = options;
   const { init, eps } = conventions;
@@ -53,7 +56,7 @@ export function cnnEncoder(options: EncoderOptions = {}): nn.Layer<EncoderParams
     const from = i === 0 ? imageChannels : channels;
     return nn.conv({ ...init, in: from, out: channels, kernel, stride, padding: "same" });
   });
-  const position = nn.softPosition({ ...init, size: channels });
+  const position = nn.softPosition({ ...init, size: channels, coordinates });
   const norm = nn.layerNorm({ size: channels, eps });
   const mlp = nn.mlp({ ...init, sizes: [channels, channels, channels] });
   return {

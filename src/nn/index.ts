@@ -45,6 +45,12 @@ export {
 } from "./attention.ts";
 export { dropout } from "./dropout.ts";
 export { embedding, type EmbeddingOptions, type EmbeddingParams } from "./embedding.ts";
-export { learnedPosition, sinusoidalPosition, softGrid, softPosition } from "./position.ts";
+export {
+  type Coordinates,
+  learnedPosition,
+  sinusoidalPosition,
+  softGrid,
+  softPosition,
+} from "./position.ts";
 export { pixelShuffle, resize, type ResizeOptions } from "./resample.ts";
 export { crossEntropy, huber, type LossOptions, mse, oneHot } from "./losses.ts";

@@ -35,16 +35,24 @@ export function learnedPosition(
   };
 }
 
+/** The least and the greatest coordinate of a grid: those of its first and last row and column. */
+export type Coordinates = readonly [least: number, greatest: number];
+
 /**
- * The coordinates of a grid from four sides, [y, x, 1 - y, 1 - x], each from 0 to 1:
- * [height, width, 4].
+ * The coordinates of a grid from four sides, [height, width, 4]: y and x, from the least to the greatest, and
+ * both the other way round; [y, x, 1 - y, 1 - x] from 0 to 1 unless given.
  */
-export function softGrid(height: number, width: number): Tensor {
-  const [y, x] = np.meshgrid([np.linspace(0, 1, height), np.linspace(0, 1, width)], {
+export function softGrid(
+  height: number,
+  width: number,
+  [least, greatest]: Coordinates = [0, 1],
+): Tensor {
+  const along = (n: number) => np.linspace(least, greatest, n);
+  const [y, x] = np.meshgrid([along(height), along(width)], {
     indexing: "ij",
   }) as [Tensor, Tensor]; // two vectors, two grids
   const grid = np.stack([y, x], { axis: -1 });
-  return np.concatenate([grid, np.subtract(1, grid)], { axis: -1 });
+  return np.concatenate([grid, np.subtract(least + greatest, grid)], { axis: -1 });
 }
 
 /**
@@ -59,14 +67,15 @@ export function softGrid(height: number, width: number): Tensor {
  * ```
  */
 export function softPosition(
-  options: InitOptions & { readonly size: number },
+  options: InitOptions & { readonly size: number; readonly coordinates?: Coordinates },
 ): Layer<LinearParams> {
   const dense = linear({ ...options, in: 4, out: options.size });
   return {
     init: (key) => dense.init(key),
     apply(params, x) {
       const [height, width] = x.shape.slice(-3) as [number, number];
-      return x.add(dense.apply(params, np.astype(softGrid(height, width), x.dtype)));
+      const grid = softGrid(height, width, options.coordinates);
+      return x.add(dense.apply(params, np.astype(grid, x.dtype)));
     },
   };
 }

@@ -160,6 +160,17 @@ test("the soft grid has four sides", async () => {
   expect(await at(1, 4)).toEqual([0.5, 1, 0.5, 0]);
 });
 
+test("the soft grid around zero: opposite sides are opposite numbers", async () => {
+  const grid = nn.softGrid(3, 5, [-1, 1]);
+  const at = async (i: number, j: number) => [...await np.slice(grid, i, j).data()];
+  expect(await at(0, 0)).toEqual([-1, -1, 1, 1]);
+  expect(await at(0, 3)).toEqual([-1, 0.5, 1, -0.5]);
+  const layer = nn.softPosition({ size: 2, coordinates: [-1, 1] });
+  const weight = np.array([[1, 2, 0, 0], [0, 0, 0, 4]]);
+  const y = layer.apply({ weight, bias: np.zeros([2]) }, np.zeros([1, 3, 5, 2]));
+  expect([...await np.slice(y, 0, 0, 3).data()]).toEqual([-1 + 2 * 0.5, 4 * -0.5]);
+});
+
 test("sinusoidal positions: neighbours are as similar wherever they are", async () => {
   const p = nn.sinusoidalPosition(50, 16);
   const similarity = np.matmul(p, p.T);
