@@ -47,6 +47,12 @@ describe.skipIf(!present)("webgpu", async () => {
     },
   );
 
+  test.each([...examples])("kernels of $name are not too long to compile", (example) => {
+    const executable = backend.compile(programOf(example));
+    expect(Math.max(0, ...executable.kernels.map((k) => k.length))).toBeLessThan(100_000);
+    executable.dispose();
+  });
+
   test("intermediates share memory", () => {
     const program = rewrite((x) => {
       let y = x!;

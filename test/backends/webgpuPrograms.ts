@@ -316,6 +316,20 @@ export const examples: readonly Example[] = [
     },
   },
   {
+    name: "products of neighbours, of their neighbours, and so on",
+    inputs: [f32(40)],
+    f: (x) => {
+      let y = x!;
+      for (let i = 0; i < 14; i++) {
+        const next = lax.slice(y, { start: [1], limit: [40], strides: [1] });
+        const window = { low: [0], high: [1], interior: [0] };
+        const shifted = lax.pad(next, window, literal(1, "float32"));
+        y = lax.sin(lax.mul(y, shifted));
+      }
+      return [y];
+    },
+  },
+  {
     name: "products as large as blocks get",
     inputs: [f32(256, 192), f32(192, 256)],
     f: (x, y) => [lax.dot(x!, y!, matrices), lax.dot(y!, x!, matrices)],

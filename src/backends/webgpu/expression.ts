@@ -300,15 +300,24 @@ export function unflatten(flat: Expr, shape: Shape): Expr[] {
   return shape.map((n, i) => digit(flat, strides[i]!, n));
 }
 
-/** How many expressions this one consists of, or `most` if there are more. */
+/**
+ * How many statements it takes to compute an expression, or `most` if there are more. What both arms of a branch
+ * need is computed in each.
+ */
 export function countParts(x: Expr, most: number): number {
-  const seen = new Set<Expr>();
-  const stack = [x];
-  for (let e = stack.pop(); e && seen.size < most; e = stack.pop()) {
-    if (!seen.has(e)) stack.push(...partsOf(e.node));
-    seen.add(e);
-  }
-  return seen.size;
+  let count = 0;
+  const visit = (e: Expr, known: readonly Set<Expr>[]): void => {
+    if (count >= most || known.some((k) => k.has(e))) return;
+    count++;
+    known.at(-1)!.add(e);
+    const { node } = e;
+    if (node.kind !== "branch") return partsOf(node).forEach((part) => visit(part, known));
+    visit(node.condition, known);
+    visit(node.yes, [...known, new Set()]);
+    visit(node.no, [...known, new Set()]);
+  };
+  visit(x, [new Set()]);
+  return count;
 }
 
 function partsOf(node: Node): readonly Expr[] {
@@ -321,8 +330,6 @@ function partsOf(node: Node): readonly Expr[] {
       return [node.index];
     case "code":
       return node.args;
-    case "branch":
-      return [node.condition, node.yes, node.no];
     default:
       return [];
   }

@@ -45,8 +45,6 @@ export interface Schedule {
 const cheap = 4;
 /** Arithmetic that one value may compute in place. */
 const longest = 400;
-/** Definitions that one value may compute in place, each as often as it is read: moving elements is no arithmetic. */
-const deepest = 256;
 
 /** Cuts a region with these outputs into kernels. */
 export function schedule(region: Region, outputs: readonly Value[], target: Target): Schedule {
@@ -61,7 +59,6 @@ class Scheduler implements Memory {
   readonly #consumers = new Map<Value, Set<Value>>();
   readonly #leaves = new Map<Value, Set<Value>>();
   readonly #costs = new Map<Value, number>();
-  readonly #depths = new Map<Value, number>();
   readonly #after = new Map<Value, Set<Value>>();
   readonly #readers = new Map<Value, Set<Value>>();
   readonly #homes = new Map<Value, Item>();
@@ -185,8 +182,6 @@ class Scheduler implements Memory {
     if (after.size > 0) this.#after.set(value, after);
     this.#leaves.set(value, leaves);
     this.#costs.set(value, own + inner);
-    const below = inputs.filter((x) => !this.stored.has(x)).map((x) => this.#depths.get(x) ?? 0);
-    this.#depths.set(value, below.reduce((a, b) => a + b, 1));
     if (definition.kind !== "pointwise" || this.#wantsMemory(value)) this.stored.add(value);
   }
 
@@ -205,7 +200,7 @@ class Scheduler implements Memory {
     if (this.#required.has(value)) return true;
     // What costs nothing to make need not wait behind a fence.
     if (this.#fenced.has(value) && leaves.size > 0) return true;
-    if (cost > longest || this.#depths.get(value)! > deepest) return true;
+    if (cost > longest) return true;
     const consumers = [...this.#consumers.get(value) ?? []];
     const simple = cost <= cheap && leaves.size <= 2;
     if (consumers.length > 1 && !simple) return true;

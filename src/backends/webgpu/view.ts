@@ -3,7 +3,16 @@
  * several elements where an invocation works on several.
  */
 import { sizeOf } from "../../core/program.ts";
-import { constant, type Expr, flatten, load, typeOf, unflatten, variable } from "./expression.ts";
+import {
+  constant,
+  countParts,
+  type Expr,
+  flatten,
+  load,
+  typeOf,
+  unflatten,
+  variable,
+} from "./expression.ts";
 import type { Read, Reduction, Value } from "./value.ts";
 
 /** A value that a cluster computes, at one element of the cluster's domain. */
@@ -83,6 +92,9 @@ export const anywhere: Spot = {
   tag: "",
 };
 
+/** An expression of so many others joins no kernel. */
+const longest = 1000;
+
 /** The values of a row cluster at one element of its domain. */
 export class RowView {
   readonly members: Member[] = [];
@@ -104,14 +116,14 @@ export class RowView {
       const flat = per === "row" ? row : place;
       // Its definition is asked, not the reader: the value may have memory.
       const expr = definition.element(reader.read, unflatten(flat, value.shape));
-      if (reader.misaligned) return false;
+      if (reader.misaligned || this.#tooLong(expr)) return false;
       this.members.push({ value, expr, place: flat, per });
       return true;
     }
     if (definition.kind !== "reduction" || signatureOf(definition) !== signature) return false;
     // Its domain may have other axes than the cluster's, of one product.
     const expr = definition.element(reader.read, indicesOf(definition, row, column));
-    if (reader.misaligned) return false;
+    if (reader.misaligned || this.#tooLong(expr)) return false;
     const result = variable(
       `r${this.members.length}${this.tag}`,
       definition.reducer.arg ? "i32" : typeOf(value.dtype),
@@ -120,6 +132,11 @@ export class RowView {
     reader.define(value, { place: row, value: result });
     this.members.push({ value, expr, place: row, per: "row", result });
     return true;
+  }
+
+  // Members at other elements than the present one are computed again there, and so is what those read.
+  #tooLong(expr: Expr): boolean {
+    return this.members.length > 0 && countParts(expr, longest) === longest;
   }
 
   /** Adds elements of one value, to be written into the memory of another. */
