@@ -60,8 +60,7 @@ const all: readonly Target[] = [
     against: ["jax-js webgpu"],
     of: "median",
     bound: 0.5,
-    why:
-      "10 ms of each side is the read-back; the rest is what software Vulkan takes per dispatch.",
+    why: "reading a result back takes 10 ms of each side, which is most of ours.",
   },
   {
     what: "steady, against tfjs's tape on WebGPU",
@@ -70,8 +69,7 @@ const all: readonly Target[] = [
     against: ["tfjs webgpu"],
     of: "median",
     bound: 0.15,
-    why:
-      "10 ms of each side is the read-back; the rest is what software Vulkan takes per dispatch.",
+    why: "reading a result back takes 10 ms of each side, which is most of ours.",
   },
   {
     what: "peak memory, against jax-js on WebGPU",

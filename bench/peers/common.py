@@ -92,7 +92,7 @@ def discovery_params():
 
 
 def grid(height, width):
-    """Positions in [0, 1] and their complements, [height, width, 4]."""
-    y, x = np.meshgrid(np.linspace(0, 1, height), np.linspace(0, 1, width), indexing="ij")
+    """Positions in [-1, 1] and their opposites, [height, width, 4]."""
+    y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
     g = np.stack([y, x], -1).astype(np.float32)
-    return np.concatenate([g, 1 - g], -1)
+    return np.concatenate([g, -g], -1)

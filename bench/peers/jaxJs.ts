@@ -65,16 +65,16 @@ function slotAttention(p: Slots, inputs: Arr, iterations: number, adjoint: strin
   return adjoint === "unrolled" ? slots : step(lax.stopGradient(slots));
 }
 
-function discoveryLoss(p: Discovery, image: Arr, at16: Arr, at32: Arr): Arr {
+function discoveryLoss(p: Discovery, image: Arr, at8: Arr, at32: Arr): Arr {
   let x = np.transpose(image.ref, [0, 3, 1, 2]);
   for (const [i, { weight, bias }] of p.convs.entries()) {
-    const stride = i === 0 ? 2 : 1;
+    const stride = i < 2 ? 2 : 1;
     x = lax.conv(x, weight.ref, [stride, stride], "SAME").add(bias.ref.reshape([1, -1, 1, 1]));
     x = nn.relu(x);
   }
   const [batch, channels, size] = x.shape as [number, number, number];
   x = np.transpose(x.reshape([batch, channels, size * size]), [0, 2, 1]);
-  x = layerNorm(p.norm, x.add(dense(p.position, at16)));
+  x = layerNorm(p.norm, x.add(dense(p.position, at8)));
   x = dense(p.mlp[1]!, nn.relu(dense(p.mlp[0]!, x)));
   const slots = slotAttention(p.slots, x, 3, "oneStep");
   let hidden = np.expandDims(dense(p.slot, slots), 2).add(linear(at32, p.grid));
@@ -200,7 +200,7 @@ function workOf(c: Case): Work {
       return training(
         discoveryLoss,
         makeTree(discoveryParams(), make),
-        ...[made(0, [16, 32, 32, 3]), grid(16), grid(32)].map(make),
+        ...[made(0, [16, 32, 32, 3]), grid(8), grid(32)].map(make),
       );
     case "elementwise": {
       const chain = (x: Arr, y: Arr) => {

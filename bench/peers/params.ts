@@ -91,12 +91,12 @@ export function discoveryParams() {
   };
 }
 
-/** Positions in [0, 1] and their complements, [size · size, 4]. */
+/** Positions in [-1, 1] and their opposites, [size · size, 4]. */
 export function grid(size: number): Made {
   const data = new Float32Array(size * size * 4);
   for (let i = 0; i < size * size; i++) {
-    const [y, x] = [Math.floor(i / size) / (size - 1), (i % size) / (size - 1)];
-    data.set([y, x, 1 - y, 1 - x], 4 * i);
+    const [y, x] = [Math.floor(i / size), i % size].map((k) => 2 * k / (size - 1) - 1);
+    data.set([y!, x!, -y!, -x!], 4 * i);
   }
   return { data, shape: [size * size, 4] };
 }

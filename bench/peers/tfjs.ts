@@ -80,14 +80,14 @@ function slotAttention(p: Slots, inputs: T, iterations: number, adjoint: string)
   return step(stop(slots) as T);
 }
 
-function discoveryLoss(p: Discovery, image: T, at16: T, at32: T): T {
+function discoveryLoss(p: Discovery, image: T, at8: T, at32: T): T {
   let x = image;
   for (const [i, { weight, bias }] of p.convs.entries()) {
     const filter = weight.transpose([2, 3, 1, 0]) as tfjs.Tensor4D;
-    x = tf.relu(tf.conv2d(x as tfjs.Tensor4D, filter, i === 0 ? 2 : 1, "same").add(bias));
+    x = tf.relu(tf.conv2d(x as tfjs.Tensor4D, filter, i < 2 ? 2 : 1, "same").add(bias));
   }
   const batch = x.shape[0]!;
-  x = x.reshape([batch, -1, x.shape[3]!]).add(dense(p.position, at16));
+  x = x.reshape([batch, -1, x.shape[3]!]).add(dense(p.position, at8));
   x = layerNorm(p.norm, x);
   x = dense(p.mlp[1]!, tf.relu(dense(p.mlp[0]!, x)));
   const slots = slotAttention(p.slots, x, 3, "oneStep");
@@ -177,14 +177,14 @@ function workOf(c: Case): Work {
     }
     case "discovery": {
       const params = makeTree(discoveryParams(), make);
-      const [image, at16, at32] = [made(0, [16, 32, 32, 3]), grid(16), grid(32)].map(constant) as [
+      const [image, at8, at32] = [made(0, [16, 32, 32, 3]), grid(8), grid(32)].map(constant) as [
         T,
         T,
         T,
       ];
       variables.splice(variables.indexOf(params.slots.start as tfjs.Variable), 1);
       (params.slots.start as tfjs.Variable).trainable = false;
-      return training(() => discoveryLoss(params, image, at16, at32));
+      return training(() => discoveryLoss(params, image, at8, at32));
     }
     case "elementwise": {
       const [x, y] = [constant(made(0, [16, 7, 64])), constant(made(1, [16, 7, 64]))];

@@ -76,7 +76,7 @@ def training(loss, params):
 
 def discovery_loss(p, image):
     x = image
-    for conv, stride in zip(p["convs"], (2, 1, 1)):
+    for conv, stride in zip(p["convs"], (2, 2, 1)):
         x = lax.conv_general_dilated(
             x, conv["weight"], (stride, stride), "SAME", dimension_numbers=("NHWC", "OIHW", "NHWC")
         )

@@ -70,7 +70,7 @@ def training(loss, params):
 
 def discovery_loss(p, image):
     x = image.permute(0, 3, 1, 2)
-    for conv, stride in zip(p["convs"], (2, 1, 1)):
+    for conv, stride in zip(p["convs"], (2, 2, 1)):
         # As many zeros as TensorFlow's "same" puts: fewer before than after when the stride is 2.
         x = F.pad(x, (0, 1, 0, 1)) if stride == 2 else F.pad(x, (1, 1, 1, 1))
         x = torch.relu(F.conv2d(x, conv["weight"], conv["bias"], stride))

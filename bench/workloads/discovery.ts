@@ -52,6 +52,7 @@ function parameters(): DiscoveryParams {
 
 /** The work of one call: a step, from the parameters that the last one left. */
 export function discovery(): Work {
+  const coordinates = [-1, 1] as const;
   const model = objectDiscovery({
     resolution: [resolution, resolution],
     slots,
@@ -60,8 +61,8 @@ export function discovery(): Work {
     iterations: 3,
     adjoint: oneStep(),
     start: "learned",
-    encoder: { channels, kernel: 3, strides: [2, 1, 1] },
-    decoder: { kind: "pixel", channels, layers: 3 },
+    encoder: { channels, kernel: 3, strides: [2, 2, 1], coordinates },
+    decoder: { kind: "pixel", channels, layers: 3, coordinates },
   });
   const optimizer = optim.adam(1e-3);
   const image = tensor(0, [batch, resolution, resolution, 3]);
