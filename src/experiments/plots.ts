@@ -53,7 +53,7 @@ export function plot(options: PlotOptions): string {
     marginLeft: 52,
     marginBottom: 34,
     marginTop: 28,
-    marginRight: 14,
+    marginRight: 18,
     style: { fontFamily: "inherit", fontSize: "11px", background: "none" },
     x: {
       label: x,
