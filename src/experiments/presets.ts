@@ -37,7 +37,7 @@ const quick = {
     minVisibility: 1,
     evaluate: 320,
   },
-  // The rate ends at a twelfth of where it began: masks become sharp late.
+  // The rate ends at an eighth of where it began: masks become sharp late.
   optimizer: { learningRate: 2e-3, warmup: 100, decayRate: 0.5, decaySteps: 2500 },
   log: {
     every: 20,
@@ -47,7 +47,7 @@ const quick = {
     checkpointEvery: 240,
     keep: 2,
   },
-  steps: 9000,
+  steps: 7500,
   batchSize: 16,
 } as const;
 
