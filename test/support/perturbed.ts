@@ -63,7 +63,8 @@ function perturbed(program: Program, random: Random): Program {
       const isExact = exact.has(primitive.name);
       const inner = within(params, (body) => perturbed(body, random));
       env.define(outputs, bind(primitive, isExact ? values : values.map(noisy), inner));
-      if (!isExact) outputs.forEach((v) => rounds.add(v));
+      // What moves a rounded value gives one.
+      if (!isExact || inputs.some((a) => rounds.has(a))) outputs.forEach((v) => rounds.add(v));
     }
     return program.outputs.map((a) => rounds.has(a) ? noisy(env.read(a)) : env.read(a));
   }, inputAvals(program));
@@ -80,28 +81,39 @@ async function onReference(program: Program, inputs: readonly HostArray[]): Prom
   return await read(compiled.run(inputs.map((x) => place(x, reference))));
 }
 
-/** What a program gives, and how uncertain rounding makes each element of it. */
-export interface Expected {
-  readonly values: readonly (readonly number[])[];
-  readonly spread: readonly (readonly number[])[];
-}
+/** What a program gives in double precision, and how uncertain rounding makes each element of it. */
+export class Expected {
+  /** How far noisy runs are from the values, at most. */
+  readonly spread: number[][];
+  #runs = 0;
 
-/** The program's outputs in double precision, and the spread of runs with noise. */
-export async function expected(
-  program: Program,
-  inputs: readonly HostArray[],
-  samples = 4,
-): Promise<Expected> {
-  const flat = inlineCalls(program);
-  const values = await onReference(flat, inputs);
-  const spread = values.map((y) => y.map(() => 0));
-  for (let seed = 0; seed < samples; seed++) {
-    // One place for all equations: remembering each would take longer than the run.
-    const noisy = ascribed(new CallSite(), () => perturbed(flat, new Random(seed)));
-    const run = await onReference(noisy, inputs);
-    run.forEach((y, k) =>
-      y.forEach((v, i) => spread[k]![i] = Math.max(spread[k]![i]!, Math.abs(v - values[k]![i]!)))
-    );
+  private constructor(
+    private readonly program: Program,
+    private readonly inputs: readonly HostArray[],
+    readonly values: readonly (readonly number[])[],
+  ) {
+    this.spread = values.map((y) => y.map(() => 0));
   }
-  return { values, spread };
+
+  /** The program's outputs, before any run with noise. */
+  static async of(program: Program, inputs: readonly HostArray[]): Promise<Expected> {
+    const flat = inlineCalls(program);
+    return new Expected(flat, inputs, await onReference(flat, inputs));
+  }
+
+  /** Looks at more runs with noise, until there have been so many. */
+  async observe(runs: number): Promise<void> {
+    while (this.#runs < runs) {
+      // One place for all equations: remembering each would take longer than the run.
+      const random = new Random(this.#runs++);
+      const noisy = ascribed(new CallSite(), () => perturbed(this.program, random));
+      const run = await onReference(noisy, this.inputs);
+      run.forEach((y, k) =>
+        y.forEach((v, i) => {
+          const apart = Math.abs(v - this.values[k]![i]!);
+          this.spread[k]![i] = Math.max(this.spread[k]![i]!, apart);
+        })
+      );
+    }
+  }
 }

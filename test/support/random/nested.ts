@@ -1,19 +1,22 @@
 /** How random programs nest: a block of them becomes a function, transformed, looped over or branched on. */
 import type { Shape } from "../../../src/core/program.ts";
 import type { Tensor } from "../../../src/core/tensor.ts";
-import { cond, foriLoop, scan, whileLoop } from "../../../src/control/index.ts";
+import { cond, foriLoop, map, scan, switchCase, whileLoop } from "../../../src/control/index.ts";
 import * as lax from "../../../src/primitives/index.ts";
+import { forward } from "../../../src/solvers/index.ts";
+import { neumann, oneStep, unrolled } from "../../../src/transforms/adjoint.ts";
 import { checkpoint, savePolicies } from "../../../src/transforms/checkpoint.ts";
 import { customJvp } from "../../../src/transforms/customJvp.ts";
 import { customVjp } from "../../../src/transforms/customVjp.ts";
+import { fixedPointIteration } from "../../../src/transforms/fixedPoint.ts";
 import { grad } from "../../../src/transforms/grad.ts";
-import { hvp } from "../../../src/transforms/jacobian.ts";
+import { hvp, jacfwd, jacrev } from "../../../src/transforms/jacobian.ts";
 import { jit } from "../../../src/transforms/jit.ts";
 import { jvp } from "../../../src/transforms/jvp.ts";
-import { linearize } from "../../../src/transforms/linearize.ts";
+import { linearize, linearTranspose } from "../../../src/transforms/linearize.ts";
 import { vjp } from "../../../src/transforms/vjp.ts";
 import { vmap } from "../../../src/transforms/vmap.ts";
-import { inShape, mean } from "./operations.ts";
+import { inShape, mean } from "./parts.ts";
 
 /** What a nested step works with. */
 export interface Scene {
@@ -27,6 +30,8 @@ export interface Scene {
   readonly open: (...xs: Tensor[]) => Tensor;
   /** The block as a function of its arguments alone. */
   readonly closed: (...xs: Tensor[]) => Tensor;
+  /** The block as `open`, with other whole numbers, in one axis. */
+  readonly deciding: (wholes: Tensor, ...xs: Tensor[]) => Tensor;
 }
 
 const bounded = (x: Tensor) => lax.tanh(x);
@@ -38,6 +43,8 @@ const pick = (wholes: Tensor, c: number) => {
   return lax.reshape(lax.slice(wholes, { start: [at], limit: [at + 1], strides: [1] }), []);
 };
 const policies = [undefined, ...Object.values(savePolicies)];
+/** Up to four of a value's elements: Jacobians are as wide as their argument. */
+const few = (x: Tensor) => inShape(x, [Math.min(4, x.size)]);
 const batch = (x: Tensor) => x.ndim === 0 ? lax.broadcast(x, [2], []) : x;
 
 /** Those that differentiate: they may stand inside each other only so often. */
@@ -52,11 +59,28 @@ export const derivatives: Readonly<Record<string, (scene: Scene) => Tensor>> = {
     const [value, lin] = linearize((z: Tensor) => open(z), x);
     return lax.add(bounded(value), bounded(lin(inShape(y, x.shape))));
   },
+  jacfwd: ({ x, open }) =>
+    bounded(jacfwd((z: Tensor) => inShape(open(lax.mul(x, inShape(z, x.shape))), [3]))(few(x))),
+  jacrev: ({ x, open }) =>
+    bounded(jacrev((z: Tensor) => inShape(open(lax.mul(x, inShape(z, x.shape))), [2]))(few(x))),
+  linearTranspose: ({ x, y, open }) => {
+    const [value, lin] = linearize((z: Tensor) => open(z), x);
+    return bounded(linearTranspose((dx: Tensor) => lin(dx), x)(inShape(y, value.shape))[0]);
+  },
   hvp: ({ x, y, open }) => bounded(hvp((z: Tensor) => mean(open(z)), [x], [inShape(y, x.shape)])),
 };
 
 /** Those that push tangents forwards. */
-export const forwards: ReadonlySet<string> = new Set(["jvp", "linearize", "hvp"]);
+export const forwards: ReadonlySet<string> = new Set([
+  "jvp",
+  "linearize",
+  "hvp",
+  "jacfwd",
+  "linearTranspose",
+]);
+
+/** Those that have no forward derivative. */
+export const reverseOnly: ReadonlySet<string> = new Set(["customVjp", "customVjpOfZeros"]);
 
 /** The others. */
 export const wrappers: Readonly<Record<string, (scene: Scene) => Tensor>> = {
@@ -75,15 +99,38 @@ export const wrappers: Readonly<Record<string, (scene: Scene) => Tensor>> = {
     };
     return vmap(f, { inAxes: [0, 1, 0] })(a, inShape(y, [2, n]), inShape(wholes, [n]));
   },
+  vmapOfWholes: ({ x, wholes, deciding, c }) => {
+    const f = (z: Tensor, ks: Tensor) => deciding(ks, z);
+    const rows = lax.reshape(inShape(wholes, [8]), [2, 4]);
+    return vmap(f, { inAxes: [null, c > 0 ? 0 : 1] })(
+      x,
+      c > 0 ? rows : lax.transpose(rows, [1, 0]),
+    );
+  },
+  map: ({ x, open }) => map((z: Tensor) => open(z), batch(x)),
   scan: ({ x, y, open, c }) => {
     const next = step(open, x.shape);
     const [last, all] = scan(
       (carry: Tensor, s: Tensor) => [next(carry, s), carry],
       x,
       inShape(y, [3, 2]),
-      { reverse: c > 0 },
+      { reverse: c > 0, unroll: Math.abs(c) > 0.5 ? 2 : 1 },
     );
     return lax.add(last, mean(all, [0]));
+  },
+  scanOfWholes: ({ x, wholes, deciding }) => {
+    type Carry = { z: Tensor; n: Tensor };
+    const [{ z }, steps] = scan(
+      ({ z, n }: Carry, k: Tensor) => {
+        const ks = lax.rem(lax.add(wholes, inShape(k, wholes.shape)), lax.fullLike(wholes, 10));
+        const next = bounded(inShape(deciding(ks, z), x.shape));
+        return [{ z: next, n: lax.add(n, k) }, { n, k: mean(next) }];
+      },
+      { z: x, n: pick(wholes, 0) },
+      inShape(wholes, [3]),
+    );
+    const count = lax.convert(lax.reduceMax(steps.n, [0]), x.dtype);
+    return lax.add(z, inShape(lax.mul(mean(steps.k), lax.tanh(count)), x.shape));
   },
   foriLoop: ({ x, open }) =>
     foriLoop(0, 3, (i: Tensor, z: Tensor) => {
@@ -110,6 +157,19 @@ export const wrappers: Readonly<Record<string, (scene: Scene) => Tensor>> = {
       y,
     );
   },
+  switchCase: ({ x, y, open, wholes, c }) => {
+    const branches = [step(open, x.shape), lax.sin, (z: Tensor) => lax.mul(z, inShape(y, x.shape))];
+    const k = pick(wholes, c);
+    return switchCase(lax.sub(k, lax.fullLike(k, 3)), branches, x);
+  },
+  fixedPoint: ({ x, y, open, c }) => {
+    // A contraction, whatever the block is.
+    const f = (z: Tensor, a: Tensor) =>
+      lax.add(lax.mul(z, lax.fullLike(z, 0.25)), inShape(lax.tanh(open(a)), x.shape));
+    const adjoint = c > 0.3 ? neumann({ terms: 3 }) : c < -0.3 ? unrolled() : oneStep();
+    const options = { solver: forward(), adjoint, maxSteps: 4, atol: 0, rtol: 0 };
+    return fixedPointIteration(f, options)(lax.tanh(inShape(y, x.shape)), x).value;
+  },
   customJvp: ({ x, y, closed }) =>
     customJvp(
       (a: Tensor, b: Tensor) => closed(a, b),
@@ -122,4 +182,18 @@ export const wrappers: Readonly<Record<string, (scene: Scene) => Tensor>> = {
       ({ a, b }: { a: Tensor; b: Tensor }, ct: Tensor) =>
         vjp((u: Tensor, v: Tensor) => closed(u, v), a, b)[1](ct),
     )(x, y),
+  customVjpOfZeros: ({ x, y, wholes, closed }) =>
+    customVjp(
+      (a: Tensor, b: Tensor, _: Tensor) => closed(a, b),
+      (a, b, ks) => [
+        closed(a.value, b.value),
+        { a: a.value, b: b.perturbed ? b.value : null, other: b.value, ks: ks.value },
+      ],
+      ({ a, b, other }: { a: Tensor; b: Tensor | null; other: Tensor }, ct) => {
+        if (ct === null) return [null, null, null];
+        if (b === null) return [vjp((u: Tensor) => closed(u, other), a)[1](ct)[0], null, null];
+        return [...vjp((u: Tensor, v: Tensor) => closed(u, v), a, b)[1](ct), null];
+      },
+      { symbolicZeros: true },
+    )(x, y, wholes),
 };

@@ -4,68 +4,37 @@
  * third derivative, so that rounding cannot make a branch of a derivative turn: extrema and comparisons come
  * as powers that vanish where they switch, or are decided by whole numbers.
  */
-import { type Shape, sizeOf } from "../../../src/core/program.ts";
-import { literal, type Tensor } from "../../../src/core/tensor.ts";
+import type { Tensor } from "../../../src/core/tensor.ts";
 import * as lax from "../../../src/primitives/index.ts";
+import { composed } from "./composed.ts";
+import { decided } from "./decided.ts";
+import {
+  along,
+  apart,
+  axesOf,
+  counter,
+  fill,
+  inShape,
+  mean,
+  type Operations,
+  scaled,
+  shifted,
+  withAxis,
+} from "./parts.ts";
 
-/** The largest value in a program; larger ones are averaged. */
-const largest = 24;
-
-/** From the latest value, another one of the same shape, and a constant between -1 and 1. */
-export type Operation = (x: Tensor, y: Tensor, c: number) => Tensor;
-
-const fill = (x: Tensor, value: number) => lax.fullLike(x, value);
-const scaled = (x: Tensor, by: number) => lax.mul(x, fill(x, by));
-const shifted = (x: Tensor, by: number) => lax.add(x, fill(x, by));
 const square = (x: Tensor) => lax.mul(x, x);
 const fourth = (x: Tensor) => square(square(x));
 const above1 = (x: Tensor) => shifted(square(x), 1);
-const axesOf = (x: Tensor) => x.shape.map((_, i) => i);
+const each = (x: Tensor, value: number) => x.shape.map(() => value);
 
-/** 0, 1, 2, … in the shape of a tensor. */
-const counter = (x: Tensor, dtype: "int32" | "uint32" = "int32") =>
-  lax.reshape(lax.iota([x.size], dtype, 0), x.shape);
 /** Whether a whole number that depends on the place is even. */
 const even = (x: Tensor) => {
   const n = shiftedBits(counter(x));
   return lax.eq(lax.and(n, fill(n, 1)), fill(n, 0));
 };
 const shiftedBits = (n: Tensor) => lax.xor(n, lax.shiftRightArithmetic(n, fill(n, 1)));
-/** Distances so large that they decide every order. */
-const apart = (x: Tensor) => {
-  const n = counter(x);
-  const mixed = lax.rem(lax.mul(n, fill(n, 7)), fill(n, Math.max(1, x.size)));
-  return lax.mul(lax.convert(mixed, x.dtype), fill(x, 8));
-};
 
-/** The mean along some axes. */
-export function mean(x: Tensor, axes: readonly number[] = axesOf(x)): Tensor {
-  const sum = lax.reduceSum(x, axes);
-  return scaled(sum, 1 / sizeOf(axes.map((a) => x.shape[a]!)));
-}
-
-/** A value's elements in another shape: some of them, or again and again. */
-export function inShape(x: Tensor, shape: Shape): Tensor {
-  const [from, to] = [x.size, sizeOf(shape)];
-  if (from === to) return lax.reshape(x, shape);
-  const n = lax.iota([to, 1], "int32", 0);
-  const flat = lax.reshape(x, [from]);
-  return lax.reshape(lax.gather(flat, lax.rem(n, fill(n, from))), shape);
-}
-
-/** A value that is not too large. */
-export function limited(x: Tensor): Tensor {
-  let y = x;
-  while (y.size > largest) y = mean(y, [y.shape.findIndex((n) => n > 1)]);
-  return y;
-}
-
-/** At least one axis. */
-const withAxis = (x: Tensor) => x.ndim === 0 ? lax.reshape(x, [1]) : x;
-const along = (x: Tensor, c: number) => Math.min(x.ndim - 1, Math.floor((c + 1) / 2 * x.ndim));
-const each = (x: Tensor, value: number) => x.shape.map(() => value);
-
-const elementwise: Record<string, Operation> = {
+const elementwise: Operations = {
   sin: lax.sin,
   cos: (x, _, c) => lax.cos(scaled(x, 1 + c)),
   tanh: lax.tanh,
@@ -116,7 +85,7 @@ const elementwise: Record<string, Operation> = {
   },
 };
 
-const structural: Record<string, Operation> = {
+const structural: Operations = {
   reshape: (x) => lax.reshape(x, x.ndim === 1 ? [1, x.size] : [x.size]),
   transpose: (x) => lax.transpose(x, axesOf(x).reverse()),
   slice: (x, _, c) => {
@@ -198,11 +167,10 @@ const structural: Record<string, Operation> = {
 };
 
 /** All of them, by name; the first does nothing, so that programs shrink to it. */
-export const operations: Readonly<Record<string, Operation>> = {
+export const operations: Operations = {
   identity: (x) => x,
   ...elementwise,
   ...structural,
+  ...decided,
+  ...composed,
 };
-
-/** A number as a scalar of a tensor's type. */
-export const scalarLike = (x: Tensor, value: number): Tensor => literal(value, x.dtype);

@@ -6,11 +6,13 @@
  * Programs are data: they shrink, and print themselves.
  */
 import fc from "fast-check";
+import type { Shape } from "../../../src/core/program.ts";
 import type { Tensor } from "../../../src/core/tensor.ts";
 import { grad } from "../../../src/transforms/grad.ts";
 import { type HostArray, hostArray, Random } from "../arrays.ts";
-import { derivatives, forwards, type Scene, wrappers } from "./nested.ts";
-import { inShape, limited, mean, operations } from "./operations.ts";
+import { derivatives, forwards, reverseOnly, wrappers } from "./nested.ts";
+import { operations } from "./operations.ts";
+import { inShape, limited, mean } from "./parts.ts";
 
 /** One step: an operation on the latest value and the one `other` steps before it, or a nested block. */
 export interface Step {
@@ -20,25 +22,37 @@ export interface Step {
   readonly block?: readonly Step[];
 }
 
+const inputShapes: readonly Shape[] = [[2, 3], [4], [], [1, 5, 2], [7, 1], [2, 1, 3, 2]];
+
 /** A program, and the seed of its inputs. */
 export class RandomProgram {
   constructor(readonly steps: readonly Step[], readonly seed: number) {}
 
-  /** Two floats and some whole numbers. */
-  inputs(): HostArray[] {
-    const random = new Random(this.seed);
+  /** Two floats and some whole numbers; others of the same shapes for another sample. */
+  inputs(sample = 0): HostArray[] {
+    const chosen = new Random(this.seed);
+    const shape = () => inputShapes[chosen.whole(0, inputShapes.length - 1)]!;
+    const shapes = [shape(), shape()];
+    const random = new Random(this.seed + sample);
     return [
-      hostArray("float32", [2, 3], () => random.between(-2, 2)),
-      hostArray("float32", [4], () => random.between(-2, 2)),
+      ...shapes.map((s) => hostArray("float32", s, () => random.between(-2, 2))),
       hostArray("int32", [5], () => random.whole(0, 9)),
     ];
   }
 
+  /** The program's value; `around` says what is done to it. */
+  value(x: Tensor, y: Tensor, wholes: Tensor, around: Around = outermost): Tensor {
+    return runSteps(this.steps, [y, x], wholes, around);
+  }
+
   /** The program's value, and its gradients. */
   run(x: Tensor, y: Tensor, wholes: Tensor): Tensor[] {
-    const value = (a: Tensor, b: Tensor) => runSteps(this.steps, [b, a], wholes, outermost);
-    const gradients = grad((a: Tensor, b: Tensor) => mean(value(a, b)), { argnums: [0, 1] });
-    return [value(x, y), ...gradients(x, y)];
+    const f = (a: Tensor, b: Tensor): [Tensor, Tensor] => {
+      const value = this.value(a, b, wholes);
+      return [mean(value), value];
+    };
+    const [gradients, value] = grad(f, { argnums: [0, 1], hasAux: true })(x, y);
+    return [value, ...gradients];
   }
 
   /** One step a line. */
@@ -55,7 +69,7 @@ function format(steps: readonly Step[], indent: string): string {
 }
 
 /** What is being done to a block: how many derivatives are taken of it, and whether one of them forwards. */
-interface Around {
+export interface Around {
   readonly order: number;
   readonly forward: boolean;
 }
@@ -77,7 +91,7 @@ function runSteps(
     const y = pool.at(-1 - step.other % pool.length)!;
     const result = step.block
       ? runNested(step, step.block, x, y, pool, wholes, around)
-      : operations[step.name]!(x, inShape(y, x.shape), step.constant);
+      : operations[step.name]!(x, inShape(y, x.shape), step.constant, wholes);
     pool.push(limited(result));
   }
   return pool.at(-1)!;
@@ -98,18 +112,18 @@ function runNested(
     ? { order: around.order + 1, forward: around.forward || forwards.has(name) }
     : around;
   // A function with customVjp has no forward derivative.
-  const wrapper = name === "customVjp" && around.forward ? "customJvp" : name;
+  const wrapper = around.forward && reverseOnly.has(name) ? "customJvp" : name;
   const apply = derivative ?? wrappers[wrapper] ?? wrappers["jit"]!;
   const before = [...pool];
-  const scene: Scene = {
+  return apply({
     x,
     y,
     c: constant,
     wholes,
     open: (...xs) => runSteps(block, [...before, ...xs.toReversed()], wholes, inner),
     closed: (...xs) => runSteps(block, xs.toReversed(), wholes, inner),
-  };
-  return apply(scene);
+    deciding: (ks, ...xs) => runSteps(block, [...before, ...xs.toReversed()], ks, inner),
+  });
 }
 
 const constants = fc.integer({ min: -8, max: 8 }).map((n) => n / 8);
@@ -138,5 +152,5 @@ function block(depth: number, minLength: number, maxLength: number): fc.Arbitrar
 
 /** Programs at least ten steps deep; steps shrink to none. */
 export const randomPrograms: fc.Arbitrary<RandomProgram> = fc
-  .tuple(block(2, 10, 16), fc.noShrink(fc.nat()))
+  .tuple(block(2, 10, 14), fc.noShrink(fc.nat()))
   .map(([steps, seed]) => new RandomProgram(steps, seed));
