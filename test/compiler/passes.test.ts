@@ -86,7 +86,7 @@ test("random programs come through every pass", async () => {
     await checkPasses(program, inputs, unrollingPasses);
     await checkPasses(program, inputs, sinkingPasses);
   };
-  await fc.assert(fc.asyncProperty(randomPrograms, check), { numRuns: 150 });
+  await fc.assert(fc.asyncProperty(randomPrograms, check), { numRuns: 100 });
 }, 0);
 
 describe("loops", () => {
