@@ -12,15 +12,19 @@ import { eliminateDeadCode, formatProgram, type Program } from "../core/program.
 export interface Stage {
   /** `"traced"`, `"inlined"`, or the pass that it comes out of. */
   readonly name: string;
+  /** What it is there. */
   readonly program: Program;
 }
 
 /** What {@link explain} found; it prints itself. */
 export class Explanation {
+  /** Made by {@link explain}. */
   constructor(
+    /** For which backend it is compiled. */
     readonly backend: BackendName,
     /** The program before and after each pass of the backend. */
     readonly stages: readonly Stage[],
+    /** Multiply-adds and bytes. */
     readonly cost: Cost,
     /** The most bytes of values made inside, alive at one time, equation by equation. */
     readonly peakBytes: number,
