@@ -7,7 +7,6 @@ import { readTfRecords } from "trilevel/data";
 import { latestCheckpoint } from "../../src/experiments/checkpoint.ts";
 import type { ExperimentConfig } from "../../src/experiments/config.ts";
 import { evaluateRun, renderRun } from "../../src/experiments/look.ts";
-import { judgeMemory } from "../../src/experiments/memory.ts";
 import { train, type TrainOptions } from "../../src/experiments/runner.ts";
 import { openRun, type RunFolder } from "../../src/experiments/store.ts";
 import { webgpuPresent } from "../support/webgpu.ts";
@@ -196,37 +195,4 @@ describe("a run that fails", () => {
     expect((await failure(train(config, options("missing"))))._tag).toBe("DatasetError");
     expect(await readdir(folder("missing"))).toEqual([]);
   });
-});
-
-describe("memory", () => {
-  const samples = (tensors: (i: number) => number, process: (i: number) => number) =>
-    Array.from({ length: 40 }, (_, i) => ({
-      step: i * 100,
-      tensors: tensors(i),
-      device: tensors(i) / 10,
-      process: process(i),
-    }));
-
-  it("is flat when counters swing, and not when they grow", () => {
-    const swing = (i: number) => 300 + 20 * (i % 5);
-    expect(judgeMemory(samples(() => 100, swing))!.flat).toBe(true);
-    expect(judgeMemory(samples((i) => 100 + i, swing))!.message).toContain("more on the device");
-    expect(judgeMemory(samples(() => 100, (i) => 300 + 20 * i))!.message).toContain("process");
-    expect(judgeMemory([])).toBeUndefined();
-  });
-
-  it("stays flat over 5,000 steps, by the runner's own counters", async () => {
-    const display = remember();
-    const config = await tinyConfig(
-      "steps=5000",
-      "batchSize=2",
-      "data.resolution=8",
-      'log={"every":50,"evaluateEvery":2500,"panelEvery":2500,"checkpointEvery":1000}',
-    );
-    const where = await run(train(config, { root: folder("flat"), display }));
-    expect(display.lines.join("\n")).toMatch(/\nmemory is flat between steps 1250 and 5000/);
-    const { results } = (await run(where.summary()))!;
-    expect(results["deviceGrowthTensors"]).toBeLessThanOrEqual(0);
-    expect(results["processGrowthMiB"]).toBeLessThan(100);
-  }, 600_000);
 });
