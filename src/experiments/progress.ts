@@ -67,11 +67,13 @@ function drawn(out: Out, now: () => number): Display {
 
 function plain(out: Out, now: () => number, everyMs = 5000): Display {
   let last = -Infinity;
+  let counted = "";
   return {
     update(state) {
-      if (now() - last < everyMs && state.step < state.steps) return;
-      last = now();
       const { what, step, steps, facts } = state;
+      // What is counted anew is shown at once.
+      if (what === counted && now() - last < everyMs && step < steps) return;
+      [last, counted] = [now(), what];
       out.write(`${[`${what} ${step}/${steps}`, ...facts].join("  ")}\n`);
     },
     line: (text) => void out.write(`${text}\n`),

@@ -64,3 +64,11 @@ describe("elsewhere", () => {
     expect(texts).toEqual([1, 5, 8].map((step) => `step ${step}/8  loss 0.25  3 s left\n`));
   });
 });
+
+it("elsewhere, what is counted anew is shown at once", () => {
+  const { texts, display } = setting({});
+  display.update({ what: "scene", step: 8, steps: 8, facts: [] });
+  display.update(state(1));
+  display.update(state(2));
+  expect(texts.map((text) => text.slice(0, 9))).toEqual(["scene 8/8", "step 1/8 "]);
+});
