@@ -30,10 +30,9 @@ const all: readonly Target[] = [
     of: "median",
     bound: 1,
     why:
-      "a step is hundreds of operations on a few thousand numbers, of which ONNX Runtime runs each by " +
-      "itself and XLA many together. Large element-wise work is fused, by WebAssembly kernels of ours, on one thread " +
-      "and with vectors of four: it takes a fifth of (d) and of (b). The rest of both is products and " +
-      "convolutions of ONNX Runtime, and calls into it.",
+      "about half of a call of (b) is products in ONNX Runtime, a fifth Adam in a WebAssembly kernel of ours, on " +
+      "one thread with vectors of four, and the rest what JavaScript does around a call; JAX fuses all but the " +
+      "products, on all threads and in wider vectors.",
   },
   {
     what: "first call, against JAX",
@@ -51,7 +50,7 @@ const all: readonly Target[] = [
     against: ["jax-js wasm"],
     of: "median",
     bound: 0.12,
-    why: "the same cost per operation as above.",
+    why: "the bound is below what JAX and PyTorch take for (b).",
   },
   {
     what: "steady, against jax-js on WebGPU",
@@ -69,7 +68,9 @@ const all: readonly Target[] = [
     against: ["tfjs webgpu"],
     of: "median",
     bound: 0.15,
-    why: "reading a result back takes 10 ms of each side, which is most of ours.",
+    why:
+      "reading a result back takes Deno 10 ms, more than the bound allows for (b); (d) is products and convolutions, " +
+      "which software Vulkan computes no faster than the processor.",
   },
   {
     what: "peak memory, against jax-js on WebGPU",
