@@ -17,16 +17,22 @@ const describe = ({ cpu, cores, memoryBytes, system }: Machine) =>
 /**
  * The latest run in which most subjects did a case: rows of different runs are never set side by side.
  */
-function latest(id: string): readonly Result[] {
-  return runs.map(({ results }) => results.filter((r) => r.case === id))
-    .reduce((best, rows) => rows.length >= best.length ? rows : best, []);
+function latest(id: string): { readonly results: readonly Result[]; readonly machine: Machine } {
+  return runs.map(({ results, machine }) => ({
+    results: results.filter((r) => r.case === id),
+    machine,
+  })).reduce((best, run) => run.results.length >= best.results.length ? run : best);
 }
 
 const sections = cases.flatMap(({ id, title }) => {
-  const results = latest(id);
+  const { results, machine } = latest(id);
   if (results.length === 0) return [];
+  const elsewhere = describe(machine) === describe(last.machine)
+    ? []
+    : [`On ${describe(machine)}.`];
   return [
     `### (${id}) ${title}`,
+    ...elsewhere,
     [
       row(columns),
       row(columns.map((_, i) => i === 0 ? "---" : "---:")),
@@ -37,7 +43,7 @@ const sections = cases.flatMap(({ id, title }) => {
   ];
 });
 
-const measured = cases.map(({ id }) => ({ id, results: latest(id) }));
+const measured = cases.map(({ id }) => ({ id, results: latest(id).results }));
 const versions = Object.assign(
   {},
   ...measured.flatMap(({ results }) => results.map((r) => r.versions)),
