@@ -13,7 +13,6 @@ import {
   withAxis,
 } from "./parts.ts";
 
-/** Gathers, scatters, sorts, whole and boolean arithmetic. */
 /** Places in an axis of some size, as an index with one entry. */
 const places = (wholes: Tensor, count: number, size: number) => {
   const n = inShape(wholes, [count, 1]);
