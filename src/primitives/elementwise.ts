@@ -114,9 +114,12 @@ const negTranspose: Transpose = ([ct]) => [ct && neg(ct)];
 const half = (x: Tensor) => fullLike(x, 0.5);
 const one = (x: Tensor) => fullLike(x, 1);
 const square = (x: Tensor) => mul(x, x);
-/** max and min: 1 where the operand won, ½ where both are equal. */
-const share = (d: Tensor, mine: Tensor, other: Tensor, out: Tensor) =>
-  mul(d, select(eq(mine, other), half(d), select(eq(mine, out), one(d), fullLike(d, 0))));
+/**
+ * max and min: 1 where the operand won, ½ where both are equal. The result is not asked, for an operand that is
+ * computed again may differ from it by a rounding.
+ */
+const share = (d: Tensor, mine: Tensor, other: Tensor, won: Tensor) =>
+  mul(d, select(eq(mine, other), half(d), select(won, one(d), fullLike(d, 0))));
 
 const primitives = {
   neg: unary("neg", number, (dx) => neg(dx), negTranspose),
@@ -186,9 +189,19 @@ const primitives = {
     return mul(d, select(constant, fullLike(y, 0), mul(y, pow(x, exponent))));
   }, (d, x, _, out) => mul(d, mul(log(select(eq(x, fullLike(x, 0)), one(x), x)), out))),
   /** NaN if either is. */
-  max: binary("max", number, share, (d, x, y, out) => share(d, y, x, out)),
+  max: binary(
+    "max",
+    number,
+    (d, x, y) => share(d, x, y, gt(x, y)),
+    (d, x, y) => share(d, y, x, gt(y, x)),
+  ),
   /** NaN if either is. */
-  min: binary("min", number, share, (d, x, y, out) => share(d, y, x, out)),
+  min: binary(
+    "min",
+    number,
+    (d, x, y) => share(d, x, y, lt(x, y)),
+    (d, x, y) => share(d, y, x, lt(y, x)),
+  ),
   /** The angle of the point (y, x) given as atan2(y, x): x ẏ/(x²+y²) - y ẋ/(x²+y²) */
   atan2: binary(
     "atan2",

@@ -281,6 +281,21 @@ export const examples: readonly Example[] = [
     dispatches: 1,
   },
   {
+    name: "which elements attain the extremum",
+    inputs: [f32(60, 50), f32(50)],
+    f: (x, b) => {
+      const part = lax.mul(lax.sub(x!, along(b!, x!, 0)), number(x!, 0.3));
+      const more = lax.add(part, lax.mul(part, number(x!, 1.1)));
+      const y = lax.add(lax.mul(more, number(x!, 0.7)), along(b!, x!, 0));
+      const attaining = (z: Tensor) => lax.convert(lax.eq(y, z), "float32");
+      return [
+        lax.reduceSum(attaining(along(lax.reduceMin(y, [1]), y, 1)), [0]),
+        lax.reduceSum(attaining(along(lax.reduceMax(lax.transpose(y, [1, 0]), [1]), y, 0)), [1]),
+        part,
+      ];
+    },
+  },
+  {
     name: "rows and columns that are read in fours",
     inputs: [f32(64, 32), f32(32)],
     f: (x, b) => {

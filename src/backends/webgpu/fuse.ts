@@ -14,6 +14,7 @@ import {
   RowCluster,
   SpecialCluster,
 } from "./cluster.ts";
+import { attainable } from "./attained.ts";
 import { blockOf, tileOf } from "./kernel/tile.ts";
 import { sideBySide } from "./parallel.ts";
 import type { Target } from "./target.ts";
@@ -65,6 +66,7 @@ class Scheduler implements Memory {
 
   constructor(outputs: readonly Value[], readonly target: Target) {
     this.#findLive(outputs);
+    attainable(this.#live, this.#required).forEach((v) => this.#required.add(v));
   }
 
   run(region: Region): Schedule {

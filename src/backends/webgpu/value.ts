@@ -24,6 +24,8 @@ export interface Pointwise {
   /** Arithmetic per element, in additions. */
   readonly cost: number;
   element(read: Read, at: readonly Expr[]): Expr;
+  /** Whether a rounding in an input changes the result altogether. */
+  readonly compares?: boolean;
   /** No fusion looks through it: these are stored before it is computed, and so are its inputs. */
   readonly after?: readonly Value[];
   /** It is written into one slice of another value, at this step. */

@@ -9,6 +9,8 @@ export interface Reducer {
   readonly name: ReducerName;
   /** Whether the result is a place instead of a value. */
   readonly arg: boolean;
+  /** Whether the result is one of the elements, or its place. */
+  readonly ranks: boolean;
   /** What no element at all reduces to. */
   start(type: Type): string;
   /** Two partial results in one. */
@@ -25,6 +27,7 @@ const highest: Partial<Record<Type, string>> = {
 const extremum = (name: "max" | "min"): Reducer => ({
   name,
   arg: false,
+  ranks: true,
   start: (type) => (name === "max" ? lowest : highest)[type]!,
   combine: (type, a, b) => type === "f32" ? `${name}f(${a}, ${b})` : `${name}(${a}, ${b})`,
 });
@@ -33,6 +36,7 @@ const extremum = (name: "max" | "min"): Reducer => ({
 const argument = (name: "argMax" | "argMin", compare: string): Reducer => ({
   name,
   arg: true,
+  ranks: true,
   start: (type) => `${type}(0)`,
   combine: (type, a, b) =>
     type === "f32"
@@ -45,13 +49,26 @@ export const reducers: Readonly<Record<ReducerName, Reducer>> = {
   sum: {
     name: "sum",
     arg: false,
+    ranks: false,
     start: (type) => `${type}(0)`,
     combine: (_, a, b) => `${a} + ${b}`,
   },
   max: extremum("max"),
   min: extremum("min"),
-  and: { name: "and", arg: false, start: () => "true", combine: (_, a, b) => `${a} && ${b}` },
-  or: { name: "or", arg: false, start: () => "false", combine: (_, a, b) => `${a} || ${b}` },
+  and: {
+    name: "and",
+    arg: false,
+    ranks: false,
+    start: () => "true",
+    combine: (_, a, b) => `${a} && ${b}`,
+  },
+  or: {
+    name: "or",
+    arg: false,
+    ranks: false,
+    start: () => "false",
+    combine: (_, a, b) => `${a} || ${b}`,
+  },
   argMax: argument("argMax", ">"),
   argMin: argument("argMin", "<"),
 };

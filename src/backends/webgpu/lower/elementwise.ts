@@ -1,6 +1,7 @@
 /** Element-wise instructions in WGSL. */
 import type { NoParams } from "../../../core/primitive.ts";
 import { code, type Expr, type Type, typeOf } from "../expression.ts";
+import type { Pointwise } from "../value.ts";
 import { type Lowering, type Lowerings, pointwise } from "./table.ts";
 
 /** Text for each type: floats, signed, unsigned, booleans; a missing one takes the one before. */
@@ -13,7 +14,15 @@ function textFor(texts: Texts, type: Type): string {
 }
 
 /** An operation written in terms of its operands `$0`, `$1`; the cost is in additions. */
-function operation(cost: number, ...texts: Texts): Lowering<NoParams> {
+const operation = (cost: number, ...texts: Texts) => elementwiseIn(texts, cost);
+
+const comparison = (...texts: Texts) => elementwiseIn(texts, cheap, { compares: true });
+
+function elementwiseIn(
+  texts: Texts,
+  cost: number,
+  extra?: Pick<Pointwise, "compares">,
+): Lowering<NoParams> {
   return (inputs, _, { region, outputs: [out] }) => {
     const text = textFor(texts, typeOf(inputs[0]!.dtype));
     const type = typeOf(out!.dtype);
@@ -24,6 +33,7 @@ function operation(cost: number, ...texts: Texts): Lowering<NoParams> {
         inputs,
         cost,
         (read, at) => code(type, text, ...inputs.map((x) => read(x, at))),
+        extra,
       ),
     ];
   };
@@ -121,12 +131,12 @@ export const elementwise: Lowerings<
     "shru($0, $1)",
   ),
 
-  eq: operation(cheap, "eqf($0, $1)", "$0 == $1"),
-  ne: operation(cheap, "nef($0, $1)", "$0 != $1"),
-  lt: operation(cheap, "$0 < $1"),
-  le: operation(cheap, "$0 <= $1"),
-  gt: operation(cheap, "$0 > $1"),
-  ge: operation(cheap, "$0 >= $1"),
+  eq: comparison("eqf($0, $1)", "$0 == $1"),
+  ne: comparison("nef($0, $1)", "$0 != $1"),
+  lt: comparison("$0 < $1"),
+  le: comparison("$0 <= $1"),
+  gt: comparison("$0 > $1"),
+  ge: comparison("$0 >= $1"),
   isFinite: operation(cheap, "finite_test($0)"),
 
   select: ([condition, a, b], _, { region, outputs: [out] }) => [

@@ -41,7 +41,7 @@ export function pointwise(
   inputs: readonly Value[],
   cost: number,
   element: Pointwise["element"],
-  extra: Pick<Pointwise, "after" | "slice"> = {},
+  extra: Omit<Pointwise, "kind" | "inputs" | "cost" | "element"> = {},
 ): Value {
   return new Value(region, shape, dtype, { kind: "pointwise", inputs, cost, element, ...extra });
 }
