@@ -2,32 +2,17 @@
  * The same programs on Dawn, Chrome's WebGPU: it accepts other WGSL than Deno's naga does. Software Vulkan
  * is slow, and Dawn refuses Mesa's: SwiftShader's driver must be named in `TRILEVEL_DAWN_ICD`.
  */
-import process from "node:process";
 import fc from "fast-check";
 import { afterAll, describe, test } from "vitest";
-import { limitsOf, openWebGpu, type WebGpuBackend } from "../../src/backends/webgpu/index.ts";
-import { aval } from "../../src/core/program.ts";
+import { aval, eliminateDeadCode } from "../../src/core/program.ts";
 import { rewrite } from "../../src/core/trace.ts";
 import { agree, supported } from "../support/agree.ts";
+import { dawn } from "../support/dawn.ts";
 import { subjects } from "../support/primitiveCases.ts";
+import { randomPrograms } from "../support/random/randomProgram.ts";
 import { examples, inputsOf, programOf } from "./webgpuPrograms.ts";
 
-const driver = process.env["TRILEVEL_DAWN_ICD"];
-if (!driver) console.warn("Dawn is not tested: TRILEVEL_DAWN_ICD names no driver");
-
-async function openDawn(driver: string): Promise<{ backend: WebGpuBackend; gpu: GPU }> {
-  process.env["VK_DRIVER_FILES"] = driver;
-  const { create } = await import("webgpu");
-  const gpu = create([]);
-  const adapter = await gpu.requestAdapter();
-  if (!adapter) throw new Error(`Dawn finds no adapter with ${driver}`);
-  const device = await adapter.requestDevice({ requiredLimits: limitsOf(adapter) });
-  return { backend: openWebGpu(device, { software: false }), gpu };
-}
-
-describe.skipIf(!driver)("Dawn", async () => {
-  // The device dies with the object that `create` gave, so that is kept.
-  const dawn = driver ? await openDawn(driver) : undefined;
+describe.skipIf(!dawn)("Dawn", () => {
   afterAll(() => dawn?.backend.close());
 
   test.each([...examples])("$name", async (example) => {
@@ -48,4 +33,16 @@ describe.skipIf(!driver)("Dawn", async () => {
         { numRuns: 2 },
       ));
   }
+
+  // Each is several dozen kernels, and SwiftShader takes its time to compile them.
+  test("random programs", () =>
+    fc.assert(
+      fc.asyncProperty(randomPrograms, async (random) => {
+        const inputs = random.inputs();
+        const avals = inputs.map((x) => aval(x.shape, x.dtype));
+        const program = eliminateDeadCode(rewrite((x, y, k) => random.run(x!, y!, k!), avals));
+        await agree(dawn!.backend, program, inputs);
+      }),
+      { numRuns: 30 },
+    ), 0);
 });
