@@ -30,6 +30,8 @@ export interface Executable {
   readonly kernels?: readonly string[];
   /** The bytes planned for intermediates, if they are. */
   readonly blockBytes?: number;
+  /** The most bytes of those that are alive at one time: what any plan takes. */
+  readonly neededBytes?: number;
 }
 
 /** Rewrites of a program by name, in order: each gives a program that computes the same. */

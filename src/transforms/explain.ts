@@ -34,6 +34,8 @@ export class Explanation {
     readonly kernels: readonly string[] | undefined,
     /** The bytes that the backend planned for intermediates. */
     readonly plannedBytes: number | undefined,
+    /** The bytes of intermediates that its kernels have alive at one time: what any plan takes. */
+    readonly neededBytes: number | undefined,
   ) {}
 
   /** The numbers, and how each stage changed the program. */
@@ -46,9 +48,10 @@ export class Explanation {
       `bytes: ${ioBytes.toLocaleString("en")} in and out, ` +
       `${movedBytes.toLocaleString("en")} if every equation reads and writes memory`,
       `peak of intermediates: ${this.peakBytes.toLocaleString("en")} bytes`,
-      ...(this.plannedBytes === undefined
-        ? []
-        : [`planned by ${this.backend}: ${this.plannedBytes.toLocaleString("en")} bytes`]),
+      ...(this.plannedBytes === undefined ? [] : [
+        `planned by ${this.backend}: ${this.plannedBytes.toLocaleString("en")} bytes, of which ` +
+        `${(this.neededBytes ?? this.plannedBytes).toLocaleString("en")} are in use at once`,
+      ]),
       ...(this.dispatches === undefined ? [] : [`${this.backend} runs ${this.dispatches} kernels`]),
     ].join("\n");
   }
@@ -92,7 +95,7 @@ export function explain<A extends unknown[]>(f: (...args: A) => unknown, ...args
   }
   const last = stages.at(-1)!.program;
   const compiled = new Compiled(program, backend);
-  const { dispatches, kernels, blockBytes } = compiled.executable;
+  const { dispatches, kernels, blockBytes, neededBytes } = compiled.executable;
   compiled.dispose();
   return new Explanation(
     backend.name,
@@ -102,5 +105,6 @@ export function explain<A extends unknown[]>(f: (...args: A) => unknown, ...args
     dispatches,
     kernels,
     blockBytes,
+    neededBytes,
   );
 }

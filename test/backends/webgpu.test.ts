@@ -64,6 +64,7 @@ describe.skipIf(!present)("webgpu", async () => {
     const executable = backend.compile(program);
     expect(executable.dispatches).toBe(50);
     expect(executable.blockBytes).toBe(2 * 64 * 64 * 4);
+    expect(executable.neededBytes).toBe(2 * 64 * 64 * 4);
     executable.dispose();
   });
 

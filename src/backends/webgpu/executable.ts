@@ -62,6 +62,11 @@ export class WebGpuExecutable implements Executable {
     return this.#plan.blocks.reduce((a, b) => a + b, 0);
   }
 
+  /** Bytes of them that are alive at one time, at most. */
+  get neededBytes(): number {
+    return this.#plan.needed;
+  }
+
   /** The text of each kernel. */
   get kernels(): string[] {
     const texts = (steps: readonly Step[]): string[] =>

@@ -50,6 +50,8 @@ export interface Plan {
   readonly outputs: readonly Slot[];
   /** Bytes of each block. */
   readonly blocks: readonly number[];
+  /** The most bytes in blocks that are alive at one step: no plan takes less. */
+  readonly needed: number;
 }
 
 /** Plans the memory of a schedule. */
@@ -82,7 +84,14 @@ class Planner {
     this.#alternate(this.#schedule.items);
     const steps = this.#steps(this.#schedule.items);
     this.#measure(steps, []);
-    return { steps, inputs: inputSlots, outputs: outputSlots, blocks: this.#assign() };
+    const inside = [...new Set(this.#slots.values())].filter((s) => !s.place && s.last >= 0);
+    return {
+      steps,
+      inputs: inputSlots,
+      outputs: outputSlots,
+      blocks: assign(inside),
+      needed: mostAlive(inside),
+    };
   }
 
   #slot(value: Value): Slot {
@@ -180,21 +189,36 @@ class Planner {
     const home = loops.findIndex((l) => l.region === slot.region);
     for (const loop of loops.slice(home + 1)) loop.slots.add(slot);
   }
+}
 
-  /** Puts slots into blocks, largest first: each into the tightest that is free all the while. */
-  #assign(): number[] {
-    const blocks: { bytes: number; slots: Slot[] }[] = [];
-    const slots = [...new Set(this.#slots.values())].filter((s) => !s.place && s.last >= 0);
-    for (const slot of slots.sort((a, b) => b.bytes - a.bytes)) {
-      const free = (b: { slots: readonly Slot[] }) =>
-        b.slots.every((s) => s.last < slot.first || slot.last < s.first);
-      let index = blocks.findLastIndex(free);
-      if (index < 0) index = blocks.push({ bytes: slot.bytes, slots: [] }) - 1;
-      blocks[index]!.slots.push(slot);
-      slot.place = { kind: "block", index };
-    }
-    return blocks.map((b) => b.bytes);
+/**
+ * Puts slots into blocks, largest first: each into the tightest that is free all the while. Blocks are buffers, not
+ * ranges of one: WebGPU lets no kernel read one part of a buffer that is declared read-only and write another.
+ */
+function assign(slots: readonly Slot[]): number[] {
+  const blocks: { bytes: number; slots: Slot[] }[] = [];
+  for (const slot of slots.toSorted((a, b) => b.bytes - a.bytes)) {
+    const free = (b: { slots: readonly Slot[] }) =>
+      b.slots.every((s) => s.last < slot.first || slot.last < s.first);
+    let index = blocks.findLastIndex(free);
+    if (index < 0) index = blocks.push({ bytes: slot.bytes, slots: [] }) - 1;
+    blocks[index]!.slots.push(slot);
+    slot.place = { kind: "block", index };
   }
+  return blocks.map((b) => b.bytes);
+}
+
+function mostAlive(slots: readonly Slot[]): number {
+  const changes = slots.flatMap(({ first, last, bytes }) => [
+    { time: first, bytes },
+    { time: last + 1, bytes: -bytes },
+  ]);
+  let [alive, most] = [0, 0];
+  // What ends at a step makes room for what begins there.
+  for (const { bytes } of changes.toSorted((a, b) => a.time - b.time || a.bytes - b.bytes)) {
+    most = Math.max(most, alive += bytes);
+  }
+  return most;
 }
 
 interface Extent {
