@@ -14,6 +14,7 @@ import { type Effect, liftEffects, perform } from "./effects.ts";
 import { BackendError } from "./errors.ts";
 import { evaluate } from "./evaluate.ts";
 import { inlineCalls } from "./inline.ts";
+import { LruCache } from "./lru.ts";
 import { endTogether, Storage } from "./memory.ts";
 import type { Params, Primitive } from "./primitive.ts";
 import {
@@ -25,6 +26,7 @@ import {
   Literal,
   type Program,
   Var,
+  withoutSites,
 } from "./program.ts";
 import { Tensor, tensorFromHost } from "./tensor.ts";
 
@@ -46,7 +48,7 @@ export class Compiled {
     this.#computed = [...computed];
     this.#effects = effects;
     this.#shown = effects.reduce((sum, e) => sum + e.avals.length, 0);
-    this.#program = { ...pure, outputs: this.#computed };
+    this.#program = withoutSites({ ...pure, outputs: this.#computed });
     const { inputs, equations } = this.#program;
     for (const v of [...inputs, ...equations.flatMap((e) => e.outputs)]) {
       checkSupported(v.aval, backend);
@@ -132,23 +134,13 @@ export function backendOf(inputs: readonly Tensor[]): Backend {
   return found ?? currentBackend();
 }
 
-// Enough for the distinct operations of a large model; the least recently used goes first.
-const cacheLimit = 2048;
-const eager = new Map<string, Compiled>();
+// Enough for the distinct operations of a large model.
+const eager = new LruCache<Compiled>(2048, (unused) => unused.dispose());
 
 /** Compiles a program, or finds it compiled. Programs of the same text are the same. */
 export function compileCached(key: string, make: () => Program, backend: Backend): Compiled {
   const fullKey = `${backend.name} ${key}`;
-  let compiled = eager.get(fullKey);
-  if (compiled) eager.delete(fullKey); // inserted again below, as the most recent
-  else compiled = new Compiled(make(), backend);
-  eager.set(fullKey, compiled);
-  if (eager.size > cacheLimit) {
-    const [oldest, unused] = eager.entries().next().value!;
-    eager.delete(oldest);
-    unused.dispose();
-  }
-  return compiled;
+  return eager.get(fullKey) ?? eager.add(fullKey, new Compiled(make(), backend));
 }
 
 /** Runs one primitive at once. */

@@ -1,6 +1,5 @@
 /** Replaces calls by the programs they stand for: the last step before compiling. */
-import { type Atom, type Equation, isProgram, Literal, type Program, Var } from "./program.ts";
-import type { Params } from "./primitive.ts";
+import { type Atom, type Equation, Literal, mapSubprograms, type Program, Var } from "./program.ts";
 
 /** The same program without calls, at any depth. */
 export function inlineCalls(program: Program): Program {
@@ -11,7 +10,7 @@ export function inlineCalls(program: Program): Program {
     const inputs = equation.inputs.map(resolve);
     const body = equation.primitive.inline?.(equation.params);
     if (!body) {
-      equations.push({ ...equation, inputs, params: inlineParams(equation.params) });
+      equations.push({ ...equation, inputs, params: mapSubprograms(equation.params, inlineCalls) });
       return;
     }
     // A program may be called more than once: each call gets variables of its own.
@@ -22,12 +21,6 @@ export function inlineCalls(program: Program): Program {
   };
   program.equations.forEach(visit);
   return { inputs: program.inputs, equations, outputs: program.outputs.map(resolve) };
-}
-
-function inlineParams(params: Params): Params {
-  const inline = (value: unknown): unknown =>
-    isProgram(value) ? inlineCalls(value) : Array.isArray(value) ? value.map(inline) : value;
-  return Object.fromEntries(Object.entries(params).map(([key, value]) => [key, inline(value)]));
 }
 
 /** The same program with new variables. */

@@ -112,6 +112,25 @@ export function subprograms(params: Params): Program[] {
   );
 }
 
+/** Parameters with every program in them replaced. */
+export function mapSubprograms(params: Params, f: (program: Program) => Program): Params {
+  const map = (value: unknown): unknown =>
+    isProgram(value) ? f(value) : Array.isArray(value) ? value.map(map) : value;
+  return Object.fromEntries(Object.entries(params).map(([key, value]) => [key, map(value)]));
+}
+
+/**
+ * A program that does not know where its equations come from. A call site keeps the functions alive that were
+ * running, and they the tensors that they close over: what is kept for long does without.
+ */
+export function withoutSites(program: Program): Program {
+  const equations = program.equations.map(({ site: _, params, ...rest }) => ({
+    ...rest,
+    params: mapSubprograms(params, withoutSites),
+  }));
+  return { ...program, equations };
+}
+
 /**
  * A program without the equations on which no output and no effect depends.
  * Inputs stay, so that callers need not change.

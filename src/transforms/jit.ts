@@ -2,11 +2,12 @@
 import type { Backend } from "../core/backend.ts";
 import { ArgumentError } from "../core/errors.ts";
 import { backendOf, Compiled } from "../core/execute.ts";
-import { formatAval, type Program } from "../core/program.ts";
+import { LruCache } from "../core/lru.ts";
+import { type Aval, formatAval, type Program } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { currentTrace } from "../core/trace.ts";
 import { formatStructure, type Structure, unflatten } from "../core/tree.ts";
-import { tensorLeaves, traceLeaves } from "../core/function.ts";
+import { type AnyFunction, tensorLeaves, traceLeaves } from "../core/function.ts";
 
 /** Options of `jit`. */
 export interface JitOptions {
@@ -44,13 +45,34 @@ function identity(value: unknown): string {
   return `#${number}`;
 }
 
-// Distinct kinds of arguments that one function keeps compiled.
+// Kinds of arguments for which one function stays compiled: each may hold a model's intermediates.
 const limit = 128;
+
+/**
+ * Traces `f` for arguments of a kind: static ones are themselves, the others are trees of these structures and
+ * types. The program remembers the functions that were running when it was traced, and they what they close
+ * over: none of them may close over the arguments, or the first call's would live as long as the program.
+ */
+function traceEntry(
+  f: AnyFunction,
+  statics: readonly ({ readonly value: unknown } | undefined)[],
+  structures: readonly Structure[],
+  avals: readonly Aval[],
+): Entry {
+  const call = (...given: unknown[]) => {
+    let next = 0;
+    return f(...statics.map((fixed) => fixed ? fixed.value : given[next++]));
+  };
+  return { ...traceLeaves(call, structures, avals, "jit"), compiled: new Map() };
+}
 
 /**
  * The function `f`, traced and compiled at the first call with arguments of a kind (structure, shapes,
  * element types, static values), and from then on run as one program. Within other transformations it
  * is `f` itself: the outermost `jit` compiles the whole.
+ *
+ * The 128 kinds that were used last stay compiled, as long as the function itself is held: jit once, outside of
+ * loops.
  *
  * What `f` does beside computing (logging, random numbers of the host) happens while it is traced only.
  * Tensors that `f` closes over are read at every call; they must not be disposed.
@@ -74,7 +96,10 @@ export function jit<A extends unknown[], R>(
       "donate arguments that are tensors",
     );
   }
-  const entries = new Map<string, Entry>();
+  const entries = new LruCache<Entry>(
+    limit,
+    (unused) => unused.compiled.forEach((c) => c.dispose()),
+  );
   return (...args) => {
     if (currentTrace()) return f(...args);
     const isStatic = args.map((_, i) => staticArgnums.includes(i));
@@ -87,23 +112,15 @@ export function jit<A extends unknown[], R>(
         ? `${formatStructure(part[1])}${part[0].map((x) => formatAval(x.aval)).join()}`
         : identity(args[i])
     ).join(";");
-    let entry = entries.get(key);
-    if (!entry) {
-      const dynamic = flat.flatMap((part) => part ? [part[1]] : []);
-      const call = (...given: unknown[]) => {
-        let next = 0;
-        // Static arguments are themselves; the others have the types they came with.
-        return f(...args.map((arg, i) => isStatic[i] ? arg : given[next++]) as A);
-      };
-      const traced = traceLeaves(call, dynamic, leaves.map((x) => x.aval), "jit");
-      entry = { ...traced, compiled: new Map() };
-      entries.set(key, entry);
-      if (entries.size > limit) {
-        const [oldest, unused] = entries.entries().next().value!;
-        entries.delete(oldest);
-        unused.compiled.forEach((c) => c.dispose());
-      }
-    }
+    const entry = entries.get(key) ?? entries.add(
+      key,
+      traceEntry(
+        f,
+        args.map((arg, i) => isStatic[i] ? { value: arg } : undefined),
+        flat.flatMap((part) => part ? [part[1]] : []),
+        leaves.map((x) => x.aval),
+      ),
+    );
     const inputs = [...entry.captured, ...leaves];
     const backend = backendOf(inputs);
     let compiled = entry.compiled.get(backend);

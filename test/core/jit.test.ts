@@ -37,6 +37,16 @@ describe("the cache", () => {
   });
 });
 
+test("what is used stays compiled, however much else comes and goes", () => {
+  const { g, traces } = counting((x: Tensor) => x.add(1));
+  const often = np.array([1, 2]);
+  for (let n = 3; n < 303; n++) {
+    g(np.ones([n]));
+    g(often);
+  }
+  expect(traces.count).toBe(301);
+});
+
 describe("static arguments", () => {
   const options = { staticArgnums: [1] };
   test("two functions are two", async () => {

@@ -1,14 +1,12 @@
 /** Who owns memory: outputs belong to the caller, everything else is freed. */
-import { setTimeout } from "node:timers/promises";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
-import { beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test, vi } from "vitest";
 import {
   checkpoint,
   cond,
   customJvp,
   customVjp,
   dispose,
+  fixedPointIteration,
   foriLoop,
   grad,
   hessian,
@@ -32,6 +30,8 @@ import {
   vmap,
   whileLoop,
 } from "trilevel";
+import { openBackend } from "../../src/core/backend.ts";
+import { collectGarbage, survivors } from "../support/garbage.ts";
 
 beforeAll(() => setBackend("reference"));
 
@@ -235,19 +235,86 @@ describe("donate", () => {
   });
 });
 
-test("a loop over donated state keeps nothing of the rounds before", async () => {
-  setFlagsFromString("--expose-gc");
-  const gc: () => void = runInNewContext("gc");
-  const step = jit((xs: readonly Tensor[]) => xs.map((x) => np.sin(x)), { donate: [0] });
-  let xs: readonly Tensor[] = Array.from({ length: 8 }, () => np.ones([2]));
-  const rounds: WeakRef<Tensor>[] = [];
-  for (let i = 0; i < 100; i++) {
-    xs = step(xs);
-    rounds.push(new WeakRef(xs[0]!));
+describe("what is kept", () => {
+  /** How many tensors that only these calls have seen are still there, but for the last, which the stack may hold. */
+  async function kept(call: (x: Tensor) => unknown): Promise<number> {
+    const seen: WeakRef<Tensor>[] = [];
+    for (let i = 0; i < 5; i++) {
+      const x = np.ones([2, 3]);
+      seen.push(new WeakRef(x));
+      call(x);
+    }
+    return await survivors(seen.slice(0, -1));
   }
-  await xs[0]!.data();
-  await setTimeout(0); // weak references hold until the turn ends
-  gc();
-  // The last one, and the first, which the caches of the compiler may have seen.
-  expect(rounds.filter((round) => round.deref()).length).toBeLessThan(5);
+
+  const square = (x: Tensor) => np.sum(np.square(x));
+  const users: Record<string, (x: Tensor) => unknown> = {
+    "arguments of a compiled function": jit((x: Tensor) => np.sin(x)),
+    "arguments of a compiled gradient": jit(grad(square)),
+    "what a step of scan closes over": (x) =>
+      scan((c: Tensor) => [np.sin(c).mul(x), null], np.ones([2, 3]), null, { length: 3 }),
+    "what a branch closes over": (x) => cond(true, () => np.sin(x), () => np.cos(x)),
+    "what a loop closes over": (x) =>
+      whileLoop((c: Tensor) => c.sum().less(3), (c: Tensor) => c.add(x), np.zeros([2, 3])),
+    "what a fixed point closes over": (x) =>
+      fixedPointIteration((y: Tensor) => np.cos(y).mul(x), { maxSteps: 3 })(np.ones([2, 3])),
+    "what a differentiated step closes over": (x) =>
+      grad((y: Tensor) => square(scan((c: Tensor) => [c.mul(x), y], y, null, { length: 3 })[0]))(
+        np.ones([2, 3]),
+      ),
+  };
+  test.each(Object.entries(users))("not %s", async (_, call) => {
+    expect(await kept(call)).toBe(0);
+  });
+
+  test("not functions that were compiled and dropped, nor their constants", async () => {
+    await collectGarbage();
+    const before = live().tensors;
+    const functions: WeakRef<object>[] = [];
+    for (let n = 0; n < 100; n++) {
+      const g = (x: Tensor) => x.add(np.array([n, n]));
+      functions.push(new WeakRef(g));
+      const compiled = jit(g);
+      compiled(np.ones([2])).dispose();
+    }
+    expect(await survivors(functions)).toBeLessThan(5);
+    expect(live().tensors - before).toBeLessThan(5);
+  });
+
+  test.each([
+    ["a compiled function's", () => jit((x: Tensor) => np.sin(x)), 128],
+    ["the eager functions'", () => (x: Tensor) => np.sin(x), 2048],
+  ])("%s kinds of arguments, up to a number", async (_, make, most) => {
+    const backend = await openBackend("reference");
+    const compile = backend.compile;
+    let now = 0;
+    const spy = vi.spyOn(backend, "compile").mockImplementation((program) => {
+      const executable = compile(program);
+      now++;
+      return {
+        run: executable.run,
+        dispose: () => void now--,
+      };
+    });
+    const g = make();
+    for (let n = 0; n < 2 * most; n++) {
+      using x = np.array(new Float32Array(n));
+      g(x).dispose();
+    }
+    spy.mockRestore();
+    expect(now).toBeLessThanOrEqual(most);
+    expect(now).toBeGreaterThan(most / 2); // else this counts nothing
+  });
+
+  test("nothing of the rounds before in a loop over donated state", async () => {
+    const step = jit((xs: readonly Tensor[]) => xs.map((x) => np.sin(x)), { donate: [0] });
+    let xs: readonly Tensor[] = Array.from({ length: 8 }, () => np.ones([2]));
+    const rounds: WeakRef<Tensor>[] = [];
+    for (let i = 0; i < 100; i++) {
+      xs = step(xs);
+      rounds.push(new WeakRef(xs[0]!));
+    }
+    await xs[0]!.data();
+    expect(await survivors(rounds)).toBeLessThan(3); // the last one is in use
+  });
 });

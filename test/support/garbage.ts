@@ -1,0 +1,22 @@
+/** What the garbage collector has left. */
+import { setTimeout } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+
+setFlagsFromString("--expose-gc");
+const gc: () => void = runInNewContext("gc");
+
+/** Collects garbage, and lets finalizers run. Weak references hold until the turn ends. */
+export async function collectGarbage(): Promise<void> {
+  for (let i = 0; i < 2; i++) {
+    await setTimeout(5);
+    gc();
+  }
+  await setTimeout(5);
+}
+
+/** How many of these are still there. */
+export async function survivors(refs: readonly WeakRef<object>[]): Promise<number> {
+  await collectGarbage();
+  return refs.filter((ref) => ref.deref()).length;
+}
