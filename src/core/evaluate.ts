@@ -3,7 +3,7 @@
  * program; outside it computes, and frees every intermediate after its last use.
  */
 import { type Atom, Literal, type Program, type Var } from "./program.ts";
-import { literal, Tensor } from "./tensor.ts";
+import { literal, type Tensor } from "./tensor.ts";
 import { ascribed, bind, currentTrace } from "./trace.ts";
 
 /** The tensors that a program's variables stand for, while it is being walked. */
@@ -42,7 +42,7 @@ export function evaluate(program: Program, inputs: readonly Tensor[]): Tensor[] 
   const taken = new Set<Tensor>(inputs);
   return program.outputs.map((a) => {
     const x = env.read(a);
-    if (taken.has(x)) return new Tensor(x.aval, x.source);
+    if (taken.has(x)) return x.alias();
     taken.add(x);
     return x;
   });

@@ -11,7 +11,7 @@ import {
 } from "./backend.ts";
 import { allocate } from "./dtype.ts";
 import { type Effect, liftEffects, perform } from "./effects.ts";
-import { BackendError } from "./errors.ts";
+import { BackendError, InternalError } from "./errors.ts";
 import { evaluate } from "./evaluate.ts";
 import { inlineCalls } from "./inline.ts";
 import { LruCache } from "./lru.ts";
@@ -61,10 +61,9 @@ export class Compiled {
     const placed = inputs.map((x) => place(x, this.backend));
     const kept = new Set<Atom>(this.#results);
     const given = new Set([...donated].filter((i) => {
-      const { source } = inputs[i]!;
-      return source.kind === "stored" && source.storage.owners === 1 &&
-        !kept.has(this.#program.inputs[i]!) &&
-        placed.filter((p) => p.storage === source.storage).length === 1;
+      const { storage, temporary } = placed[i]!;
+      return !temporary && storage.owners === 1 && !kept.has(this.#program.inputs[i]!) &&
+        placed.filter((p) => p.storage === storage).length === 1;
     }));
     const buffers = placed.map((p) => p.storage.buffer);
     const made = this.executable.run(buffers, given);
@@ -79,9 +78,8 @@ export class Compiled {
     if (donated.size > 0) {
       endTogether(() => {
         for (const i of donated) {
-          const { source } = inputs[i]!;
-          if (source.kind !== "stored") continue;
-          given.has(i) ? source.storage.surrender() : inputs[i]!.dispose();
+          const { share } = inputs[i]!;
+          given.has(i) ? share?.surrender() : share?.end();
         }
       });
     }
@@ -103,18 +101,16 @@ export class Compiled {
 /** Results that can be read only when something else has gone well. */
 function guard(results: readonly Tensor[], by: Promise<unknown>): void {
   by.catch(() => {}); // told when a result is read
-  for (const { source } of results) if (source.kind === "stored") source.storage.guard = by;
+  for (const { share } of results) if (share) share.storage.guard = by;
 }
 
 function place(x: Tensor, backend: Backend): { storage: Storage; temporary?: Tensor } {
-  const { source } = x;
-  if (source.kind === "stored") return { storage: source.storage };
-  if (source.kind === "traced") throw new BackendError("a traced tensor reached a backend", "");
+  if (x.share) return { storage: x.share.storage };
+  if (x.source.kind !== "literal") throw new InternalError("a traced tensor reached a backend");
   const data = allocate(x.dtype, 1);
-  data[0] = source.value;
+  data[0] = x.source.value;
   const temporary = tensorFromHost(data, x.aval, backend);
-  if (temporary.source.kind !== "stored") throw new BackendError("upload stored nothing", "");
-  return { storage: temporary.source.storage, temporary };
+  return { storage: temporary.share!.storage, temporary };
 }
 
 /** The backend on which these tensors live; the current one when they are only numbers. */
@@ -165,5 +161,5 @@ export function runEquation<P extends Params>(
 
 /** A device buffer of one tensor, for backends' own interchange. */
 export function bufferOf(x: Tensor): DeviceBuffer | undefined {
-  return x.source.kind === "stored" ? x.source.storage.buffer : undefined;
+  return x.share?.storage.buffer;
 }

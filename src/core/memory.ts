@@ -19,39 +19,23 @@ export interface MemoryUse {
 
 const use = new Map<BackendName, MemoryUse>();
 
-/** A piece of device memory and its owners. */
+/** A piece of device memory, and how many tensors share it. */
 export class Storage {
   #owners = 0;
-  #ended = false;
-  #site: CallSite | undefined;
+  /** What must go well before the value may be read: checks of the run that made it. */
+  guard: Promise<unknown> | undefined;
 
-  constructor(readonly backend: Backend, private readonly memory: DeviceBuffer) {
+  constructor(readonly backend: Backend, readonly buffer: DeviceBuffer) {
     const m = use.get(backend.name) ?? { tensors: 0, bytes: 0 };
     use.set(backend.name, m);
     m.tensors++;
-    m.bytes += memory.bytes;
-  }
-
-  /** The memory; throws when it is gone. */
-  get buffer(): DeviceBuffer {
-    if (this.#ended) {
-      const line = this.#site?.line;
-      throw new DisposedError(
-        `this tensor was disposed${line ? ` at ${line}` : ""}`,
-        "use it before dispose(), or return it from the scope that made it; a tensor given to " +
-          "`donate` is gone after the call",
-      );
-    }
-    return this.memory;
+    m.bytes += buffer.bytes;
   }
 
   /** How many tensors share it. */
   get owners(): number {
     return this.#owners;
   }
-
-  /** What must go well before the value may be read: checks of the run that made it. */
-  guard: Promise<unknown> | undefined;
 
   read(aval: Aval): Promise<TypedArray> {
     const value = this.backend.download(this.buffer, aval);
@@ -62,35 +46,64 @@ export class Storage {
     this.#owners++;
   }
 
-  /** One owner less; `owner` is forgotten by the finalizer. */
-  release(owner?: Tensor): void {
-    if (owner) {
-      if (!live.delete(owner)) return;
-      finalizer.unregister(owner);
-    }
-    if (--this.#owners === 0) this.#end(() => this.backend.free(this.memory));
-  }
-
-  /** The memory was handed to a run: nobody owns it any more, and nobody frees it here. */
-  surrender(): void {
-    this.#end(() => {});
-  }
-
-  #end(free: () => void): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    this.#site = siteOfEnd();
+  /** One owner less; the last one's `end` is what becomes of the memory. */
+  release(end: () => void = () => this.backend.free(this.buffer)): void {
+    if (--this.#owners > 0) return;
     const m = use.get(this.backend.name)!;
     m.tensors--;
-    m.bytes -= this.memory.bytes;
-    free();
+    m.bytes -= this.buffer.bytes;
+    end();
   }
 }
+
+/** One tensor's hold on a storage. */
+export class Share {
+  #ended = false;
+  #site: CallSite | undefined;
+
+  constructor(tensor: Tensor, private readonly held: Storage) {
+    held.retain();
+    finalizer.register(tensor, this, this);
+    scoped?.add(tensor);
+  }
+
+  /** The storage; throws when the tensor was disposed, whoever else shares it. */
+  get storage(): Storage {
+    if (!this.#ended) return this.held;
+    const line = this.#site?.line;
+    throw new DisposedError(
+      `this tensor was disposed${line ? ` at ${line}` : ""}`,
+      "use it before dispose(), or return it from the scope that made it; a tensor given to " +
+        "`donate` is gone after the call",
+    );
+  }
+
+  /** The tensor lets go. */
+  end(): void {
+    if (this.#close()) this.held.release();
+  }
+
+  /** The tensor was the only owner, and its memory was handed to a run: nobody frees it here. */
+  surrender(): void {
+    if (this.#close()) this.held.release(() => {});
+  }
+
+  #close(): boolean {
+    if (this.#ended) return false;
+    this.#ended = true;
+    this.#site = siteOfEnd();
+    finalizer.unregister(this);
+    return true;
+  }
+}
+
+const finalizer = new FinalizationRegistry<Share>((share) => share.end());
+let scoped: Set<Tensor> | undefined;
 
 let siteOfEnd = (): CallSite | undefined => new CallSite();
 
 /**
- * Storages that end in `f` share one call site: to capture it costs more than all else about their end.
+ * What ends in `f` shares one call site: to capture it costs more than all else about an end.
  * What is `unseen`, nobody can use again and ask where it ended: it has none.
  *
  * The site is captured before `f` runs. A captured stack keeps the functions on it alive, and `f` remembers
@@ -105,18 +118,6 @@ export function endTogether(f: () => void, { unseen = false } = {}): void {
   } finally {
     siteOfEnd = outer;
   }
-}
-
-const live = new WeakSet<Tensor>();
-const finalizer = new FinalizationRegistry<Storage>((storage) => storage.release());
-let scoped: Set<Tensor> | undefined;
-
-/** Makes a tensor an owner of its storage, and a member of the current scope. */
-export function adopt(tensor: Tensor, storage: Storage): void {
-  storage.retain();
-  live.add(tensor);
-  finalizer.register(tensor, storage, tensor);
-  scoped?.add(tensor);
 }
 
 /**

@@ -6,7 +6,7 @@
 import { type Backend, type BackendName, checkSupported, openBackend } from "./backend.ts";
 import { allocate, coerce, type DType, type TypedArray } from "./dtype.ts";
 import { ArgumentError, TracedValueError } from "./errors.ts";
-import { adopt, Storage } from "./memory.ts";
+import { Share, Storage } from "./memory.ts";
 import { type Aval, formatAval, type Shape, sizeOf, type Var } from "./program.ts";
 import type { Trace } from "./trace.ts";
 
@@ -29,6 +29,7 @@ export class Tensor {
    * @internal
    */
   readonly source: Source;
+  readonly #share: Share | undefined;
 
   /**
    * For the library's own use: users make tensors with `np.array` and its kin.
@@ -38,7 +39,7 @@ export class Tensor {
   constructor(aval: Aval, source: Source) {
     this.aval = aval;
     this.source = source;
-    if (source.kind === "stored") adopt(this, source.storage);
+    if (source.kind === "stored") this.#share = new Share(this, source.storage);
   }
 
   /** The size of each axis. */
@@ -67,6 +68,15 @@ export class Tensor {
   }
 
   /**
+   * This tensor's hold on its memory, if it has any; for the library's own use.
+   *
+   * @internal
+   */
+  get share(): Share | undefined {
+    return this.#share;
+  }
+
+  /**
    * The elements, in row-major order; booleans as bytes 0 and 1. On `reference`, float32 comes as
    * a Float64Array.
    *
@@ -81,7 +91,7 @@ export class Tensor {
         return Promise.resolve(data);
       }
       case "stored":
-        return this.source.storage.read(this.aval);
+        return this.#share!.storage.read(this.aval);
       case "traced":
         throw hostRead("data()");
     }
@@ -105,6 +115,16 @@ export class Tensor {
     return this.data().then((data) => data[0]!);
   }
 
+  /**
+   * Another tensor on the same memory, which lives until both are disposed; for the library's own use.
+   *
+   * @internal
+   */
+  alias(): Tensor {
+    this.#share?.storage; // throws when disposed
+    return new Tensor(this.aval, this.source);
+  }
+
   /** A copy on another backend (this tensor, if it is there already). */
   async to(name: BackendName): Promise<Tensor> {
     if (this.source.kind === "literal" || this.backend === name) return this;
@@ -114,7 +134,7 @@ export class Tensor {
 
   /** Frees the data now rather than when the garbage collector gets to it. */
   dispose(): void {
-    if (this.source.kind === "stored") this.source.storage.release(this);
+    this.#share?.end();
   }
 
   /** `using x = …` disposes at the end of the block. */

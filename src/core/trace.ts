@@ -52,7 +52,7 @@ export class Trace {
       if (source.trace === this) return source.variable;
       assertReachable(x, this);
     } else {
-      source.storage.buffer; // throws when disposed
+      x.share?.storage; // throws when disposed
     }
     let variable = this.standIns.get(x) ?? this.captured.get(x);
     if (!variable) this.captured.set(x, variable = new Var(x.aval));

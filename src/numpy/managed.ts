@@ -29,7 +29,7 @@ function handOver(result: unknown, args: readonly unknown[]): unknown {
   const taken = new Set(args.flat());
   const own = (x: unknown): unknown => {
     if (!(x instanceof Tensor)) return x;
-    if (taken.has(x)) return new Tensor(x.aval, x.source);
+    if (taken.has(x)) return x.alias();
     taken.add(x);
     return x;
   };

@@ -1,4 +1,5 @@
 /** What must not be done with tensors while they are traced, or after: it throws, and says what to do. */
+import "@tensorflow/tfjs-backend-cpu";
 import { beforeAll, describe, expect, test } from "vitest";
 import { backends } from "../support/backends.ts";
 import {
@@ -9,10 +10,13 @@ import {
   grad,
   jit,
   jvp,
+  memory,
   np,
   scan,
+  scope,
   setBackend,
   type Tensor,
+  toTfjs,
   TracedValueError,
   TrilevelError,
   vjp,
@@ -110,7 +114,7 @@ describe("a disposed tensor", () => {
   const uses: Record<string, (x: Tensor) => unknown> = {
     "an operation": (x) => x.add(1),
     "a read": (x) => x.data(),
-    "an argument of grad": (x) => grad((y: Tensor) => y.mul(2))(x),
+    "an argument of grad": (x) => grad((y: Tensor) => y.mul(2).sum())(x),
     "an argument of jit": (x) => jit((y: Tensor) => y.mul(2))(x),
     "a closure": (x) => jit((y: Tensor) => y.mul(x))(np.array(1)),
   };
@@ -128,11 +132,63 @@ describe("a disposed tensor", () => {
     x.dispose();
   });
 
-  test("leaves those that share its memory alone", async () => {
+  const same = (x: Tensor) => x;
+  const ways: Record<string, (x: Tensor) => Tensor> = {
+    "jit of the identity": jit(same),
+    "jit of the identity of a tree": (x) => jit((p: { x: Tensor }) => p)({ x }).x,
+    "vmap of the identity": vmap(same),
+    "the primal of jvp": (x) => jvp(same, [x], [x])[0],
+    "the value of vjp": (x) => vjp(same, x)[0],
+    "what grad hands through": (x) =>
+      grad((y: Tensor) => [y.sum(), y] as const, { hasAux: true })(x)[1],
+    "np.array": (x) => np.array(x),
+    "reshape to its own shape": (x) => x.reshape(x.shape),
+    "astype to its own type": (x) => x.astype(x.dtype),
+    "broadcastTo its own shape": (x) => np.broadcastTo(x, x.shape),
+    "squeeze of nothing": (x) => np.squeeze(x),
+    "a transpose that moves nothing": (x) => np.transpose(x, [0]),
+    "concatenate of one": (x) => np.concatenate([x]),
+    "all of it": (x) => x.slice([0, 2]),
+  };
+  describe.each(Object.entries(ways))("that shares its memory with %s", (_, way) => {
+    test("is gone all the same, and the other is not", async () => {
+      const x = np.array([1, 2]);
+      const y = way(x);
+      expect(y).not.toBe(x);
+      x.dispose();
+      for (const use of Object.values(uses)) {
+        expect(caught(() => use(x)).message).toMatch(/disposed at .*tracing\.test\.ts:\d+/);
+      }
+      expect(() => way(x)).toThrow(DisposedError);
+      expect(await y.array()).toEqual([1, 2]);
+    });
+
+    test("survives the other", async () => {
+      const before = memory().reference!.tensors;
+      const x = np.array([1, 2]);
+      const y = scope(() => way(x));
+      y.dispose();
+      expect(() => y.data()).toThrow(/disposed at .*tracing\.test\.ts:\d+/);
+      expect(await x.array()).toEqual([1, 2]);
+      x.dispose();
+      expect(memory().reference!.tensors).toBe(before);
+    });
+  });
+
+  test("is named where it was donated, though its memory lives on in another", async () => {
     const x = np.array([1, 2]);
-    const y = jit((z: Tensor) => z)(x);
+    const other = np.array(x);
+    jit((y: Tensor) => y.mul(2), { donate: [0] })(x);
+    expect(() => x.add(1)).toThrow(/disposed at .*tracing\.test\.ts:\d+[\s\S]*donate/);
+    expect(await other.array()).toEqual([1, 2]);
+  });
+
+  test("cannot go to tfjs, whoever shares its memory", async () => {
+    const x = np.array([1, 2]);
+    const other = np.array(x);
     x.dispose();
-    expect(await y.array()).toEqual([1, 2]);
+    await expect(toTfjs(x)).rejects.toThrow(DisposedError);
+    expect([...await (await toTfjs(other)).data()]).toEqual([1, 2]);
   });
 });
 

@@ -59,10 +59,10 @@ export async function fromTfjs(x: TfTensor): Promise<Tensor> {
  */
 export async function toTfjs(x: Tensor): Promise<TfTensor> {
   const type = tfjsType(x.aval);
-  if (x.source.kind === "stored" && x.size > 0) {
-    const { backend, buffer } = x.source.storage;
+  if (x.share && x.size > 0) {
+    const { backend, buffer } = x.share.storage;
     if (backend instanceof WebGpuBackend && buffer instanceof WebGpuBuffer) {
-      const kept = new Tensor(x.aval, x.source); // lives until tfjs lets go
+      const kept = x.alias(); // lives until tfjs lets go
       const error = await buffer.failure;
       const device = error ? undefined : await deviceOf(backend);
       if (device) return device.lend(buffer, x.shape, type, () => kept.dispose());
