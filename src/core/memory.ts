@@ -7,6 +7,7 @@ import type { TypedArray } from "./dtype.ts";
 import { ArgumentError, CallSite, DisposedError } from "./errors.ts";
 import type { Aval } from "./program.ts";
 import { Tensor } from "./tensor.ts";
+import { currentTrace } from "./trace.ts";
 import { flatten } from "./tree.ts";
 
 /** Live tensors' storages, and their bytes. */
@@ -157,7 +158,9 @@ function tensorsOf(tree: unknown): readonly Tensor[] {
 }
 
 /**
- * Runs `f`, then disposes every tensor made meanwhile, except those in the tree it returns.
+ * Runs `f`, then disposes every tensor made meanwhile, except those in the tree it returns. Constants that a
+ * function makes while it is differentiated or batched are among them, unless `jit` has compiled them in. Within a
+ * traced function it only runs `f`: there is nothing to free.
  *
  * ```ts
  * import { np, scope } from "trilevel";
@@ -168,7 +171,13 @@ function tensorsOf(tree: unknown): readonly Tensor[] {
  * @throws ArgumentError when `f` is async: what other tasks make meanwhile would be disposed too.
  */
 export function scope<R>(f: () => R): R {
-  return scopeOf(f, false);
+  return scopeOf(() => {
+    const result = f();
+    if (result instanceof Promise) {
+      throw new ArgumentError("scope() was given an async function", "await outside the scope");
+    }
+    return result;
+  }, false);
 }
 
 /** A scope whose intermediates nobody but `f` has seen. */
@@ -177,14 +186,13 @@ export function unseenScope<R>(f: () => R): R {
 }
 
 function scopeOf<R>(f: () => R, unseen: boolean): R {
+  // What is made while a function is traced is a constant of its program.
+  if (currentTrace()) return f();
   const outer = scoped;
   const inner = scoped = new Set<Tensor>();
   let kept = new Set<Tensor>();
   try {
     const result = f();
-    if (result instanceof Promise) {
-      throw new ArgumentError("scope() was given an async function", "await outside the scope");
-    }
     kept = new Set(tensorsOf(result));
     return result;
   } finally {

@@ -14,10 +14,8 @@ import {
 } from "../core/dtype.ts";
 import { currentBackend } from "../core/backend.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../core/errors.ts";
-import { unscoped } from "../core/memory.ts";
 import { aval, type Shape, sizeOf } from "../core/program.ts";
 import { literal, type NestedArray, Tensor, tensorFromHost } from "../core/tensor.ts";
-import { currentTrace } from "../core/trace.ts";
 import * as lax from "../primitives/index.ts";
 import { managed } from "./managed.ts";
 import { diagonalIndices } from "./parts.ts";
@@ -81,9 +79,7 @@ export const array: (data: ArrayData, options?: ArrayOptions) => Tensor = manage
     if (target.length === 0) return literal(Number(values[0]), type);
     const host = allocate(type, values.length);
     for (let i = 0; i < values.length; i++) host[i] = coerce(Number(values[i]), type);
-    // What a traced function closes over must outlive the scope in which it was traced.
-    const place = () => tensorFromHost(host, aval(target, type), currentBackend());
-    return currentTrace() ? unscoped(place) : place();
+    return tensorFromHost(host, aval(target, type), currentBackend());
   },
 );
 

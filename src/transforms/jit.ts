@@ -6,6 +6,7 @@ import { LruCache } from "../core/lru.ts";
 import { type Aval, formatAval, type Program } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { currentTrace } from "../core/trace.ts";
+import { unscoped } from "../core/memory.ts";
 import { formatStructure, type Structure, unflatten } from "../core/tree.ts";
 import { type AnyFunction, tensorLeaves, traceLeaves } from "../core/function.ts";
 
@@ -63,7 +64,9 @@ function traceEntry(
     let next = 0;
     return f(...statics.map((fixed) => fixed ? fixed.value : given[next++]));
   };
-  return { ...traceLeaves(call, structures, avals, "jit"), compiled: new Map() };
+  // Constants that `f` makes are the program's, whatever scope the first call is in.
+  const traced = unscoped(() => traceLeaves(call, structures, avals, "jit"));
+  return { ...traced, compiled: new Map() };
 }
 
 /**

@@ -11,6 +11,7 @@ import {
   grad,
   hessian,
   hvp,
+  implicit,
   jacfwd,
   jacrev,
   jit,
@@ -195,6 +196,67 @@ describe("ownership", () => {
     value.dispose();
     slope.dispose();
     expect(await x.item()).toBe(2);
+  });
+});
+
+describe("constants that a function makes", () => {
+  const c = () => np.array([1, 2, 3]);
+  const z = () => np.array([0.1, 0.2, 0.3]);
+  const sine = customVjp(
+    (x: Tensor) => np.sin(x).mul(c()),
+    (x) => [np.sin(x).mul(c()), x],
+    (x: Tensor, ct: Tensor) => [ct.mul(np.cos(x)).mul(c())],
+  );
+  const makers: Record<string, (x: Tensor) => Tensor> = {
+    "in itself": (x) => np.sin(x).mul(c()),
+    "in a step": (x) => scan((y: Tensor) => [y.mul(c()), null], x, null, { length: 3 })[0],
+    "in branches": (x) => cond(true, (y: Tensor) => y.mul(c()), (y: Tensor) => y.sub(c()), x),
+    "in what is recomputed": (x) => checkpoint((y: Tensor) => np.exp(np.sin(y).mul(c())))(x),
+    "in a rule of its own": (x) => sine(x),
+    "in a fixed point": (x) =>
+      fixedPointIteration((y: Tensor) => np.cos(y).mul(c()).mul(0.1).add(x), {
+        adjoint: implicit(),
+        maxSteps: 5,
+      })(np.zeros([3])).value,
+    "in a gradient inside": (x) => grad((y: Tensor) => np.sum(np.sin(y).mul(c())))(x).mul(c()),
+    "in a scope of its own": (x) => scope(() => np.sin(x).mul(c())),
+  };
+  const g = (f: (x: Tensor) => Tensor) => (x: Tensor) => np.sum(f(x));
+
+  test.each(Object.entries(makers))("%s are freed with the scope of the call", (_, f) => {
+    using x = z();
+    const before = live().tensors;
+    for (let i = 0; i < 3; i++) {
+      dispose(scope(() => [grad(g(f))(x), vmap(f)(x.reshape([1, 3])), hessian(g(f))(x)]));
+    }
+    expect(live().tensors).toBe(before);
+  });
+
+  test.each(Object.entries(makers))("%s stay with a pullback", async (_, f) => {
+    using x = z();
+    const expected = await grad(g(f))(x).data();
+    const before = live().tensors;
+    const { pullback } = scope(() => ({ pullback: vjp(g(f), x)[1] }));
+    expect(await pullback(np.array(1))[0].data()).toEqual(expected);
+    dispose(pullback);
+    await collectGarbage(); // what the pullback made when it was called, in no scope
+    expect(live().tensors).toBeLessThanOrEqual(before);
+  });
+
+  test.each(Object.entries(makers))("%s stay with what is compiled", async (_, f) => {
+    using x = z();
+    const compiled = jit(grad(g(f)));
+    const first = scope(() => compiled(x));
+    const again = scope(() => compiled(x));
+    expect(await again.data()).toEqual(await first.data());
+  });
+
+  test("stay if they are kept and the call is in no scope", async () => {
+    let kept: Tensor | undefined;
+    const f = (x: Tensor) => np.sum(x.mul(kept ??= c()));
+    const [slope, again] = [grad(f)(z()), grad(f)(z())];
+    expect(await kept!.array()).toEqual([1, 2, 3]);
+    expect(await again.array()).toEqual(await slope.array());
   });
 });
 
