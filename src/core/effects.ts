@@ -12,6 +12,7 @@ import {
   hasEffect,
   type Program,
   sizeOf,
+  subprograms,
   Var,
 } from "./program.ts";
 import type { Tensor } from "./tensor.ts";
@@ -90,10 +91,23 @@ function lift(
   const bounded = primitive.bounded?.(inputs.map((a) => a.aval), params);
   if (bounded) return lift({ ...equation, ...bounded }, show);
   throw new BackendError(
-    `${primitive.name} contains an effect (debug.print, debug.callback)`,
-    "give whileLoop a bound on its steps, maxSteps, and show values in its body, not in its condition",
+    `debug.print or debug.callback${
+      placeOf(firstEffect(equation))
+    } is in a loop's condition, or in a loop ` +
+      `that has no bound on its steps (${primitive.name}${placeOf(equation)})`,
+    "what a run shows comes when it is over, so there must be a most: give whileLoop maxSteps, and show values " +
+      "in its body, not in its condition",
   );
 }
+
+function firstEffect(equation: Equation): Equation | undefined {
+  if (equation.primitive.effect) return equation;
+  const inner = subprograms(equation.params).flatMap((p) => p.equations).find(hasEffect);
+  return inner && firstEffect(inner);
+}
+
+const placeOf = (equation: Equation | undefined) =>
+  equation?.site?.line ? ` at ${equation.site.line}` : "";
 
 /** What a program gives in addition to what another one gives. */
 function addedAvals(program: Program, before: Program): Aval[] {

@@ -87,9 +87,20 @@ describe.each(["reference" as const, ...backends.map((b) => b.name)])(
       }
     });
 
-    it("refuses where it cannot, with the cure", () => {
-      const loop = (x: Tensor) => whileLoop((c: Tensor) => c.less(9), f, x);
-      expect(() => jit(loop)(np.array(2))).toThrow(/while contains an effect[\s\S]*maxSteps/);
+    it("refuses where it cannot, with both places and the cure", () => {
+      const [small, double] = [(c: Tensor) => c.less(9), (c: Tensor) => c.mul(2)];
+      const shown = (g: (c: Tensor) => Tensor) => (c: Tensor) => {
+        debug.print("c is {}", c);
+        return g(c);
+      };
+      const endless = (x: Tensor) => whileLoop(small, shown(double), x);
+      const asking = (x: Tensor) => whileLoop(shown(small), double, x, { maxSteps: 4 });
+      const message =
+        /^debug.print .* at .*debug\.test\.ts:\d+:\d+ is in .*\(while at .*debug\.test\.ts:\d+:\d+\)[\s\S]*maxSteps/;
+      for (const loop of [endless, asking]) {
+        expect(() => jit(loop)(np.array(2))).toThrow(message);
+        expect(() => loop(np.array(2))).toThrow(/debug\.test\.ts:\d+:\d+ is in [\s\S]*maxSteps/);
+      }
     });
   },
 );
