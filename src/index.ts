@@ -19,7 +19,7 @@ export type { NoParams, Params, Primitive, Row, Tangents, Unknown } from "./core
 export type { CallSite } from "./core/errors.ts";
 export type { Cost } from "./compiler/cost.ts";
 export { backend, type BackendName, setBackend } from "./core/backend.ts";
-export { fromTfjs, toTfjs } from "./backends/webgpu/tfjs.ts";
+export { fromTfjs, type TfTensor, toTfjs } from "./backends/webgpu/tfjs.ts";
 export * from "./core/errors.ts";
 export { dispose, memory, type MemoryUse, scope } from "./core/memory.ts";
 /** Pytrees: what to do with nested arrays and objects of tensors. */

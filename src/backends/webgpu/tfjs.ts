@@ -2,7 +2,7 @@
  * Exchange with TensorFlow.js. On `webgpu` both libraries work on one device, and tensors change hands without
  * a copy; elsewhere they are copied through the host. tfjs is loaded when one of these is first called.
  */
-import type { DataType, Tensor as TfTensor } from "@tensorflow/tfjs-core";
+import type { DataType } from "@tensorflow/tfjs-core";
 import { currentBackend } from "../../core/backend.ts";
 import type { DType, TypedArray } from "../../core/dtype.ts";
 import { DTypeError } from "../../core/errors.ts";
@@ -12,6 +12,9 @@ import { Tensor, tensorFromHost } from "../../core/tensor.ts";
 import { WebGpuBackend } from "./backend.ts";
 import { WebGpuBuffer } from "./memory.ts";
 import type { SharedDevice } from "./tfjsDevice.ts";
+
+/** A tensor of TensorFlow.js; found through its module, since its classes are no part of our documentation. */
+export type TfTensor = (typeof import("@tensorflow/tfjs-core"))["Tensor"]["prototype"];
 
 async function deviceOf(backend: WebGpuBackend): Promise<SharedDevice | undefined> {
   const { shareDevice } = await import("./tfjsDevice.ts");
