@@ -5,7 +5,7 @@
  * `bool → weak int → {int32, uint32} → weak float → float32 → float64`. A weak type comes from a bare
  * number: it adapts to what it meets. See https://docs.jax.dev/en/latest/type_promotion.html.
  */
-import { DTypeError } from "./errors.ts";
+import { BackendError, DTypeError } from "./errors.ts";
 
 /** The element type of a tensor. */
 export type DType = "float32" | "float64" | "int32" | "uint32" | "bool";
@@ -26,6 +26,14 @@ export interface Typed {
 
 const bytes: Record<DType, number> = { float32: 4, float64: 8, int32: 4, uint32: 4, bool: 1 };
 
+const arrays = {
+  float32: Float32Array,
+  float64: Float64Array,
+  int32: Int32Array,
+  uint32: Uint32Array,
+  bool: Uint8Array,
+} as const;
+
 /** Bytes per element. */
 export function byteSize(dtype: DType): number {
   return bytes[dtype];
@@ -41,19 +49,16 @@ export function isInteger(dtype: DType): boolean {
   return dtype === "int32" || dtype === "uint32";
 }
 
-/** Allocates host memory for `size` elements of a type. */
+/** Allocates host memory for `size` elements of a type. @throws BackendError when there is not so much. */
 export function allocate(dtype: DType, size: number): TypedArray {
-  switch (dtype) {
-    case "float32":
-      return new Float32Array(size);
-    case "float64":
-      return new Float64Array(size);
-    case "int32":
-      return new Int32Array(size);
-    case "uint32":
-      return new Uint32Array(size);
-    case "bool":
-      return new Uint8Array(size);
+  try {
+    return new arrays[dtype](size);
+  } catch (cause) {
+    throw new BackendError(
+      `out of memory: ${size} elements of ${dtype} need ${size * bytes[dtype]} bytes`,
+      "free tensors (dispose, scope, using), use smaller batches, or checkpoint; is the shape the one you meant?",
+      { cause },
+    );
   }
 }
 

@@ -1,6 +1,6 @@
 /** Values of the reference backend: row-major arrays in double precision, integers as they are. */
 import type { DeviceBuffer } from "../../core/backend.ts";
-import { type DType, isFloat, type TypedArray } from "../../core/dtype.ts";
+import { allocate, isFloat, type TypedArray } from "../../core/dtype.ts";
 import { type Aval, type Shape, sizeOf } from "../../core/program.ts";
 
 /** An array with its shape. */
@@ -11,14 +11,8 @@ export interface Value extends DeviceBuffer {
 
 /** Memory for a value; float32 too is kept in double precision. */
 export function allocateValue({ shape, dtype }: Aval): Value {
-  const data = storage(dtype, sizeOf(shape));
+  const data = allocate(isFloat(dtype) ? "float64" : dtype, sizeOf(shape));
   return { shape, data, bytes: data.byteLength };
-}
-
-function storage(dtype: DType, size: number): TypedArray {
-  if (isFloat(dtype)) return new Float64Array(size);
-  if (dtype === "int32") return new Int32Array(size);
-  return dtype === "uint32" ? new Uint32Array(size) : new Uint8Array(size);
 }
 
 /** Distance in memory between neighbours along each axis. */
