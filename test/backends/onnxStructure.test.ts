@@ -50,6 +50,16 @@ describe.each(dtypes)("%s", (dtype) => {
     }
   });
 
+  test("a number that was reshaped, among others that were reshaped", async () => {
+    await agree((x, y) => {
+      const number = lax.reshape(lax.reverse(x!, [0]), []);
+      const rows = lax.reshape(lax.reverse(y!, [0]), [3, 2]);
+      const chosen = lax.select(lax.eq(rows, rows), rows, lax.broadcast(number, [3, 2], []));
+      const matched = lax.eq(chosen, lax.broadcast(number, [3, 2], []));
+      return [lax.gather(lax.reshape(matched, [6]), lax.iota([4, 1], "int32", 0)), number];
+    }, [like([1, 1]), like([6])]);
+  });
+
   test("what follows a broadcast", async () => {
     await agree((x) => {
       const b = lax.broadcast(x!, [4, 3, 2], [1]);

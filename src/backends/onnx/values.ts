@@ -34,7 +34,8 @@ export function map(
       sameShape(x.shape, first!.shape)
     );
   if (alike) {
-    const before = inputs.map((x) => x.view?.kind === "reshape" ? x.view.source : x);
+    // A number stays one, and is not what it was reshaped from.
+    const before = inputs.map((x) => shaped.includes(x) ? x.view!.source : x);
     const y = g.node(op, before, { shape: source, type }, attributes);
     return reshape(g, y, first!.shape);
   }
