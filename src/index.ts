@@ -19,6 +19,9 @@ export type { NoParams, Params, Primitive, Row, Tangents, Unknown } from "./core
 export type { CallSite } from "./core/errors.ts";
 export type { Cost } from "./compiler/cost.ts";
 export { backend, type BackendName, setBackend } from "./core/backend.ts";
+export type { Backend, DeviceBuffer, Executable, Passes } from "./core/backend.ts";
+export { limitsOf, openWebGpu } from "./backends/webgpu/index.ts";
+export type { Target } from "./backends/webgpu/target.ts";
 export { fromTfjs, type TfTensor, toTfjs } from "./backends/webgpu/tfjs.ts";
 export * from "./core/errors.ts";
 export { dispose, memory, type MemoryUse, scope } from "./core/memory.ts";

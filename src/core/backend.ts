@@ -11,6 +11,7 @@ export type BackendName = "reference" | "onnx" | "webgpu";
 
 /** Memory of a backend, opaque to everyone else. A failed run leaves its error in its outputs. */
 export interface DeviceBuffer {
+  /** How much of it. */
   readonly bytes: number;
 }
 
@@ -39,6 +40,7 @@ export type Passes = Readonly<Record<string, (program: Program) => Program>>;
 
 /** A place where programs run. */
 export interface Backend {
+  /** What {@link setBackend} and `x.to` call it. */
   readonly name: BackendName;
   /** Whether it can hold and compute with an element type. */
   supports(dtype: DType): boolean;
@@ -46,6 +48,7 @@ export interface Backend {
   upload(data: TypedArray, aval: Aval): DeviceBuffer;
   /** Copies data out; rejects with the error of the run that should have made it. */
   download(buffer: DeviceBuffer, aval: Aval): Promise<TypedArray>;
+  /** Lets the memory be used again; runs under way finish. */
   free(buffer: DeviceBuffer): void;
   /** What a program goes through before it is compiled; its outputs may become inputs or constants. */
   readonly passes?: Passes;
@@ -95,8 +98,8 @@ function factoryOf(name: BackendName): () => Backend | Promise<Backend> {
 }
 
 /**
- * Chooses where new tensors live and programs run: `"webgpu"`, `"onnx"` or `"reference"`.
- * Tensors made before stay where they are; `x.to(name)` moves them.
+ * Chooses where new tensors live and programs run: `"webgpu"`, `"onnx"` or `"reference"`, or a backend that was
+ * opened by hand, as by {@link openWebGpu}. Tensors made before stay where they are; `x.to(name)` moves them.
  *
  * ```ts
  * import { backend, np, setBackend } from "trilevel";
@@ -107,8 +110,9 @@ function factoryOf(name: BackendName): () => Backend | Promise<Backend> {
  *
  * @throws ArgumentError for an unknown name; BackendError when there is no such device here.
  */
-export async function setBackend(name: BackendName): Promise<void> {
-  current = await openBackend(name);
+export async function setBackend(which: BackendName | Backend): Promise<void> {
+  current = typeof which === "string" ? await openBackend(which) : which;
+  open.set(current.name, current);
 }
 
 /** The name of the backend in use. */

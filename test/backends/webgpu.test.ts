@@ -1,7 +1,7 @@
 /** What the webgpu backend makes of whole programs: right values, few kernels, little memory, loud errors. */
 import { afterAll, describe, expect, test } from "vitest";
 import { errorOf } from "../../src/backends/webgpu/device.ts";
-import { openWebGpu, type WebGpuBackend } from "../../src/backends/webgpu/index.ts";
+import { WebGpuBackend } from "../../src/backends/webgpu/index.ts";
 import type { DeviceBuffer } from "../../src/core/backend.ts";
 import { BackendError } from "../../src/core/errors.ts";
 import { aval, type Program } from "../../src/core/program.ts";
@@ -21,7 +21,7 @@ const targets = {
 } as const;
 
 describe.skipIf(!present).each(Object.entries(targets))("programs %s", async (_, target) => {
-  const backend = present ? openWebGpu(await newDevice(), target) : undefined;
+  const backend = present ? new WebGpuBackend(await newDevice(), target) : undefined;
   afterAll(() => backend?.close());
   test.each([...examples])("$name", async (example) => {
     await agree(backend!, programOf(example), inputsOf(example));
@@ -29,7 +29,7 @@ describe.skipIf(!present).each(Object.entries(targets))("programs %s", async (_,
 });
 
 describe.skipIf(!present)("webgpu", async () => {
-  const backend: WebGpuBackend = present ? openWebGpu(await newDevice()) : undefined!;
+  const backend: WebGpuBackend = present ? new WebGpuBackend(await newDevice()) : undefined!;
   afterAll(() => backend?.close());
 
   const upload = (data: number[], shape = [data.length]) =>
@@ -116,7 +116,7 @@ describe.skipIf(!present)("webgpu", async () => {
   });
 
   test("what does not fit is refused by name", () => {
-    const small = openWebGpu(backend.device, { maxBytes: 1024 });
+    const small = new WebGpuBackend(backend.device, { maxBytes: 1024 });
     const program = rewrite((x) => [lax.exp(x!)], [f32(20, 20)]);
     expect(() => small.compile(program)).toThrow(BackendError);
     expect(() => small.compile(program)).toThrow(/float32\[20,20\] needs 1600 bytes/);
@@ -137,7 +137,7 @@ describe.skipIf(!present)("webgpu", async () => {
   });
 
   test("a lost device fails everything after it", async () => {
-    const lost = openWebGpu(await newDevice());
+    const lost = new WebGpuBackend(await newDevice());
     const program = rewrite((x) => [lax.exp(x!)], [f32(2)]);
     const executable = lost.compile(program);
     const x = lost.upload(new Float32Array(2), f32(2));
@@ -154,7 +154,7 @@ describe.skipIf(!present)("webgpu", async () => {
   });
 
   test("an invalid command fails the results it should have made", async () => {
-    const broken = openWebGpu(await newDevice());
+    const broken = new WebGpuBackend(await newDevice());
     const program = rewrite((x) => [lax.exp(x!)], [f32(2)]);
     const executable = broken.compile(program);
     const x = broken.upload(new Float32Array(2), f32(2));

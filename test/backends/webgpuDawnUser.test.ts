@@ -18,7 +18,6 @@ import {
   vmap,
 } from "trilevel";
 import { slotAttention } from "trilevel/models";
-import { registerBackend } from "../../src/core/backend.ts";
 import { expectClose } from "../support/close.ts";
 import { dawn } from "../support/dawn.ts";
 
@@ -100,18 +99,17 @@ const programs: Record<string, () => unknown> = {
 };
 
 describe.skipIf(!dawn)("on Dawn", () => {
-  registerBackend("webgpu", () => dawn!.backend);
   afterAll(() => dawn?.backend.close());
 
   test.each(Object.entries(programs))("%s", async (_, program) => {
     await setBackend("reference");
     const expected = await values(program());
-    await setBackend("webgpu");
+    await setBackend(dawn!.backend);
     expectClose(await values(program()), expected, { relative: 1e-3, absolute: 1e-4 });
   });
 
   test("what is read before it is freed is right, and memory comes back", async () => {
-    await setBackend("webgpu");
+    await setBackend(dawn!.backend);
     const double = jit((x: Tensor) => x.mul(2));
     double(np.zeros([300])).dispose();
     const before = memory().webgpu;

@@ -1,6 +1,6 @@
 /** Dawn, Chrome's WebGPU, for tests: on the software driver that `TRILEVEL_DAWN_ICD` names, or not at all. */
 import process from "node:process";
-import { limitsOf, openWebGpu, type WebGpuBackend } from "../../src/backends/webgpu/index.ts";
+import { limitsOf, WebGpuBackend } from "../../src/backends/webgpu/index.ts";
 
 const driver = process.env["TRILEVEL_DAWN_ICD"];
 if (!driver) console.warn("Dawn is not tested: TRILEVEL_DAWN_ICD names no driver");
@@ -12,7 +12,7 @@ async function openDawn(driver: string): Promise<{ backend: WebGpuBackend; gpu: 
   const adapter = await gpu.requestAdapter();
   if (!adapter) throw new Error(`Dawn finds no adapter with ${driver}`);
   const device = await adapter.requestDevice({ requiredLimits: limitsOf(adapter) });
-  return { backend: openWebGpu(device, { software: false }), gpu };
+  return { backend: new WebGpuBackend(device, { software: false }), gpu };
 }
 
 /** The backend, and the object that `create` gave: the device dies with it, so that is kept. */

@@ -12,7 +12,7 @@ const raised = [
   "maxComputeWorkgroupStorageSize",
 ] as const;
 
-/** The limits to ask of an adapter: whatever programs can use. */
+/** The limits to ask of an adapter, as `requiredLimits`: whatever programs can use. */
 export function limitsOf(adapter: GPUAdapter): Record<string, number> {
   return Object.fromEntries(raised.map((name) => [name, adapter.limits[name]]));
 }

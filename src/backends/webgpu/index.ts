@@ -1,5 +1,5 @@
 /** Registers the webgpu backend, and opens it on devices that others made. */
-import { registerBackend } from "../../core/backend.ts";
+import { type Backend, registerBackend } from "../../core/backend.ts";
 import { WebGpuBackend } from "./backend.ts";
 import { requestDevice } from "./device.ts";
 import type { Target } from "./target.ts";
@@ -7,11 +7,24 @@ import type { Target } from "./target.ts";
 registerBackend("webgpu", async () => new WebGpuBackend(await requestDevice()));
 
 /**
- * The backend on a device that was made elsewhere, such as Dawn's through npm's `webgpu`. The device should
- * have its limits raised (see `limitsOf`); whoever made it keeps what it needs alive (with npm's `webgpu`,
- * the object that `create` gave). `target` overrides what kernels are written for.
+ * The webgpu backend on a device of the user's, for {@link setBackend}: one that is shared with other code, or of
+ * another implementation than Deno's, such as Dawn's (npm's `webgpu`), which reads results back in a fraction of the
+ * time. The device should have its limits raised, see {@link limitsOf}; whoever made it keeps what it needs alive
+ * (with npm's `webgpu` the object that `create` gave).
+ *
+ * ```ts
+ * import { limitsOf, np, openWebGpu, setBackend } from "trilevel";
+ * const adapter = await navigator.gpu?.requestAdapter();
+ * if (adapter) {
+ *   const device = await adapter.requestDevice({ requiredLimits: limitsOf(adapter) });
+ *   await setBackend(openWebGpu(device));
+ *   console.assert(await np.ones([4]).sum().item() === 4);
+ * }
+ * ```
+ *
+ * @param target Overrides what kernels are written for.
  */
-export function openWebGpu(device: GPUDevice, target: Partial<Target> = {}): WebGpuBackend {
+export function openWebGpu(device: GPUDevice, target: Partial<Target> = {}): Backend {
   return new WebGpuBackend(device, target);
 }
 
