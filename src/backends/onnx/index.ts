@@ -4,27 +4,49 @@
  *
  * Buffers are typed arrays. A run is done when `run` returns; what went wrong in it is kept in its
  * outputs and comes up when they are read.
+ *
+ * With `TRILEVEL_CACHE=<directory>` in the environment when it is opened, what it compiles is kept in that directory and
+ * found there by later processes (`cache/`); without, nothing is written. Removing the directory clears it.
  */
 import {
   type Backend,
   type DeviceBuffer,
   type Executable,
+  type Passes,
   registerBackend,
 } from "../../core/backend.ts";
 import type { DType, TypedArray } from "../../core/dtype.ts";
 import type { Aval, Program } from "../../core/program.ts";
 import { unrollingPasses } from "../../compiler/optimize.ts";
 import { BufferPool, OnnxBuffer } from "./buffers.ts";
+import { CompilationCache, warn } from "./cache/cache.ts";
 import { loadNative, type Native } from "./native.ts";
 import { OnnxExecutable } from "./session.ts";
 import { StagedExecutable } from "./simd/executable.ts";
-import { stagesOf } from "./simd/stages.ts";
+import { type Stage, stagesOf } from "./simd/stages.ts";
 
-class OnnxBackend implements Backend {
+/** The backend; with a cache if it is given a directory for that. */
+export class OnnxBackend implements Backend {
   readonly name = "onnx";
-  readonly passes = unrollingPasses;
+  readonly passes: Passes;
   readonly #native: Native = loadNative();
   readonly #pool = new BufferPool();
+  readonly #cache: CompilationCache | undefined;
+
+  constructor(cacheDirectory?: string) {
+    const cache = cacheDirectory === undefined ? undefined : this.#open(cacheDirectory);
+    this.#cache = cache;
+    this.passes = cache ? { optimize: (program) => cache.optimize(program) } : unrollingPasses;
+  }
+
+  #open(directory: string): CompilationCache | undefined {
+    try {
+      return new CompilationCache(directory, this.#native, this.#pool.heap.pages);
+    } catch (cause) {
+      warn(directory, cause);
+      return undefined;
+    }
+  }
 
   supports(_dtype: DType): boolean {
     return true;
@@ -48,10 +70,17 @@ class OnnxBackend implements Backend {
   }
 
   compile(program: Program): Executable {
+    const divide = (program: Program) => this.#divide(program);
+    const stages = this.#cache?.stagesOf(program, divide) ?? divide(program);
+    const { kind, code } = stages[0]!; // no program has none
+    return stages.length === 1 && kind === "graph" && code?.kind !== "kernel"
+      ? new OnnxExecutable(program, this.#native, this.#pool, code)
+      : new StagedExecutable(program, stages, this.#native, this.#pool);
+  }
+
+  #divide(program: Program): readonly Stage[] {
     const stages = this.#pool.heap.memory && stagesOf(program);
-    return stages
-      ? new StagedExecutable(program, stages, this.#native, this.#pool)
-      : new OnnxExecutable(program, this.#native, this.#pool);
+    return stages ?? [{ kind: "graph", program }];
   }
 
   close(): void {
@@ -59,6 +88,15 @@ class OnnxBackend implements Backend {
   }
 }
 
-registerBackend("onnx", () => new OnnxBackend());
+/** The directory that `TRILEVEL_CACHE` names. */
+function requestedCache(): string | undefined {
+  try {
+    return globalThis.process?.env?.["TRILEVEL_CACHE"] || undefined;
+  } catch {
+    return undefined; // reading the environment was not permitted
+  }
+}
+
+registerBackend("onnx", () => new OnnxBackend(requestedCache()));
 
 export { encodeProgram } from "./encode.ts";

@@ -39,10 +39,12 @@ export interface NativeSession {
 /** Makes sessions. */
 export interface Native {
   readonly InferenceSession: new () => NativeSession;
+  /** The version of ONNX Runtime. */
+  readonly version: string;
 }
 
 /** What the package keeps to itself. */
-interface Binding extends Native {
+interface Binding extends Pick<Native, "InferenceSession"> {
   /** `Tensor` is what it makes of an output. */
   initOrtOnce(logLevel: number, Tensor: TensorConstructor, isMainThread: boolean): void;
 }
@@ -87,10 +89,11 @@ export function loadNative(): Native {
     const require = createRequire(createRequire(import.meta.url).resolve("onnxruntime-node"));
     // CommonJS modules have no types here; this much of them is used.
     const { binding, initOrt } = require("./binding.js") as { binding: Binding; initOrt(): void };
+    const { version } = require("./version.js") as { version: string };
     const { Tensor } = require("onnxruntime-common") as { Tensor: TensorConstructor };
     initOrt();
     binding.initOrtOnce(warnings, refusable(Tensor), isMainThread);
-    return binding;
+    return { InferenceSession: binding.InferenceSession, version };
   } catch (cause) {
     throw new BackendError(
       `ONNX Runtime cannot be loaded: ${cause instanceof Error ? cause.message : cause}`,

@@ -12,8 +12,11 @@ const worthThreads = 2 ** 23;
 // run with what is between its operations; where sessions take turns, not long into the next one's.
 const spins = { alone: "1000", inTurns: "200" };
 
+/** Whether a session is the only one of its program. */
+export type Turns = keyof typeof spins;
+
 /** The options of a program's session, which runs alone or in turns with others. */
-export function sessionOptions(program: Program, turns: keyof typeof spins): SessionOptions {
+export function sessionOptions(program: Program, turns: Turns): SessionOptions {
   const single = program.equations.length === 1;
   return {
     // "basic" removes and folds; what "all" adds made no workload measured here faster by more than

@@ -6,9 +6,15 @@ import { type Aval, aval, type Program } from "../../core/program.ts";
 import { type BufferPool, OnnxBuffer } from "./buffers.ts";
 import { build } from "./encode.ts";
 import { writeModel } from "./graph.ts";
-import { type Native, type NativeSession, type NativeTensor, runInPlace } from "./native.ts";
+import {
+  type Native,
+  type NativeSession,
+  type NativeTensor,
+  runInPlace,
+  type SessionOptions,
+} from "./native.ts";
 import { isEmpty } from "./operand.ts";
-import { sessionOptions } from "./options.ts";
+import { sessionOptions, type Turns } from "./options.ts";
 
 const nothing = new Uint8Array(0);
 const noOptions = {};
@@ -19,6 +25,31 @@ const [fewOutputs, fewBytes] = [3, 2 ** 16];
 /** The output to refuse: the first, which costs next to nothing. */
 const mark = { name: "mark", aval: aval([], "bool") } as const;
 
+/** A program's graph, as it is loaded: plain data. */
+export interface GraphCode {
+  readonly kind: "graph";
+  readonly model: Uint8Array;
+  readonly options: SessionOptions;
+  /** The operators of the graph, before ONNX Runtime fuses some. */
+  readonly kernels: readonly string[];
+}
+
+/** The graph of a program that runs alone or in turns with others; nothing where there is nothing to do. */
+export function graphCode(program: Program, turns: Turns = "alone"): GraphCode | undefined {
+  const avals = program.outputs.map((a) => a.aval);
+  if (avals.every(isEmpty)) return undefined;
+  const options = sessionOptions(program, turns);
+  const parallel = options.intraOpNumThreads > 1;
+  const graph = build(program, { parallel }, [], runsInPlace(avals) ? mark.name : undefined);
+  return { kind: "graph", model: writeModel(graph), options, kernels: graph.operators() };
+}
+
+/** Whether outputs are so many, or so large, that it pays to refuse copies of them. */
+function runsInPlace(outputs: readonly Aval[]): boolean {
+  const bytes = outputs.reduce((sum, a) => sum + bytesOf(a), 0);
+  return outputs.length > fewOutputs || bytes > fewBytes;
+}
+
 /** A program as a session of ONNX Runtime. */
 export class OnnxExecutable implements Executable {
   readonly #session: NativeSession | undefined;
@@ -28,28 +59,22 @@ export class OnnxExecutable implements Executable {
   readonly #feeds: Record<string, NativeTensor> = {};
   readonly #fetches: Record<string, NativeTensor> = {};
   readonly #inPlace: boolean;
-  /** The operators of the graph, before ONNX Runtime fuses some. */
-  readonly kernels: readonly string[] = [];
+  readonly kernels: readonly string[];
 
   constructor(
     program: Program,
     native: Native,
     private readonly pool: BufferPool,
-    turns: "alone" | "inTurns" = "alone",
+    code = graphCode(program),
   ) {
     this.#outputAvals = program.outputs.map((a) => a.aval);
     this.#inputs = program.inputs.map((v, i) => place(this.#feeds, `arg${i}`, v.aval));
     this.#outputs = this.#outputAvals.map((a, i) => place(this.#fetches, `out${i}`, a));
-    const bytes = this.#outputAvals.reduce((sum, a) => sum + bytesOf(a), 0);
-    this.#inPlace = this.#outputAvals.length > fewOutputs || bytes > fewBytes;
-    if (this.#outputAvals.every(isEmpty)) return;
-    const options = sessionOptions(program, turns);
-    const { name, aval } = mark;
-    if (this.#inPlace) place(this.#fetches, name, aval)!.data = new Uint8Array(1);
-    const parallel = options.intraOpNumThreads > 1;
-    const graph = build(program, { parallel }, [], this.#inPlace ? name : undefined);
-    this.kernels = graph.operators();
-    const model = writeModel(graph);
+    this.#inPlace = runsInPlace(this.#outputAvals);
+    this.kernels = code?.kernels ?? [];
+    if (!code) return;
+    if (this.#inPlace) place(this.#fetches, mark.name, mark.aval)!.data = new Uint8Array(1);
+    const { model, options } = code;
     this.#session = new native.InferenceSession();
     try {
       this.#session.loadModel(model.buffer, model.byteOffset, model.byteLength, options);

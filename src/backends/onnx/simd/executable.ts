@@ -5,6 +5,7 @@ import { type Atom, outputAvals, type Program } from "../../../core/program.ts";
 import { type BufferPool, OnnxBuffer } from "../buffers.ts";
 import type { Native } from "../native.ts";
 import { OnnxExecutable } from "../session.ts";
+import { withCode } from "./code.ts";
 import { Kernel } from "./kernel.ts";
 import type { Stage } from "./stages.ts";
 
@@ -39,12 +40,11 @@ export class StagedExecutable implements Executable {
     stages.forEach((s, turn) => s.program.inputs.forEach((v) => lastRead.set(v, turn)));
     this.#results = numbersOf(program.outputs);
     const lasting = new Set<Atom>([...program.inputs, ...program.outputs]);
-    const graphs = stages.filter((s) => s.kind === "graph").length;
-    this.#turns = stages.map((stage, turn) => ({
+    this.#turns = withCode(stages, pool.heap.pages).map(({ code, ...stage }, turn) => ({
       stage,
-      does: stage.kind === "graph"
-        ? new OnnxExecutable(stage.program, native, pool, graphs > 1 ? "inTurns" : "alone")
-        : new Kernel(stage.program, pool.heap),
+      does: code?.kind === "kernel"
+        ? new Kernel(code, pool.heap)
+        : new OnnxExecutable(stage.program, native, pool, code),
       inputs: numbersOf(stage.program.inputs),
       ends: numbersOf(
         stage.program.inputs.filter((v) => lastRead.get(v) === turn && !lasting.has(v)),

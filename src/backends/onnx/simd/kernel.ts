@@ -18,27 +18,51 @@ import { abreastOf, isSum, type Loop, loopsOf, reusesOf, type Root, rootsOf } fr
 import type { Heap } from "./memory.ts";
 import { isFill, isRepeat, isScalar, isView } from "./views.ts";
 
-/** A compiled program. Its tensors are given by their positions in the heap's memory. */
-export class Kernel {
+/** A program as WebAssembly: plain data. */
+export interface KernelCode {
+  readonly kind: "kernel";
   /** What it does: equations by the number of elements. */
   readonly text: string;
   /** For an output the input whose memory it may take, if nobody needs that any more. */
   readonly reuses: readonly (number | undefined)[];
-  readonly #run: () => void;
-  readonly #bytes: readonly number[];
+  /** The bytes of each loop. */
+  readonly bytes: readonly number[];
+  readonly module: Uint8Array<ArrayBuffer>;
+  /** The scalar functions that the module calls. */
+  readonly imports: readonly string[];
+}
 
-  constructor(program: Program, private readonly heap: Heap) {
-    const root = rootsOf(program);
-    const loops = loopsOf(program, root)!; // stages are made of what has loops
-    const scalars = { elements: 1, equations: program.equations.filter(isScalarWork) };
-    this.text = `simd: ${
-      [scalars, ...loops].filter((l) => l !== scalars || scalars.equations.length > 0)
-        .map((l) => [`[${l.elements}]`, ...l.equations.map((e) => e.primitive.name)].join(" "))
-        .join(", ")
-    }`;
-    this.reuses = reusesOf(program, loops, root);
-    this.#bytes = loops.map((l) => 4 * l.elements);
-    this.#run = instantiate(assemble(program, root, loops), heap);
+/** The code of a program for a memory of so many pages. */
+export function kernelCode(program: Program, pages: number): KernelCode {
+  const root = rootsOf(program);
+  const loops = loopsOf(program, root)!; // stages are made of what has loops
+  const scalars = { elements: 1, equations: program.equations.filter(isScalarWork) };
+  const text = [scalars, ...loops].filter((l) => l !== scalars || scalars.equations.length > 0)
+    .map((l) => [`[${l.elements}]`, ...l.equations.map((e) => e.primitive.name)].join(" "))
+    .join(", ");
+  const body = assemble(program, root, loops);
+  return {
+    kind: "kernel",
+    text: `simd: ${text}`,
+    reuses: reusesOf(program, loops, root),
+    bytes: loops.map((l) => 4 * l.elements),
+    module: body.module(pages),
+    imports: body.imports,
+  };
+}
+
+/** Code that runs. Its tensors are given by their positions in the heap's memory. */
+export class Kernel {
+  readonly text: string;
+  readonly reuses: readonly (number | undefined)[];
+  readonly #bytes: readonly number[];
+  readonly #run: () => void;
+
+  constructor(code: KernelCode, private readonly heap: Heap) {
+    this.text = code.text;
+    this.reuses = code.reuses;
+    this.#bytes = code.bytes;
+    this.#run = instantiate(code, heap);
   }
 
   run(inputs: readonly number[], outputs: readonly number[]): void {
@@ -54,15 +78,14 @@ export class Kernel {
 const modules = new Map<string, WebAssembly.Module>();
 const mostModules = 1024;
 
-function instantiate(body: Body, heap: Heap): () => void {
-  const bytes = body.module(heap.pages);
+function instantiate({ module: bytes, imports }: KernelCode, heap: Heap): () => void {
   const key = new TextDecoder("latin1").decode(bytes);
   let module = modules.get(key);
   if (!module) {
     if (modules.size === mostModules) modules.delete(modules.keys().next().value!);
     modules.set(key, module = new WebAssembly.Module(bytes));
   }
-  const functions = body.imports.map((name) => [name, scalarFunctions[name]!] as const);
+  const functions = imports.map((name) => [name, scalarFunctions[name]!] as const);
   const { exports } = new WebAssembly.Instance(module, {
     m: { memory: heap.memory!, ...Object.fromEntries(functions) },
   });

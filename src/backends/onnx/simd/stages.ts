@@ -6,6 +6,7 @@
 import { type Atom, type Equation, type Program, sizeOf, Var } from "../../../core/program.ts";
 import type { ReduceParams } from "../../../primitives/reduce.ts";
 import { isEmpty } from "../operand.ts";
+import type { Code } from "./code.ts";
 import { emitterOf } from "./emit.ts";
 import { loopsOf } from "./loops.ts";
 import { tailOf } from "./tail.ts";
@@ -15,6 +16,8 @@ import { isRepeat, isScalar, isView } from "./views.ts";
 export interface Stage {
   readonly kind: "graph" | "kernel";
   readonly program: Program;
+  /** What it is compiled to, once it is. */
+  readonly code?: Code | undefined;
 }
 
 /**
