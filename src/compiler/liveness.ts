@@ -13,14 +13,19 @@ export function bytesOf({ shape, dtype }: Aval): number {
  * freed after its last use. Loops add what one step of theirs needs.
  */
 export function peakBytes(program: Program): number {
+  return peakOf(program).bytes;
+}
+
+/** That many, and the first equation that needs them. */
+export function peakOf(program: Program): { readonly bytes: number; readonly at: number } {
   let live = 0;
-  let peak = 0;
+  let peak = { bytes: 0, at: 0 };
   const ends = lastUses(program);
-  program.equations.forEach((equation, i) => {
+  program.equations.forEach((equation, at) => {
     const inside = Math.max(0, ...subprograms(equation.params).map(peakBytes));
     live += equation.outputs.reduce((sum, v) => sum + bytesOf(v.aval), 0);
-    peak = Math.max(peak, live + inside);
-    live -= ends[i]!.reduce((sum, v) => sum + bytesOf(v.aval), 0);
+    if (live + inside > peak.bytes) peak = { bytes: live + inside, at };
+    live -= ends[at]!.reduce((sum, v) => sum + bytesOf(v.aval), 0);
   });
   return peak;
 }

@@ -6,9 +6,11 @@ import { eliminateDeadCodeDeep } from "./deadCode.ts";
 import { hoistInvariants } from "./hoist.ts";
 import { joinPads } from "./joinPads.ts";
 import { joinSums } from "./joinSums.ts";
+import { recompute } from "./recompute.ts";
 import { simplify } from "./simplify.ts";
 import { sinkSums } from "./sinkSums.ts";
 import { thinLoops } from "./thinLoops.ts";
+import { thinStacks } from "./thinStacks.ts";
 import { unrollLoops } from "./unroll.ts";
 
 /** All passes that keep loops loops. */
@@ -33,14 +35,19 @@ export const unrollingPasses = {
   eliminateCommonSubexpressionsFirst: eliminateCommonSubexpressions,
   unrollLoops,
   ...passes,
+  // Last, for what is computed twice here would be merged again.
+  thinStacks,
 } as const satisfies Passes;
 
-/** All that keep loops loops, and take sums over steps out of them. */
+/** All that keep loops loops, and take sums over steps out of them; then what is kept for later is chosen. */
 export const sinkingPasses = {
   ...passes,
   sinkSums,
   simplifyLast: simplify,
   eliminateDeadCodeLast: eliminateDeadCodeDeep,
+  // Last, for what is computed twice here would be merged again.
+  thinStacks,
+  recompute,
 } as const satisfies Passes;
 
 /** The program after some passes. Outputs may become inputs, constants, or each other. */

@@ -2,71 +2,26 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { costOf } from "../../src/compiler/cost.ts";
-import { optimize, passes, sinkingPasses, unrollingPasses } from "../../src/compiler/optimize.ts";
+import { optimize, sinkingPasses, unrollingPasses } from "../../src/compiler/optimize.ts";
 import { scan, whileLoop } from "../../src/control/index.ts";
-import { Compiled } from "../../src/core/execute.ts";
-import { inlineCalls } from "../../src/core/inline.ts";
 import {
-  type Aval,
   aval,
   eliminateDeadCode,
   type Equation,
   type Program,
   subprograms,
-  validateProgram,
 } from "../../src/core/program.ts";
-import type { Passes } from "../../src/core/backend.ts";
 import { literal, type Tensor } from "../../src/core/tensor.ts";
-import { rewrite } from "../../src/core/trace.ts";
 import * as lax from "../../src/primitives/index.ts";
 import { grad } from "../../src/transforms/grad.ts";
-import { type HostArray, hostArray, place, Random, read } from "../support/arrays.ts";
+import { hostArray, Random } from "../support/arrays.ts";
+import { checkPasses, traced } from "../support/passes.ts";
 import { type RandomProgram, randomPrograms } from "../support/random/randomProgram.ts";
-import { reference } from "../support/reference.ts";
-
-// Folded constants are rounded to float32; everything else here is computed in float64.
-const tolerance = 1e-5;
 
 const f32 = (...shape: number[]) => aval(shape, "float32");
 /** Rows times columns. */
 const matrix = { lhsContract: [1], rhsContract: [0], lhsBatch: [], rhsBatch: [] };
 
-/** The program as it is, without any pass: the reference backend has none of its own. */
-async function run(program: Program, inputs: readonly HostArray[]) {
-  const compiled = new Compiled(program, reference);
-  const tensors = inputs.map((x) => place(x, reference));
-  const outputs = compiled.run(tensors);
-  const values = await read(outputs);
-  [...tensors, ...outputs].forEach((x) => x.dispose());
-  compiled.dispose();
-  return values;
-}
-
-/** Runs the program after each pass, one on top of the other. */
-async function checkPasses(
-  program: Program,
-  inputs: readonly HostArray[],
-  using: Passes = passes,
-): Promise<Program> {
-  const right = await run(program, inputs);
-  let now = program;
-  for (const [name, pass] of Object.entries(using)) {
-    now = pass(now);
-    validateProgram(now);
-    const found = await run(now, inputs);
-    right.forEach((values, k) =>
-      values.forEach((v, i) => {
-        const same = Object.is(v, found[k]![i]) ||
-          Math.abs(v - found[k]![i]!) <= tolerance * (1 + Math.abs(v));
-        if (!same) expect.fail(`${name}: output ${k}, element ${i}: ${found[k]![i]}, not ${v}`);
-      })
-    );
-  }
-  return now;
-}
-
-const traced = (f: (...xs: Tensor[]) => Tensor[], ...avals: Aval[]) =>
-  inlineCalls(rewrite((...xs) => f(...xs), avals));
 const noise = (...shape: number[]) => {
   const random = new Random(shape.length + 1);
   return hostArray("float32", shape, () => random.between(-1, 1));

@@ -1,0 +1,200 @@
+/** What is computed again instead of being kept: programs need less memory, and nothing dear is done twice. */
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { peakBytes } from "../../src/compiler/liveness.ts";
+import { optimize, sinkingPasses, unrollingPasses } from "../../src/compiler/optimize.ts";
+import { recompute } from "../../src/compiler/recompute.ts";
+import { thinStacks } from "../../src/compiler/thinStacks.ts";
+import { scan } from "../../src/control/index.ts";
+import {
+  aval,
+  eliminateDeadCode,
+  type Equation,
+  formatProgram,
+  type Program,
+  subprograms,
+} from "../../src/core/program.ts";
+import { literal, type Tensor } from "../../src/core/tensor.ts";
+import * as lax from "../../src/primitives/index.ts";
+import { grad } from "../../src/transforms/grad.ts";
+import { hostArray, Random } from "../support/arrays.ts";
+import { checkPasses, traced } from "../support/passes.ts";
+import { type RandomProgram, randomPrograms } from "../support/random/randomProgram.ts";
+
+const f32 = (...shape: number[]) => aval(shape, "float32");
+/** Rows times columns. */
+const matrix = { lhsContract: [1], rhsContract: [0], lhsBatch: [], rhsBatch: [] };
+const noise = (...shape: number[]) => {
+  const random = new Random(shape.length + 1);
+  return hostArray("float32", shape, () => random.between(-1, 1));
+};
+const everywhere = (program: Program): Equation[] =>
+  program.equations.flatMap((e) => [e, ...subprograms(e.params).flatMap(everywhere)]);
+/** How often a program has an instruction. */
+const count = (program: Program, name: string) =>
+  everywhere(program).filter((e) => e.primitive.name === name).length;
+const bytesOf = ({ aval: { shape } }: { aval: { shape: readonly number[] } }) =>
+  4 * shape.reduce((a, b) => a * b, 1);
+
+/** Both passes, where even the smallest value is worth an equation. */
+const eager = {
+  thinStacks: (p: Program) => thinStacks(p, 0),
+  recompute: (p: Program) => recompute(p, 0),
+};
+const dear = [
+  ...[
+    "dot",
+    "conv",
+    "exp",
+    "log",
+    "sin",
+    "cos",
+    "tanh",
+    "logistic",
+    "pow",
+    "reduceSum",
+    "reduceMax",
+  ],
+  ...["cumsum", "sort", "gather", "scatter", "threefry2x32", "scan", "while", "cond", "callback"],
+];
+
+test(
+  "random programs compute the same, never with more memory, and nothing dear twice",
+  async () => {
+    let changed = 0;
+    const check = async (random: RandomProgram) => {
+      const inputs = random.inputs();
+      const avals = inputs.map((x) => aval(x.shape, x.dtype));
+      const program = eliminateDeadCode(traced((x, y, k) => random.run(x!, y!, k!), ...avals));
+      for (const { thinStacks: _, ...before } of [sinkingPasses, unrollingPasses]) {
+        let now = optimize(program, { ...before, recompute: (p) => p });
+        await checkPasses(now, inputs, eager);
+        for (const pass of Object.values(eager)) {
+          const next = pass(now);
+          expect(peakBytes(next)).toBeLessThanOrEqual(peakBytes(now));
+          for (const name of dear) expect(count(next, name)).toBeLessThanOrEqual(count(now, name));
+          if (next.equations.length !== now.equations.length) changed++;
+          now = next;
+        }
+      }
+    };
+    await fc.assert(fc.asyncProperty(randomPrograms, check), { numRuns: 50 });
+    expect(changed).toBeGreaterThan(0);
+  },
+  0,
+);
+
+describe("a derivative", () => {
+  /** Layers whose activations are normalized: each keeps only what its product gave, and rows' statistics. */
+  const layers = (x: Tensor, w: Tensor) => {
+    let h = x;
+    for (let i = 0; i < 4; i++) {
+      const u = lax.dot(h, w, matrix);
+      const scale = lax.rsqrt(lax.reduceSum(lax.mul(u, u), [1]));
+      const z = lax.mul(u, lax.broadcast(scale, [16, 64], [0]));
+      h = lax.max(lax.mul(z, z), lax.mul(z, lax.broadcast(literal(0.5, "float32"), [16, 64], [])));
+    }
+    return lax.reduceSum(h, [0, 1]);
+  };
+  const program = () =>
+    traced((x, w) => [grad(layers, { argnums: 1 })(x!, w!)], f32(16, 64), f32(64, 64));
+
+  test("keeps less until it goes back", async () => {
+    const { recompute: _, ...before } = sinkingPasses;
+    const kept = optimize(program(), before);
+    const after = recompute(kept);
+    expect(peakBytes(after)).toBeLessThan(0.8 * peakBytes(kept));
+    expect(count(after, "dot")).toBe(count(kept, "dot"));
+    expect(count(after, "rsqrt")).toBeLessThanOrEqual(2 * count(kept, "rsqrt"));
+    await checkPasses(program(), [noise(16, 64), noise(64, 64)], sinkingPasses);
+  });
+
+  test("stacks less for the loop that goes back", async () => {
+    const loss = (w: Tensor, x: Tensor) => {
+      const step = (c: Tensor) => {
+        const u = lax.mul(c, w);
+        const v = lax.add(lax.mul(u, u), c);
+        const half = lax.mul(v, lax.broadcast(literal(0.5, "float32"), [64, 64], []));
+        return [lax.max(v, half), null] as const;
+      };
+      return lax.reduceSum(scan(step, x, null, { length: 6 })[0], [0, 1]);
+    };
+    const program = traced((w, x) => [grad(loss)(w!, x!)], f32(64, 64), f32(64, 64));
+    const { thinStacks: _, recompute: __, ...before } = sinkingPasses;
+    const kept = optimize(program, before);
+    const after = thinStacks(kept);
+    const stacked = (p: Program) => {
+      const [loop] = p.equations.filter((e) => e.primitive.name === "scan");
+      return loop!.outputs.filter((v) => v.aval.shape.length === 3).reduce(
+        (n, v) => n + bytesOf(v),
+        0,
+      );
+    };
+    // Everything follows from the carry.
+    expect(stacked(kept)).toBeGreaterThan(6 * 4 * 64 * 64);
+    expect(stacked(after)).toBe(6 * 4 * 64 * 64);
+    expect(peakBytes(after)).toBeLessThan(peakBytes(kept));
+    await checkPasses(program, [noise(64, 64), noise(64, 64)], sinkingPasses);
+  });
+});
+
+describe("over most memory", () => {
+  /** What takes most memory: products of the rows of `w`, [64, 256], with one another; a value [64, 64] is left. */
+  const middle = (w: Tensor) => {
+    const wide = lax.dot(w, w, { ...matrix, lhsContract: [0], rhsContract: [0] });
+    return lax.dot(lax.dot(w, wide, matrix), w, { ...matrix, rhsContract: [1] });
+  };
+  /** A value made before the middle, of which something is read at once, and all after it. */
+  const over = (
+    make: (x: Tensor) => Tensor,
+    before = (v: Tensor) => lax.reduceSum(v, [0, 1]),
+    after = (v: Tensor, z: Tensor, _early: Tensor) => lax.add(v, z),
+  ) =>
+    traced(
+      (x, w) => {
+        const v = make(x!);
+        const early = before(v);
+        return [early, lax.reduceSum(after(v, middle(w!), early), [0, 1])];
+      },
+      f32(64, 64),
+      f32(64, 256),
+    );
+  const square = (x: Tensor) => lax.mul(x, x);
+
+  test("what is cheap is computed again", async () => {
+    const program = over(square);
+    const after = await checkPasses(program, [noise(64, 64), noise(64, 256)], { recompute });
+    expect(peakBytes(after)).toBe(peakBytes(program) - 4 * 64 * 64);
+    expect(count(after, "mul")).toBe(2);
+  });
+
+  test("what is dear is kept", () => {
+    for (const make of [lax.exp, lax.tanh, lax.erf, (x: Tensor) => lax.dot(x, x, matrix)]) {
+      const program = over(make);
+      expect(formatProgram(recompute(program))).toBe(formatProgram(program));
+    }
+  });
+
+  test("what a product reads is kept", () => {
+    const program = over(square, undefined, (v, z) => lax.dot(v, z, matrix));
+    expect(count(recompute(program), "mul")).toBe(1);
+  });
+
+  test("what is compared with its own maximum is kept", () => {
+    const most = (v: Tensor) => lax.reduceMax(v, [0, 1]);
+    const attains = (v: Tensor, z: Tensor, most: Tensor) =>
+      lax.select(lax.eq(v, lax.broadcast(most, [64, 64], [])), z, v);
+    expect(count(recompute(over(square, most, attains)), "mul")).toBe(1);
+  });
+
+  test("what is shown is shown once", () => {
+    const program = over((x) => {
+      const v = square(x);
+      lax.callback([v], () => {});
+      return v;
+    });
+    const after = recompute(program);
+    expect(count(after, "mul")).toBe(2);
+    expect(count(after, "callback")).toBe(1);
+  });
+});

@@ -1,0 +1,53 @@
+/** Passes on programs: what comes out computes the same. */
+import { expect } from "vitest";
+import { passes } from "../../src/compiler/optimize.ts";
+import type { Passes } from "../../src/core/backend.ts";
+import { Compiled } from "../../src/core/execute.ts";
+import { inlineCalls } from "../../src/core/inline.ts";
+import { type Aval, type Program, validateProgram } from "../../src/core/program.ts";
+import type { Tensor } from "../../src/core/tensor.ts";
+import { rewrite } from "../../src/core/trace.ts";
+import { type HostArray, place, read } from "./arrays.ts";
+import { reference } from "./reference.ts";
+
+// Folded constants are rounded to float32; everything else here is computed in float64.
+const tolerance = 1e-5;
+
+/** The program as it is, without any pass: the reference backend has none of its own. */
+async function run(program: Program, inputs: readonly HostArray[]) {
+  const compiled = new Compiled(program, reference);
+  const tensors = inputs.map((x) => place(x, reference));
+  const outputs = compiled.run(tensors);
+  const values = await read(outputs);
+  [...tensors, ...outputs].forEach((x) => x.dispose());
+  compiled.dispose();
+  return values;
+}
+
+/** Runs the program after each pass, one on top of the other. */
+export async function checkPasses(
+  program: Program,
+  inputs: readonly HostArray[],
+  using: Passes = passes,
+): Promise<Program> {
+  const right = await run(program, inputs);
+  let now = program;
+  for (const [name, pass] of Object.entries(using)) {
+    now = pass(now);
+    validateProgram(now);
+    const found = await run(now, inputs);
+    right.forEach((values, k) =>
+      values.forEach((v, i) => {
+        const same = Object.is(v, found[k]![i]) ||
+          Math.abs(v - found[k]![i]!) <= tolerance * (1 + Math.abs(v));
+        if (!same) expect.fail(`${name}: output ${k}, element ${i}: ${found[k]![i]}, not ${v}`);
+      })
+    );
+  }
+  return now;
+}
+
+/** A function of these types as a program without calls. */
+export function traced(f: (...xs: Tensor[]) => Tensor[], ...avals: Aval[]): Program {
+  return inlineCalls(rewrite((...xs) => f(...xs), avals));
+}
