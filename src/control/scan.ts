@@ -88,7 +88,7 @@ function pair(output: Structure): readonly [Structure, Structure] {
     return [output.children[0]!, output.children[1]!];
   }
   throw new TreeError(
-    `scan: the step returns ${formatStructure(output)}`,
+    `scan: the step returns ${output.kind === "leaf" ? "one tensor" : formatStructure(output)}`,
     "return a pair: [carry, y], where y may be null",
   );
 }

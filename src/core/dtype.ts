@@ -34,6 +34,15 @@ const arrays = {
   bool: Uint8Array,
 } as const;
 
+/** Throws unless an element type is one: JavaScript's users may have written any. */
+export function checkDType(dtype: DType): void {
+  if (Object.hasOwn(bytes, dtype)) return;
+  throw new DTypeError(
+    `no element type is called ${JSON.stringify(dtype)}`,
+    `choose one of: ${Object.keys(bytes).join(", ")}`,
+  );
+}
+
 /** Bytes per element. */
 export function byteSize(dtype: DType): number {
   return bytes[dtype];

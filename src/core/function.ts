@@ -1,5 +1,6 @@
 /** How functions of trees become programs: what all transformations begin and end with. */
 import { DTypeError, TreeError } from "./errors.ts";
+import { kindOf } from "./kindOf.ts";
 import type { Aval, Program } from "./program.ts";
 import { literal, Tensor } from "./tensor.ts";
 import { trace } from "./trace.ts";
@@ -23,11 +24,12 @@ export function toTensor(leaf: unknown, where: string): Tensor {
   if (leaf instanceof Tensor) return leaf;
   if (typeof leaf === "number") return literal(leaf, "float32", true);
   if (typeof leaf === "boolean") return literal(leaf ? 1 : 0, "bool");
-  const what = typeof leaf === "object" && leaf !== null ? leaf.constructor.name : typeof leaf;
   throw new TreeError(
-    `${where} is a ${what}, not a tensor`,
-    "leaves are tensors, numbers, booleans or null: convert arrays with np.array; pass strings and " +
-      "functions as static arguments, or close over them",
+    `${where} is ${kindOf(leaf)}, not a tensor`,
+    leaf instanceof Promise
+      ? "await it first"
+      : "leaves are tensors, numbers, booleans or null: convert arrays with np.array; pass strings and " +
+        "functions as static arguments, or close over them",
   );
 }
 

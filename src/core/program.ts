@@ -3,7 +3,7 @@
  * another of its kind. A program is a list of equations in single-assignment form. It is closed:
  * whatever it needs comes in through `inputs`.
  */
-import type { DType, Typed } from "./dtype.ts";
+import { checkDType, type DType, type Typed } from "./dtype.ts";
 import { type CallSite, InternalError } from "./errors.ts";
 import { type Params, type Primitive, row } from "./primitive.ts";
 
@@ -82,6 +82,7 @@ export function sameShape(a: Shape, b: Shape): boolean {
 
 /** An abstract value; strong unless said otherwise. */
 export function aval(shape: Shape, dtype: DType, weak = false): Aval {
+  checkDType(dtype);
   return { shape, dtype, weak };
 }
 

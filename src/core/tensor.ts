@@ -7,7 +7,7 @@ import { type Backend, type BackendName, checkSupported, openBackend } from "./b
 import { allocate, coerce, type DType, type TypedArray } from "./dtype.ts";
 import { ArgumentError, TracedValueError } from "./errors.ts";
 import { Share, Storage } from "./memory.ts";
-import { type Aval, formatAval, type Shape, sizeOf, type Var } from "./program.ts";
+import { type Aval, aval, formatAval, type Shape, sizeOf, type Var } from "./program.ts";
 import type { Trace } from "./trace.ts";
 
 /** Nested lists of numbers or booleans. */
@@ -209,7 +209,7 @@ function nest(data: TypedArray, shape: Shape, boolean: boolean): NestedArray {
 
 /** A scalar constant. */
 export function literal(value: number, dtype: DType, weak = false): Tensor {
-  return new Tensor({ shape: [], dtype, weak }, { kind: "literal", value: coerce(value, dtype) });
+  return new Tensor(aval([], dtype, weak), { kind: "literal", value: coerce(value, dtype) });
 }
 
 /** Host data placed on a backend. */

@@ -137,7 +137,8 @@ export function formatStructure(s: Structure): string {
 /** Where two structures first differ, in words; undefined when they are the same. */
 export function difference(a: Structure, b: Structure, path = ""): string | undefined {
   const here = path === "" ? "at the root" : `at ${path}`;
-  if (a.kind !== b.kind) return `${here}: ${formatStructure(a)} against ${formatStructure(b)}`;
+  const show = (s: Structure) => s.kind === "leaf" ? "a leaf" : formatStructure(s);
+  if (a.kind !== b.kind) return `${here}: ${show(a)} against ${show(b)}`;
   if (a.kind === "array" && b.kind === "array") {
     if (a.children.length !== b.children.length) {
       return `${here}: ${a.children.length} against ${b.children.length} entries`;
@@ -210,10 +211,15 @@ export function broadcastPrefix(prefix: unknown, s: Structure, what: string): un
       node.children.forEach((child, i) =>
         visit(p[node.keys[i]!], child, `${path}.${node.keys[i]!}`)
       );
+    } else if (Array.isArray(p) && node.kind === "array") {
+      throw new TreeError(
+        `${what}: ${p.length} entries for ${node.children.length}` + (path && ` at ${path}`),
+        "give one entry for each, or one value for the whole",
+      );
     } else if (Array.isArray(p) || isPlainObject(p)) {
       throw new TreeError(
         `${what}: ${formatStructure(structure(p))} is no prefix of ${formatStructure(node)}` +
-          (path === "" ? "" : ` at ${path}`),
+          (path && ` at ${path}`),
         "give one value for the whole, or a tree that follows the argument's containers",
       );
     } else {

@@ -62,6 +62,16 @@ export const convGeneralDilated: (
   const layout = layoutOf("convGeneralDilated", x, w, options.dimensionNumbers);
   const lhs = lax.transpose(x, layout.input);
   const rhs = lax.transpose(w, layout.filter);
+  const { groups = 1 } = options;
+  const [channels, out, taken] = [lhs.shape[1]!, rhs.shape[0]!, rhs.shape[1]!];
+  if (channels !== taken * groups || out % groups !== 0) {
+    throw new ShapeError(
+      `convGeneralDilated: the input ${formatAval(x.aval)} has ${channels} channels, the filter ` +
+        `${formatAval(w.aval)} takes ${taken} and gives ${out}, with groups ${groups}`,
+      "the filter takes the input's channels divided by the groups, and gives a multiple of the groups; " +
+        "dimensionNumbers say which axes these are",
+    );
+  }
   const rank = layout.input.length - 2;
   const per = (value: PerAxis | undefined, what: string) =>
     perAxis("convGeneralDilated", what, value ?? 1, rank);
@@ -81,7 +91,7 @@ export const convGeneralDilated: (
     padding: paddingOf("convGeneralDilated", padding, lhs.shape.slice(2), reach, strides),
     lhsDilation,
     rhsDilation,
-    groups: options.groups ?? 1,
+    groups,
   });
   return lax.transpose(y, layout.output);
 });

@@ -14,6 +14,7 @@ import {
 } from "../core/dtype.ts";
 import { currentBackend } from "../core/backend.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../core/errors.ts";
+import { kindOf } from "../core/kindOf.ts";
 import { aval, type Shape, sizeOf } from "../core/program.ts";
 import { literal, type NestedArray, Tensor, tensorFromHost } from "../core/tensor.ts";
 import * as lax from "../primitives/index.ts";
@@ -77,9 +78,10 @@ export const array: (data: ArrayData, options?: ArrayOptions) => Tensor = manage
       );
     }
     if (target.length === 0) return literal(Number(values[0]), type);
+    const placed = aval(target, type);
     const host = allocate(type, values.length);
     for (let i = 0; i < values.length; i++) host[i] = coerce(Number(values[i]), type);
-    return tensorFromHost(host, aval(target, type), currentBackend());
+    return tensorFromHost(host, placed, currentBackend());
   },
 );
 
@@ -123,7 +125,7 @@ function read(
       node.forEach((child, i) => visit(child, depth + 1, `${path}[${i}]`));
     } else {
       throw new ArgumentError(
-        `array: data${path} is ${node === null ? "null" : `a ${typeof node}`}`,
+        `array: data${path} is ${kindOf(node)}`,
         "give numbers or booleans, nested lists of them, or a typed array; np.stack joins tensors",
       );
     }

@@ -5,6 +5,7 @@
  */
 import type { DType } from "../core/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../core/errors.ts";
+import { kindOf } from "../core/kindOf.ts";
 import { formatAval } from "../core/program.ts";
 import { literal, Tensor } from "../core/tensor.ts";
 import * as lax from "../primitives/index.ts";
@@ -174,7 +175,7 @@ function place(
   }
   if (!Array.isArray(item)) {
     throw new ArgumentError(
-      `${name}: an index is ${String(item)}`,
+      `${name}: an index is ${kindOf(item)}`,
       'give a number, [start, stop, step], ":", "...", null or an integer tensor',
     );
   }
@@ -189,7 +190,7 @@ function range(name: string, item: readonly (number | null | undefined)[], size:
     item.some((n) => n !== null && n !== undefined && !Number.isInteger(n))
   ) {
     throw new ArgumentError(
-      `${name}: the range [${item.join(", ")}]`,
+      `${name}: [${item.join(", ")}] is no range`,
       "give [start, stop, step] of whole numbers, the step not 0; indices go into a tensor",
     );
   }

@@ -4,6 +4,7 @@
  */
 import { coerce, isFloat, isInteger, promoteTypes, type Typed } from "../core/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../core/errors.ts";
+import { kindOf } from "../core/kindOf.ts";
 import { formatAval, type Shape } from "../core/program.ts";
 import { literal, Tensor } from "../core/tensor.ts";
 import * as lax from "../primitives/index.ts";
@@ -20,14 +21,12 @@ export function asTensor(x: TensorLike): Tensor {
   if (typeof x === "number") return literal(x, "float32", true);
   if (typeof x === "boolean") return literal(x ? 1 : 0, "bool");
   throw new ArgumentError(
-    `a tensor was expected, not ${describe(x)}`,
-    "make a tensor of it first: np.array(x)",
+    `a tensor was expected, not ${kindOf(x)}`,
+    // TypeScript believes that nothing else can come.
+    (x as unknown) instanceof Promise
+      ? "await it first"
+      : "make a tensor of it first: np.array(x), or np.stack(list) if it is a list of tensors",
   );
-}
-
-function describe(x: unknown): string {
-  if (x === null || x === undefined) return String(x);
-  return typeof x === "object" ? Object.prototype.toString.call(x) : `a ${typeof x}`;
 }
 
 /** How an operand reads in an error. */

@@ -3,6 +3,7 @@
  * summed as int32, and averaged as float32.
  */
 import { ArgumentError, ShapeError } from "../core/errors.ts";
+import { kindOf } from "../core/kindOf.ts";
 import { formatAval, sizeOf } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
 import * as lax from "../primitives/index.ts";
@@ -40,7 +41,14 @@ function reduction(
   prepare: (x: TensorLike) => Tensor,
   reduce: (x: Tensor, axes: readonly number[]) => Tensor,
 ): Reduction {
-  return managed((x, { axis, keepdims = false } = {}) => {
+  return managed((x, options = {}) => {
+    if (typeof options !== "object") {
+      throw new ArgumentError(
+        `${name}: the options are ${kindOf(options)}`,
+        `name them: np.${name}(x, { axis: 0 })`,
+      );
+    }
+    const { axis, keepdims = false } = options;
     const t = prepare(x);
     const axes = axesOf(name, axis, t.ndim);
     const y = reduce(t, axes);

@@ -27,19 +27,19 @@ import {
 export const reshape: (x: TensorLike, shape: Shape | number) => Tensor = managed((x, shape) => {
   const t = asTensor(x);
   const list = typeof shape === "number" ? [shape] : shape;
-  const unknown = list.indexOf(-1);
-  if (unknown < 0) return lax.reshape(t, shapeOf("reshape", list));
-  const others = list.filter((_, i) => i !== unknown);
-  const known = sizeOf(shapeOf("reshape", others));
+  const known = sizeOf(shapeOf("reshape", list.filter((n) => n !== -1)));
+  const unknown = list.filter((n) => n === -1).length;
   const missing = t.size / known;
-  if (known === 0 || !Number.isInteger(missing)) {
-    throw new ShapeError(
-      `reshape: ${formatAval(t.aval)} has ${t.size} elements, which does not fit ` +
-        `[${list.join(", ")}]`,
-      "the known sizes must divide the number of elements, and only one size may be -1",
-    );
+  if (unknown === 0 ? known === t.size : unknown === 1 && known > 0 && Number.isInteger(missing)) {
+    return lax.reshape(t, list.map((n) => n === -1 ? missing : n));
   }
-  return lax.reshape(t, list.map((n, i) => i === unknown ? missing : n));
+  throw new ShapeError(
+    `reshape: ${formatAval(t.aval)} has ${t.size} elements, which does not fit [${
+      list.join(", ")
+    }]`,
+    "give a list of sizes, as x.reshape([2, -1]), whose product is the number of elements; one may be -1, which " +
+      "is then found",
+  );
 });
 
 /** One axis of all elements, in row-major order. */

@@ -4,7 +4,7 @@ import { ArgumentError } from "../core/errors.ts";
 import { backendOf, Compiled } from "../core/execute.ts";
 import { LruCache } from "../core/lru.ts";
 import { type Aval, formatAval, type Program } from "../core/program.ts";
-import type { Tensor } from "../core/tensor.ts";
+import { Tensor } from "../core/tensor.ts";
 import { currentTrace } from "../core/trace.ts";
 import { unscoped } from "../core/memory.ts";
 import { formatStructure, type Structure, unflatten } from "../core/tree.ts";
@@ -31,6 +31,13 @@ interface Entry {
 const objects = new WeakMap<object, number>();
 let objectCount = 0;
 
+/** Arguments may be left out, so a position may be beyond those of a call. */
+function checkPositions(option: string, positions: readonly number[]): void {
+  const wrong = positions.find((n) => !Number.isInteger(n) || n < 0);
+  if (wrong === undefined) return;
+  throw new ArgumentError(`jit: ${option} names argument ${wrong}`, "count arguments from 0");
+}
+
 /** A text that two values share only if they are the same value. */
 function identity(value: unknown): string {
   if ((typeof value !== "object" || value === null) && typeof value !== "function") {
@@ -40,6 +47,12 @@ function identity(value: unknown): string {
     // Lengths keep texts apart that contain what separates them.
     const text = Object.is(value, -0) ? "-0" : String(value);
     return `${typeof value}${text.length}:${text}`;
+  }
+  if (value instanceof Tensor) {
+    throw new ArgumentError(
+      `jit: a static argument is ${formatAval(value.aval)}`,
+      "leave tensors out of staticArgnums: static arguments are compared by identity, and none is the same twice",
+    );
   }
   let number = objects.get(value);
   if (number === undefined) objects.set(value, number = objectCount++);
@@ -93,6 +106,8 @@ export function jit<A extends unknown[], R>(
   options: JitOptions = {},
 ): (...args: A) => R {
   const { staticArgnums = [], donate = [] } = options;
+  checkPositions("staticArgnums", staticArgnums);
+  checkPositions("donate", donate);
   if (donate.some((n) => staticArgnums.includes(n))) {
     throw new ArgumentError(
       "jit: a static argument is donated",

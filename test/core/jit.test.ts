@@ -83,6 +83,14 @@ describe("static arguments", () => {
     expect(traces.count).toBe(301);
   });
 
+  test("may be left out", async () => {
+    const { g, traces } = counting((x: Tensor, n?: number) => x.mul(n ?? 2), {
+      staticArgnums: [1],
+    });
+    expect([await g(np.array(3)).item(), await g(np.array(3), 5).item()]).toEqual([6, 15]);
+    expect(traces.count).toBe(2);
+  });
+
   test("are not donated", () => {
     expect(() => jit((x: Tensor) => x, { staticArgnums: [0], donate: [0] })).toThrow("static");
   });

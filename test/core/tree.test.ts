@@ -54,9 +54,9 @@ describe("map", () => {
   test.each([
     ["other keys", { a: 1, b: { c: 2 } }, { a: 1, b: { d: 2 } }, "at .b: keys {c} against {d}"],
     ["a missing entry", { a: [1, 2] }, { a: [1] }, "at .a: 2 against 1 entries"],
-    ["a leaf for a container", { a: [1] }, { a: 1 }, "at .a: [*] against *"],
-    ["null for a leaf", { a: [1, 2] }, { a: [1, null] }, "at .a[1]: * against null"],
-    ["another root", 1, [1], "at the root: * against [*]"],
+    ["a leaf for a container", { a: [1] }, { a: 1 }, "at .a: [*] against a leaf"],
+    ["null for a leaf", { a: [1, 2] }, { a: [1, null] }, "at .a[1]: a leaf against null"],
+    ["another root", 1, [1], "at the root: a leaf against [*]"],
   ])("refuses %s, naming the path", (_, a, b, message) => {
     expect(() => tree.map((x: number) => x, a as never, b as never)).toThrow(message);
   });
@@ -86,5 +86,5 @@ test("reduce folds in order", () => {
 test("a leaf that is no tensor is refused by the transformations, naming its path", () => {
   const f = (p: { w: unknown[] }) => np.array(p.w.length);
   expect(() => grad(f as never)({ w: [np.array(1), "two"] } as never))
-    .toThrow("grad: argument 0.w[1] is a string, not a tensor");
+    .toThrow('grad: argument 0.w[1] is the string "two", not a tensor');
 });

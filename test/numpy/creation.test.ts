@@ -58,7 +58,9 @@ describe("array", () => {
     expect(untyped(["a"])).toThrow(ArgumentError);
     expect(untyped(null)).toThrow(TrilevelError);
     expect(untyped(undefined)).toThrow(TrilevelError);
-    expect(() => np.exp("1" as unknown as number)).toThrow(/a tensor was expected, not a string/);
+    expect(() => np.exp("1" as unknown as number)).toThrow(
+      /a tensor was expected, not the string "1"/,
+    );
   });
 });
 
