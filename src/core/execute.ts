@@ -133,9 +133,19 @@ export function backendOf(inputs: readonly Tensor[]): Backend {
 // Enough for the distinct operations of a large model.
 const eager = new LruCache<Compiled>(2048, (unused) => unused.dispose());
 
+const numbers = new WeakMap<Backend, number>();
+let count = 0;
+
+/** Backends of one name may be several: on devices of the user's. */
+function numberOf(backend: Backend): number {
+  let number = numbers.get(backend);
+  if (number === undefined) numbers.set(backend, number = count++);
+  return number;
+}
+
 /** Compiles a program, or finds it compiled. Programs of the same text are the same. */
 export function compileCached(key: string, make: () => Program, backend: Backend): Compiled {
-  const fullKey = `${backend.name} ${key}`;
+  const fullKey = `${numberOf(backend)} ${key}`;
   return eager.get(fullKey) ?? eager.add(fullKey, new Compiled(make(), backend));
 }
 

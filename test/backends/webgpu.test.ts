@@ -6,6 +6,7 @@ import type { DeviceBuffer } from "../../src/core/backend.ts";
 import { BackendError } from "../../src/core/errors.ts";
 import { aval, type Program } from "../../src/core/program.ts";
 import { rewrite } from "../../src/core/trace.ts";
+import { np, setBackend } from "../../src/index.ts";
 import * as lax from "../../src/primitives/index.ts";
 import { agree } from "../support/agree.ts";
 import { newDevice, webgpuPresent } from "../support/webgpu.ts";
@@ -66,6 +67,16 @@ describe.skipIf(!present)("webgpu", async () => {
     expect(executable.blockBytes).toBe(2 * 64 * 64 * 4);
     expect(executable.neededBytes).toBe(2 * 64 * 64 * 4);
     executable.dispose();
+  });
+
+  test("devices of the user's come one after the other", async () => {
+    const sums = [];
+    for (const device of [await newDevice(), await newDevice()]) {
+      await setBackend(new WebGpuBackend(device));
+      const x = np.arange(4);
+      sums.push(await np.sum(x.mul(x)).item());
+    }
+    expect(sums).toEqual([14, 14]);
   });
 
   test("a donated input's memory becomes an output's", async () => {
