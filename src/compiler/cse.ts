@@ -4,11 +4,11 @@ import {
   type Equation,
   hasEffect,
   Literal,
+  mapSubprograms,
   type Program,
   Var,
 } from "../core/program.ts";
 import { formatParams } from "../core/program.ts";
-import { mapSubprograms } from "./subprograms.ts";
 
 /**
  * The program with equal equations merged. Nothing is merged across a `barrier`: its outputs are other

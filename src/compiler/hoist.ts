@@ -1,8 +1,14 @@
 /** Invariants of loops: what every step would compute from the same values is computed once, before. */
-import { type Atom, type Equation, hasEffect, type Program, Var } from "../core/program.ts";
+import {
+  type Atom,
+  type Equation,
+  hasEffect,
+  mapSubprograms,
+  type Program,
+  Var,
+} from "../core/program.ts";
 import type { ScanParams } from "../primitives/control/scan.ts";
 import type { WhileParams } from "../primitives/control/while.ts";
-import { mapSubprograms } from "./subprograms.ts";
 
 // Cheaper to make anew, as part of what reads them, than to keep.
 const views = new Set(["broadcast", "reshape", "iota"]);

@@ -6,13 +6,13 @@ import {
   type Atom,
   type Equation,
   Literal,
+  mapSubprograms,
   type Program,
   sameShape,
   Var,
 } from "../core/program.ts";
 import { primitives } from "../primitives/index.ts";
 import type { PadParams } from "../primitives/shape.ts";
-import { mapSubprograms } from "./subprograms.ts";
 
 /** A piece, and where along an axis it lies. */
 interface Piece {

@@ -7,6 +7,7 @@ import {
   type Atom,
   type Equation,
   formatParams,
+  mapSubprograms,
   type Program,
   sizeOf,
   Var,
@@ -15,7 +16,6 @@ import { primitives } from "../primitives/index.ts";
 import type { DotParams } from "../primitives/dot.ts";
 import type { ReduceParams } from "../primitives/reduce.ts";
 import { readersOf } from "./simplify.ts";
-import { mapSubprograms } from "./subprograms.ts";
 
 /** The program with the terms of every sum joined where that moves less. */
 export function joinSums(program: Program): Program {

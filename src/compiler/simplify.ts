@@ -7,6 +7,7 @@ import {
   type Atom,
   type Equation,
   Literal,
+  mapSubprograms,
   type Program,
   sameShape,
   Var,
@@ -19,7 +20,6 @@ import type {
   SliceParams,
   TransposeParams,
 } from "../primitives/shape.ts";
-import { mapSubprograms } from "./subprograms.ts";
 
 /** What a rule may look at. */
 interface Context {

@@ -6,6 +6,7 @@ import {
   type Atom,
   type Equation,
   Literal,
+  mapSubprograms,
   type Program,
   type Shape,
   sizeOf,
@@ -14,7 +15,6 @@ import {
 import { primitives } from "../primitives/index.ts";
 import type { ScanParams } from "../primitives/control/scan.ts";
 import type { BroadcastParams, ReshapeParams } from "../primitives/shape.ts";
-import { mapSubprograms } from "./subprograms.ts";
 
 type Definitions = ReadonlyMap<Atom, Equation>;
 

@@ -2,12 +2,11 @@
  * Loops that stack less for other loops. Much of what a derivative's loop reads of each step of the loop before it is
  * cheap to compute from the rest: only that is stacked, and the others are computed again where they are read.
  */
-import { type Atom, type Equation, type Program, Var } from "../core/program.ts";
+import { type Atom, type Equation, mapSubprograms, type Program, Var } from "../core/program.ts";
 import type { ScanParams } from "../primitives/control/scan.ts";
 import { definitionsOf, interleave, multipliedIn, split, worthEquation } from "./again.ts";
 import { eliminateDeadCodeDeep } from "./deadCode.ts";
 import { bytesOf, peakBytes } from "./liveness.ts";
-import { mapSubprograms } from "./subprograms.ts";
 
 // A stack takes time as well: it is written and read once more than what a step keeps to itself.
 const byte = 1 / 8;

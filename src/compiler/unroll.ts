@@ -2,10 +2,16 @@
  * Short loops written out, for backends to which a loop is no cheaper than its steps. What a step wrote for a later
  * loop is then read where it is, instead of being stacked and sliced, and what the steps share is computed once.
  */
-import { type Atom, type Equation, type Program, subprograms, Var } from "../core/program.ts";
+import {
+  type Atom,
+  type Equation,
+  mapSubprograms,
+  type Program,
+  subprograms,
+  Var,
+} from "../core/program.ts";
 import { primitives } from "../primitives/index.ts";
 import type { ScanParams } from "../primitives/control/scan.ts";
-import { mapSubprograms } from "./subprograms.ts";
 
 // Written-out equations take time to compile: a loop of many is left one.
 const mostEquations = 2000;

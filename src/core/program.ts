@@ -115,6 +115,9 @@ export function subprograms(params: Params): Program[] {
 
 /** Parameters with every program in them replaced. */
 export function mapSubprograms(params: Params, f: (program: Program) => Program): Params {
+  const holds = (value: unknown) =>
+    isProgram(value) || (Array.isArray(value) && value.some(isProgram));
+  if (!Object.values(params).some(holds)) return params;
   const map = (value: unknown): unknown =>
     isProgram(value) ? f(value) : Array.isArray(value) ? value.map(map) : value;
   return Object.fromEntries(Object.entries(params).map(([key, value]) => [key, map(value)]));

@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 import { BackendError, grad, jit, np, setBackend, type Tensor } from "trilevel";
 import { webgpuPresent } from "../support/webgpu.ts";
 
-const names = ["reference", ...await webgpuPresent() ? ["webgpu" as const] : []] as const;
+const names = ["reference", "onnx", ...await webgpuPresent() ? ["webgpu" as const] : []] as const;
 
 const long = () => np.ones([1_000_000]);
 const outer = (x: Tensor) => np.outer(x, x);

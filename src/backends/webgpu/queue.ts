@@ -1,5 +1,6 @@
 /** What all programs on a device share: pipelines, memory, and the order of work. */
 import type { BackendError } from "../../core/errors.ts";
+import { LruCache } from "../../core/lru.ts";
 import type { Health } from "./device.ts";
 import type { Kernel } from "./kernel/writer.ts";
 import type { Target } from "./target.ts";
@@ -15,7 +16,7 @@ export interface Pipeline {
 const compute = 4; // GPUShaderStage.COMPUTE, which not every host has as a global
 
 /** How many compiled kernels are kept for programs to come. */
-const keptPipelines = 4096;
+const keptPipelines = 512;
 
 /** A device and what was made on it. */
 export class Queue {
@@ -25,7 +26,8 @@ export class Queue {
   readonly stepStride: number;
   /** What others who work on the device submit before we do. */
   readonly beforeWork = new Set<() => void>();
-  readonly #pipelines = new Map<string, Pipeline>();
+  // Programs keep theirs; one that is gone from here is only compiled again if a new program wants it.
+  readonly #pipelines = new LruCache<Pipeline>(keptPipelines, () => {});
   readonly #layouts = new Map<string, GPUBindGroupLayout>();
   readonly #stepGroups = new Map<number, GPUBindGroup>();
   #steps: { readonly buffer: GPUBuffer; readonly length: number } | undefined;
@@ -76,7 +78,7 @@ export class Queue {
 
   /** Compiles a kernel, or finds it compiled: programs share those of the same text. */
   pipeline(kernel: Kernel): Pipeline {
-    let found = this.#pipelines.get(kernel.text);
+    const found = this.#pipelines.get(kernel.text);
     if (found) return found;
     const { device } = this;
     const layout = this.#layout(
@@ -93,12 +95,7 @@ export class Queue {
       layout: device.createPipelineLayout({ bindGroupLayouts: groups }),
       compute: { module, entryPoint: "main" },
     });
-    this.#pipelines.set(kernel.text, found = { id: this.#made++, gpu, layout });
-    // Programs keep theirs; the oldest is only compiled again if a new program wants it.
-    if (this.#pipelines.size > keptPipelines) {
-      this.#pipelines.delete(this.#pipelines.keys().next().value!);
-    }
-    return found;
+    return this.#pipelines.add(kernel.text, { id: this.#made++, gpu, layout });
   }
 
   #layout(key: string, buffers: () => GPUBufferBindingLayout[]): GPUBindGroupLayout {

@@ -46,6 +46,7 @@ export class Heap {
   /** The position of a block of at least so many bytes; nothing when the memory is full. */
   take(bytes: number): number | undefined {
     const size = blockBytes(bytes);
+    if (size > this.#capacity) return undefined;
     this.#used += size;
     if (this.#used > this.#alarm) this.#urgeCollection();
     const found = this.#free.get(size)?.pop() ?? this.#fresh(size) ?? this.#joined(size);
