@@ -10,9 +10,13 @@ export async function webgpuPresent(): Promise<boolean> {
   return false;
 }
 
+// As long as their devices are asked about them.
+const adapters: GPUAdapter[] = [];
+
 /** A new device, with the limits that programs use. */
 export async function newDevice(): Promise<GPUDevice> {
   const adapter = await navigator.gpu.requestAdapter();
   if (!adapter) throw new Error("there is no WebGPU adapter");
+  adapters.push(adapter);
   return await adapter.requestDevice({ requiredLimits: limitsOf(adapter) });
 }

@@ -14,6 +14,8 @@ import { type Target, targetOf } from "./target.ts";
 export class WebGpuBackend implements Backend {
   readonly name = "webgpu";
   readonly passes = sinkingPasses;
+  /** Whose device it is. */
+  readonly adapterInfo: GPUAdapterInfo;
   /** What programs on the device share. */
   readonly queue: Queue;
   readonly #health: Health;
@@ -21,7 +23,9 @@ export class WebGpuBackend implements Backend {
   /** `target` says what kernels are written for, if it is not what the device says. */
   constructor(readonly device: GPUDevice, target: Partial<Target> = {}) {
     this.#health = new Health(device);
-    this.queue = new Queue(device, this.#health, { ...targetOf(device), ...target });
+    this.adapterInfo = device.adapterInfo;
+    const own = targetOf(device, this.adapterInfo);
+    this.queue = new Queue(device, this.#health, { ...own, ...target });
   }
 
   supports(dtype: DType): boolean {

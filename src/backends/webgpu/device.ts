@@ -17,6 +17,9 @@ export function limitsOf(adapter: GPUAdapter): Record<string, number> {
   return Object.fromEntries(raised.map((name) => [name, adapter.limits[name]]));
 }
 
+// Deno ends the process when a device is asked about an adapter that was collected: ours live as long as their devices.
+const adapters = new WeakMap<GPUDevice, GPUAdapter>();
+
 /** Finds an adapter and opens its device. @throws BackendError when there is none. */
 export async function requestDevice(): Promise<GPUDevice> {
   const adapter = await findAdapter();
@@ -26,7 +29,9 @@ export async function requestDevice(): Promise<GPUDevice> {
       'install a Vulkan driver (Mesa has a software one), or: await setBackend("onnx")',
     );
   }
-  return await adapter.requestDevice({ requiredLimits: limitsOf(adapter) });
+  const device = await adapter.requestDevice({ requiredLimits: limitsOf(adapter) });
+  adapters.set(device, adapter);
+  return device;
 }
 
 /**

@@ -11,13 +11,12 @@ export interface Target {
 }
 
 /** The target that a device is. */
-export function targetOf(device: GPUDevice): Target {
-  const { maxStorageBuffersPerShaderStage, maxStorageBufferBindingSize, maxBufferSize } =
-    device.limits;
+export function targetOf({ limits }: GPUDevice, info: GPUAdapterInfo): Target {
+  const { maxStorageBuffersPerShaderStage, maxStorageBufferBindingSize, maxBufferSize } = limits;
   return {
     maxBuffers: maxStorageBuffersPerShaderStage,
     maxBytes: Math.min(maxStorageBufferBindingSize, maxBufferSize),
-    software: isSoftware(device.adapterInfo),
+    software: isSoftware(info),
   };
 }
 

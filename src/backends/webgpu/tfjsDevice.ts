@@ -18,7 +18,7 @@ export class SharedDevice extends WebGPUBackend {
   readonly #lent = new Map<DataId, () => void>();
 
   constructor(private readonly own: WebGpuBackend) {
-    super(own.device, own.device.adapterInfo);
+    super(own.device, own.adapterInfo);
     // tfjs collects commands and submits them later: before ours, which may depend on them.
     own.queue.beforeWork.add(() => this.submitPending());
   }
