@@ -63,6 +63,16 @@ const text = [
   }.`,
   "## Targets",
   targets(measured),
+  "## Choices",
+  "- Normalizations on `onnx` are not `LayerNormalization` nodes: ONNX Runtime takes the square of the mean from the " +
+  "mean of the squares, which loses digits where the mean is large. They, `gelu`, and what else is element by element " +
+  "or a sum along an axis, are WebAssembly kernels of ours, in memory that ONNX Runtime sees too.\n" +
+  "- Intermediates on `webgpu` are in blocks that they share, not in one buffer, and kernels are compiled one after " +
+  "another: [webgpu.md](webgpu.md) measures both.\n" +
+  "- What is cheap to compute is computed again rather than kept over the peak, by loops on both backends, and by " +
+  "straight-line programs on `webgpu` only: ONNX Runtime would find it to be the same and keep it.\n" +
+  "- A process's first call is shorter where `TRILEVEL_CACHE` names a directory: `deno run -A bench/firstCalls.ts` " +
+  "measures by how much.",
   "## Tables",
   ...sections,
 ].join("\n\n");

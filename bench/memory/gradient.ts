@@ -15,7 +15,7 @@ import {
   unrolled,
 } from "trilevel";
 import { type Keys, slotAttention, type SlotAttentionParams } from "trilevel/models";
-import { optimize } from "../../src/compiler/optimize.ts";
+import { optimize, sinkingPasses } from "../../src/compiler/optimize.ts";
 import { traceLeaves } from "../../src/core/function.ts";
 import { inlineCalls } from "../../src/core/inline.ts";
 import { type Aval, eliminateDeadCode, outputAvals, type Program } from "../../src/core/program.ts";
@@ -93,9 +93,9 @@ export function abstractArguments(size: Size): [readonly Structure[], readonly A
   return [output.kind === "array" ? output.children : [], outputAvals(program)];
 }
 
-/** The gradient as a program, after all passes that backends share. Nothing is computed. */
+/** The gradient as a program, after the passes of the webgpu backend. Nothing is computed. */
 export function gradientProgram(size: Size, adjoint: Adjoint, steps: number): Program {
   const gradient = grad(loss(size, adjoint, steps));
   const { program } = traceLeaves(gradient, ...abstractArguments(size), "the gradient");
-  return optimize(eliminateDeadCode(inlineCalls(program)));
+  return optimize(eliminateDeadCode(inlineCalls(program)), sinkingPasses);
 }
