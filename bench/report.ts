@@ -68,7 +68,8 @@ const text = [
   "mean of the squares, which loses digits where the mean is large. They, `gelu`, and what else is element by element " +
   "or a sum along an axis, are WebAssembly kernels of ours, in memory that ONNX Runtime sees too.\n" +
   "- Intermediates on `webgpu` are in blocks that they share, not in one buffer, and kernels are compiled one after " +
-  "another: [webgpu.md](webgpu.md) measures both.\n" +
+  "another: [webgpu.md](webgpu.md) measures both, and how many more dispatches there are where a kernel may use " +
+  "fewer buffers than here.\n" +
   "- What is cheap to compute is computed again rather than kept over the peak, by loops on both backends, and by " +
   "straight-line programs on `webgpu` only: ONNX Runtime would find it to be the same and keep it.\n" +
   "- A process's first call is shorter where `TRILEVEL_CACHE` names a directory: `deno run -A bench/firstCalls.ts` " +
