@@ -15,7 +15,8 @@ import {
   unrolled,
 } from "trilevel";
 import { type Keys, slotAttention, type SlotAttentionParams } from "trilevel/models";
-import { optimize, sinkingPasses } from "../../src/compiler/optimize.ts";
+import { optimize, passes } from "../../src/compiler/optimize.ts";
+import type { Passes } from "../../src/core/backend.ts";
 import { traceLeaves } from "../../src/core/function.ts";
 import { inlineCalls } from "../../src/core/inline.ts";
 import { type Aval, eliminateDeadCode, outputAvals, type Program } from "../../src/core/program.ts";
@@ -93,9 +94,14 @@ export function abstractArguments(size: Size): [readonly Structure[], readonly A
   return [output.kind === "array" ? output.children : [], outputAvals(program)];
 }
 
-/** The gradient as a program, after the passes of the webgpu backend. Nothing is computed. */
-export function gradientProgram(size: Size, adjoint: Adjoint, steps: number): Program {
+/** The gradient as a program, after passes: those that all backends have, if no others are given. Nothing is computed. */
+export function gradientProgram(
+  size: Size,
+  adjoint: Adjoint,
+  steps: number,
+  using: Passes = passes,
+): Program {
   const gradient = grad(loss(size, adjoint, steps));
   const { program } = traceLeaves(gradient, ...abstractArguments(size), "the gradient");
-  return optimize(eliminateDeadCode(inlineCalls(program)), sinkingPasses);
+  return optimize(eliminateDeadCode(inlineCalls(program)), using);
 }
