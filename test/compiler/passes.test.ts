@@ -4,30 +4,15 @@ import { describe, expect, test } from "vitest";
 import { costOf } from "../../src/compiler/cost.ts";
 import { optimize, sinkingPasses, unrollingPasses } from "../../src/compiler/optimize.ts";
 import { scan, whileLoop } from "../../src/control/index.ts";
-import {
-  aval,
-  eliminateDeadCode,
-  type Equation,
-  type Program,
-  subprograms,
-} from "../../src/core/program.ts";
+import { aval, eliminateDeadCode, type Program, subprograms } from "../../src/core/program.ts";
 import { literal, type Tensor } from "../../src/core/tensor.ts";
 import * as lax from "../../src/primitives/index.ts";
 import { grad } from "../../src/transforms/grad.ts";
-import { hostArray, Random } from "../support/arrays.ts";
-import { checkPasses, traced } from "../support/passes.ts";
+import { checkPasses, everywhere, matrix, noise, traced } from "../support/passes.ts";
 import { type RandomProgram, randomPrograms } from "../support/random/randomProgram.ts";
 
 const f32 = (...shape: number[]) => aval(shape, "float32");
-/** Rows times columns. */
-const matrix = { lhsContract: [1], rhsContract: [0], lhsBatch: [], rhsBatch: [] };
 
-const noise = (...shape: number[]) => {
-  const random = new Random(shape.length + 1);
-  return hostArray("float32", shape, () => random.between(-1, 1));
-};
-const everywhere = (program: Program): Equation[] =>
-  program.equations.flatMap((e) => [e, ...subprograms(e.params).flatMap(everywhere)]);
 const bodyOf = (program: Program, name: string) =>
   subprograms(program.equations.find((e) => e.primitive.name === name)!.params).at(-1)!;
 

@@ -6,30 +6,14 @@ import { optimize, sinkingPasses, unrollingPasses } from "../../src/compiler/opt
 import { recompute } from "../../src/compiler/recompute.ts";
 import { thinStacks } from "../../src/compiler/thinStacks.ts";
 import { scan } from "../../src/control/index.ts";
-import {
-  aval,
-  eliminateDeadCode,
-  type Equation,
-  formatProgram,
-  type Program,
-  subprograms,
-} from "../../src/core/program.ts";
+import { aval, eliminateDeadCode, formatProgram, type Program } from "../../src/core/program.ts";
 import { literal, type Tensor } from "../../src/core/tensor.ts";
 import * as lax from "../../src/primitives/index.ts";
 import { grad } from "../../src/transforms/grad.ts";
-import { hostArray, Random } from "../support/arrays.ts";
-import { checkPasses, traced } from "../support/passes.ts";
+import { checkPasses, everywhere, matrix, noise, traced } from "../support/passes.ts";
 import { type RandomProgram, randomPrograms } from "../support/random/randomProgram.ts";
 
 const f32 = (...shape: number[]) => aval(shape, "float32");
-/** Rows times columns. */
-const matrix = { lhsContract: [1], rhsContract: [0], lhsBatch: [], rhsBatch: [] };
-const noise = (...shape: number[]) => {
-  const random = new Random(shape.length + 1);
-  return hostArray("float32", shape, () => random.between(-1, 1));
-};
-const everywhere = (program: Program): Equation[] =>
-  program.equations.flatMap((e) => [e, ...subprograms(e.params).flatMap(everywhere)]);
 /** How often a program has an instruction. */
 const count = (program: Program, name: string) =>
   everywhere(program).filter((e) => e.primitive.name === name).length;

@@ -4,10 +4,16 @@ import { passes } from "../../src/compiler/optimize.ts";
 import type { Passes } from "../../src/core/backend.ts";
 import { Compiled } from "../../src/core/execute.ts";
 import { inlineCalls } from "../../src/core/inline.ts";
-import { type Aval, type Program, validateProgram } from "../../src/core/program.ts";
+import {
+  type Aval,
+  type Equation,
+  type Program,
+  subprograms,
+  validateProgram,
+} from "../../src/core/program.ts";
 import type { Tensor } from "../../src/core/tensor.ts";
 import { rewrite } from "../../src/core/trace.ts";
-import { type HostArray, place, read } from "./arrays.ts";
+import { type HostArray, hostArray, place, Random, read } from "./arrays.ts";
 import { reference } from "./reference.ts";
 
 // Folded constants are rounded to float32; everything else here is computed in float64.
@@ -51,3 +57,17 @@ export async function checkPasses(
 export function traced(f: (...xs: Tensor[]) => Tensor[], ...avals: Aval[]): Program {
   return inlineCalls(rewrite((...xs) => f(...xs), avals));
 }
+
+/** The instructions of a program, those of loops and branches included. */
+export function everywhere(program: Program): Equation[] {
+  return program.equations.flatMap((e) => [e, ...subprograms(e.params).flatMap(everywhere)]);
+}
+
+/** Numbers in ±1. */
+export function noise(...shape: number[]): HostArray {
+  const random = new Random(shape.length + 1);
+  return hostArray("float32", shape, () => random.between(-1, 1));
+}
+
+/** The product of rows and columns. */
+export const matrix = { lhsContract: [1], rhsContract: [0], lhsBatch: [], rhsBatch: [] };
