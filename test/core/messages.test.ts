@@ -11,11 +11,11 @@ import {
   setBackend,
   type Tensor,
   tree,
-  TrilevelError,
   vjp,
   vmap,
   whileLoop,
 } from "trilevel";
+import { caught } from "../support/caught.ts";
 
 beforeAll(() => setBackend("reference"));
 
@@ -186,13 +186,3 @@ describe("is told what is wrong", () => {
     await expect(setBackend(loose("webgup"))).rejects.toThrow(/"webgup"[\s\S]*reference/);
   });
 });
-
-function caught(f: () => unknown): TrilevelError {
-  try {
-    f();
-  } catch (error) {
-    if (error instanceof TrilevelError) return error;
-    throw error;
-  }
-  throw new Error("nothing was thrown");
-}

@@ -18,11 +18,11 @@ import {
   type Tensor,
   toTfjs,
   TracedValueError,
-  TrilevelError,
   vjp,
   vmap,
   whileLoop,
 } from "trilevel";
+import { caught } from "../support/caught.ts";
 
 beforeAll(() => setBackend("reference"));
 
@@ -246,13 +246,3 @@ test("errors name shapes and the user's line", () => {
   expect(error.message).toContain("[4]");
   expect(error.message).toMatch(/tracing\.test\.ts:\d+/);
 });
-
-function caught(f: () => unknown): TrilevelError {
-  try {
-    f();
-  } catch (error) {
-    if (error instanceof TrilevelError) return error;
-    throw error;
-  }
-  throw new Error("nothing was thrown");
-}
