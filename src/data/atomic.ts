@@ -39,6 +39,13 @@ export async function writeFileAtomically(path: string, bytes: Uint8Array): Prom
   await flush(dirname(path));
 }
 
+/** Removes what a killed process was writing in a folder and below; only for a folder without another writer. */
+export async function removePartial(folder: string): Promise<void> {
+  for (const name of await readdir(folder, { recursive: true })) {
+    if (basename(name).includes(partial)) await rm(join(folder, name), { force: true });
+  }
+}
+
 /**
  * Creates a folder that appears complete or not at all.
  *

@@ -45,6 +45,7 @@ export const train = Effect.fn("train")(
       Effect.onError(() => resume === undefined ? run.discard() : Effect.void),
     );
     if (resume !== undefined) {
+      yield* run.tidy();
       yield* run.rewind(progress.step);
       yield* run.addEnvironment(environment);
       yield* run.writeConfig(config); // more steps may have been asked for

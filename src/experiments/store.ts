@@ -15,7 +15,7 @@
 import { appendFile, mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { Effect } from "effect";
-import { writeFileAtomically } from "../data/atomic.ts";
+import { removePartial, writeFileAtomically } from "../data/atomic.ts";
 import { decodeConfig, encodeConfig, type ExperimentConfig } from "./config.ts";
 import { ConfigError, fileError, RunError } from "./errors.ts";
 
@@ -53,6 +53,13 @@ export class RunFolder {
   /** Removes the folder and all that is in it. */
   readonly discard = () =>
     Effect.promise(() => rm(this.path, { recursive: true, force: true }).catch(() => {}));
+
+  /** Removes files that a killed process never finished. */
+  readonly tidy = () =>
+    Effect.tryPromise({
+      try: () => removePartial(this.path),
+      catch: fileError(`${this.path} cannot be tidied.`),
+    });
 
   /** Creates or replaces a file; readers see the old or the new one. */
   readonly write = (name: string, contents: string | Uint8Array) =>

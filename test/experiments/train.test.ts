@@ -1,5 +1,6 @@
 /** Training runs from beginning to end: what they leave behind, how they resume, how they fail. */
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { Effect, Exit, Fiber } from "effect";
 import { describe, expect, it, vi } from "vitest";
 import type { BackendName } from "trilevel";
@@ -138,6 +139,16 @@ describe("a resumed run", () => {
     expect(tensors).toEqual(whole.tensors);
     // The short run was also scored at its own end.
     expect(rows.filter(({ step, loss }) => step !== 7 || loss !== undefined)).toEqual(whole.rows);
+  });
+
+  it("removes what a killed one was writing", async () => {
+    const where = await trainTiny("killed", await tinyConfig("steps=2"));
+    const cut = ["metrics.jsonl.partial-1", "checkpoints/step-00000003.safetensors.partial-2"];
+    for (const name of cut) await writeFile(where.file(name), "half of");
+    await trainTiny("killed", await tinyConfig("steps=4"), { resume: where });
+    const names = await readdir(where.path, { recursive: true });
+    expect(names.filter((name) => name.includes("partial"))).toEqual([]);
+    expect(names).toContain(join("checkpoints", "step-00000004.safetensors"));
   });
 
   it("goes on after an interruption, which saves and tells how", async () => {
