@@ -141,7 +141,9 @@ ${memory.join("\n")}
 The kernels of (${
     plans[0]!.id
   }), new to every cache, on Deno's WebGPU until they are ready to run: ${inTurn} ms made one after
-another, as Trilevel does, and ${atOnce} ms asked for at once with \`createComputePipelineAsync\`, medians of
-${rounds}. It compiles within the call all the same.
+another, and ${atOnce} ms asked for at once with \`createComputePipelineAsync\`, medians of ${rounds}. Deno compiles
+within the call all the same, so there Trilevel makes one after another. On other hardware WebGPU, as in browsers,
+it asks for all kernels of a program at once; the program and whatever is asked for after it wait their turn, and
+the page does not (\`asyncPipelines\` of \`openWebGpu\` says otherwise).
 `;
 }

@@ -32,7 +32,7 @@ export const byLiveness: Measure = (size, adjoint, steps) =>
   peakBytes(gradientProgram(size, adjoints[adjoint], steps));
 
 /** A GPU with the limits that every device has. */
-const target: Target = { maxBuffers: 8, maxBytes: 2 ** 27, software: false };
+const target: Target = { maxBuffers: 8, maxBytes: 2 ** 27, software: false, asyncPipelines: false };
 
 /**
  * What webgpu would allocate on a GPU: the blocks that it plans for intermediates, and the outputs.

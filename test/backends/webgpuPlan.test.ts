@@ -12,7 +12,7 @@ import { rewrite } from "../../src/core/trace.ts";
 import { type RandomProgram, randomPrograms } from "../support/random/randomProgram.ts";
 import { examples, programOf } from "./webgpuPrograms.ts";
 
-const target = { maxBuffers: 8, maxBytes: 2 ** 27, software: false };
+const target = { maxBuffers: 8, maxBytes: 2 ** 27, software: false, asyncPipelines: false };
 
 function planOf(program: Parameters<typeof optimize>[0]): Plan {
   const optimized = optimize(inlineCalls(eliminateDeadCode(program)), sinkingPasses);

@@ -12,7 +12,8 @@ import { gridOf } from "./kernel/writer.ts";
 import { lower } from "./lower/index.ts";
 import { WebGpuBuffer } from "./memory.ts";
 import { type Plan, plan, type Slot, type Step } from "./plan.ts";
-import type { Pipeline, Queue } from "./queue.ts";
+import type { Pipeline } from "./pipeline.ts";
+import type { Queue } from "./queue.ts";
 
 /** A dispatch with its buffers settled: a bind group's worth of slots. */
 interface Bound {
@@ -36,7 +37,7 @@ const keptGroups = 8;
 /** A program on the device. */
 export class WebGpuExecutable implements Executable {
   readonly #plan: Plan;
-  readonly #commands: Command[] = [];
+  #commands: readonly Command[];
   readonly #blocks: GPUBuffer[];
   readonly #bound = new Map<string, Bound>();
   #disposed = false;
@@ -49,7 +50,9 @@ export class WebGpuExecutable implements Executable {
       return plan(lowered, cut, target);
     });
     this.#blocks = this.#plan.blocks.map((bytes) => queue.pool.take(bytes));
-    this.#expand(this.#plan.steps, new Map(), []);
+    const commands: Command[] = [];
+    this.#expand(this.#plan.steps, new Map(), [], commands);
+    this.#commands = commands;
   }
 
   /** How many dispatches a call makes. */
@@ -78,13 +81,14 @@ export class WebGpuExecutable implements Executable {
     steps: readonly Step[],
     swapped: ReadonlyMap<Slot, Slot>,
     offsets: readonly number[],
+    commands: Command[],
   ): void {
     for (const step of steps) {
       if (step.kind === "dispatch") {
         const { kernel } = step;
         const pipeline = this.queue.pipeline(kernel);
         const slots = step.slots.map((s) => swapped.get(s) ?? s);
-        this.#commands.push({
+        commands.push({
           bound: this.#bind(pipeline, slots),
           grid: gridOf(kernel.workgroups),
           offsets: kernel.loops.map((loop) => offsets[loop]!),
@@ -102,7 +106,7 @@ export class WebGpuExecutable implements Executable {
           }
         }
         const at = reverse ? length - 1 - i : i;
-        this.#expand(step.body, inner, [...offsets, at * this.queue.stepStride]);
+        this.#expand(step.body, inner, [...offsets, at * this.queue.stepStride], commands);
       }
     }
   }
@@ -157,7 +161,11 @@ export class WebGpuExecutable implements Executable {
           return this.#blocks[place!.index]!;
       }
     };
-    const own = guarded(queue.device, () => this.#encode(bufferOf));
+    const commands = this.#commands; // also when it is disposed before its turn
+    const own = queue.line.add(
+      () => guarded(queue.device, () => this.#encode(commands, bufferOf)),
+      this.#compiled(),
+    );
     const failure = firstFailure(own, given);
     queue.note(own);
     for (const output of outputs) output.failure = failure;
@@ -184,14 +192,24 @@ export class WebGpuExecutable implements Executable {
     return this.queue.allocate(slot.bytes);
   }
 
-  #encode(bufferOf: (slot: Slot) => WebGpuBuffer | GPUBuffer): void {
-    if (this.#commands.length === 0) return;
+  /** When all kernels are compiled; undefined if they are. */
+  #compiled(): Promise<unknown> | undefined {
+    if (!this.queue.target.asyncPipelines) return undefined;
+    const waiting = [...this.#bound.values()].flatMap(({ pipeline }) => pipeline.ready ?? []);
+    return waiting.length > 0 ? Promise.all(waiting) : undefined;
+  }
+
+  #encode(
+    commands: readonly Command[],
+    bufferOf: (slot: Slot) => WebGpuBuffer | GPUBuffer,
+  ): void {
+    if (commands.length === 0) return;
     const { device } = this.queue;
     const groups = new Map<Bound, GPUBindGroup>();
     const encoder = device.createCommandEncoder();
     const pass = encoder.beginComputePass();
     let current: Pipeline | undefined;
-    for (const { bound, grid: [x, y], offsets } of this.#commands) {
+    for (const { bound, grid: [x, y], offsets } of commands) {
       if (bound.pipeline !== current) pass.setPipeline((current = bound.pipeline).gpu);
       let group = bound.fixed ?? groups.get(bound);
       if (!group) groups.set(bound, group = this.#groupFor(bound, bufferOf));
@@ -229,7 +247,7 @@ export class WebGpuExecutable implements Executable {
     // What is under way comes before whatever uses these buffers next.
     this.#blocks.forEach((b) => this.queue.pool.give(b));
     this.#bound.clear();
-    this.#commands.length = 0;
+    this.#commands = [];
   }
 }
 

@@ -22,7 +22,7 @@ registerBackend("webgpu", async () => new WebGpuBackend(await requestDevice()));
  * }
  * ```
  *
- * @param target Overrides what kernels are written for.
+ * @param target Overrides what kernels are written for, and how they are compiled.
  */
 export function openWebGpu(device: GPUDevice, target: Partial<Target> = {}): Backend {
   return new WebGpuBackend(device, target);

@@ -2,6 +2,7 @@
 import type { DeviceBuffer } from "../../core/backend.ts";
 import type { BackendError } from "../../core/errors.ts";
 import type { Health } from "./device.ts";
+import type { Line } from "./line.ts";
 
 /** Memory of one tensor. */
 export class WebGpuBuffer implements DeviceBuffer {
@@ -30,7 +31,7 @@ export class Pool {
   readonly #idle = new Map<number, GPUBuffer[]>();
   #idleBytes = 0;
 
-  constructor(private readonly device: GPUDevice) {}
+  constructor(private readonly device: GPUDevice, private readonly line: Line) {}
 
   take(bytes: number): GPUBuffer {
     const size = Math.min(roundUp(bytes), this.device.limits.maxBufferSize);
@@ -52,7 +53,8 @@ export class Pool {
 
   /** Destroys all idle buffers. */
   trim(): void {
-    for (const list of this.#idle.values()) list.forEach((b) => b.destroy());
+    const idle = [...this.#idle.values()].flat();
+    void this.line.add(() => idle.forEach((b) => b.destroy())); // what waits may use them still
     this.#idle.clear();
     this.#idleBytes = 0;
   }
@@ -76,7 +78,11 @@ interface Wanted {
 export class Reader {
   #wanted: Wanted[] = [];
 
-  constructor(private readonly device: GPUDevice, private readonly health: Health) {}
+  constructor(
+    private readonly device: GPUDevice,
+    private readonly health: Health,
+    private readonly line: Line,
+  ) {}
 
   /** The words of a buffer as they are now. */
   read(source: GPUBuffer, bytes: number): Promise<Uint32Array> {
@@ -91,7 +97,7 @@ export class Reader {
     const wanted = this.#wanted;
     if (wanted.length === 0) return;
     this.#wanted = [];
-    this.#copy(wanted).catch((error) =>
+    this.line.add(() => this.#copy(wanted)).catch((error) =>
       wanted.forEach((w) => w.reject(this.health.error ?? error))
     );
   }

@@ -3,15 +3,10 @@ import type { BackendError } from "../../core/errors.ts";
 import { LruCache } from "../../core/lru.ts";
 import type { Health } from "./device.ts";
 import type { Kernel } from "./kernel/writer.ts";
-import type { Target } from "./target.ts";
+import { Line } from "./line.ts";
 import { Pool, Reader, uniformUsage, WebGpuBuffer } from "./memory.ts";
-
-/** A kernel compiled. */
-export interface Pipeline {
-  readonly id: number;
-  readonly gpu: GPUComputePipeline;
-  readonly layout: GPUBindGroupLayout;
-}
+import { Pipeline } from "./pipeline.ts";
+import type { Target } from "./target.ts";
 
 const compute = 4; // GPUShaderStage.COMPUTE, which not every host has as a global
 
@@ -20,6 +15,7 @@ const keptPipelines = 512;
 
 /** A device and what was made on it. */
 export class Queue {
+  readonly line = new Line();
   readonly pool: Pool;
   readonly reader: Reader;
   /** Bytes between two steps in the buffer of step numbers. */
@@ -40,8 +36,8 @@ export class Queue {
     readonly health: Health,
     readonly target: Target,
   ) {
-    this.pool = new Pool(device);
-    this.reader = new Reader(device, health);
+    this.pool = new Pool(device, this.line);
+    this.reader = new Reader(device, health, this.line);
     this.stepStride = device.limits.minUniformBufferOffsetAlignment;
   }
 
@@ -60,7 +56,7 @@ export class Queue {
     if (buffer.freed) return;
     buffer.freed = true;
     this.reader.flush();
-    if (buffer.release) buffer.release();
+    if (buffer.release) buffer.release(); // nothing waits where memory is shared
     else this.pool.give(buffer.gpu);
   }
 
@@ -76,7 +72,7 @@ export class Queue {
     return number;
   }
 
-  /** Compiles a kernel, or finds it compiled: programs share those of the same text. */
+  /** Compiles a kernel, or finds it compiled: programs share those of the same text. Those of a program are asked for together. */
   pipeline(kernel: Kernel): Pipeline {
     const found = this.#pipelines.get(kernel.text);
     if (found) return found;
@@ -91,11 +87,13 @@ export class Queue {
     const groups = [layout];
     if (kernel.loops.length > 0) groups.push(this.#stepLayout(kernel.loops.length));
     const module = device.createShaderModule({ code: kernel.text });
-    const gpu = device.createComputePipeline({
+    const descriptor = {
       layout: device.createPipelineLayout({ bindGroupLayouts: groups }),
       compute: { module, entryPoint: "main" },
-    });
-    return this.#pipelines.add(kernel.text, { id: this.#made++, gpu, layout });
+    };
+    const aside = this.target.asyncPipelines;
+    const pipeline = new Pipeline(device, descriptor, this.#made++, layout, aside);
+    return this.#pipelines.add(kernel.text, pipeline);
   }
 
   #layout(key: string, buffers: () => GPUBufferBindingLayout[]): GPUBindGroupLayout {

@@ -8,16 +8,26 @@ export interface Target {
   readonly maxBytes: number;
   /** The CPU in disguise: shared memory is no faster than any other, and barriers cost. */
   readonly software: boolean;
+  /** `createComputePipelineAsync` compiles on other threads: the kernels of a program are compiled together. */
+  readonly asyncPipelines: boolean;
 }
 
 /** The target that a device is. */
-export function targetOf({ limits }: GPUDevice, info: GPUAdapterInfo): Target {
-  const { maxStorageBuffersPerShaderStage, maxStorageBufferBindingSize, maxBufferSize } = limits;
+export function targetOf(device: GPUDevice, info: GPUAdapterInfo): Target {
+  const { maxStorageBuffersPerShaderStage, maxStorageBufferBindingSize, maxBufferSize } =
+    device.limits;
+  const software = isSoftware(info);
   return {
     maxBuffers: maxStorageBuffersPerShaderStage,
     maxBytes: Math.min(maxStorageBufferBindingSize, maxBufferSize),
-    software: isSoftware(info),
+    software,
+    asyncPipelines: !software && !isDenos(device),
   };
+}
+
+/** Whether a device is of Deno's own WebGPU, which compiles within the call whichever way it is asked. */
+function isDenos(device: GPUDevice): boolean {
+  return "Deno" in globalThis && device instanceof GPUDevice;
 }
 
 /** Whether an adapter is a program that runs on the CPU. */

@@ -21,6 +21,7 @@ export class SharedDevice extends WebGPUBackend {
     super(own.device, own.adapterInfo);
     // tfjs collects commands and submits them later: before ours, which may depend on them.
     own.queue.beforeWork.add(() => this.submitPending());
+    own.queue.line.stopWaiting();
   }
 
   /** The memory of one of its tensors; undefined if that is elsewhere. */

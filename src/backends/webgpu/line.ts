@@ -1,0 +1,58 @@
+/** Work in the order in which it was asked for, while some of it waits for its kernels. */
+
+interface Waiting {
+  readonly work: () => void;
+  readonly ready: Promise<unknown> | undefined;
+}
+
+/**
+ * Whatever touches device memory goes through here: programs, uploads, reads, and the end of a buffer. It is done at
+ * once, unless something asked for before still waits.
+ */
+export class Line {
+  #waiting: Waiting[] = [];
+  #waits = true;
+
+  /** Whether something waits. */
+  get busy(): boolean {
+    return this.#waiting.length > 0;
+  }
+
+  /** Does work when its turn has come and `ready`, if given, is fulfilled. */
+  add<T>(work: () => T | Promise<T>, ready?: Promise<unknown>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const own = () => {
+        try {
+          resolve(work());
+        } catch (error) {
+          reject(error);
+        }
+      };
+      if (!this.busy && !(this.#waits && ready)) return own();
+      this.#waiting.push({ work: own, ready });
+      if (this.#waiting.length === 1) void this.#go();
+    });
+  }
+
+  /** Does now what waits. What came first need not be ready: a kernel that is not compiled yet is compiled at once. */
+  settle(): void {
+    const all = this.#waiting;
+    this.#waiting = [];
+    all.forEach(({ work }) => work());
+  }
+
+  /** Someone else works on the device, who cannot know what waits: nothing does any more. */
+  stopWaiting(): void {
+    this.#waits = false;
+    this.settle();
+  }
+
+  async #go(): Promise<void> {
+    for (let first = this.#waiting[0]; first; first = this.#waiting[0]) {
+      await first.ready;
+      if (first !== this.#waiting[0]) return; // settled meanwhile
+      this.#waiting.shift();
+      first.work();
+    }
+  }
+}
