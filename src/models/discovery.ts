@@ -22,20 +22,17 @@ import {
   type SlotAttentionParams,
 } from "./slotAttention.ts";
 
-// What the whole decides for its parts.
-type Shared = "conventions" | "imageChannels" | "slotSize" | "resolution";
-
-/** Options of {@link objectDiscovery}. */
+/** Options of {@link objectDiscovery}. What they say of the whole is not said again of its parts. */
 export interface DiscoveryOptions
   extends
     Omit<SlotAttentionOptions, "inputSize">,
     Pick<DecoderOptions, "resolution" | "imageChannels"> {
   /** The convolutions that look at the image. */
-  readonly encoder?: Omit<EncoderOptions, Shared>;
+  readonly encoder?: Omit<EncoderOptions, keyof DiscoveryOptions>;
   /** `"broadcast"` is the paper's, `"pixel"` is cheap. */
   readonly decoder?:
-    | { readonly kind: "broadcast" } & Omit<BroadcastDecoderOptions, Shared>
-    | { readonly kind: "pixel" } & Omit<PixelDecoderOptions, Shared>;
+    | { readonly kind: "broadcast" } & Omit<BroadcastDecoderOptions, keyof DiscoveryOptions>
+    | { readonly kind: "pixel" } & Omit<PixelDecoderOptions, keyof DiscoveryOptions>;
 }
 
 /** Parameters of {@link objectDiscovery}. */

@@ -54,3 +54,5 @@ export {
 } from "./position.ts";
 export { pixelShuffle, resize, type ResizeOptions } from "./resample.ts";
 export { crossEntropy, huber, type LossOptions, mse, oneHot } from "./losses.ts";
+/** The options of `oneHot`, which are those of `np.zeros`. */
+export type { DTypeOptions } from "../numpy/index.ts";

@@ -27,6 +27,8 @@ export {
   warmupExponentialDecaySchedule,
   type WarmupOptions,
 } from "./schedules.ts";
+/** What a schedule takes for a step count. */
+export type { TensorLike } from "../numpy/index.ts";
 export {
   momentum,
   sgd,
