@@ -1,10 +1,10 @@
 /** Random bits. */
 import type { Shape } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
-import { managed } from "../numpy/managed.ts";
 import { shapeOf } from "../numpy/promote.ts";
 import * as lax from "../primitives/index.ts";
 import { threefry } from "./key.ts";
+import { keyed } from "./keyed.ts";
 
 /**
  * 32 random bits for each element, uint32: those of `jax.random.bits`.
@@ -17,11 +17,12 @@ import { threefry } from "./key.ts";
  *
  * @throws ShapeError when the key is no uint32 tensor of shape [2].
  */
-export const bits: (key: Tensor, shape?: Shape | number) => Tensor = managed((key, shape = []) =>
-  randomBits(key, shapeOf("random.bits", shape), "random.bits")
+export const bits: (key: Tensor, shape?: Shape | number) => Tensor = keyed(
+  "random.bits",
+  (key, shape = []) => randomBits(key, shapeOf("random.bits", shape)),
 );
 
 /** As {@link bits}, inside other functions. */
-export function randomBits(key: Tensor, shape: Shape, name: string): Tensor {
-  return lax.xor(...threefry(key, shape, name));
+export function randomBits(key: Tensor, shape: Shape): Tensor {
+  return lax.xor(...threefry(key, shape));
 }

@@ -1,13 +1,15 @@
 /** Random choices: categories, orders, elements. */
 import { isFloat } from "../core/dtype.ts";
 import { ArgumentError, ShapeError } from "../core/errors.ts";
+import { treeKind } from "../core/fields.ts";
+import { requireOptions } from "../core/options.ts";
 import { formatAval, type Shape, sizeOf } from "../core/program.ts";
 import { Tensor } from "../core/tensor.ts";
-import { managed } from "../numpy/managed.ts";
 import { axisOf, checkCount, floatTensor, shapeOf } from "../numpy/promote.ts";
 import * as lax from "../primitives/index.ts";
 import { randomBits } from "./bits.ts";
 import { split } from "./key.ts";
+import { keyed } from "./keyed.ts";
 import { gumbel } from "./normal.ts";
 import { randint, uniform } from "./uniform.ts";
 
@@ -33,8 +35,10 @@ export interface CategoricalOptions {
  * @throws ShapeError when the shape does not end with that of the logits without the axis.
  */
 export const categorical: (key: Tensor, logits: Tensor, options?: CategoricalOptions) => Tensor =
-  managed((key, logits, { axis = -1, shape } = {}) => {
+  keyed("random.categorical", (key, logits, options = {}) => {
     const name = "random.categorical";
+    requireOptions(name, options, `${name}(key, logits, { axis: -1, shape: [10] })`);
+    const { axis = -1, shape } = options;
     const x = floatTensor(name, logits);
     const along = axisOf(name, axis, x.ndim);
     const batch = x.shape.filter((_, i) => i !== along);
@@ -76,14 +80,14 @@ export const permutation: (
   key: Tensor,
   x: Tensor | number,
   options?: PermutationOptions,
-) => Tensor = managed((key, x, { axis = 0, independent = false } = {}) => {
+) => Tensor = keyed("random.permutation", (key, x, options = {}) => {
   const name = "random.permutation";
-  if (!(x instanceof Tensor)) {
-    return shuffle(key, lax.iota([checkCount(name, "n", x)], "int32", 0), 0, name);
-  }
+  requireOptions(name, options, `${name}(key, x, { axis: 1 })`);
+  const { axis = 0, independent = false } = options;
+  if (!(x instanceof Tensor)) return shuffle(key, lax.iota([countOf(name, x)], "int32", 0), 0);
   const along = axisOf(name, axis, x.ndim);
-  if (independent || x.ndim === 1) return shuffle(key, x, along, name);
-  const order = shuffle(key, lax.iota([x.shape[along]!], "int32", 0), 0, name);
+  if (independent || x.ndim === 1) return shuffle(key, x, along);
+  const order = shuffle(key, lax.iota([x.shape[along]!], "int32", 0), 0);
   return takeAlong(x, order, along);
 });
 
@@ -91,15 +95,24 @@ export const permutation: (
  * Sorts by random bits, so often that equal bits cannot matter: as JAX does, three times the bits that
  * tell the elements apart.
  */
-function shuffle(key: Tensor, x: Tensor, axis: number, name: string): Tensor {
+function shuffle(key: Tensor, x: Tensor, axis: number): Tensor {
   const rounds = Math.ceil(3 * Math.log(Math.max(1, x.size)) / Math.log(2 ** 32 - 1));
   let y = swapLast(x, axis);
   for (let i = 0; i < rounds; i++) {
     const [next, now] = split(key);
     key = next;
-    y = lax.sort(swapLast(randomBits(now, x.shape, name), axis), y)[1]!;
+    y = lax.sort(swapLast(randomBits(now, x.shape), axis), y)[1]!;
   }
   return swapLast(y, axis);
+}
+
+/** How many elements there are when no tensor says so. */
+function countOf(name: string, n: unknown): number {
+  if (typeof n === "number") return checkCount(name, "n", n);
+  throw new ArgumentError(
+    `${name}: x is ${treeKind(n)}`,
+    "give a tensor, np.array(x), or a whole number n for 0 … n - 1",
+  );
 }
 
 function swapLast(x: Tensor, axis: number): Tensor {
@@ -144,12 +157,14 @@ export const choice: (
   x: Tensor | number,
   shape?: Shape | number,
   options?: ChoiceOptions,
-) => Tensor = managed((key, x, shape = [], { axis = 0, replace = true, p } = {}) => {
+) => Tensor = keyed("random.choice", (key, x, shape = [], options = {}) => {
   const name = "random.choice";
+  requireOptions(name, options, `${name}(key, x, [3], { replace: false })`);
+  const { axis = 0, replace = true, p } = options;
   const target = shapeOf(name, shape);
   const draws = sizeOf(target);
   const along = x instanceof Tensor ? axisOf(name, axis, x.ndim) : 0;
-  const count = x instanceof Tensor ? x.shape[along]! : checkCount(name, "n", x);
+  const count = x instanceof Tensor ? x.shape[along]! : countOf(name, x);
   if (draws > 0 && (replace ? count === 0 : draws > count)) {
     throw new ArgumentError(
       `${name}: ${draws} of ${count} elements${replace ? "" : " without replacement"}`,
@@ -175,10 +190,10 @@ export const choice: (
 });
 
 function checkWeights(name: string, p: Tensor, count: number): Tensor {
-  if (p.shape.join() === String(count) && isFloat(p.dtype)) return p;
+  if (p instanceof Tensor && p.shape.join() === String(count) && isFloat(p.dtype)) return p;
   throw new ShapeError(
-    `${name}: p is ${formatAval(p.aval)} for ${count} elements`,
-    "give one float for each element",
+    `${name}: p is ${treeKind(p)} for ${count} elements`,
+    "give a tensor with one float for each element, as np.array(p)",
   );
 }
 

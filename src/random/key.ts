@@ -6,12 +6,14 @@
  */
 import { isInteger } from "../core/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../core/errors.ts";
+import { treeKind } from "../core/fields.ts";
 import { formatAval, type Shape, sizeOf } from "../core/program.ts";
 import { literal, Tensor } from "../core/tensor.ts";
 import { array } from "../numpy/creation.ts";
 import { managed } from "../numpy/managed.ts";
 import { checkCount } from "../numpy/promote.ts";
 import * as lax from "../primitives/index.ts";
+import { keyed } from "./keyed.ts";
 
 /**
  * A key from a seed: a whole number (64 bits of it are used, as JAX does with 64-bit types), or an
@@ -30,13 +32,16 @@ export const key: (seed: number | Tensor) => Tensor = managed((seed) => {
     if (seed.ndim !== 0 || !isInteger(seed.dtype)) {
       throw new DTypeError(
         `random.key: the seed is ${formatAval(seed.aval)}`,
-        'give a whole number or an integer scalar: seed.astype("uint32")',
+        'give a whole number or an integer scalar, seed.astype("uint32"); random.split and foldIn make keys of a key',
       );
     }
     return pair(literal(0, "uint32"), lax.convert(seed, "uint32"));
   }
   if (!Number.isSafeInteger(seed)) {
-    throw new ArgumentError(`random.key: the seed is ${seed}`, "give a whole number below 2^53");
+    throw new ArgumentError(
+      `random.key: the seed is ${treeKind(seed)}`,
+      "give a whole number below 2^53",
+    );
   }
   const word = 2 ** 32;
   return array(new Uint32Array([Math.floor(seed / word), seed % word]));
@@ -61,10 +66,11 @@ type Tuple<N extends number, T extends Tensor[] = []> = T["length"] extends N ? 
  *
  * @throws ShapeError when the key is no uint32 tensor of shape [2].
  */
-export const split: <const N extends number = 2>(key: Tensor, n?: N) => Keys<N> = managed(
+export const split: <const N extends number = 2>(key: Tensor, n?: N) => Keys<N> = keyed(
+  "random.split",
   <N extends number>(from: Tensor, n?: N) => {
     const count = checkCount("random.split", "n", n ?? 2);
-    const [first, second] = threefry(from, [count], "random.split");
+    const [first, second] = threefry(from, [count]);
     // As many as `n` says.
     return Array.from({ length: count }, (_, i) => pair(at(first, i), at(second, i))) as Keys<N>;
   },
@@ -82,12 +88,15 @@ export const split: <const N extends number = 2>(key: Tensor, n?: N) => Keys<N> 
  *
  * @throws ShapeError when the key is no uint32 tensor of shape [2].
  */
-export const splitStacked: (key: Tensor, n: number | Shape) => Tensor = managed((from, n) => {
-  const shape = typeof n === "number" ? [n] : n;
-  shape.forEach((size) => checkCount("random.splitStacked", "n", size));
-  const words = threefry(from, shape, "random.splitStacked");
-  return lax.concatenate(words.map((w) => lax.reshape(w, [...shape, 1])), shape.length);
-});
+export const splitStacked: (key: Tensor, n: number | Shape) => Tensor = keyed(
+  "random.splitStacked",
+  (from, n) => {
+    const shape = typeof n === "number" ? [n] : n;
+    shape.forEach((size) => checkCount("random.splitStacked", "n", size));
+    const words = threefry(from, shape);
+    return lax.concatenate(words.map((w) => lax.reshape(w, [...shape, 1])), shape.length);
+  },
+);
 
 /**
  * A key from a key and a number (its lowest 32 bits), such as a step's or a device's: different numbers
@@ -102,39 +111,35 @@ export const splitStacked: (key: Tensor, n: number | Shape) => Tensor = managed(
  *
  * @throws ShapeError when the key is no uint32 tensor of shape [2], or the data no integer scalar.
  */
-export const foldIn: (key: Tensor, data: Tensor | number) => Tensor = managed((from, data) => {
-  if (
-    data instanceof Tensor ? data.ndim !== 0 || !isInteger(data.dtype) : !Number.isInteger(data)
-  ) {
-    throw new ShapeError(
-      `random.foldIn: the data is ${data instanceof Tensor ? formatAval(data.aval) : data}`,
-      "give a whole number or an integer scalar; vmap over many",
+export const foldIn: (key: Tensor, data: Tensor | number) => Tensor = keyed(
+  "random.foldIn",
+  (from, data) => {
+    if (
+      data instanceof Tensor ? data.ndim !== 0 || !isInteger(data.dtype) : !Number.isInteger(data)
+    ) {
+      throw new ShapeError(
+        `random.foldIn: the data is ${treeKind(data)}`,
+        "give a whole number or an integer scalar; vmap over many",
+      );
+    }
+    const count = data instanceof Tensor
+      ? lax.convert(data, "uint32")
+      : literal(((data % 2 ** 32) + 2 ** 32) % 2 ** 32, "uint32");
+    return pair(
+      ...lax.threefry2x32(words(from, []), [literal(0, "uint32"), count]),
     );
-  }
-  const count = data instanceof Tensor
-    ? lax.convert(data, "uint32")
-    : literal(((data % 2 ** 32) + 2 ** 32) % 2 ** 32, "uint32");
-  return pair(
-    ...lax.threefry2x32(words(from, [], "random.foldIn"), [literal(0, "uint32"), count]),
-  );
-});
+  },
+);
 
 /** Two words of random bits for each element of a shape, uint32: element i is the hash of i. */
-export function threefry(from: Tensor, shape: Shape, name: string): [Tensor, Tensor] {
+export function threefry(from: Tensor, shape: Shape): [Tensor, Tensor] {
   const size = sizeOf(shape);
   const low = lax.reshape(lax.iota([size], "uint32", 0), shape);
-  return lax.threefry2x32(words(from, shape, name), [lax.fullLike(low, 0), low]);
+  return lax.threefry2x32(words(from, shape), [lax.fullLike(low, 0), low]);
 }
 
 /** The key's two words, repeated in a shape. */
-function words(from: Tensor, shape: Shape, name: string): [Tensor, Tensor] {
-  if (!(from instanceof Tensor) || from.dtype !== "uint32" || from.shape.join() !== "2") {
-    const given = from instanceof Tensor ? formatAval(from.aval) : typeof from;
-    throw new ShapeError(
-      `${name}: the key is ${given}`,
-      "give one key, a uint32 tensor of shape [2]: random.key(0); vmap over several",
-    );
-  }
+function words(from: Tensor, shape: Shape): [Tensor, Tensor] {
   return [lax.broadcast(at(from, 0), shape, []), lax.broadcast(at(from, 1), shape, [])];
 }
 

@@ -1,18 +1,20 @@
 /** Random numbers made from uniform ones by the inverse of a distribution function. */
+import { requireOptions } from "../core/options.ts";
 import type { Shape } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
-import { managed } from "../numpy/managed.ts";
 import { cast, shapeOf, stretch, type TensorLike } from "../numpy/promote.ts";
 import * as lax from "../primitives/index.ts";
+import { keyed } from "./keyed.ts";
 import { between, type FloatOptions, floatType, sampleShape, unitUniform } from "./uniform.ts";
 
 /** A sampler that needs a shape only. */
 export type Sampler = (key: Tensor, shape?: Shape | number, options?: FloatOptions) => Tensor;
 
 const sampler = (name: string, sample: (key: Tensor, shape: Shape, dtype: FloatType) => Tensor) =>
-  managed<Sampler>((key, shape = [], options = {}) =>
-    sample(key, shapeOf(name, shape), floatType(name, options))
-  );
+  keyed<Sampler>(name, (key, shape = [], options = {}) => {
+    requireOptions(name, options, `${name}(key, [2, 3], { dtype: "float64" })`);
+    return sample(key, shapeOf(name, shape), floatType(name, options));
+  });
 type FloatType = ReturnType<typeof floatType>;
 
 /** Where the type's numbers end: its smallest normal one, and the spacing just below 1. */
@@ -36,7 +38,7 @@ const by = (x: Tensor, factor: number) => lax.mul(x, lax.fullLike(x, factor));
  * @throws ShapeError when the key is no uint32 tensor of shape [2]; DTypeError when the type is no float.
  */
 export const normal: Sampler = sampler("random.normal", (key, shape, dtype) => {
-  const unit = unitUniform(key, shape, dtype, "random.normal");
+  const unit = unitUniform(key, shape, dtype);
   const u = between(unit, limits(dtype).below - 1, 1, "random.normal");
   return by(lax.erfInv(u), Math.SQRT2);
 });
@@ -58,7 +60,7 @@ export const truncatedNormal: (
   upper: TensorLike,
   shape?: Shape | number,
   options?: FloatOptions,
-) => Tensor = managed((key, lower, upper, shape, options = {}) => {
+) => Tensor = keyed("random.truncatedNormal", (key, lower, upper, shape, options = {}) => {
   const name = "random.truncatedNormal";
   const dtype = floatType(name, options);
   const [low, high] = [lower, upper].map((x) => cast(name, x, { dtype, weak: false })) as [
@@ -67,7 +69,7 @@ export const truncatedNormal: (
   ]; // two ends, two tensors
   const target = sampleShape(name, shape, [low, high]);
   const phi = (x: Tensor) => lax.erf(by(x, Math.SQRT1_2));
-  const unit = unitUniform(key, target, dtype, name);
+  const unit = unitUniform(key, target, dtype);
   const x = by(lax.erfInv(between(unit, phi(low), phi(high), name)), Math.SQRT2);
   // Rounding must not push a sample out of the open interval. The ends are constants here.
   const { epsilon, tiny } = limits(dtype);
@@ -91,7 +93,7 @@ export const truncatedNormal: (
  * @throws ShapeError when the key is no uint32 tensor of shape [2]; DTypeError when the type is no float.
  */
 export const gumbel: Sampler = sampler("random.gumbel", (key, shape, dtype) => {
-  const unit = unitUniform(key, shape, dtype, "random.gumbel");
+  const unit = unitUniform(key, shape, dtype);
   const u = between(unit, limits(dtype).tiny, 1, "random.gumbel");
   return minus(lax.log(minus(lax.log(u))));
 });
@@ -109,8 +111,7 @@ export const gumbel: Sampler = sampler("random.gumbel", (key, shape, dtype) => {
  */
 export const exponential: Sampler = sampler(
   "random.exponential",
-  (key, shape, dtype) =>
-    minus(lax.log1p(minus(unitUniform(key, shape, dtype, "random.exponential")))),
+  (key, shape, dtype) => minus(lax.log1p(minus(unitUniform(key, shape, dtype)))),
 );
 
 /**
@@ -125,7 +126,7 @@ export const exponential: Sampler = sampler(
  * @throws ShapeError when the key is no uint32 tensor of shape [2]; DTypeError when the type is no float.
  */
 export const laplace: Sampler = sampler("random.laplace", (key, shape, dtype) => {
-  const unit = unitUniform(key, shape, dtype, "random.laplace");
+  const unit = unitUniform(key, shape, dtype);
   const u = between(unit, limits(dtype).below - 1, 1, "random.laplace");
   return lax.mul(lax.sign(u), lax.log1p(minus(lax.abs(u))));
 });

@@ -1,9 +1,10 @@
 /** Uniform random numbers: reals, integers, and coins. */
 import { coerce, type DType, isFloat, isInteger } from "../core/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../core/errors.ts";
+import { treeKind } from "../core/fields.ts";
+import { requireOptions } from "../core/options.ts";
 import { formatAval, type Shape } from "../core/program.ts";
 import { literal, Tensor } from "../core/tensor.ts";
-import { managed } from "../numpy/managed.ts";
 import {
   asTensor,
   broadcastShapes,
@@ -15,6 +16,7 @@ import {
 import * as lax from "../primitives/index.ts";
 import { randomBits } from "./bits.ts";
 import { split, threefry } from "./key.ts";
+import { keyed } from "./keyed.ts";
 
 /** The element type of random reals. */
 export interface FloatOptions {
@@ -48,13 +50,15 @@ export function floatType(name: string, { dtype = "float32" }: FloatOptions): DT
  * @throws ShapeError when the ends do not fit the shape; DTypeError when the type is no float.
  */
 export const uniform: (key: Tensor, shape?: Shape | number, options?: UniformOptions) => Tensor =
-  managed((key, shape = [], options = {}) => {
+  keyed("random.uniform", (key, shape = [], options = {}) => {
+    const name = "random.uniform";
+    requireOptions(name, options, `${name}(key, [2, 3], { minval: -1, maxval: 1 })`);
     const { minval = 0, maxval = 1 } = options;
-    const dtype = floatType("random.uniform", options);
-    const target = shapeOf("random.uniform", shape);
-    const unit = unitUniform(key, target, dtype, "random.uniform");
+    const dtype = floatType(name, options);
+    const target = shapeOf(name, shape);
+    const unit = unitUniform(key, target, dtype);
     if (minval === 0 && maxval === 1) return unit;
-    return between(unit, minval, maxval, "random.uniform");
+    return between(unit, minval, maxval, name);
   });
 
 /** [0, 1) stretched to [low, high), elements of which may be tensors. */
@@ -70,13 +74,13 @@ export function between(unit: Tensor, low: TensorLike, high: TensorLike, name: s
 }
 
 /** Multiples of 2⁻²³ (float32) or 2⁻⁵² (float64) in [0, 1). */
-export function unitUniform(key: Tensor, shape: Shape, dtype: DType, name: string): Tensor {
+export function unitUniform(key: Tensor, shape: Shape, dtype: DType): Tensor {
   if (dtype === "float32") {
     // The numbers that JAX's way of filling a mantissa gives, without looking at bits as floats.
-    const top = shifted(randomBits(key, shape, name), 9);
+    const top = shifted(randomBits(key, shape), 9);
     return scaled(lax.convert(top, dtype), 2 ** -23);
   }
-  const [high, low] = threefry(key, shape, name);
+  const [high, low] = threefry(key, shape);
   return lax.add(
     scaled(lax.convert(high, dtype), 2 ** -32),
     scaled(lax.convert(shifted(low, 12), dtype), 2 ** -52),
@@ -95,20 +99,29 @@ const scaled = (x: Tensor, by: number) => lax.mul(x, lax.fullLike(x, by));
  * console.assert(Math.abs(await drop.astype("float32").mean().item() - 0.9) < 0.05);
  * ```
  *
- * @throws ShapeError when `p` does not fit the shape; DTypeError when it is no float.
+ * @throws ArgumentError when `p` is no probability; ShapeError when it does not fit the shape; DTypeError
+ * when it is no float.
  */
-export const bernoulli: (key: Tensor, p?: TensorLike, shape?: Shape | number) => Tensor = managed(
+export const bernoulli: (key: Tensor, p?: TensorLike, shape?: Shape | number) => Tensor = keyed(
+  "random.bernoulli",
   (key, p = 0.5, shape) => {
+    const name = "random.bernoulli";
+    if (!(p instanceof Tensor || typeof p === "number" && p >= 0 && p <= 1)) {
+      throw new ArgumentError(
+        `${name}: p is ${treeKind(p)}`,
+        `give a probability from 0 to 1, then the shape: ${name}(key, 0.5, [2, 3])`,
+      );
+    }
     const chance = asTensor(p);
     if (!isFloat(chance.dtype)) {
       throw new DTypeError(
-        `random.bernoulli: p is ${formatAval(chance.aval)}`,
+        `${name}: p is ${formatAval(chance.aval)}`,
         "give probabilities between 0 and 1, as floats",
       );
     }
-    const target = shape === undefined ? chance.shape : shapeOf("random.bernoulli", shape);
-    const u = unitUniform(key, target, chance.dtype, "random.bernoulli");
-    return lax.lt(u, stretch("random.bernoulli", chance, target));
+    const target = shape === undefined ? chance.shape : shapeOf(name, shape);
+    const u = unitUniform(key, target, chance.dtype);
+    return lax.lt(u, stretch(name, chance, target));
   },
 );
 
@@ -129,7 +142,7 @@ export interface RandintOptions {
  * console.assert(dice.every((d) => d >= 1 && d <= 6));
  * ```
  *
- * @throws DTypeError when the type or an end is no integer.
+ * @throws DTypeError when the type or a tensor's is no integer; ArgumentError when an end is no whole number.
  */
 export const randint: (
   key: Tensor,
@@ -137,16 +150,17 @@ export const randint: (
   minval: Tensor | number,
   maxval: Tensor | number,
   options?: RandintOptions,
-) => Tensor = managed((key, shape, minval, maxval, { dtype = "int32" } = {}) => {
+) => Tensor = keyed("random.randint", (key, shape, minval, maxval, options = {}) => {
   const name = "random.randint";
+  requireOptions(name, options, `${name}(key, shape, minval, maxval, { dtype: "uint32" })`);
+  const { dtype = "int32" } = options;
   if (!isInteger(dtype)) throw new DTypeError(`${name} gives no ${dtype}`, 'ask for "int32"');
   const target = shapeOf(name, shape);
-  const [low, high] = [end(name, minval, dtype), end(name, maxval, dtype)].map((x) =>
-    stretch(name, x, target)
-  ) as [Tensor, Tensor]; // two ends, two tensors
+  const low = stretch(name, end(name, "minval", minval, dtype), target);
+  const high = stretch(name, end(name, "maxval", maxval, dtype), target);
   const [k1, k2] = split(key);
-  const higher = randomBits(k1, target, name);
-  const lower = randomBits(k2, target, name);
+  const higher = randomBits(k1, target);
+  const lower = randomBits(k2, target);
   const c = (value: number) => lax.fullLike(lower, value);
 
   const largest = coerce(Infinity, dtype);
@@ -161,13 +175,16 @@ export const randint: (
   return lax.add(low, lax.convert(lax.rem(sum, span), dtype));
 });
 
-function end(name: string, x: Tensor | number, dtype: DType): Tensor {
+function end(name: string, which: string, x: Tensor | number, dtype: DType): Tensor {
   if (x instanceof Tensor) {
     if (isInteger(x.dtype)) return lax.convert(x, dtype);
-    throw new DTypeError(`${name}: an end is ${formatAval(x.aval)}`, "give integers");
+    throw new DTypeError(`${name}: ${which} is ${formatAval(x.aval)}`, "give integers");
   }
   if (Number.isInteger(x)) return literal(x, dtype);
-  throw new ArgumentError(`${name}: an end is ${x}`, "give whole numbers");
+  throw new ArgumentError(
+    `${name}: ${which} is ${treeKind(x)}`,
+    `give whole numbers after the shape: ${name}(key, shape, minval, maxval)`,
+  );
 }
 
 /** The shape that is asked for, or that to which parameters are broadcast. */

@@ -1,0 +1,32 @@
+/** Trees that are known by their fields: the parameters of a layer, the state of an optimizer. */
+import { TreeError } from "./errors.ts";
+import { kindOf } from "./kindOf.ts";
+import { formatAval } from "./program.ts";
+import { Tensor } from "./tensor.ts";
+
+/** What a value is, for a message about trees: `float32[2,3]`, `{ bias, weight }`, `a list of 2`. */
+export function treeKind(value: unknown): string {
+  if (value instanceof Tensor) return formatAval(value.aval);
+  const kind = kindOf(value);
+  return kind === "an object" ? list(Object.keys(Object(value))) : kind;
+}
+
+/**
+ * Throws a TreeError unless a tree has these fields; null is an absent leaf, undefined no field.
+ *
+ * @param what the place that is looked at, as `nn.linear: the parameters are`.
+ */
+export function requireFields(
+  what: string,
+  value: unknown,
+  fields: readonly string[],
+  cure: string,
+): void {
+  const given: { readonly [field: string]: unknown } = Object(value);
+  if (fields.every((field) => given[field] !== undefined)) return;
+  throw new TreeError(`${what} ${treeKind(value)}, not ${list(fields)}`, cure);
+}
+
+function list(fields: readonly string[]): string {
+  return fields.length === 0 ? "{}" : `{ ${[...fields].sort().join(", ")} }`;
+}
