@@ -9,7 +9,6 @@ import {
   type DeviceBuffer,
   type Executable,
 } from "./backend.ts";
-import { allocate } from "./dtype.ts";
 import { type Effect, liftEffects, perform } from "./effects.ts";
 import { BackendError, InternalError } from "./errors.ts";
 import { evaluate } from "./evaluate.ts";
@@ -28,7 +27,8 @@ import {
   Var,
   withoutSites,
 } from "./program.ts";
-import { Tensor, tensorFromHost } from "./tensor.ts";
+import { placedNumber } from "./placedNumber.ts";
+import { type Source, Tensor } from "./tensor.ts";
 
 /** A program ready to run on one backend. */
 export class Compiled {
@@ -61,19 +61,18 @@ export class Compiled {
     const placed = inputs.map((x) => place(x, this.backend));
     const kept = new Set<Atom>(this.#results);
     const given = new Set([...donated].filter((i) => {
-      const { storage, temporary } = placed[i]!;
-      return !temporary && storage.owners === 1 && !kept.has(this.#program.inputs[i]!) &&
+      const { storage } = placed[i]!;
+      return storage?.owners === 1 && !kept.has(this.#program.inputs[i]!) &&
         placed.filter((p) => p.storage === storage).length === 1;
     }));
-    const buffers = placed.map((p) => p.storage.buffer);
-    const made = this.executable.run(buffers, given);
-    const env = new Map<Atom, { storage: Storage }>();
-    this.#computed.forEach((v, i) => env.set(v, { storage: new Storage(this.backend, made[i]!) }));
-    this.#program.inputs.forEach((v, i) => env.set(v, placed[i]!));
+    const made = this.executable.run(placed.map((p) => p.buffer), given);
+    const env = new Map<Atom, Source>();
+    this.#computed.forEach((v, i) =>
+      env.set(v, { kind: "stored", storage: new Storage(this.backend, made[i]!) })
+    );
+    this.#program.inputs.forEach((v, i) => env.set(v, inputs[i]!.source));
     const outputs = this.#results.map((a) =>
-      a instanceof Literal
-        ? new Tensor(a.aval, { kind: "literal", value: a.value })
-        : new Tensor(a.aval, { kind: "stored", storage: env.get(a)!.storage })
+      new Tensor(a.aval, a instanceof Literal ? { kind: "literal", value: a.value } : env.get(a)!)
     );
     if (donated.size > 0) {
       endTogether(() => {
@@ -83,8 +82,7 @@ export class Compiled {
         }
       });
     }
-    const guards = placed.flatMap((p) => p.storage.guard ?? []);
-    endTogether(() => placed.forEach((p) => p.temporary?.dispose()), { unseen: true });
+    const guards = placed.flatMap((p) => p.storage?.guard ?? []);
     const results = outputs.slice(0, outputs.length - this.#shown);
     if (this.#effects.length > 0) {
       guards.push(perform(this.#effects, outputs.slice(results.length)));
@@ -104,13 +102,11 @@ function guard(results: readonly Tensor[], by: Promise<unknown>): void {
   for (const { share } of results) if (share) share.storage.guard = by;
 }
 
-function place(x: Tensor, backend: Backend): { storage: Storage; temporary?: Tensor } {
-  if (x.share) return { storage: x.share.storage };
+/** An input as its backend has it; a bare number is nobody's storage. */
+function place(x: Tensor, backend: Backend): { buffer: DeviceBuffer; storage?: Storage } {
+  if (x.share) return { storage: x.share.storage, buffer: x.share.storage.buffer };
   if (x.source.kind !== "literal") throw new InternalError("a traced tensor reached a backend");
-  const data = allocate(x.dtype, 1);
-  data[0] = x.source.value;
-  const temporary = tensorFromHost(data, x.aval, backend);
-  return { storage: temporary.share!.storage, temporary };
+  return { buffer: placedNumber(x.source.value, x.aval, backend) };
 }
 
 /** The backend on which these tensors live; the current one when they are only numbers. */

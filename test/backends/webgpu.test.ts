@@ -112,6 +112,53 @@ describe.skipIf(!present)("webgpu", async () => {
     expect(await values(others[3]!, 2)).toEqual([18, 18]);
   });
 
+  test("runs share a submission, unless they are large or something else comes between", async () => {
+    const chain = (length: number) =>
+      backend.compile(rewrite((x) => {
+        let y = [x!];
+        for (let i = 0; i < length; i++) y = lax.barrier([lax.reverse(y[0]!, [0])]);
+        return y;
+      }, [f32(2)]));
+    const { queue } = backend.device;
+    const { submit } = queue;
+    let submissions = 0;
+    queue.submit = (commands) => {
+      submissions++;
+      return submit.call(queue, commands);
+    };
+    const count = async (f: () => DeviceBuffer) => {
+      submissions = 0;
+      const result = f();
+      await Promise.resolve();
+      const found = submissions;
+      expect(await values(result, 2)).toEqual([1, 2]);
+      return found;
+    };
+    try {
+      const [x, twice] = [upload([1, 2]), chain(2)];
+      const rounds = (n: number, between = () => {}) => () => {
+        let y: DeviceBuffer = x;
+        for (let i = 0; i < n; i++) {
+          [y] = twice.run([y]) as [DeviceBuffer];
+          between();
+        }
+        return y;
+      };
+      expect(await count(rounds(10))).toBe(1);
+      expect(await count(rounds(3, () => upload([0, 0])))).toBe(3);
+      const long = chain(100);
+      let done = 0;
+      await count(() => {
+        const [y] = long.run([x]) as [DeviceBuffer];
+        done = submissions;
+        return y;
+      });
+      expect(done).toBe(1);
+    } finally {
+      queue.submit = submit;
+    }
+  });
+
   test("runs of one program do not disturb each other", async () => {
     const program = rewrite((x) => [lax.cumsum(lax.sin(x!), 0), lax.reduceSum(x!, [0])], [f32(3)]);
     const executable = backend.compile(program);

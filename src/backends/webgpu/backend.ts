@@ -37,9 +37,8 @@ export class WebGpuBackend implements Backend {
     const words = wordsOf(data, aval.dtype);
     const buffer = this.queue.allocate(Math.max(4, words.byteLength));
     if (words.length === 0) return buffer;
-    const { line } = this.queue;
-    const kept = line.busy ? words.slice() : words; // the caller may change them meanwhile
-    const failure = line.add(() =>
+    const kept = this.queue.line.busy ? words.slice() : words; // the caller may change them meanwhile
+    const failure = this.queue.after(() =>
       guarded(this.device, () => this.device.queue.writeBuffer(buffer.gpu, 0, kept))
     );
     buffer.failure = failure;

@@ -5,7 +5,6 @@
 import type { DeviceBuffer, Executable } from "../../core/backend.ts";
 import { type BackendError, InternalError } from "../../core/errors.ts";
 import type { Program } from "../../core/program.ts";
-import { guarded } from "./device.ts";
 import { withExpressions } from "./expression.ts";
 import { schedule } from "./fuse.ts";
 import { gridOf } from "./kernel/writer.ts";
@@ -163,7 +162,11 @@ export class WebGpuExecutable implements Executable {
     };
     const commands = this.#commands; // also when it is disposed before its turn
     const own = queue.line.add(
-      () => guarded(queue.device, () => this.#encode(commands, bufferOf)),
+      () =>
+        queue.recording.write(
+          commands.length,
+          (pass) => this.#encode(pass, commands, bufferOf),
+        ),
       this.#compiled(),
     );
     const failure = firstFailure(own, given);
@@ -200,14 +203,11 @@ export class WebGpuExecutable implements Executable {
   }
 
   #encode(
+    pass: GPUComputePassEncoder,
     commands: readonly Command[],
     bufferOf: (slot: Slot) => WebGpuBuffer | GPUBuffer,
   ): void {
-    if (commands.length === 0) return;
-    const { device } = this.queue;
     const groups = new Map<Bound, GPUBindGroup>();
-    const encoder = device.createCommandEncoder();
-    const pass = encoder.beginComputePass();
     let current: Pipeline | undefined;
     for (const { bound, grid: [x, y], offsets } of commands) {
       if (bound.pipeline !== current) pass.setPipeline((current = bound.pipeline).gpu);
@@ -219,8 +219,6 @@ export class WebGpuExecutable implements Executable {
       }
       pass.dispatchWorkgroups(x, y);
     }
-    pass.end();
-    device.queue.submit([encoder.finish()]);
   }
 
   #groupFor(

@@ -2,7 +2,9 @@
 import type { DeviceBuffer } from "../../core/backend.ts";
 import type { BackendError } from "../../core/errors.ts";
 import type { Health } from "./device.ts";
-import type { Line } from "./line.ts";
+
+/** Does something with memory when all that was asked for before is on its way. */
+export type After = <T>(work: () => T | Promise<T>) => Promise<T>;
 
 /** Memory of one tensor. */
 export class WebGpuBuffer implements DeviceBuffer {
@@ -31,7 +33,7 @@ export class Pool {
   readonly #idle = new Map<number, GPUBuffer[]>();
   #idleBytes = 0;
 
-  constructor(private readonly device: GPUDevice, private readonly line: Line) {}
+  constructor(private readonly device: GPUDevice, private readonly after: After) {}
 
   take(bytes: number): GPUBuffer {
     const size = Math.min(roundUp(bytes), this.device.limits.maxBufferSize);
@@ -54,7 +56,7 @@ export class Pool {
   /** Destroys all idle buffers. */
   trim(): void {
     const idle = [...this.#idle.values()].flat();
-    void this.line.add(() => idle.forEach((b) => b.destroy())); // what waits may use them still
+    void this.after(() => idle.forEach((b) => b.destroy())); // what waits may use them still
     this.#idle.clear();
     this.#idleBytes = 0;
   }
@@ -81,7 +83,7 @@ export class Reader {
   constructor(
     private readonly device: GPUDevice,
     private readonly health: Health,
-    private readonly line: Line,
+    private readonly after: After,
   ) {}
 
   /** The words of a buffer as they are now. */
@@ -97,7 +99,7 @@ export class Reader {
     const wanted = this.#wanted;
     if (wanted.length === 0) return;
     this.#wanted = [];
-    this.line.add(() => this.#copy(wanted)).catch((error) =>
+    this.after(() => this.#copy(wanted)).catch((error) =>
       wanted.forEach((w) => w.reject(this.health.error ?? error))
     );
   }

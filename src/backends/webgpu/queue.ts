@@ -6,6 +6,7 @@ import type { Kernel } from "./kernel/writer.ts";
 import { Line } from "./line.ts";
 import { Pool, Reader, uniformUsage, WebGpuBuffer } from "./memory.ts";
 import { Pipeline } from "./pipeline.ts";
+import { Recording } from "./recording.ts";
 import type { Target } from "./target.ts";
 
 const compute = 4; // GPUShaderStage.COMPUTE, which not every host has as a global
@@ -16,6 +17,7 @@ const keptPipelines = 512;
 /** A device and what was made on it. */
 export class Queue {
   readonly line = new Line();
+  readonly recording: Recording;
   readonly pool: Pool;
   readonly reader: Reader;
   /** Bytes between two steps in the buffer of step numbers. */
@@ -36,8 +38,9 @@ export class Queue {
     readonly health: Health,
     readonly target: Target,
   ) {
-    this.pool = new Pool(device, this.line);
-    this.reader = new Reader(device, health, this.line);
+    this.recording = new Recording(device);
+    this.pool = new Pool(device, (work) => this.after(work));
+    this.reader = new Reader(device, health, (work) => this.after(work));
     this.stepStride = device.limits.minUniformBufferOffsetAlignment;
   }
 
@@ -48,6 +51,14 @@ export class Queue {
     this.reader.flush();
   }
 
+  /** Does something with memory when all that was asked for before is on its way. */
+  after<T>(work: () => T | Promise<T>): Promise<T> {
+    return this.line.add(() => {
+      this.recording.submit();
+      return work();
+    });
+  }
+
   allocate(bytes: number): WebGpuBuffer {
     return new WebGpuBuffer(this.pool.take(bytes), bytes);
   }
@@ -56,7 +67,7 @@ export class Queue {
     if (buffer.freed) return;
     buffer.freed = true;
     this.reader.flush();
-    if (buffer.release) buffer.release(); // nothing waits where memory is shared
+    if (buffer.release) void this.after(buffer.release);
     else this.pool.give(buffer.gpu);
   }
 
