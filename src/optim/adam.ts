@@ -1,7 +1,9 @@
 /** Adam, and Adam with weights that decay. */
+import { requireOptions } from "../core/options.ts";
 import type { Tensor } from "../core/tensor.ts";
 import * as np from "../numpy/index.ts";
 import { chain } from "./chain.ts";
+import { requireGradients, requireState } from "./checks.ts";
 import { addDecayedWeights, type Mask } from "./decay.ts";
 import { increment, mapLeaves, movingAverage, unbiased, zeroCount, zerosLike } from "./leaves.ts";
 import { type CountState, type LearningRate, scaleByLearningRate } from "./scale.ts";
@@ -34,12 +36,18 @@ export interface AdamOptions {
 /**
  * `m̂ / (√(v̂ + epsRoot) + eps)`, with `m̂` and `v̂` the moving averages of gradients and of their
  * squares, rid of their bias towards 0 (Kingma & Ba, 2015, Algorithm 1).
+ *
+ * @throws TreeError or ShapeError, from `update`, unless the state is its own and gradients are like the
+ * parameters.
  */
 export function scaleByAdam(options: AdamOptions = {}): GradientTransformation<AdamState> {
+  requireOptions("optim.scaleByAdam", options, "optim.adam(1e-3, { b1: 0.9, b2: 0.999 })");
   const { b1 = 0.9, b2 = 0.999, eps = 1e-8, epsRoot = 0, nesterov = false } = options;
   return {
     init: (params) => ({ count: zeroCount(), mu: zerosLike(params), nu: zerosLike(params) }),
     update(updates, state) {
+      requireState("scaleByAdam", state, ["count", "mu", "nu"]);
+      requireGradients("scaleByAdam", updates, state.mu);
       const mu = mapLeaves((g, m) => movingAverage(g, m, b1), updates, state.mu);
       const nu = mapLeaves((g, v) => movingAverage(np.square(g), v, b2), updates, state.nu);
       const count = increment(state.count);
@@ -82,10 +90,12 @@ export interface AdamwOptions extends AdamOptions {
 /** Adam with decoupled weight decay (Loshchilov & Hutter, 2019). `update` needs the parameters. */
 export function adamw(
   learningRate: LearningRate,
-  { weightDecay = 1e-4, mask, ...options }: AdamwOptions = {},
+  options: AdamwOptions = {},
 ): GradientTransformation<[AdamState, null, CountState | null]> {
+  requireOptions("optim.adamw", options, "optim.adamw(1e-3, { weightDecay: 1e-4 })");
+  const { weightDecay = 1e-4, mask, ...adam } = options;
   return chain(
-    scaleByAdam(options),
+    scaleByAdam(adam),
     addDecayedWeights(weightDecay, mask === undefined ? {} : { mask }),
     scaleByLearningRate(learningRate),
   );

@@ -1,6 +1,7 @@
 /** What is done with updates. */
 import type { Tensor } from "../core/tensor.ts";
 import * as np from "../numpy/index.ts";
+import { requireUpdates } from "./checks.ts";
 import { mapLeaves, tensors } from "./leaves.ts";
 
 /**
@@ -12,9 +13,10 @@ import { mapLeaves, tensors } from "./leaves.ts";
  * console.assert(String(await p.w.data()) === "1.5,1");
  * ```
  *
- * @throws TreeError when the structures differ, naming the path.
+ * @throws TreeError when the structures differ, ShapeError when shapes do, naming the path.
  */
 export function applyUpdates<P>(params: P, updates: NoInfer<P>): P {
+  requireUpdates("applyUpdates", updates, params);
   return mapLeaves((p, u) => np.astype(p.add(u), p.dtype), params, updates);
 }
 

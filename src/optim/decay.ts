@@ -1,5 +1,7 @@
 /** Weight decay. */
+import { requireOptions } from "../core/options.ts";
 import type { Tensor } from "../core/tensor.ts";
+import { requireUpdates } from "./checks.ts";
 import { mapLeaves, required } from "./leaves.ts";
 import { byLabel, type Labels } from "./labels.ts";
 import { type GradientTransformation, type Scalar, stateless } from "./transformation.ts";
@@ -26,11 +28,14 @@ export type Mask = Labels<boolean>;
  */
 export function addDecayedWeights(
   weightDecay: Scalar,
-  { mask = true }: { readonly mask?: Mask } = {},
+  options: { readonly mask?: Mask } = {},
 ): GradientTransformation<null> {
+  requireOptions("optim.addDecayedWeights", options, "optim.addDecayedWeights(1e-4, { mask })");
+  const { mask = true } = options;
   const decayed = (u: Tensor, p: Tensor) => u.add(p.mul(weightDecay));
   return stateless((updates, given) => {
     const params = required(given, "addDecayedWeights");
+    requireUpdates("addDecayedWeights", updates, params);
     const kept = byLabel(mask, params, "addDecayedWeights: the mask");
     let next = 0;
     return mapLeaves((u, p) => kept[next++] ? decayed(u, p) : u, updates, params);

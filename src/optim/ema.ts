@@ -1,5 +1,7 @@
 /** Moving averages of updates, or of weights. */
+import { requireOptions } from "../core/options.ts";
 import type { Tensor } from "../core/tensor.ts";
+import { requireGradients, requireState } from "./checks.ts";
 import { increment, mapLeaves, movingAverage, unbiased, zeroCount, zerosLike } from "./leaves.ts";
 import type { GradientTransformation, Scalar } from "./transformation.ts";
 
@@ -27,11 +29,15 @@ export interface EmaState {
  */
 export function ema(
   decay: Scalar,
-  { debias = true }: { readonly debias?: boolean } = {},
+  options: { readonly debias?: boolean } = {},
 ): GradientTransformation<EmaState> {
+  requireOptions("optim.ema", options, "optim.ema(0.9, { debias: false })");
+  const { debias = true } = options;
   return {
     init: (params) => ({ count: zeroCount(), ema: zerosLike(params) }),
     update(updates, state) {
+      requireState("ema", state, ["count", "ema"]);
+      requireGradients("ema", updates, state.ema);
       const average = mapLeaves((x, a) => movingAverage(x, a!, decay), updates, state.ema);
       const count = increment(state.count);
       const given = debias ? mapLeaves((a) => unbiased(a, decay, count), average) : average;

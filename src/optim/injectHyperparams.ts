@@ -1,6 +1,7 @@
 /** Hyperparameters as part of the state, where they can be read and changed between steps. */
 import type { Tensor } from "../core/tensor.ts";
 import * as np from "../numpy/index.ts";
+import { requireState } from "./checks.ts";
 import { floatType, increment, zeroCount } from "./leaves.ts";
 import type { Schedule } from "./schedules.ts";
 import type { GradientTransformation } from "./transformation.ts";
@@ -56,6 +57,7 @@ export function injectHyperparams<const H extends Hyperparams, Inner>(
       return { count, hyperparams: values, inner: make(values).init(params) };
     },
     update(updates, state, params, extra) {
+      requireState("injectHyperparams", state, ["count", "hyperparams", "inner"]);
       const values = valuesAt(state.count, updates, state.hyperparams);
       const [updated, inner] = make(values).update(updates, state.inner, params, extra);
       return [updated, { count: increment(state.count), hyperparams: values, inner }];

@@ -2,6 +2,7 @@
 import { ArgumentError } from "../core/errors.ts";
 import type { Tensor } from "../core/tensor.ts";
 import * as np from "../numpy/index.ts";
+import { requireGradients, requireState } from "./checks.ts";
 import { increment, mapLeaves, select, zeroCount, zerosLike } from "./leaves.ts";
 import type { GradientTransformation } from "./transformation.ts";
 
@@ -47,6 +48,8 @@ export function multiSteps<Inner>(
       accumulated: zerosLike(params),
     }),
     update(updates, state, params, extra) {
+      requireState("multiSteps", state, ["miniStep", "gradientStep", "inner", "accumulated"]);
+      requireGradients("multiSteps", updates, state.accumulated);
       const count = increment(state.miniStep);
       const mean = mapLeaves(
         (g, m) => m.add(g.sub(m).div(np.astype(count, g.dtype))),

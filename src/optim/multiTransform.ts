@@ -1,6 +1,7 @@
 /** Different optimizers for different parameters. */
 import { ArgumentError } from "../core/errors.ts";
 import { flatten, flattenUpTo, unflatten } from "../core/tree.ts";
+import { requireState } from "./checks.ts";
 import { byLabel, type Labels } from "./labels.ts";
 import type { GradientTransformation, StateOf } from "./transformation.ts";
 
@@ -49,6 +50,7 @@ export function multiTransform<
       ) as MultiState<T>; // one state for every label
     },
     update(updates, state, params, extra) {
+      requireState("multiTransform", state, names);
       const [leaves, structure] = flatten(updates);
       const of = labelsOf(updates);
       const results = names.map((name) => {

@@ -2,6 +2,7 @@
 import { ArgumentError } from "../core/errors.ts";
 import type { Tensor } from "../core/tensor.ts";
 import * as np from "../numpy/index.ts";
+import { requireState } from "./checks.ts";
 import { floatType, increment, mapLeaves, zeroCount } from "./leaves.ts";
 import type { GradientTransformation } from "./transformation.ts";
 
@@ -20,6 +21,15 @@ export interface PlateauState {
   /** Their mean. */
   readonly avgValue: Tensor;
 }
+
+const fields: readonly (keyof PlateauState)[] = [
+  "scale",
+  "bestValue",
+  "plateauCount",
+  "cooldownCount",
+  "count",
+  "avgValue",
+];
 
 /** Options of {@link reduceOnPlateau}. */
 export interface PlateauOptions {
@@ -72,6 +82,7 @@ export function reduceOnPlateau(
       };
     },
     update(updates, state, _, extra) {
+      requireState("reduceOnPlateau", state, fields);
       if (extra?.value === undefined) {
         throw new ArgumentError(
           "reduceOnPlateau needs the loss",

@@ -1,7 +1,9 @@
 /** RMSProp: each parameter's step is scaled by the root mean square of its gradients. */
+import { requireOptions } from "../core/options.ts";
 import type { Tensor } from "../core/tensor.ts";
 import * as np from "../numpy/index.ts";
 import { chain, identity } from "./chain.ts";
+import { requireGradients, requireState } from "./checks.ts";
 import { increment, mapLeaves, movingAverage, unbiased, zeroCount, zerosLike } from "./leaves.ts";
 import { type CountState, type LearningRate, scaleByLearningRate } from "./scale.ts";
 import { trace, type TraceState } from "./sgd.ts";
@@ -38,6 +40,7 @@ export interface RmsOptions {
  * average gradient if `centered` (Graves, 2013).
  */
 export function scaleByRms(options: RmsOptions = {}): GradientTransformation<RmsState> {
+  requireOptions("optim.scaleByRms", options, "optim.scaleByRms({ decay: 0.9, eps: 1e-8 })");
   const {
     decay = 0.9,
     eps = 1e-8,
@@ -53,6 +56,8 @@ export function scaleByRms(options: RmsOptions = {}): GradientTransformation<Rms
       nu: mapLeaves((p) => np.fullLike(p, initialScale), params),
     }),
     update(updates, state) {
+      requireState("scaleByRms", state, ["count", "mu", "nu"]);
+      requireGradients("scaleByRms", updates, state.nu);
       const count = increment(state.count);
       const corrected = (x: Tensor) => biasCorrection ? unbiased(x, decay, count) : x;
       const nu = mapLeaves((g, v) => movingAverage(np.square(g), v, decay), updates, state.nu);
@@ -84,10 +89,12 @@ export interface RmspropOptions extends RmsOptions {
 /** RMSProp with optax's defaults; PyTorch's are `{ decay: 0.99, epsInSqrt: false }`. */
 export function rmsprop(
   learningRate: LearningRate,
-  { momentum, nesterov = false, ...options }: RmspropOptions = {},
+  options: RmspropOptions = {},
 ): GradientTransformation<[RmsState, CountState | null, TraceState | null]> {
+  requireOptions("optim.rmsprop", options, "optim.rmsprop(1e-3, { decay: 0.9, momentum: 0.9 })");
+  const { momentum, nesterov = false, ...rms } = options;
   const last: GradientTransformation<TraceState | null> = momentum === undefined
     ? identity()
     : trace(momentum, { nesterov });
-  return chain(scaleByRms(options), scaleByLearningRate(learningRate), last);
+  return chain(scaleByRms(rms), scaleByLearningRate(learningRate), last);
 }

@@ -1,5 +1,7 @@
 /** Gradient descent, with or without momentum. */
+import { requireOptions } from "../core/options.ts";
 import { chain, identity } from "./chain.ts";
+import { requireGradients, requireState } from "./checks.ts";
 import { mapLeaves, zerosLike } from "./leaves.ts";
 import { type CountState, type LearningRate, scaleByLearningRate } from "./scale.ts";
 import type { GradientTransformation, Scalar } from "./transformation.ts";
@@ -22,11 +24,15 @@ export interface TraceOptions {
  */
 export function trace(
   decay: Scalar,
-  { nesterov = false }: TraceOptions = {},
+  options: TraceOptions = {},
 ): GradientTransformation<TraceState> {
+  requireOptions("optim.trace", options, "optim.trace(0.9, { nesterov: true })");
+  const { nesterov = false } = options;
   return {
     init: (params) => ({ trace: zerosLike(params) }),
     update(updates, state) {
+      requireState("trace", state, ["trace"]);
+      requireGradients("trace", updates, state.trace);
       const moved = mapLeaves((g, t) => g.add(t.mul(decay)), updates, state.trace);
       const ahead = () => mapLeaves((g, t) => g.add(t.mul(decay)), updates, moved);
       return [nesterov ? ahead() : moved, { trace: moved }];
@@ -55,10 +61,12 @@ export interface SgdOptions extends TraceOptions {
  */
 export function sgd(
   learningRate: LearningRate,
-  { momentum: decay, ...options }: SgdOptions = {},
+  options: SgdOptions = {},
 ): GradientTransformation<[TraceState | null, CountState | null]> {
+  requireOptions("optim.sgd", options, "optim.sgd(0.1, { momentum: 0.9 })");
+  const { momentum: decay, ...rest } = options;
   const first: GradientTransformation<TraceState | null> = decay === undefined
     ? identity()
-    : trace(decay, options);
+    : trace(decay, rest);
   return chain(first, scaleByLearningRate(learningRate));
 }

@@ -1,0 +1,62 @@
+/** What an update is given, looked at before it is used: states, and trees that must be alike. */
+import { ShapeError, TreeError } from "../core/errors.ts";
+import { requireFields, treeKind } from "../core/fields.ts";
+import { Tensor } from "../core/tensor.ts";
+import { difference, flatten, paths } from "../core/tree.ts";
+
+const call = "const [updates, next] = optimizer.update(gradients, state, params)";
+const state = `give the state second, as init or the last update returned it: ${call}`;
+
+/** Throws a TreeError unless a state has the fields of those that a transformation makes. */
+export function requireState(name: string, given: unknown, fields: readonly string[]): void {
+  requireFields(`optim.${name}: the state is`, given, fields, state);
+}
+
+/** Throws a TreeError unless there is a state for each part of a transformation. */
+export function requireStates(name: string, given: unknown, count: number): void {
+  if (Array.isArray(given) && given.length === count) return;
+  throw new TreeError(
+    `optim.${name}: the state is ${treeKind(given)}, not a list of ${count}`,
+    state,
+  );
+}
+
+/** Throws unless gradients are like what a state keeps for them: a stretched one would go unseen. */
+export function requireGradients(name: string, gradients: unknown, kept: unknown): void {
+  requireAlike(
+    `optim.${name}: the gradients differ from the parameters that init was given`,
+    gradients,
+    kept,
+    "give gradients of the same parameters; valueAndGrad returns [value, gradients]",
+  );
+}
+
+/** Throws unless updates are like the parameters that they are for. */
+export function requireUpdates(name: string, updates: unknown, params: unknown): void {
+  requireAlike(
+    `optim.${name}: the updates differ from the parameters`,
+    updates,
+    params,
+    `give the parameters third, and apply the updates alone: ${call}`,
+  );
+}
+
+/** Throws a TreeError or a ShapeError that names the first place at which two trees of tensors differ. */
+function requireAlike(what: string, given: unknown, expected: unknown, cure: string): void {
+  const [leaves, structure] = flatten(given);
+  const [models, model] = flatten(expected);
+  const found = difference(structure, model);
+  if (found !== undefined) throw new TreeError(`${what} ${found}`, cure);
+  const wrong = leaves.findIndex((leaf, i) => shapeOf(leaf) !== shapeOf(models[i]));
+  if (wrong < 0) return;
+  const path = paths(structure)[wrong] || "the root";
+  throw new ShapeError(
+    `${what} at ${path}: ${treeKind(leaves[wrong])} against ${treeKind(models[wrong])}`,
+    cure,
+  );
+}
+
+/** The shape of a tensor as text, which nothing else has. */
+function shapeOf(leaf: unknown): string | undefined {
+  return leaf instanceof Tensor ? leaf.shape.join() : undefined;
+}
