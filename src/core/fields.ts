@@ -27,6 +27,12 @@ export function requireFields(
   throw new TreeError(`${what} ${treeKind(value)}, not ${list(fields)}`, cure);
 }
 
+/** Throws a TreeError unless a tree is a list of this length. */
+export function requireList(what: string, value: unknown, count: number, cure: string): void {
+  if (Array.isArray(value) && value.length === count) return;
+  throw new TreeError(`${what} ${treeKind(value)}, not a list of ${count}`, cure);
+}
+
 function list(fields: readonly string[]): string {
   return fields.length === 0 ? "{}" : `{ ${[...fields].sort().join(", ")} }`;
 }

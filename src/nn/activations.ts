@@ -1,4 +1,5 @@
 /** Activations: functions of one tensor, element by element, with the derivatives of JAX and PyTorch. */
+import { requireOptions } from "../core/options.ts";
 import type { Tensor } from "../core/tensor.ts";
 import * as np from "../numpy/index.ts";
 
@@ -30,7 +31,9 @@ export function elu(x: Tensor, alpha = 1): Tensor {
  * `x Φ(x)`, with Φ the normal distribution function (Hendrycks & Gimpel, 2016). Exact unless
  * `approximate`, by tanh: PyTorch's default is exact, JAX's and GPT-2's approximate.
  */
-export function gelu(x: Tensor, { approximate = false }: { approximate?: boolean } = {}): Tensor {
+export function gelu(x: Tensor, options: { approximate?: boolean } = {}): Tensor {
+  requireOptions("nn.gelu", options, "nn.gelu(x, { approximate: true })");
+  const { approximate = false } = options;
   if (!approximate) return x.mul(0.5).mul(np.erf(x.mul(Math.SQRT1_2)).add(1));
   const inner = x.add(x.mul(x).mul(x).mul(0.044715)).mul(Math.sqrt(2 / Math.PI));
   return x.mul(0.5).mul(np.tanh(inner).add(1));
@@ -63,11 +66,13 @@ export interface SoftmaxOptions {
 }
 
 /** `eˣ / Σ eˣ` along an axis, without overflow. */
-export function softmax(x: Tensor, { axis = -1 }: SoftmaxOptions = {}): Tensor {
-  return np.softmax(x, { axis });
+export function softmax(x: Tensor, options: SoftmaxOptions = {}): Tensor {
+  requireOptions("nn.softmax", options, "nn.softmax(x, { axis: 0 })");
+  return np.softmax(x, options);
 }
 
 /** The logarithm of {@link softmax}. */
-export function logSoftmax(x: Tensor, { axis = -1 }: SoftmaxOptions = {}): Tensor {
-  return np.logSoftmax(x, { axis });
+export function logSoftmax(x: Tensor, options: SoftmaxOptions = {}): Tensor {
+  requireOptions("nn.logSoftmax", options, "nn.logSoftmax(x, { axis: 0 })");
+  return np.logSoftmax(x, options);
 }

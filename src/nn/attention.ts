@@ -1,8 +1,12 @@
 /** Attention by dot products (Vaswani et al., 2017). */
-import { ArgumentError } from "../core/errors.ts";
+import { isFloat } from "../core/dtype.ts";
+import { ArgumentError, DTypeError } from "../core/errors.ts";
+import { requireOptions } from "../core/options.ts";
+import { formatAval } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
 import * as np from "../numpy/index.ts";
 import * as random from "../random/index.ts";
+import { requireInput, requireParams } from "./checks.ts";
 import { xavierUniform, zeros } from "./initializers.ts";
 import type { Layer } from "./layer.ts";
 import { type InitOptions, linear, type LinearParams } from "./linear.ts";
@@ -18,17 +22,31 @@ export interface AttentionOptions {
 /**
  * The weights `softmax(Q Kᵀ / √d)` of attention: […, queries, d] and […, keys, d] give
  * […, queries, keys]. A query that may look at nothing gets equal weights.
+ *
+ * @throws ShapeError when sizes differ; DTypeError for a mask of floats.
  */
 export function attentionWeights(
   query: Tensor,
   key: Tensor,
-  { mask, scale = 1 / Math.sqrt(query.shape.at(-1)!) }: AttentionOptions = {},
+  options: AttentionOptions = {},
 ): Tensor {
+  requireOptions("nn.attention", options, "nn.attention(query, key, value, { mask })");
+  const { mask, scale = 1 / Math.sqrt(query.shape.at(-1)!) } = options;
+  if (mask !== undefined && isFloat(mask.dtype)) {
+    throw new DTypeError(
+      `nn.attention: the mask is ${formatAval(mask.aval)}`,
+      "give booleans, true where a query may look: np.greater(mask, -1) of one that is to be added",
+    );
+  }
   const logits = np.einsum("...qd,...kd->...qk", query.mul(scale), key);
   return np.softmax(mask === undefined ? logits : np.where(mask, logits, -1e30));
 }
 
-/** `softmax(Q Kᵀ / √d) V`: […, queries, d], […, keys, d], […, keys, e] → […, queries, e]. */
+/**
+ * `softmax(Q Kᵀ / √d) V`: […, queries, d], […, keys, d], […, keys, e] → […, queries, e].
+ *
+ * @throws ShapeError when sizes differ; DTypeError for a mask of floats.
+ */
 export function attention(
   query: Tensor,
   key: Tensor,
@@ -77,7 +95,8 @@ export interface MultiHeadOptions extends InitOptions {
  * console.assert(y.shape.join() === "1,5,8");
  * ```
  *
- * @throws ArgumentError unless the heads divide the size.
+ * @throws ArgumentError unless the heads divide the size; ShapeError for inputs of other sizes; TreeError for
+ * parameters without its fields.
  */
 export function multiHeadAttention(
   options: MultiHeadOptions,
@@ -117,7 +136,14 @@ export function multiHeadAttention(
       const [a, b, c, d] = random.split(from, 4);
       return { query: query.init(a), key: key.init(b), value: value.init(c), out: out.init(d) };
     },
-    apply(p, q, k, v, { mask, scale } = {}) {
+    apply(p, q, k, v, given = {}) {
+      const name = "nn.multiHeadAttention";
+      requireOptions(name, given, "layer.apply(params, query, key, value, { mask })");
+      requireParams(name, p, ["query", "key", "value", "out"]);
+      requireInput(`${name}: the queries are`, q, ["…", "queries", size]);
+      requireInput(`${name}: the keys are`, k, ["…", "keys", keySize]);
+      requireInput(`${name}: the values are`, v, ["…", "keys", keySize]);
+      const { mask, scale } = given;
       const y = attention(
         split(query.apply(p.query, q)),
         split(key.apply(p.key, k)),

@@ -2,9 +2,12 @@
  * Convolutions along one or two axes: channels last in what they take and give, PyTorch's layout in
  * their weights.
  */
-import { ArgumentError } from "../core/errors.ts";
+import { ArgumentError, ShapeError } from "../core/errors.ts";
+import type { Form } from "../core/form.ts";
+import { formatAval } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
 import * as np from "../numpy/index.ts";
+import { requireImages, requireParams } from "./checks.ts";
 import type { Layer } from "./layer.ts";
 import { affineParams, type InitOptions, type LinearParams } from "./linear.ts";
 
@@ -29,24 +32,25 @@ export interface ConvOptions extends InitOptions {
   readonly groups?: number;
 }
 
-/** `"NHWC"`, or `"NWC"` for sequences. */
-const layouts = [
-  ["NWC", "OIW", "NWC"],
-  ["NHWC", "OIHW", "NHWC"],
+/** What is along the axes of sequences and of images, between the batch and the channels, and their layouts. */
+const kinds = [
+  { space: ["length"], layout: ["NWC", "OIW", "NWC"] },
+  { space: ["height", "width"], layout: ["NHWC", "OIHW", "NHWC"] },
 ] as const;
 
 interface Geometry {
+  readonly space: readonly string[];
   readonly kernel: readonly number[];
   readonly strides: readonly number[];
   readonly dilation: readonly number[];
-  readonly layout: typeof layouts[number];
+  readonly layout: typeof kinds[number]["layout"];
 }
 
 function geometry(name: string, options: ConvOptions): Geometry {
   const { kernel: given } = options;
   const kernel = typeof given === "number" ? [given, given] : given;
-  const layout = layouts[kernel.length - 1];
-  if (!layout) {
+  const kind = kinds[kernel.length - 1];
+  if (!kind) {
     throw new ArgumentError(
       `nn.${name}: a window of ${kernel.length} axes`,
       "give a number or two for images, a list of one for sequences",
@@ -56,12 +60,18 @@ function geometry(name: string, options: ConvOptions): Geometry {
     kernel,
     strides: perAxis(options.stride ?? 1, kernel.length),
     dilation: perAxis(options.dilation ?? 1, kernel.length),
-    layout,
+    ...kind,
   };
 }
 
 function perAxis(value: PerAxis, rank: number): readonly number[] {
   return typeof value === "number" ? Array<number>(rank).fill(value) : value;
+}
+
+/** Throws unless parameters have both fields, and an input the axes and channels that they were made for. */
+function check(layer: string, params: unknown, x: unknown, form: Form): void {
+  requireParams(layer, params, ["weight", "bias"]);
+  requireImages(`${layer}: the input is`, x, form);
 }
 
 function withBias(y: Tensor, { bias }: LinearParams): Tensor {
@@ -79,27 +89,35 @@ function withBias(y: Tensor, { bias }: LinearParams): Tensor {
  * console.assert(y.shape.join() === "1,16,16,8");
  * ```
  *
- * @throws ArgumentError for windows of other than one or two axes; ShapeError when the input does not fit.
+ * @throws ArgumentError for windows of other than one or two axes; ShapeError when the input does not fit;
+ * TreeError for parameters without weight and bias.
  */
 export function conv(options: ConvOptions): Layer<LinearParams> {
-  const { kernel, strides, dilation, layout } = geometry("conv", options);
+  const { space, kernel, strides, dilation, layout } = geometry("conv", options);
   const { padding = 0, groups = 1 } = options;
   const pads = padding === "same"
     ? "SAME"
     : perAxis(padding, kernel.length).map((p) => [p, p] as const);
   return {
     init: (key) => affineParams(key, [options.out, options.in / groups, ...kernel], options),
-    apply: (params, x) =>
-      withBias(
-        np.convGeneralDilated(x, params.weight, {
-          strides,
-          padding: pads,
-          rhsDilation: dilation,
-          groups,
-          dimensionNumbers: layout,
-        }),
-        params,
-      ),
+    apply(params, x) {
+      check("nn.conv", params, x, ["batch", ...space, options.in]);
+      const y = np.convGeneralDilated(x, params.weight, {
+        strides,
+        padding: pads,
+        rhsDilation: dilation,
+        groups,
+        dimensionNumbers: layout,
+      });
+      if (y.size === 0 && x.size > 0) {
+        const [window, input] = [kernel.join(", "), formatAval(x.aval)];
+        throw new ShapeError(
+          `nn.conv: the window [${window}] is larger than the input ${input}`,
+          'give a larger input, or padding: "same"',
+        );
+      }
+      return withBias(y, params);
+    },
   };
 }
 
@@ -120,10 +138,11 @@ export interface ConvTransposeOptions extends Omit<ConvOptions, "groups"> {
  * console.assert(y.shape.join() === "1,32,32,3");
  * ```
  *
- * @throws ArgumentError for windows of other than one or two axes; ShapeError when the input does not fit.
+ * @throws ArgumentError for windows of other than one or two axes; ShapeError when the input does not fit;
+ * TreeError for parameters without weight and bias.
  */
 export function convTranspose(options: ConvTransposeOptions): Layer<LinearParams> {
-  const { kernel, strides, dilation, layout } = geometry("convTranspose", options);
+  const { space, kernel, strides, dilation, layout } = geometry("convTranspose", options);
   const { padding = 0 } = options;
   const extra = perAxis(options.outputPadding ?? 0, kernel.length);
   const pads = kernel.map((k, i) => {
@@ -137,16 +156,16 @@ export function convTranspose(options: ConvTransposeOptions): Layer<LinearParams
   });
   return {
     init: (key) => affineParams(key, [options.in, options.out, ...kernel], options, options.out),
-    apply: (params, x) =>
-      withBias(
-        np.convTranspose(x, params.weight, {
-          strides,
-          padding: pads,
-          rhsDilation: dilation,
-          dimensionNumbers: layout,
-          transposeKernel: true,
-        }),
-        params,
-      ),
+    apply(params, x) {
+      check("nn.convTranspose", params, x, ["batch", ...space, options.in]);
+      const y = np.convTranspose(x, params.weight, {
+        strides,
+        padding: pads,
+        rhsDilation: dilation,
+        dimensionNumbers: layout,
+        transposeKernel: true,
+      });
+      return withBias(y, params);
+    },
   };
 }

@@ -1,5 +1,6 @@
 /** Dropout. */
 import { ArgumentError } from "../core/errors.ts";
+import { treeKind } from "../core/fields.ts";
 import type { Tensor } from "../core/tensor.ts";
 import * as np from "../numpy/index.ts";
 import * as random from "../random/index.ts";
@@ -19,8 +20,11 @@ import * as random from "../random/index.ts";
  * @throws ArgumentError unless 0 ≤ rate < 1.
  */
 export function dropout(key: Tensor | null, x: Tensor, rate: number): Tensor {
-  if (!(rate >= 0 && rate < 1)) {
-    throw new ArgumentError(`nn.dropout: the rate is ${rate}`, "give a number from 0 to below 1");
+  if (!(typeof rate === "number" && rate >= 0 && rate < 1)) {
+    throw new ArgumentError(
+      `nn.dropout: the rate is ${treeKind(rate)}`,
+      "give a number from 0 to below 1 last: nn.dropout(key, x, 0.1)",
+    );
   }
   if (key === null || rate === 0) return x;
   return np.where(random.bernoulli(key, 1 - rate, x.shape), x.div(1 - rate), 0);

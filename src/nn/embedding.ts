@@ -1,6 +1,7 @@
 /** Tokens as vectors. */
 import type { Tensor } from "../core/tensor.ts";
 import * as np from "../numpy/index.ts";
+import { requireParams } from "./checks.ts";
 import { type Initializer, normal } from "./initializers.ts";
 import type { Layer } from "./layer.ts";
 
@@ -29,12 +30,17 @@ export interface EmbeddingOptions {
  * const tokens = np.array([[1, 2, 1]], { dtype: "int32" });
  * console.assert(layer.apply(layer.init(random.key(0)), tokens).shape.join() === "1,3,4");
  * ```
+ *
+ * @throws DTypeError for tokens that are no integers; TreeError for parameters without a weight.
  */
 export function embedding(
   { count, size, weightInit = normal(1) }: EmbeddingOptions,
 ): Layer<EmbeddingParams> {
   return {
     init: (key) => ({ weight: weightInit(key, [count, size]) }),
-    apply: ({ weight }, tokens) => np.take(weight, tokens, { axis: 0 }),
+    apply(params, tokens) {
+      requireParams("nn.embedding", params, ["weight"]);
+      return np.take(params.weight, tokens, { axis: 0 });
+    },
   };
 }

@@ -2,6 +2,7 @@
 import type { Tensor } from "../core/tensor.ts";
 import * as np from "../numpy/index.ts";
 import * as random from "../random/index.ts";
+import { requireInput, requireParams } from "./checks.ts";
 import { fans, type Initializer, linearDefault, uniform } from "./initializers.ts";
 import type { Layer } from "./layer.ts";
 
@@ -47,8 +48,16 @@ export function affineParams(
   };
 }
 
-/** `x Wᵀ + b` on the last axis. */
-export function affine({ weight, bias }: LinearParams, x: Tensor): Tensor {
+/** `x Wᵀ + b` on the last axis, for a layer and an input of these names. */
+export function affine(
+  params: LinearParams,
+  x: Tensor,
+  layer = "nn.linear",
+  input = "the input",
+): Tensor {
+  requireParams(layer, params, ["weight", "bias"]);
+  const { weight, bias } = params;
+  requireInput(`${layer}: ${input} is`, x, ["…", weight.shape.at(-1)!]);
   const y = np.tensordot(x, weight, { axes: [[-1], [1]] });
   return bias === null ? y : y.add(bias);
 }
@@ -62,10 +71,12 @@ export function affine({ weight, bias }: LinearParams, x: Tensor): Tensor {
  * const params = layer.init(random.key(0));
  * console.assert(layer.apply(params, np.ones([2, 5, 3])).shape.join() === "2,5,4");
  * ```
+ *
+ * @throws ShapeError when the last axis is of another size; TreeError for parameters without weight and bias.
  */
 export function linear(options: LinearOptions): Layer<LinearParams> {
   return {
     init: (key) => affineParams(key, [options.out, options.in], options),
-    apply: affine,
+    apply: (params, x) => affine(params, x),
   };
 }

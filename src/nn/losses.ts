@@ -1,7 +1,12 @@
 /** Losses: how far predictions are from targets. */
 import { isFloat } from "../core/dtype.ts";
+import { ArgumentError, ShapeError } from "../core/errors.ts";
+import { kindOf } from "../core/kindOf.ts";
+import { requireOptions } from "../core/options.ts";
+import { formatAval } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
 import * as np from "../numpy/index.ts";
+import { checkCount } from "../numpy/promote.ts";
 
 /** How elements become one number. */
 export interface LossOptions {
@@ -9,7 +14,9 @@ export interface LossOptions {
   readonly reduction?: "mean" | "sum" | "none";
 }
 
-function reduced(loss: Tensor, { reduction = "mean" }: LossOptions): Tensor {
+function reduced(name: string, loss: Tensor, options: LossOptions): Tensor {
+  requireOptions(name, options, `${name}(…, { reduction: "sum" })`);
+  const { reduction = "mean" } = options;
   switch (reduction) {
     case "mean":
       return np.mean(loss);
@@ -17,34 +24,62 @@ function reduced(loss: Tensor, { reduction = "mean" }: LossOptions): Tensor {
       return np.sum(loss);
     case "none":
       return loss;
+    default:
+      throw new ArgumentError(
+        `${name}: the reduction is ${kindOf(reduction)}`,
+        'ask for "mean", "sum" or "none"',
+      );
   }
 }
 
+/** `prediction - target`. Only the target may be stretched: a column and a vector would make a table. */
+function errors(
+  name: string,
+  prediction: Tensor,
+  target: Tensor,
+  { reduction }: LossOptions,
+): Tensor {
+  const error = np.subtract(prediction, target);
+  if (reduction === "none" || error.shape.join() === prediction.shape.join()) return error;
+  const [made, wanted] = [prediction, target].map((x) => formatAval(x.aval));
+  throw new ShapeError(
+    `${name}: the prediction ${made} and the target ${wanted} give [${
+      error.shape.join(", ")
+    }] errors`,
+    'give a target of the same shape, target.reshape(prediction.shape), or reduction: "none" if pairs are meant',
+  );
+}
+
 /**
- * The squared error.
+ * The squared error: a prediction and a target of one shape → a scalar, or the shape without a reduction.
  *
  * ```ts
  * import { nn, np } from "trilevel";
  * console.assert(await nn.mse(np.array([1, 2]), np.array([1, 4])).item() === 2);
  * ```
+ *
+ * @throws ShapeError for shapes that differ, unless the target stretches to the prediction's.
  */
 export function mse(prediction: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
-  return reduced(np.square(prediction.sub(target)), options);
+  return reduced("nn.mse", np.square(errors("nn.mse", prediction, target, options)), options);
 }
 
 /**
  * Huber's loss (1964): `½ d²` for errors up to `delta` (1 unless given), `delta (|d| - ½ delta)` above.
  * With `delta` 1 it is PyTorch's `smooth_l1_loss`.
+ *
+ * @throws ShapeError for shapes that differ, unless the target stretches to the prediction's.
  */
 export function huber(
   prediction: Tensor,
   target: Tensor,
-  { delta = 1, ...options }: LossOptions & { readonly delta?: number } = {},
+  options: LossOptions & { readonly delta?: number } = {},
 ): Tensor {
-  const error = np.abs(prediction.sub(target));
+  const { delta = 1 } = options;
+  const error = np.abs(errors("nn.huber", prediction, target, options));
   // ½ q² + delta (|d| - q) with q the part of |d| up to delta: no branch, and smooth.
   const q = np.minimum(error, delta);
-  return reduced(q.mul(q).mul(0.5).add(error.sub(q).mul(delta)), options);
+  return reduced("nn.huber", q.mul(q).mul(0.5).add(error.sub(q).mul(delta)), options);
 }
 
 /**
@@ -57,13 +92,31 @@ export function huber(
  * const loss = nn.crossEntropy(logits, np.array([2], { dtype: "int32" }));
  * console.assert(Math.abs(await loss.item() - Math.log(4)) < 1e-6);
  * ```
+ *
+ * @throws ShapeError for targets of other shapes, unless they stretch to the logits'.
  */
 export function crossEntropy(logits: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
   const distribution = isFloat(target.dtype)
     ? target
     : oneHot(target, logits.shape.at(-1)!, { dtype: logits.dtype });
+  if (!stretches(distribution.shape, logits.shape)) {
+    const [made, wanted] = [logits, target].map((x) => formatAval(x.aval));
+    const { shape } = logits;
+    throw new ShapeError(
+      `nn.crossEntropy: the logits are ${made}, the target is ${wanted}`,
+      `give int32 labels [${shape.slice(0, -1).join(", ")}], or a distribution [${
+        shape.join(", ")
+      }]`,
+    );
+  }
   const terms = np.multiply(np.logSoftmax(logits), distribution);
-  return reduced(np.negative(np.sum(terms, { axis: -1 })), options);
+  return reduced("nn.crossEntropy", np.negative(np.sum(terms, { axis: -1 })), options);
+}
+
+/** Whether a shape is broadcast to another as it is. */
+function stretches(from: readonly number[], to: readonly number[]): boolean {
+  const more = to.length - from.length;
+  return more >= 0 && from.every((n, i) => n === 1 || n === to[i + more]);
 }
 
 /** Labels as vectors with one 1: int32 […] → […, count]; zeros for labels that are no class. */
@@ -72,5 +125,6 @@ export function oneHot(
   count: number,
   { dtype = "float32" }: np.DTypeOptions = {},
 ): Tensor {
+  checkCount("nn.oneHot", "count", count);
   return np.astype(np.equal(np.expandDims(labels, -1), np.arange(count)), dtype);
 }

@@ -2,6 +2,7 @@
 import type { Tensor } from "../core/tensor.ts";
 import * as random from "../random/index.ts";
 import { relu } from "./activations.ts";
+import { requireParamsList } from "./checks.ts";
 import type { Activation, Layer } from "./layer.ts";
 import { affine, affineParams, type InitOptions, type LinearParams } from "./linear.ts";
 
@@ -16,7 +17,7 @@ export interface MlpOptions extends InitOptions {
 }
 
 /**
- * A multi-layer perceptron on the last axis.
+ * A multi-layer perceptron on the last axis: […, sizes[0]] → […, the last size].
  *
  * ```ts
  * import { nn, np, random } from "trilevel";
@@ -24,6 +25,8 @@ export interface MlpOptions extends InitOptions {
  * const params = layer.init(random.key(0));
  * console.assert(params.length === 2 && layer.apply(params, np.ones([5, 3])).shape[1] === 2);
  * ```
+ *
+ * @throws ShapeError when the last axis is of another size; TreeError for parameters of another number of layers.
  */
 export function mlp(options: MlpOptions): Layer<readonly LinearParams[]> {
   const { sizes, activation = relu, outActivation } = options;
@@ -33,10 +36,13 @@ export function mlp(options: MlpOptions): Layer<readonly LinearParams[]> {
       random.split(key, count).map((k: Tensor, i: number) =>
         affineParams(k, [sizes[i + 1]!, sizes[i]!], options)
       ),
-    apply: (params, x) =>
-      params.reduce((y, p, i) => {
-        const after = i < params.length - 1 ? activation : outActivation;
-        return after ? after(affine(p, y)) : affine(p, y);
-      }, x),
+    apply(params, x) {
+      requireParamsList("nn.mlp", params, count);
+      return params.reduce((y, p, i) => {
+        const after = i < count - 1 ? activation : outActivation;
+        const z = affine(p, y, "nn.mlp", `the input of layer ${i}`);
+        return after ? after(z) : z;
+      }, x);
+    },
   };
 }

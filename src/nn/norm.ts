@@ -1,7 +1,9 @@
 /** Normalization: by the statistics of a sample, never of a batch. */
 import { ArgumentError } from "../core/errors.ts";
+import type { Form } from "../core/form.ts";
 import type { Tensor } from "../core/tensor.ts";
 import * as np from "../numpy/index.ts";
+import { requireInput, requireParams } from "./checks.ts";
 import type { Layer } from "./layer.ts";
 
 /** Parameters of normalizations; null without `affine`. */
@@ -31,13 +33,19 @@ function standardize(x: Tensor, axis: readonly number[], eps: number): Tensor {
   return centered.mul(np.rsqrt(variance.add(eps)));
 }
 
+/** Throws unless parameters have both fields, and an input the sizes that they were made for. */
+function check(layer: string, params: unknown, x: unknown, form: Form): void {
+  requireParams(layer, params, ["weight", "bias"]);
+  requireInput(`${layer}: the input is`, x, form);
+}
+
 function scaled(x: Tensor, { weight, bias }: NormParams): Tensor {
   const y = weight === null ? x : x.mul(weight);
   return bias === null ? y : y.add(bias);
 }
 
 /**
- * Layer normalization (Ba et al., 2016) over the last axes, of the given size or sizes.
+ * Layer normalization (Ba et al., 2016) over the last axes, of the given size or sizes: […, …sizes] → the same.
  *
  * ```ts
  * import { nn, np, random } from "trilevel";
@@ -45,6 +53,8 @@ function scaled(x: Tensor, { weight, bias }: NormParams): Tensor {
  * const y = norm.apply(norm.init(random.key(0)), np.arange(8, { dtype: "float32" }).reshape([2, 4]));
  * console.assert(Math.abs(await np.mean(y).item()) < 1e-6);
  * ```
+ *
+ * @throws ShapeError when the last axes are of other sizes; TreeError for parameters without weight and bias.
  */
 export function layerNorm(
   options: NormOptions & { readonly size: number | readonly number[] },
@@ -54,7 +64,10 @@ export function layerNorm(
   const axes = shape.map((_, i) => i - shape.length);
   return {
     init: () => initial(shape, affine),
-    apply: (params, x) => scaled(standardize(x, axes, eps), params),
+    apply(params, x) {
+      check("nn.layerNorm", params, x, ["…", ...shape]);
+      return scaled(standardize(x, axes, eps), params);
+    },
   };
 }
 
@@ -62,7 +75,8 @@ export function layerNorm(
  * Group normalization (Wu & He, 2018) of [batch, …space, channels]: over space and a group of channels.
  * One group normalizes whole samples, as many groups as channels each channel (instance normalization).
  *
- * @throws ArgumentError unless groups divide the channels.
+ * @throws ArgumentError unless groups divide the channels; ShapeError when the input has others; TreeError for
+ * parameters without weight and bias.
  */
 export function groupNorm(
   options: NormOptions & { readonly groups: number; readonly channels: number },
@@ -77,6 +91,7 @@ export function groupNorm(
   return {
     init: () => initial([channels], affine),
     apply(params, x) {
+      check("nn.groupNorm", params, x, ["batch", "…", channels]);
       const split = np.reshape(x, [...x.shape.slice(0, -1), groups, channels / groups]);
       const axes = split.shape.map((_, i) => i).filter((i) => i > 0 && i !== x.ndim - 1);
       return scaled(np.reshape(standardize(split, axes, eps), x.shape), params);

@@ -2,15 +2,16 @@
 import { ShapeError } from "../core/errors.ts";
 import type { Tensor } from "../core/tensor.ts";
 import * as np from "../numpy/index.ts";
+import { requireInput, requireParams } from "./checks.ts";
 import type { EmbeddingParams } from "./embedding.ts";
 import { type Initializer, normal } from "./initializers.ts";
 import type { Layer } from "./layer.ts";
-import { type InitOptions, linear, type LinearParams } from "./linear.ts";
+import { affine, affineParams, type InitOptions, type LinearParams } from "./linear.ts";
 
 /**
- * A learned vector for each position of a sequence, added: [batch, n, size], n ≤ length.
+ * A learned vector for each position of a sequence, added: […, n, size], n ≤ length.
  *
- * @throws ShapeError for sequences that are too long.
+ * @throws ShapeError for vectors of another size, and sequences that are too long.
  */
 export function learnedPosition(
   { length, size, weightInit = normal(0.02) }: {
@@ -22,15 +23,17 @@ export function learnedPosition(
 ): Layer<EmbeddingParams> {
   return {
     init: (key) => ({ weight: weightInit(key, [length, size]) }),
-    apply({ weight }, x) {
-      const n = x.shape.at(-2) ?? 0;
+    apply(params, x) {
+      requireParams("nn.learnedPosition", params, ["weight"]);
+      requireInput("nn.learnedPosition: the input is", x, ["…", "n", size]);
+      const n = x.shape.at(-2)!;
       if (n > length) {
         throw new ShapeError(
           `nn.learnedPosition: a sequence of ${n} for ${length} positions`,
           "give a greater length",
         );
       }
-      return x.add(np.slice(weight, [0, n]));
+      return x.add(np.slice(params.weight, [0, n]));
     },
   };
 }
@@ -57,7 +60,7 @@ export function softGrid(
 
 /**
  * Slot attention's position embedding (Locatello et al., 2020): a linear map of {@link softGrid}, added
- * to [batch, height, width, size].
+ * to […, height, width, size].
  *
  * ```ts
  * import { nn, np, random } from "trilevel";
@@ -65,17 +68,21 @@ export function softGrid(
  * const y = layer.apply(layer.init(random.key(0)), np.zeros([1, 8, 8, 16]));
  * console.assert(y.shape.join() === "1,8,8,16");
  * ```
+ *
+ * @throws ShapeError for vectors of another size; TreeError for parameters without weight and bias.
  */
 export function softPosition(
   options: InitOptions & { readonly size: number; readonly coordinates?: Coordinates },
 ): Layer<LinearParams> {
-  const dense = linear({ ...options, in: 4, out: options.size });
+  const { size } = options;
   return {
-    init: (key) => dense.init(key),
+    init: (key) => affineParams(key, [size, 4], options),
     apply(params, x) {
+      requireParams("nn.softPosition", params, ["weight", "bias"]);
+      requireInput("nn.softPosition: the input is", x, ["…", "height", "width", size]);
       const [height, width] = x.shape.slice(-3) as [number, number];
       const grid = softGrid(height, width, options.coordinates);
-      return x.add(dense.apply(params, np.astype(grid, x.dtype)));
+      return x.add(affine(params, np.astype(grid, x.dtype), "nn.softPosition", "the grid"));
     },
   };
 }

@@ -1,7 +1,9 @@
 /** Recurrent cells: one step of a sequence, in PyTorch's layout. */
+import { requireList } from "../core/fields.ts";
 import type { Tensor } from "../core/tensor.ts";
 import * as np from "../numpy/index.ts";
 import * as random from "../random/index.ts";
+import { requireInput, requireParams } from "./checks.ts";
 import { type Initializer, uniform } from "./initializers.ts";
 import type { Layer } from "./layer.ts";
 import { affine } from "./linear.ts";
@@ -49,8 +51,16 @@ function cellParams(key: Tensor, gates: number, options: CellOptions): CellParam
   };
 }
 
-const fromInput = (p: CellParams, x: Tensor) => affine({ weight: p.weightIh, bias: p.biasIh }, x);
-const fromState = (p: CellParams, h: Tensor) => affine({ weight: p.weightHh, bias: p.biasHh }, h);
+/** Throws unless parameters have all fields, for that many gates of the cell's size. */
+function check(cell: string, p: CellParams, gates: number, hidden: number): void {
+  requireParams(cell, p, ["weightIh", "weightHh", "biasIh", "biasHh"]);
+  requireInput(`${cell}: weightHh is`, p.weightHh, [gates * hidden, hidden]);
+}
+
+const fromInput = (cell: string, p: CellParams, x: Tensor) =>
+  affine({ weight: p.weightIh, bias: p.biasIh }, x, cell, "x");
+const fromState = (cell: string, p: CellParams, h: Tensor) =>
+  affine({ weight: p.weightHh, bias: p.biasHh }, h, cell, "h");
 
 /**
  * A gated recurrent unit (Cho et al., 2014), as PyTorch's `GRUCell`: `(x, h) → h′`, […, in] and
@@ -68,18 +78,23 @@ const fromState = (p: CellParams, h: Tensor) => affine({ weight: p.weightHh, bia
  * const h = cell.apply(cell.init(random.key(0)), np.ones([2, 7, 3]), np.zeros([2, 7, 4]));
  * console.assert(h.shape.join() === "2,7,4");
  * ```
+ *
+ * @throws ShapeError when an input's or a state's last axis is of another size; TreeError for parameters without
+ * its fields.
  */
 export function gruCell(
   options: CellOptions & { readonly resetAfter?: boolean },
 ): Layer<CellParams, [x: Tensor, h: Tensor]> {
   const { resetAfter = true, hidden } = options;
+  const name = "nn.gruCell";
   return {
     init: (key) => cellParams(key, 3, options),
     apply(p, x, h) {
-      const input = fromInput(p, x);
+      check(name, p, 3, hidden);
+      const input = fromInput(name, p, x);
       const [inputRz, inputN] = [gates(input, 0, 2, 3), gates(input, 2, 3, 3)];
       if (resetAfter) {
-        const state = fromState(p, h);
+        const state = fromState(name, p, h);
         const rz = np.sigmoid(inputRz.add(gates(state, 0, 2, 3)));
         const [r, z] = [gates(rz, 0, 1, 2), gates(rz, 1, 2, 2)];
         return mixed(z, np.tanh(inputN.add(r.mul(gates(state, 2, 3, 3)))), h);
@@ -89,9 +104,9 @@ export function gruCell(
         weightHh: np.slice(p.weightHh, [from * hidden, to * hidden]),
         biasHh: p.biasHh && np.slice(p.biasHh, [from * hidden, to * hidden]),
       });
-      const rz = np.sigmoid(inputRz.add(fromState(part(0, 2), h)));
+      const rz = np.sigmoid(inputRz.add(fromState(name, part(0, 2), h)));
       const [r, z] = [gates(rz, 0, 1, 2), gates(rz, 1, 2, 2)];
-      return mixed(z, np.tanh(inputN.add(fromState(part(2, 3), r.mul(h)))), h);
+      return mixed(z, np.tanh(inputN.add(fromState(name, part(2, 3), r.mul(h)))), h);
     },
   };
 }
@@ -112,17 +127,37 @@ export type LstmState = readonly [h: Tensor, c: Tensor];
 
 /**
  * A long short-term memory (Hochreiter & Schmidhuber, 1997), as PyTorch's `LSTMCell`:
- * `(x, [h, c]) → [h′, c′]`. Gates are in the order i, f, g, o, Keras's too:
+ * `(x, [h, c]) → [h′, c′]`, […, in] and […, hidden]. Gates are in the order i, f, g, o, Keras's too:
  *
  *     c′ = σ(f) ∘ c + σ(i) ∘ tanh(g),  h′ = σ(o) ∘ tanh(c′)
+ *
+ * ```ts
+ * import { nn, np, random } from "trilevel";
+ * const cell = nn.lstmCell({ in: 3, hidden: 4 });
+ * const start = [np.zeros([2, 4]), np.zeros([2, 4])] as const;
+ * const [h, c] = cell.apply(cell.init(random.key(0)), np.ones([2, 3]), start);
+ * console.assert(h.shape.join() === "2,4" && c.shape.join() === "2,4");
+ * ```
+ *
+ * @throws ShapeError when an input's or a state's last axis is of another size; TreeError for a state that is no
+ * [h, c], or parameters without its fields.
  */
 export function lstmCell(
   options: CellOptions,
 ): Layer<CellParams, [x: Tensor, state: LstmState], LstmState> {
+  const name = "nn.lstmCell";
   return {
     init: (key) => cellParams(key, 4, options),
-    apply(p, x, [h, c]) {
-      const all = fromInput(p, x).add(fromState(p, h));
+    apply(p, x, state) {
+      check(name, p, 4, options.hidden);
+      requireList(
+        `${name}: the state is`,
+        state,
+        2,
+        "give the pair [h, c], as the last step returned it",
+      );
+      const [h, c] = state;
+      const all = fromInput(name, p, x).add(fromState(name, p, h));
       const gate = (i: number) => gates(all, i, i + 1, 4);
       const kept = np.sigmoid(gate(1)).mul(c);
       const next = kept.add(np.sigmoid(gate(0)).mul(np.tanh(gate(2))));

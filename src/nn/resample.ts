@@ -1,14 +1,13 @@
 /** Images in other sizes: [batch, height, width, channels]. */
-import { ShapeError } from "../core/errors.ts";
+import { ArgumentError, ShapeError } from "../core/errors.ts";
+import { kindOf } from "../core/kindOf.ts";
 import type { Tensor } from "../core/tensor.ts";
 import * as np from "../numpy/index.ts";
+import { requireImages } from "./checks.ts";
 
 function sizesOf(name: string, x: Tensor): [number, number, number, number] {
-  if (x.ndim === 4) return [...x.shape] as [number, number, number, number];
-  throw new ShapeError(
-    `nn.${name}: an image of shape [${x.shape.join(", ")}]`,
-    "give [batch, height, width, channels]",
-  );
+  requireImages(`nn.${name}: the input is`, x, ["batch", "height", "width", "channels"]);
+  return [...x.shape] as [number, number, number, number]; // four axes: see above
 }
 
 /**
@@ -47,12 +46,24 @@ export interface ResizeOptions {
  * const y = nn.resize(x, [1, 4]);
  * console.assert(String(await y.data()) === "0,0.25,0.75,1");
  * ```
+ *
+ * @throws ShapeError unless it is given [batch, height, width, channels]; ArgumentError for an unknown method.
  */
 export function resize(
   x: Tensor,
-  [height, width]: readonly [height: number, width: number],
+  size: readonly [height: number, width: number],
   { method = "bilinear" }: ResizeOptions = {},
 ): Tensor {
+  if (typeof size === "number") {
+    throw new ArgumentError(`nn.resize: the size is ${kindOf(size)}`, "give [height, width]");
+  }
+  if (method !== "bilinear" && method !== "nearest") {
+    throw new ArgumentError(
+      `nn.resize: the method is ${kindOf(method)}`,
+      'ask for "bilinear" or "nearest"',
+    );
+  }
+  const [height, width] = size;
   const [, fromHeight, fromWidth] = sizesOf("resize", x);
   const along = method === "nearest" ? nearest : bilinear;
   const rows = fromHeight === height ? x : along(x, 1, height);

@@ -1,6 +1,9 @@
 /** Layers one after another. */
+import { ArgumentError } from "../core/errors.ts";
+import { treeKind } from "../core/fields.ts";
 import type { Tensor } from "../core/tensor.ts";
 import * as random from "../random/index.ts";
+import { requireParamsList } from "./checks.ts";
 import type { Activation, Layer, ParamsOf } from "./layer.ts";
 
 /** A layer from tensor to tensor, or a function without parameters. */
@@ -21,10 +24,19 @@ export type StageParams<S extends readonly Stage[]> = {
  * console.assert(params[0].weight.shape.join() === "8,3" && params[1] === null);
  * console.assert(net.apply(params, np.ones([5, 3])).shape.join() === "5,1");
  * ```
+ *
+ * @throws ArgumentError for what is neither layer nor function; TreeError for parameters of another number of stages.
  */
 export function sequential<const S extends readonly Stage[]>(
   ...stages: S
 ): Layer<StageParams<S>> {
+  const wrong = stages.findIndex((s) => typeof s !== "function" && typeof s?.apply !== "function");
+  if (wrong >= 0) {
+    throw new ArgumentError(
+      `nn.sequential: stage ${wrong} is ${treeKind(stages[wrong])}`,
+      "give layers and functions one by one: nn.sequential(layer, nn.relu), or nn.sequential(...list)",
+    );
+  }
   return {
     init(key) {
       const keys = random.split(key, stages.length);
@@ -33,10 +45,12 @@ export function sequential<const S extends readonly Stage[]>(
         typeof stage === "function" ? null : stage.init(keys[i]!)
       ) as unknown as StageParams<S>;
     },
-    apply: (params, x: Tensor) =>
-      stages.reduce<Tensor>(
+    apply(params, x: Tensor) {
+      requireParamsList("nn.sequential", params, stages.length);
+      return stages.reduce<Tensor>(
         (y, stage, i) => typeof stage === "function" ? stage(y) : stage.apply(params[i], y),
         x,
-      ),
+      );
+    },
   };
 }

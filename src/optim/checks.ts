@@ -1,6 +1,6 @@
 /** What an update is given, looked at before it is used: states, and trees that must be alike. */
 import { ShapeError, TreeError } from "../core/errors.ts";
-import { requireFields, treeKind } from "../core/fields.ts";
+import { requireFields, requireList, treeKind } from "../core/fields.ts";
 import { Tensor } from "../core/tensor.ts";
 import { difference, flatten, paths } from "../core/tree.ts";
 
@@ -14,11 +14,7 @@ export function requireState(name: string, given: unknown, fields: readonly stri
 
 /** Throws a TreeError unless there is a state for each part of a transformation. */
 export function requireStates(name: string, given: unknown, count: number): void {
-  if (Array.isArray(given) && given.length === count) return;
-  throw new TreeError(
-    `optim.${name}: the state is ${treeKind(given)}, not a list of ${count}`,
-    state,
-  );
+  requireList(`optim.${name}: the state is`, given, count, state);
 }
 
 /** Throws unless gradients are like what a state keeps for them: a stretched one would go unseen. */
@@ -37,7 +33,7 @@ export function requireUpdates(name: string, updates: unknown, params: unknown):
     `optim.${name}: the updates differ from the parameters`,
     updates,
     params,
-    `give the parameters third, and apply the updates alone: ${call}`,
+    `give updates and parameters of one model, each alone: ${call}`,
   );
 }
 

@@ -1,0 +1,26 @@
+/** What layers are given, looked at before it is used: a stretched input, or another's parameters, would go unseen. */
+import { requireFields, requireList } from "../core/fields.ts";
+import { type Form, requireForm } from "../core/form.ts";
+
+const params =
+  "give what init made first, then the input: layer.apply(params, x); a part that is left out is null";
+
+/** Throws a TreeError unless parameters have the fields that `init` makes. */
+export function requireParams(layer: string, given: unknown, fields: readonly string[]): void {
+  requireFields(`${layer}: the parameters are`, given, fields, params);
+}
+
+/** Throws a TreeError unless there are parameters for each of a list of layers. */
+export function requireParamsList(layer: string, given: unknown, count: number): void {
+  requireList(`${layer}: the parameters are`, given, count, params);
+}
+
+/** Throws a ShapeError unless an input has the form that a layer was made for. */
+export function requireInput(what: string, x: unknown, form: Form): void {
+  requireForm(what, x, form, "give it the size that the layer was made for, on the last axis");
+}
+
+/** Throws a ShapeError unless images, or sequences, have the form that a layer was made for. */
+export function requireImages(what: string, x: unknown, form: Form): void {
+  requireForm(what, x, form, "channels come last, and np.expandDims(x, 0) makes a batch of one");
+}
