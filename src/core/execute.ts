@@ -28,6 +28,7 @@ import {
   withoutSites,
 } from "./program.ts";
 import { placedNumber } from "./placedNumber.ts";
+import { mayWait, operandsOf, type Splat, splatOf } from "./splat.ts";
 import { type Source, Tensor } from "./tensor.ts";
 
 /** A program ready to run on one backend. */
@@ -153,16 +154,40 @@ export function runEquation<P extends Params>(
   avals: readonly Aval[],
 ): Tensor[] {
   if (primitive.inline) return evaluate(primitive.inline(params), inputs);
+  const backend = backendOf(inputs);
   // What is run follows from this; to write the program down each time would take longer than to run it.
-  const types = inputs.map((x) => formatAval(x.aval)).join(" ");
+  const types = inputs.map((x) => `${formatAval(x.aval)}${splatOf(x) ? " throughout" : ""}`);
+  const key = `${primitive.name}${formatParams(params)} ${types.join(" ")}`;
   const program = () => {
-    const variables = inputs.map((x) => new Var(x.aval));
+    const { variables, operands, equations } = operandsOf(inputs);
     const outputs = avals.map((a) => new Var(a));
-    const equations = [{ primitive, params, inputs: variables, outputs }];
-    return { inputs: variables, equations, outputs };
+    const equation = { primitive, params, inputs: operands, outputs };
+    return { inputs: variables, equations: [...equations, equation], outputs };
   };
-  const key = `${primitive.name}${formatParams(params)} ${types}`;
-  return compileCached(key, program, backendOf(inputs)).run(inputs);
+  const run = () =>
+    compileCached(key, program, backend).run(inputs.map((x) => splatOf(x)?.number ?? x));
+  return mayWait(primitive, inputs, avals[0]!)
+    ? [waiting(inputs[0]!, { primitive, params }, avals[0]!, backend, run)]
+    : run();
+}
+
+/** A tensor of one number whose memory `run` will fill. */
+function waiting(
+  number: Tensor,
+  equation: Splat["equation"],
+  aval: Aval,
+  backend: Backend,
+  run: () => readonly Tensor[],
+): Tensor {
+  checkSupported(aval, backend);
+  const fill = () => {
+    const share = run()[0]!.share!; // what was computed is stored
+    const { buffer } = share.storage;
+    share.surrender();
+    return buffer;
+  };
+  const storage = new Storage(backend, { number, equation, fill });
+  return new Tensor(aval, { kind: "stored", storage });
 }
 
 /** A device buffer of one tensor, for backends' own interchange. */

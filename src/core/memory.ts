@@ -6,6 +6,7 @@ import type { Backend, BackendName, DeviceBuffer } from "./backend.ts";
 import type { TypedArray } from "./dtype.ts";
 import { ArgumentError, CallSite, DisposedError } from "./errors.ts";
 import type { Aval } from "./program.ts";
+import type { Splat } from "./splat.ts";
 import { Tensor } from "./tensor.ts";
 import { currentTrace } from "./trace.ts";
 import { flatten } from "./tree.ts";
@@ -14,7 +15,7 @@ import { flatten } from "./tree.ts";
 export interface MemoryUse {
   /** How many there are. */
   tensors: number;
-  /** How many bytes they hold. */
+  /** How many bytes they hold. Tensors of one number hold none until something needs them filled. */
   bytes: number;
 }
 
@@ -26,11 +27,27 @@ export class Storage {
   /** What must go well before the value may be read: checks of the run that made it. */
   guard: Promise<unknown> | undefined;
 
-  constructor(readonly backend: Backend, readonly buffer: DeviceBuffer) {
-    const m = use.get(backend.name) ?? { tensors: 0, bytes: 0 };
-    use.set(backend.name, m);
-    m.tensors++;
-    m.bytes += buffer.bytes;
+  #buffer: DeviceBuffer | undefined;
+  /** The number that is all it holds, where it is known. */
+  readonly splat: Splat | undefined;
+  readonly #use: MemoryUse;
+
+  constructor(readonly backend: Backend, contents: DeviceBuffer | Splat) {
+    this.#use = use.get(backend.name) ?? { tensors: 0, bytes: 0 };
+    use.set(backend.name, this.#use);
+    this.#use.tensors++;
+    if ("fill" in contents) this.splat = contents;
+    else this.#hold(contents);
+  }
+
+  #hold(buffer: DeviceBuffer): DeviceBuffer {
+    this.#use.bytes += buffer.bytes;
+    return this.#buffer = buffer;
+  }
+
+  /** The memory; a splat's is filled now. */
+  get buffer(): DeviceBuffer {
+    return this.#buffer ?? this.#hold(this.splat!.fill()); // it is one or the other
   }
 
   /** How many tensors share it. */
@@ -48,12 +65,12 @@ export class Storage {
   }
 
   /** One owner less; the last one's `end` is what becomes of the memory. */
-  release(end: () => void = () => this.backend.free(this.buffer)): void {
+  release(end: (buffer: DeviceBuffer) => void = (buffer) => this.backend.free(buffer)): void {
     if (--this.#owners > 0) return;
-    const m = use.get(this.backend.name)!;
-    m.tensors--;
-    m.bytes -= this.buffer.bytes;
-    end();
+    this.#use.tensors--;
+    if (!this.#buffer) return;
+    this.#use.bytes -= this.#buffer.bytes;
+    end(this.#buffer);
   }
 }
 

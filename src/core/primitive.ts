@@ -108,6 +108,9 @@ export interface Primitive<P extends Params = NoParams> {
     // deno-lint-ignore no-explicit-any
   ) => { readonly primitive: Primitive<any>; readonly params: Params } | undefined;
 
+  /** Of a bare number it makes a tensor of that number. */
+  readonly splat?: boolean;
+
   /** It does something beside computing outputs, so it is never removed. */
   readonly effect?: boolean;
 }

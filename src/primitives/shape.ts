@@ -24,6 +24,7 @@ export interface BroadcastParams extends Params {
 
 const broadcastPrimitive: Primitive<BroadcastParams> = {
   name: "broadcast",
+  splat: true,
   shape([x], { shape, axes }) {
     checkAxes("broadcast", shape, axes);
     const fits = axes.length === x.shape.length &&

@@ -170,7 +170,7 @@ describe("ownership", () => {
 
   test("memory counts bytes", () => {
     const before = live().bytes;
-    using x = np.zeros([10], { dtype: "float64" });
+    using x = np.array(new Float64Array(10), { dtype: "float64" });
     expect(live().bytes - before).toBe(8 * x.size);
   });
 
