@@ -198,8 +198,11 @@ function digitOfSum(
   stride: number,
   size: number,
 ): Expr | undefined {
-  const rest = terms.filter((t) => t.scale % (stride * size) !== 0);
-  if (rest.length < terms.length) return digit(sum(rest, offset), stride, size);
+  const period = stride * size;
+  const rest = terms.filter((t) => t.scale % period !== 0);
+  if (rest.length < terms.length || offset >= period) {
+    return digit(sum(rest, offset % period), stride, size);
+  }
   for (let cut = terms.length; cut > 0; cut--) {
     const common = terms.slice(0, cut).reduce((g, t) => gcd(g, t.scale), stride);
     if (common === 1 || most(terms.slice(cut)) + offset % common >= common) continue;
