@@ -8,7 +8,9 @@ import { Tensor } from "./tensor.ts";
 export function treeKind(value: unknown): string {
   if (value instanceof Tensor) return formatAval(value.aval);
   const kind = kindOf(value);
-  return kind === "an object" ? list(Object.keys(Object(value))) : kind;
+  if (kind !== "an object") return kind;
+  const given = Object.entries(Object(value)).filter(([, part]) => part !== undefined);
+  return list(given.map(([field]) => field));
 }
 
 /**

@@ -1,6 +1,8 @@
 /** From slots to an image: each slot draws a picture and a mask, the masks mix the pictures. */
 import { ArgumentError } from "../core/errors.ts";
+import { requireForm } from "../core/form.ts";
 import type { Tensor } from "../core/tensor.ts";
+import { requireParams, requireParamsList } from "../nn/checks.ts";
 import * as nn from "../nn/index.ts";
 import * as np from "../numpy/index.ts";
 import * as random from "../random/index.ts";
@@ -25,6 +27,16 @@ export function composite(drawn: Tensor): Decoded {
     masks,
     reconstruction: np.sum(images.mul(np.expandDims(masks, -1)), { axis: 1 }),
   };
+}
+
+/** Throws a ShapeError unless there are slots of a size for each sample. */
+function requireSlots(decoder: string, slots: Tensor, size: number): void {
+  requireForm(
+    `${decoder}: the slots are`,
+    slots,
+    ["batch", "slots", size],
+    "give slots of the decoder's slotSize; np.expandDims(slots, 0) makes a batch of one",
+  );
 }
 
 /** What both decoders need to know. */
@@ -59,7 +71,8 @@ export type BroadcastDecoderParams = {
 
 /**
  * The spatial broadcast decoder (Watters et al., 2019; Locatello et al., 2020): a slot is repeated over a
- * small grid, knows its place by a soft position embedding, and grows by transposed convolutions.
+ * small grid, knows its place by a soft position embedding, and grows by transposed convolutions:
+ * [batch, slots, slotSize] → {@link Decoded}.
  *
  * ```ts
  * import { broadcastDecoder } from "trilevel/models";
@@ -69,7 +82,8 @@ export type BroadcastDecoderParams = {
  * console.assert(reconstruction.shape.join() === "1,16,16,3" && masks.shape.join() === "1,3,16,16");
  * ```
  *
- * @throws ArgumentError when the strides' product does not divide the resolution.
+ * @throws ArgumentError when the strides' product does not divide the resolution; ShapeError for slots of another
+ * size; TreeError for parameters that `init` did not make.
  */
 export function broadcastDecoder(
   options: BroadcastDecoderOptions,
@@ -111,6 +125,9 @@ export function broadcastDecoder(
       };
     },
     apply(p, slots) {
+      requireParams("broadcastDecoder", p, ["position", "convs"]);
+      requireParamsList("broadcastDecoder's convs", p.convs, convs.length);
+      requireSlots("broadcastDecoder", slots, slotSize);
       const [batch, count] = slots.shape as [number, number];
       const points = np.reshape(slots, [batch * count, 1, 1, slotSize]);
       const wide = np.broadcastTo(points, [batch * count, rows, columns, slotSize]);
@@ -139,7 +156,7 @@ export type PixelDecoderParams = {
 /**
  * A cheap spatial broadcast decoder: every pixel of every slot is computed alone, by an MLP (that is, by
  * 1×1 convolutions) of the slot and the pixel's place. Its first layer, being linear in both, is computed
- * once for each slot and once for each place, and added.
+ * once for each slot and once for each place, and added: [batch, slots, slotSize] → {@link Decoded}.
  *
  * ```ts
  * import { pixelDecoder } from "trilevel/models";
@@ -148,6 +165,8 @@ export type PixelDecoderParams = {
  * const { images } = decoder.apply(decoder.init(random.key(0)), np.ones([2, 3, 16]));
  * console.assert(images.shape.join() === "2,3,8,8,3");
  * ```
+ *
+ * @throws ShapeError for slots of another size; TreeError for parameters that `init` did not make.
  */
 export function pixelDecoder(
   options: PixelDecoderOptions,
@@ -173,6 +192,8 @@ export function pixelDecoder(
       return { slot: slot.init(a), position: position.init(b), layers: rest.init(c) };
     },
     apply(p, slots) {
+      requireParams("pixelDecoder", p, ["slot", "position", "layers"]);
+      requireSlots("pixelDecoder", slots, slotSize);
       const grid = np.astype(nn.softGrid(...resolution, coordinates), slots.dtype);
       const fromSlot = np.expandDims(slot.apply(p.slot, slots), [2, 3]);
       const hidden = nn.relu(fromSlot.add(position.apply(p.position, grid)));

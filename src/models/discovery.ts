@@ -1,5 +1,7 @@
 /** Object discovery: an autoencoder whose bottleneck is slots (Locatello et al., 2020, §3.1). */
+import { requireForm } from "../core/form.ts";
 import type { Tensor } from "../core/tensor.ts";
+import { requireParams } from "../nn/checks.ts";
 import * as nn from "../nn/index.ts";
 import * as random from "../random/index.ts";
 import { type Conventions, keras } from "./conventions.ts";
@@ -88,6 +90,9 @@ export interface ObjectDiscovery
  * console.assert(optim.applyUpdates(params, updates).encoder.convs.length === 1);
  * console.assert(objectDiscovery(discoveryPresets.clevr6.model).encoder !== model.encoder);
  * ```
+ *
+ * @throws ShapeError for images of other axes or channels, and, from `loss`, of another resolution; TreeError
+ * for parameters that `init` did not make.
  */
 export function objectDiscovery(options: DiscoveryOptions): ObjectDiscovery {
   const { slotSize = 64, resolution, imageChannels = 3, conventions = keras } = options;
@@ -109,10 +114,17 @@ export function objectDiscovery(options: DiscoveryOptions): ObjectDiscovery {
       return { encoder: encoder.init(a), slotAttention: slots.init(b), decoder: decoder.init(c) };
     },
     apply(p, image, key) {
+      requireParams("objectDiscovery", p, ["encoder", "slotAttention", "decoder"]);
       const found = slots.apply(p.slotAttention, encoder.apply(p.encoder, image), key);
       return { ...found, ...decoder.apply(p.decoder, found.slots) };
     },
     loss(p, image, key) {
+      requireForm(
+        "objectDiscovery: the image is",
+        image,
+        ["batch", ...resolution, imageChannels],
+        "give images of the model's resolution and channels, channels last, in batches; or make it for these",
+      );
       const output = model.apply(p, image, key);
       return [nn.mse(output.reconstruction, image), output];
     },

@@ -1,5 +1,6 @@
 /** From an image to the inputs of slot attention. */
 import type { Tensor } from "../core/tensor.ts";
+import { requireParams, requireParamsList } from "../nn/checks.ts";
 import * as nn from "../nn/index.ts";
 import * as np from "../numpy/index.ts";
 import * as random from "../random/index.ts";
@@ -41,6 +42,8 @@ export type EncoderParams = {
  * const features = encoder.apply(encoder.init(random.key(0)), np.zeros([1, 16, 16, 3]));
  * console.assert(features.shape.join() === "1,64,8");
  * ```
+ *
+ * @throws ShapeError for images of other axes or channels; TreeError for parameters that `init` did not make.
  */
 export function cnnEncoder(options: EncoderOptions = {}): nn.Layer<EncoderParams> {
   const {
@@ -71,6 +74,8 @@ export function cnnEncoder(options: EncoderOptions = {}): nn.Layer<EncoderParams
       };
     },
     apply(p, image: Tensor) {
+      requireParams("cnnEncoder", p, ["convs", "position", "norm", "mlp"]);
+      requireParamsList("cnnEncoder's convs", p.convs, convs.length);
       const map = convs.reduce((x, conv, i) => nn.relu(conv.apply(p.convs[i]!, x)), image);
       const [batch, height, width] = map.shape as [number, number, number];
       const placed = position.apply(p.position, map);

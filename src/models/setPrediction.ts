@@ -1,5 +1,7 @@
 /** Property prediction: a set of objects from an image, in no order (Locatello et al., 2020, §3.2). */
+import { requireForm } from "../core/form.ts";
 import type { Tensor } from "../core/tensor.ts";
+import { requireParams } from "../nn/checks.ts";
 import * as nn from "../nn/index.ts";
 import * as np from "../numpy/index.ts";
 import * as random from "../random/index.ts";
@@ -27,11 +29,19 @@ import {
  * const { loss, matching } = setLoss(x, np.flip(x, 1));
  * console.assert(await loss.item() === 0 && String(await matching.data()) === "1,0");
  * ```
+ *
+ * @throws ShapeError unless predictions and targets are of one shape.
  */
 export function setLoss(
   predictions: Tensor,
   targets: Tensor,
 ): { readonly loss: Tensor; readonly matching: Tensor } {
+  requireForm(
+    "setLoss: the targets are",
+    targets,
+    predictions.shape,
+    "give targets of the predictions' shape: pad them to one for each slot",
+  );
   const pairs = nn.huber(np.expandDims(predictions, 2), np.expandDims(targets, 1), {
     reduction: "none",
   });
@@ -96,6 +106,9 @@ export interface PropertyPrediction
  * const { predictions } = model.apply(model.init(random.key(0)), np.zeros([2, 16, 16, 3]), random.key(1));
  * console.assert(predictions.shape.join() === "2,4,19");
  * ```
+ *
+ * @throws ShapeError for images of other axes or channels, and, from `loss`, targets of another shape; TreeError
+ * for parameters that `init` did not make.
  */
 export function propertyPrediction(options: PropertyOptions): PropertyPrediction {
   const { slotSize = 64, size = 19, hidden = 64, conventions = keras } = options;
@@ -115,6 +128,7 @@ export function propertyPrediction(options: PropertyOptions): PropertyPrediction
       return { encoder: encoder.init(a), slotAttention: slots.init(b), head: head.init(c) };
     },
     apply(p, image, key) {
+      requireParams("propertyPrediction", p, ["encoder", "slotAttention", "head"]);
       const found = slots.apply(p.slotAttention, encoder.apply(p.encoder, image), key);
       return { ...found, predictions: head.apply(p.head, found.slots) };
     },

@@ -5,7 +5,9 @@
  * implicit slot attention differ by the adjoint alone.
  */
 import { ArgumentError } from "../core/errors.ts";
+import { requireForm } from "../core/form.ts";
 import type { Tensor } from "../core/tensor.ts";
+import { requireParams } from "../nn/checks.ts";
 import * as nn from "../nn/index.ts";
 import * as np from "../numpy/index.ts";
 import * as random from "../random/index.ts";
@@ -65,6 +67,17 @@ export type SlotAttentionParams = {
     | null;
   readonly start: StartParams;
 };
+
+const fields: readonly (keyof SlotAttentionParams)[] = [
+  "normInputs",
+  "normSlots",
+  "query",
+  "key",
+  "value",
+  "gru",
+  "mlp",
+  "start",
+];
 
 /** Where slots begin: a Gaussian `{ mu, logSigma }` for all slots, [slotSize], or `{ slots }` themselves. */
 export type StartParams =
@@ -160,7 +173,8 @@ function headsApart(assignment: Tensor, heads: number): Tensor {
  * console.assert(vanilla.apply(params, np.ones([2, 10, 8]), random.key(1)).slots.shape[1] === 3);
  * ```
  *
- * @throws ArgumentError when slots start at random and there is no key.
+ * @throws ArgumentError when slots start at random and there is no key; ShapeError for inputs of another
+ * size; TreeError for parameters that `init` did not make.
  */
 export function slotAttention(options: SlotAttentionOptions): SlotAttention {
   const {
@@ -207,6 +221,12 @@ export function slotAttention(options: SlotAttentionOptions): SlotAttention {
       };
     },
     project(p, inputs) {
+      requireForm(
+        "slotAttention: the inputs are",
+        inputs,
+        ["batch", "inputs", inputSize],
+        "flatten height and width to one axis, inputs.reshape([batch, -1, size]), and keep the batch",
+      );
       const x = normInputs.apply(p.normInputs, inputs);
       return { k: key.apply(p.key, x), v: value.apply(p.value, x) };
     },
@@ -223,6 +243,7 @@ export function slotAttention(options: SlotAttentionOptions): SlotAttention {
       return next.add(mlp.apply(p.mlp.layers, normSlots.apply(p.mlp.norm, next)));
     },
     apply(p, inputs, from) {
+      requireParams("slotAttention", p, fields);
       const keys = model.project(p, inputs);
       const infer = fixedPointIteration((slots: Tensor) => model.step(p, slots, keys), {
         solver,
@@ -261,7 +282,7 @@ function firstSlots(
   shape: readonly [batch: number, slots: number, size: number],
 ): Tensor {
   if ("slots" in start) return np.broadcastTo(start.slots, shape);
-  if (key === null) {
+  if (!key) {
     throw new ArgumentError(
       "slotAttention: slots that start at random need a key",
       'give one, or make the model with start: "learned"',

@@ -1,0 +1,191 @@
+/** What is said to those who give a model images, slots or targets of another shape than it takes. */
+import { beforeAll, describe, expect, test } from "vitest";
+import { np, random, setBackend } from "trilevel";
+import {
+  broadcastDecoder,
+  cnnEncoder,
+  objectDiscovery,
+  pixelDecoder,
+  propertyPrediction,
+  setLoss,
+  slotAttention,
+} from "trilevel/models";
+import { answered, loose } from "../support/mistakes.ts";
+
+beforeAll(() => setBackend("reference"));
+
+const here = /\.ts:\d+:\d+/;
+const key = () => random.key(0);
+const ones = (...shape: number[]) => np.ones(shape);
+
+const encoder = cnnEncoder({ channels: 8, strides: [2, 1] });
+const discovery = objectDiscovery({
+  resolution: [8, 8],
+  slots: 3,
+  slotSize: 8,
+  mlpHidden: 16,
+  encoder: { channels: 8, strides: [2] },
+  decoder: { kind: "pixel", channels: 8 },
+});
+const prediction = propertyPrediction({
+  slots: 4,
+  slotSize: 8,
+  mlpHidden: 16,
+  encoder: { channels: 8, strides: [2, 2] },
+});
+
+describe("images", () => {
+  const encode = (...shape: number[]) => () => encoder.apply(encoder.init(key()), ones(...shape));
+  const discover = (...shape: number[]) => () =>
+    discovery.apply(discovery.init(key()), ones(...shape), key());
+  const predict = (...shape: number[]) => () =>
+    prediction.apply(prediction.init(key()), ones(...shape), key());
+  const given = (shape: string) =>
+    new RegExp(`the input is float32\\[${shape}\\], not \\[batch, height, width, 3\\]`);
+  const cure = /channels come last.*batch of one/;
+  answered([
+    ["one image for an encoder", encode(16, 16, 3), given("16,16,3"), cure],
+    ["grey images", encode(1, 16, 16, 1), given("1,16,16,1"), cure],
+    ["channels first", discover(2, 3, 8, 8), given("2,3,8,8"), cure],
+    ["a video", discover(2, 5, 8, 8, 3), given("2,5,8,8,3"), cure],
+    ["one image", predict(16, 16, 3), given("16,16,3"), cure],
+    [
+      "images of another resolution",
+      () => discovery.loss(discovery.init(key()), ones(2, 16, 16, 3), key()),
+      /objectDiscovery: the image is float32\[2,16,16,3\], not \[batch, 8, 8, 3\]/,
+      /resolution/,
+    ],
+  ], here);
+});
+
+describe("slots", () => {
+  const slots = slotAttention({ slots: 3, inputSize: 8, slotSize: 16, mlpHidden: 32 });
+  const inputs = (...shape: number[]) => () =>
+    slots.apply(slots.init(key()), ones(...shape), key());
+  const wide = broadcastDecoder({ resolution: [4, 4], slotSize: 8, channels: 4, strides: [2] });
+  const cheap = pixelDecoder({ resolution: [4, 4], slotSize: 8, channels: 4 });
+  const given = (what: string, shape: string, form: string) =>
+    new RegExp(`^${what} float32\\[${shape}\\], not \\[${form}\\]$`);
+  const flat = /flatten height and width/;
+  const batch = /batch of one/;
+  answered([
+    [
+      "inputs without a batch",
+      inputs(10, 8),
+      given("slotAttention: the inputs are", "10,8", "batch, inputs, 8"),
+      flat,
+    ],
+    [
+      "inputs that are a map",
+      inputs(2, 4, 4, 8),
+      given("slotAttention: the inputs are", "2,4,4,8", "batch, inputs, 8"),
+      flat,
+    ],
+    [
+      "inputs of another size",
+      inputs(2, 10, 7),
+      /float32\[2,10,7\], not \[batch, inputs, 8\]/,
+      flat,
+    ],
+    [
+      "a forgotten key",
+      () => loose(slots).apply(slots.init(key()), ones(2, 10, 8)),
+      /slotAttention: slots that start at random need a key/,
+      /"learned"/,
+    ],
+    [
+      "slots without a batch",
+      () => wide.apply(wide.init(key()), ones(3, 8)),
+      given("broadcastDecoder: the slots are", "3,8", "batch, slots, 8"),
+      batch,
+    ],
+    [
+      "slots of another size",
+      () => wide.apply(wide.init(key()), ones(1, 3, 7)),
+      given("broadcastDecoder: the slots are", "1,3,7", "batch, slots, 8"),
+      batch,
+    ],
+    [
+      "slots without a batch, pixel by pixel",
+      () => cheap.apply(cheap.init(key()), ones(3, 8)),
+      given("pixelDecoder: the slots are", "3,8", "batch, slots, 8"),
+      batch,
+    ],
+  ], here);
+});
+
+describe("targets", () => {
+  const targets = (...shape: number[]) => () =>
+    prediction.loss(prediction.init(key()), ones(2, 16, 16, 3), ones(...shape), key());
+  const cure = /pad them to one for each slot/;
+  answered([
+    [
+      "another size",
+      targets(2, 4, 18),
+      /setLoss: the targets are float32\[2,4,18\], not \[2, 4, 19\]/,
+      cure,
+    ],
+    ["no batch", targets(4, 19), /float32\[4,19\], not \[2, 4, 19\]/, cure],
+    ["fewer than slots", targets(2, 3, 19), /float32\[2,3,19\], not \[2, 4, 19\]/, cure],
+    ["more than slots", targets(2, 10, 19), /float32\[2,10,19\], not \[2, 4, 19\]/, cure],
+    ["a stretched batch", () => setLoss(ones(2, 3, 4), ones(1, 3, 4)), /not \[2, 3, 4\]/, cure],
+  ], here);
+});
+
+describe("parameters", () => {
+  const cure = /what init made/;
+  const image = () => ones(2, 8, 8, 3);
+  const parts = () => discovery.init(key());
+  const discover = (params: () => unknown) => () =>
+    loose(discovery).apply(params(), image(), key());
+  const pixel = "\\{ layers, position, slot \\}";
+  answered([
+    [
+      "none",
+      discover(() => undefined),
+      /^objectDiscovery: the parameters are undefined, not/,
+      cure,
+    ],
+    ["the image", () => loose(discovery).apply(image(), parts()), /are float32\[2,8,8,3\]/, cure],
+    [
+      "a part missing",
+      discover(() => ({ ...parts(), encoder: undefined })),
+      /are \{ decoder, slotAttention \}, not \{ decoder, encoder, slotAttention \}/,
+      cure,
+    ],
+    [
+      "fewer convolutions",
+      discover(() => ({ ...parts(), encoder: { ...parts().encoder, convs: [] } })),
+      /^cnnEncoder's convs: the parameters are a list of 0, not a list of 1/,
+      cure,
+    ],
+    [
+      "another decoder's",
+      discover(() => ({ ...parts(), decoder: { position: {}, convs: [] } })),
+      new RegExp(`^pixelDecoder: the parameters are \\{ convs, position \\}, not ${pixel}$`),
+      cure,
+    ],
+    [
+      "a part of a part missing",
+      discover(() => ({ ...parts(), slotAttention: { ...parts().slotAttention, gru: undefined } })),
+      /^slotAttention: the parameters are \{ key, mlp, /,
+      cure,
+    ],
+    [
+      "a weight missing",
+      discover(() => ({ ...parts(), encoder: { ...parts().encoder, convs: [{}] } })),
+      /^nn\.conv: the parameters are \{\}, not \{ bias, weight \}/,
+      cure,
+    ],
+    [
+      "those of another model",
+      () => loose(prediction).apply(parts(), image(), key()),
+      /^propertyPrediction: the parameters are .*, not \{ encoder, head, slotAttention \}/,
+      cure,
+    ],
+  ], here);
+
+  test("their own are taken", () => {
+    expect(discovery.apply(parts(), image(), key()).masks.shape).toEqual([2, 3, 8, 8]);
+  });
+});
