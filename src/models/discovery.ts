@@ -1,5 +1,7 @@
 /** Object discovery: an autoencoder whose bottleneck is slots (Locatello et al., 2020, §3.1). */
+import { ArgumentError } from "../core/errors.ts";
 import { requireForm } from "../core/form.ts";
+import { kindOf } from "../core/kindOf.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { requireParams } from "../nn/checks.ts";
 import * as nn from "../nn/index.ts";
@@ -91,8 +93,8 @@ export interface ObjectDiscovery
  * console.assert(objectDiscovery(discoveryPresets.clevr6.model).encoder !== model.encoder);
  * ```
  *
- * @throws ShapeError for images of other axes or channels, and, from `loss`, of another resolution; TreeError
- * for parameters that `init` did not make.
+ * @throws ArgumentError for an unknown decoder; ShapeError for images of other axes or channels, and, from `loss`,
+ * of another resolution; TreeError for parameters that `init` did not make.
  */
 export function objectDiscovery(options: DiscoveryOptions): ObjectDiscovery {
   const { slotSize = 64, resolution, imageChannels = 3, conventions = keras } = options;
@@ -138,7 +140,15 @@ function decoderOf(
     readonly conventions: Conventions;
   },
 ): ObjectDiscovery["decoder"] {
-  return own.kind === "broadcast"
-    ? broadcastDecoder({ ...own, ...shared })
-    : pixelDecoder({ ...own, ...shared });
+  switch (own.kind) {
+    case "broadcast":
+      return broadcastDecoder({ ...own, ...shared });
+    case "pixel":
+      return pixelDecoder({ ...own, ...shared });
+    default:
+      throw new ArgumentError(
+        `objectDiscovery: the decoder is ${kindOf(Object(own).kind ?? own)}`,
+        'give { kind: "broadcast" } or { kind: "pixel" }, with its options',
+      );
+  }
 }

@@ -4,6 +4,7 @@
  */
 import { ArgumentError, ShapeError } from "../core/errors.ts";
 import type { Form } from "../core/form.ts";
+import { kindOf } from "../core/kindOf.ts";
 import { formatAval } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
 import * as np from "../numpy/index.ts";
@@ -40,6 +41,8 @@ const kinds = [
 
 interface Geometry {
   readonly space: readonly string[];
+  /** The numbers of an option for each axis. */
+  readonly axes: (option: string, value: PerAxis) => readonly number[];
   readonly kernel: readonly number[];
   readonly strides: readonly number[];
   readonly dilation: readonly number[];
@@ -49,23 +52,33 @@ interface Geometry {
 function geometry(name: string, options: ConvOptions): Geometry {
   const { kernel: given } = options;
   const kernel = typeof given === "number" ? [given, given] : given;
-  const kind = kinds[kernel.length - 1];
+  const kind = Array.isArray(kernel) ? kinds[kernel.length - 1] : undefined;
   if (!kind) {
     throw new ArgumentError(
-      `nn.${name}: a window of ${kernel.length} axes`,
-      "give a number or two for images, a list of one for sequences",
+      `nn.${name}: the kernel is ${kindOf(kernel)}`,
+      "give the size of the window: a number or two for images, a list of one for sequences",
     );
   }
+  const axes = perAxis(name, kernel.length);
   return {
     kernel,
-    strides: perAxis(options.stride ?? 1, kernel.length),
-    dilation: perAxis(options.dilation ?? 1, kernel.length),
+    strides: axes("stride", options.stride ?? 1),
+    dilation: axes("dilation", options.dilation ?? 1),
+    axes,
     ...kind,
   };
 }
 
-function perAxis(value: PerAxis, rank: number): readonly number[] {
-  return typeof value === "number" ? Array<number>(rank).fill(value) : value;
+/** The numbers of an option, by its name, for as many axes as a window has. */
+function perAxis(layer: string, rank: number): Geometry["axes"] {
+  return (option, value) => {
+    if (typeof value === "number") return Array<number>(rank).fill(value);
+    if (Array.isArray(value) && value.length === rank) return value;
+    throw new ArgumentError(
+      `nn.${layer}: the ${option} is ${kindOf(value)}`,
+      `give a number, or a list of ${rank}` + (option === "padding" ? ', or "same"' : ""),
+    );
+  };
 }
 
 /** Throws unless parameters have both fields, and an input the axes and channels that they were made for. */
@@ -93,11 +106,9 @@ function withBias(y: Tensor, { bias }: LinearParams): Tensor {
  * TreeError for parameters without weight and bias.
  */
 export function conv(options: ConvOptions): Layer<LinearParams> {
-  const { space, kernel, strides, dilation, layout } = geometry("conv", options);
+  const { space, axes, kernel, strides, dilation, layout } = geometry("conv", options);
   const { padding = 0, groups = 1 } = options;
-  const pads = padding === "same"
-    ? "SAME"
-    : perAxis(padding, kernel.length).map((p) => [p, p] as const);
+  const pads = padding === "same" ? "SAME" : axes("padding", padding).map((p) => [p, p] as const);
   return {
     init: (key) => affineParams(key, [options.out, options.in / groups, ...kernel], options),
     apply(params, x) {
@@ -142,16 +153,16 @@ export interface ConvTransposeOptions extends Omit<ConvOptions, "groups"> {
  * TreeError for parameters without weight and bias.
  */
 export function convTranspose(options: ConvTransposeOptions): Layer<LinearParams> {
-  const { space, kernel, strides, dilation, layout } = geometry("convTranspose", options);
+  const { space, axes, kernel, strides, dilation, layout } = geometry("convTranspose", options);
   const { padding = 0 } = options;
-  const extra = perAxis(options.outputPadding ?? 0, kernel.length);
+  const extra = axes("outputPadding", options.outputPadding ?? 0);
   const pads = kernel.map((k, i) => {
     const reach = dilation[i]! * (k - 1);
     // What is cut off the full result of size (n - 1) stride + reach + 1.
     const surplus = reach + 1 - strides[i]!;
     const cut = padding === "same"
       ? [Math.floor(Math.max(surplus, 0) / 2), surplus - Math.floor(Math.max(surplus, 0) / 2)]
-      : Array<number>(2).fill(perAxis(padding, kernel.length)[i]!);
+      : Array<number>(2).fill(axes("padding", padding)[i]!);
     return [reach - cut[0]!, reach - cut[1]! + extra[i]!] as const;
   });
   return {

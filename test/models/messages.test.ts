@@ -10,6 +10,7 @@ import {
   setLoss,
   slotAttention,
 } from "trilevel/models";
+import { caught } from "../support/caught.ts";
 import { answered, loose } from "../support/mistakes.ts";
 
 beforeAll(() => setBackend("reference"));
@@ -56,6 +57,14 @@ describe("images", () => {
       /resolution/,
     ],
   ], here);
+});
+
+test.each(["broadcast", { kind: "mlp" }])("decoder %o is refused, not replaced", (decoder) => {
+  const error = caught(() =>
+    objectDiscovery({ resolution: [8, 8], slots: 2, decoder: loose(decoder) })
+  );
+  expect(error.message).toMatch(/objectDiscovery: the decoder is the string "(broadcast|mlp)"/);
+  expect(error.cure).toMatch(/kind: "broadcast" \} or \{ kind: "pixel" \}/);
 });
 
 describe("slots", () => {

@@ -294,7 +294,8 @@ describe("losses", () => {
 });
 
 describe("options", () => {
-  const { attention, dropout, gelu, logSoftmax, resize, sequential, softmax } = loose(nn);
+  const { attention, conv, dropout, gelu, logSoftmax, resize, sequential, softmax } = loose(nn);
+  const size = { in: 3, out: 4, kernel: 3 };
   const heads = loose(nn.multiHeadAttention({ size: 8, heads: 2 }));
   const x = () => ones(1, 5, 8);
   answered([
@@ -348,6 +349,19 @@ describe("options", () => {
       /nn\.sequential: stage 0 is a list of 1/,
       /\.\.\.list/,
     ],
+    [
+      "a padding of another library",
+      () => conv({ ...size, padding: "SAME" }),
+      /nn\.conv: the padding is the string "SAME"/,
+      /"same"/,
+    ],
+    [
+      "one stride for two axes",
+      () => conv({ ...size, stride: [2] }),
+      /stride is a list of 1/,
+      /of 2/,
+    ],
+    ["no kernel", () => conv({ in: 3, out: 4 }), /nn\.conv: the kernel is undefined/, /window/],
     ["no stage", () => sequential(nn.relu, undefined), /stage 1 is undefined/, /one by one/],
   ], here);
 });
