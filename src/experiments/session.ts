@@ -12,6 +12,7 @@ import type { Example, Examples } from "./data.ts";
 import { diagnose, firstBroken } from "./diagnose.ts";
 import { modelError } from "./errors.ts";
 import { type Evaluator, formatScores, mainScore, placeBatch, type Scores } from "./evaluate.ts";
+import { collectGarbage } from "./garbage.ts";
 import { type Flatness, judgeMemory, type MemorySample, sampleMemory } from "./memory.ts";
 import { drawPanels } from "./panels.ts";
 import { type Display, formatCount, formatDuration } from "./progress.ts";
@@ -193,6 +194,7 @@ export class Session {
     Effect.gen({ self: this }, function* () {
       const { evaluator, recorder, elapsed } = this.parts;
       yield* recorder.pictures(this.step, drawPanels(yield* evaluator.look(this.#state.params)));
+      collectGarbage();
       if (this.#run.results["firstPanelSeconds"] === undefined) {
         this.#edit((draft) => void (draft.results["firstPanelSeconds"] = elapsed()));
       }

@@ -1,16 +1,12 @@
 /** What the garbage collector has left. */
 import { setTimeout } from "node:timers/promises";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
-
-setFlagsFromString("--expose-gc");
-const gc: () => void = runInNewContext("gc");
+import { collectGarbage as collect } from "../../src/experiments/garbage.ts";
 
 /** Collects garbage, and lets finalizers run. Weak references hold until the turn ends. */
 export async function collectGarbage(): Promise<void> {
   for (let i = 0; i < 2; i++) {
     await setTimeout(5);
-    gc();
+    collect();
   }
   await setTimeout(5);
 }
