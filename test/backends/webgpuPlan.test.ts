@@ -1,26 +1,12 @@
 /** The memory plan of the webgpu backend, without a device: who shares a block, and how much that leaves unused. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { optimize, sinkingPasses } from "../../src/compiler/optimize.ts";
-import { withExpressions } from "../../src/backends/webgpu/expression.ts";
-import { schedule } from "../../src/backends/webgpu/fuse.ts";
-import { lower } from "../../src/backends/webgpu/lower/index.ts";
-import { type Plan, plan, type Slot, type Step } from "../../src/backends/webgpu/plan.ts";
-import { inlineCalls } from "../../src/core/inline.ts";
-import { aval, eliminateDeadCode } from "../../src/core/program.ts";
+import type { Plan, Slot, Step } from "../../src/backends/webgpu/plan.ts";
+import { aval } from "../../src/core/program.ts";
 import { rewrite } from "../../src/core/trace.ts";
 import { type RandomProgram, randomPrograms } from "../support/random/randomProgram.ts";
+import { planOf } from "./webgpuPlans.ts";
 import { examples, programOf } from "./webgpuPrograms.ts";
-
-const target = { maxBuffers: 8, maxBytes: 2 ** 27, software: false, asyncPipelines: false };
-
-function planOf(program: Parameters<typeof optimize>[0]): Plan {
-  const optimized = optimize(inlineCalls(eliminateDeadCode(program)), sinkingPasses);
-  return withExpressions(() => {
-    const lowered = lower(optimized);
-    return plan(lowered, schedule(lowered.region, lowered.outputs, target), target);
-  });
-}
 
 function randomPlan(random: RandomProgram): Plan {
   const inputs = random.inputs().map((x) => aval(x.shape, x.dtype));

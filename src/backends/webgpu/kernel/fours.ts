@@ -46,13 +46,23 @@ export class Accesses {
   /** The values whose elements' places among four neighbours are always known, where that is of use. */
   get fours(): ReadonlySet<Value> {
     const found = new Set<Value>();
-    for (const [value, blocks] of this.#places) {
+    for (const value of this.#places.keys()) {
       if (this.#single.has(value) || value.size % 4 !== 0) continue;
-      const count = (kind: keyof Places) =>
-        [...blocks.values()].reduce((sum, places) => sum + places[kind].size, 0);
-      if (count("ones") >= 2 * count("fours")) found.add(value);
+      if (this.#count(value, "ones") >= 2 * this.#count(value, "fours")) found.add(value);
     }
     return found;
+  }
+
+  #count(value: Value, kind: keyof Places): number {
+    const blocks = this.#places.get(value)?.values() ?? [];
+    return [...blocks].reduce((sum, places) => sum + places[kind].size, 0);
+  }
+
+  /** Whether it takes in fours whatever is not the same element each time. */
+  get neighbours(): boolean {
+    const { fours } = this;
+    const once = (value: Value) => this.#count(value, "ones") === 1;
+    return fours.size > 0 && [...this.values].every((v) => fours.has(v) || once(v));
   }
 
   /** Loads and stores, those at each level so many times. */

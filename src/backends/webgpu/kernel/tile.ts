@@ -8,8 +8,7 @@ export interface Tile {
   readonly m: number;
   readonly n: number;
   readonly k: number;
-  readonly blockM: number;
-  readonly blockN: number;
+  readonly block: { readonly m: number; readonly n: number };
 }
 
 const block = (side: number) => side >= 32 ? 4 : side / 8;
@@ -21,7 +20,7 @@ export function tileOf({ batch, m, n }: Sizes): Tile {
   const tiles = () => batch * Math.ceil(m / tileM) * Math.ceil(n / tileN);
   if (tiles() < 64 && tileM === 64) tileM = 32;
   if (tiles() < 64 && tileN === 64) tileN = 32;
-  return { m: tileM, n: tileN, k: 16, blockM: block(tileM), blockN: block(tileN) };
+  return { m: tileM, n: tileN, k: 16, block: { m: block(tileM), n: block(tileN) } };
 }
 
 /** Operands of at most so many expressions are little more than loads. */

@@ -56,10 +56,10 @@ export class KernelWriter {
   readonly #loops = new Set<number>();
   readonly #scopes: Scope[] = [];
   readonly #parts: Part[] = [];
-  readonly #shared = new Map<string, number>();
+  readonly #shared = new Map<string, { readonly type: string; readonly size: number }>();
   /** What each part does to its values. */
   readonly accesses: Accesses[] = [];
-  #taken = new Map<Type, number>();
+  #taken = new Map<string, number>();
   #count = 0;
   #workgroups = 0;
   #workgroupSize = 0;
@@ -105,12 +105,20 @@ export class KernelWriter {
   }
 
   /** Memory that the workgroup shares. Parts take turns: none sees what another had in it. */
-  shared(type: Type, size: number): string {
+  shared(type: string, size: number): string {
     const taken = this.#taken.get(type) ?? 0;
     this.#taken.set(type, taken + 1);
-    const key = `shared_${type}_${taken}`;
-    this.#shared.set(key, Math.max(this.#shared.get(key) ?? 0, size));
-    return key;
+    const name = ["shared", ...type.match(/\w+/g)!, taken].join("_");
+    const most = Math.max(this.#shared.get(name)?.size ?? 0, size);
+    this.#shared.set(name, { type, size: most });
+    return name;
+  }
+
+  /** What computing these reads. */
+  reads(xs: readonly Expr[]): Accesses {
+    const trial = new KernelWriter(this.target);
+    trial.part(() => trial.block("", 2, () => xs.forEach((x) => trial.text(x))));
+    return trial.accesses[0]!;
   }
 
   /** How many names it has given: how long it is. */
@@ -315,7 +323,8 @@ export class KernelWriter {
     let end = 0;
     for (const part of this.#parts) {
       end += part.workgroups;
-      if (this.#parts.length === 1) lines.push(...part.lines);
+      // There may be a few more workgroups than parts ask for, to fill the grid.
+      if (this.#parts.length === 1 && x * y === workgroups) lines.push(...part.lines);
       else {
         const head = end === part.workgroups ? "if" : "else if";
         lines.push(`${head} (number < ${end}u) {`, ...part.lines.map((l) => `  ${l}`), "}");
@@ -324,8 +333,8 @@ export class KernelWriter {
     const body = lines.map((l) => `  ${l}`).join("\n");
     const loops = [...this.#loops].sort((a, b) => a - b);
     const steps = loops.map((loop, i) => `@group(1) @binding(${i}) var<uniform> step${loop}: u32;`);
-    const shared = [...this.#shared].map(([name, size]) =>
-      `var<workgroup> ${name}: array<${name.split("_")[1]}, ${size}>;`
+    const shared = [...this.#shared].map(([name, { type, size }]) =>
+      `var<workgroup> ${name}: array<${type}, ${size}>;`
     );
     const head = [...this.#declarations, ...steps, ...shared, ...this.#functions].join("\n");
     const builtins = {

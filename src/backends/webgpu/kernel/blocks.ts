@@ -1,0 +1,97 @@
+/**
+ * Products on a CPU in disguise, where shared memory would only be a copy: every invocation loads for itself what its
+ * block of the result takes, and keeps the sums in registers.
+ */
+import type { ContractionCluster } from "../cluster.ts";
+import { countParts, type Expr, index as constantIndex, sum, typeOf } from "../expression.ts";
+import type { Value } from "../value.ts";
+import { finishAll, finishing } from "./finish.ts";
+import { index, range } from "./indices.ts";
+import { smallest } from "./lanes.ts";
+import { blockOf, longest, plain } from "./tile.ts";
+import type { KernelWriter } from "./writer.ts";
+
+/** The workgroups of the kernel, and the invocations of each. */
+export function blockGrid(cluster: ContractionCluster): { count: number; size: number } {
+  const { definition } = cluster;
+  const { batch, m, n } = definition;
+  const block = blockOf(definition, operandsOf(cluster));
+  const blocks = batch * Math.ceil(m / block.m) * Math.ceil(n / block.n);
+  return { count: Math.ceil(blocks / smallest), size: smallest };
+}
+
+/** Of how many expressions the longer operand consists. */
+function operandsOf({ definition, read }: ContractionCluster): number {
+  const { batch, m, n, k } = definition;
+  const [b, p] = [index("batch", 1, batch), index("k", 2, k)];
+  return Math.max(
+    countParts(definition.left(read, b, index("m", 2, m), p), longest),
+    countParts(definition.right(read, b, index("n", 2, n), p), longest),
+  );
+}
+
+/** Writes the kernel; `stored` are the members that need memory. */
+export function writeBlocks(
+  kernel: KernelWriter,
+  cluster: ContractionCluster,
+  stored: ReadonlySet<Value>,
+): void {
+  const { definition, value } = cluster;
+  const { m, n, k, batch } = definition;
+  const operands = operandsOf(cluster);
+  const block = blockOf(definition, operands);
+  const finish = finishing(kernel, cluster, stored, block.n % 4 === 0 && n % 4 === 0 ? 4 : 1);
+  const type = typeOf(value.dtype);
+  const [blocksM, blocksN] = [Math.ceil(m / block.m), Math.ceil(n / block.n)];
+  const blocks = batch * blocksM * blocksN;
+  const { count, size } = blockGrid(cluster);
+  kernel.dispatch(count, size);
+  const b = index("batch", 1, batch);
+  const { fast } = definition;
+  const deep = operands <= plain && k % 4 === 0 && (fast.left === "k" || fast.right === "k")
+    ? 4
+    : 1;
+  const [rows, columns] = [range(block.m), range(block.n)];
+  kernel.line(`let block = ${kernel.groupNumber} * ${size}u + local;`);
+  kernel.block(`if (block < ${blocks}u)`, 1, () => {
+    kernel.line(`let batch = block / ${blocksM * blocksN}u;`);
+    kernel.line(`let blockM = block / ${blocksN}u % ${blocksM}u;`);
+    kernel.line(`let blockN = block % ${blocksN}u;`);
+    kernel.line(`let firstM = blockM * ${block.m}u;`);
+    kernel.line(`let firstN = blockN * ${block.n}u;`);
+    // The last block of a side may reach beyond it: it computes what is there twice, and drops it.
+    const side = (letter: "M" | "N", limit: number, width: number, i: number): Expr => {
+      if (limit === width) return constantIndex(i);
+      if (limit % width === 0) {
+        return sum([{ of: index(`block${letter}`, 1, limit / width), scale: width }], i);
+      }
+      const name = `${letter.toLowerCase()}${i}`;
+      kernel.line(`let ${name} = min(first${letter} + ${i}u, ${limit - 1}u);`);
+      return index(name, 1, limit);
+    };
+    const ms = rows.map((r) => side("M", m, block.m, r));
+    const ns = columns.map((c) => side("N", n, block.n, c));
+    rows.forEach((r) => columns.forEach((c) => kernel.line(`var sum${r}_${c} = ${type}(0);`)));
+    kernel.loop("k", "0u", k / deep, 1, () => {
+      for (let step = 0; step < deep; step++) {
+        const p = sum([{ of: index("k", 2, k / deep), scale: deep }], step);
+        const left = ms.map((i) => kernel.text(definition.left(cluster.read, b, i, p)));
+        const right = ns.map((j) => kernel.text(definition.right(cluster.read, b, j, p)));
+        rows.forEach((r) =>
+          columns.forEach((c) => kernel.line(`sum${r}_${c} += ${left[r]} * ${right[c]};`))
+        );
+      }
+    });
+    finishAll(kernel, finish, {
+      type,
+      rows: block.m,
+      columns: block.n,
+      apart: { m: 1, n: 1 },
+      first: { batch: "batch", m: "firstM", n: "firstN" },
+      at(row, column, width) {
+        const names = range(width).map((c) => `sum${row}_${column + c}`);
+        return width === 1 ? names[0]! : `vec4<${type}>(${names.join(", ")})`;
+      },
+    });
+  });
+}
