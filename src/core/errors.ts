@@ -138,11 +138,11 @@ const own = [
   "numpy",
   "random",
   "control",
-  "control",
   "transforms",
   "solvers",
   "nn",
   "optim",
+  "models",
   "compiler",
   "backends",
 ]

@@ -176,12 +176,21 @@ export function axesOf(name: string, axes: Axes, rank: number): number[] {
 /** Throws unless a size, a count or a shape's entry is a whole number ≥ 0. */
 export function checkCount(name: string, what: string, n: number): number {
   if (Number.isInteger(n) && n >= 0) return n;
-  throw new ArgumentError(`${name}: ${what} is ${n}`, "give a whole number, 0 or more");
+  const found = typeof n === "number" ? n : kindOf(n);
+  throw new ArgumentError(`${name}: ${what} is ${found}`, "give a whole number, 0 or more");
 }
+
+const isShape = (x: unknown): x is Shape => Array.isArray(x);
 
 /** Throws unless a shape is a list of whole numbers ≥ 0; a number is a shape of one axis. */
 export function shapeOf(name: string, shape: Shape | number): Shape {
-  const list = typeof shape === "number" ? [shape] : shape;
+  const list: unknown = typeof shape === "number" ? [shape] : shape;
+  if (!isShape(list)) {
+    throw new ArgumentError(
+      `${name}: the shape is ${kindOf(list)}`,
+      "give a list of sizes, [2, 3], or one number",
+    );
+  }
   list.forEach((n) => checkCount(name, "a size of the shape", n));
   return list;
 }

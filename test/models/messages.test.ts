@@ -15,7 +15,7 @@ import { answered, loose } from "../support/mistakes.ts";
 
 beforeAll(() => setBackend("reference"));
 
-const here = /\.ts:\d+:\d+/;
+const here = /messages\.test\.ts:\d+:\d+/;
 const key = () => random.key(0);
 const ones = (...shape: number[]) => np.ones(shape);
 
