@@ -1,10 +1,12 @@
 /** What the kernels of products take four at a time, and how much they do: seen from their text, without a GPU. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { Kernel } from "../../src/backends/webgpu/kernel/writer.ts";
 import type { DType } from "../../src/core/dtype.ts";
 import { aval, type Program, type Shape } from "../../src/core/program.ts";
 import type { Tensor } from "../../src/core/tensor.ts";
 import { rewrite } from "../../src/core/trace.ts";
+import { np } from "../../src/index.ts";
 import * as lax from "../../src/primitives/index.ts";
 import { planOf } from "./webgpuPlans.ts";
 import { convolutions, products } from "./webgpuProducts.ts";
@@ -12,7 +14,7 @@ import { convolutions, products } from "./webgpuProducts.ts";
 const kernelsOf = (program: Program) =>
   planOf(program).steps.map((s) => s.kind === "dispatch" ? s.kernel : expect.fail("a loop"));
 
-/** The only kernel: its text, and the types of elements of what it writes and reads. */
+/** The looks of the only kernel. */
 function kernelOf(
   f: (...xs: Tensor[]) => Tensor,
   shapes: readonly Shape[],
@@ -20,7 +22,11 @@ function kernelOf(
 ) {
   const all = kernelsOf(rewrite((...xs) => [f(...xs)], shapes.map((s) => aval(s, dtype))));
   expect(all.length).toBe(1);
-  const { text, bindings } = all[0]!;
+  return looksOf(all[0]!);
+}
+
+/** The text of a kernel, and the types of elements of what it writes and reads. */
+function looksOf({ text, bindings }: Kernel) {
   const types = [...text.matchAll(/var<storage, (\w+)> \w+: array<(.+)>;/g)];
   const found = (access: string) => types.filter((t) => t[1] === access).map((t) => t[2]!);
   expect(types.length).toBe(bindings.length);
@@ -33,6 +39,12 @@ const dot = (lhs: number, rhs: number) => (x: Tensor, y: Tensor) =>
 const plain = dot(1, 0);
 const relu = (x: Tensor) => lax.max(x, lax.fullLike(x, 0));
 const four = "vec4<f32>";
+
+/** The looks of the kernel of a convolution, which another may follow that brings its result into order. */
+function convolution(f: (...xs: Tensor[]) => Tensor, shapes: readonly Shape[]) {
+  const kernels = kernelsOf(rewrite((...xs) => [f(...xs)], shapes.map((s) => aval(s, "float32"))));
+  return looksOf(kernels[0]!);
+}
 
 describe("what is read and written in fours", () => {
   test.each<[string, (x: Tensor, y: Tensor) => Tensor, Shape, Shape, string[], string]>([
@@ -87,6 +99,22 @@ describe("what is read and written in fours", () => {
     const type = `vec4<${dtype === "int32" ? "i32" : "u32"}>`;
     const { reads, writes } = kernelOf((x, y) => plain(x!, y!), [[64, 64], [64, 64]], dtype);
     expect([...reads, ...writes]).toEqual([type, type, type]);
+  });
+
+  test("the channels of images that have them last, whose pixels may be outside", () => {
+    const convolve = (x: Tensor, w: Tensor) =>
+      np.convGeneralDilated(x, w, { strides: 1, padding: "SAME" });
+    const { text, reads } = convolution(convolve, [[2, 12, 12, 8], [3, 3, 8, 32]]);
+    expect(reads).toEqual([four, four]);
+    // One choice for all channels of a pixel.
+    const [choice] = /if \([^{]*\) \{[^}]*\} else/.exec(text) ?? expect.fail(text);
+    expect(choice.match(/\.[xyzw];/g)!.length).toBe(4);
+  });
+
+  test("pixels that are never outside", () => {
+    const mix = (x: Tensor, w: Tensor) => np.convGeneralDilated(x, w, { padding: "VALID" });
+    const { reads } = convolution(mix, [[2, 8, 8, 16], [1, 1, 16, 32]]);
+    expect(reads).toEqual([four, four]);
   });
 });
 

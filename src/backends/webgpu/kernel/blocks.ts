@@ -4,7 +4,7 @@
  */
 import type { ContractionCluster } from "../cluster.ts";
 import { countParts, type Expr, index as constantIndex, sum, typeOf } from "../expression.ts";
-import type { Value } from "../value.ts";
+import type { Contraction, Value } from "../value.ts";
 import { finishAll, finishing } from "./finish.ts";
 import { index, range } from "./indices.ts";
 import { smallest } from "./lanes.ts";
@@ -30,6 +30,13 @@ function operandsOf({ definition, read }: ContractionCluster): number {
   );
 }
 
+/** How many k an invocation takes at a time: what does not depend on the last digit of k is computed once for all. */
+function depthOf({ fast, batch, m, n, k }: Contraction, operands: number): 1 | 4 {
+  const short = operands <= plain && (fast.left === "k" || fast.right === "k");
+  const long = operands < longest && batch * m * n * k >= 2 ** 23;
+  return k % 4 === 0 && (short || long) ? 4 : 1;
+}
+
 /** Writes the kernel; `stored` are the members that need memory. */
 export function writeBlocks(
   kernel: KernelWriter,
@@ -47,10 +54,7 @@ export function writeBlocks(
   const { count, size } = blockGrid(cluster);
   kernel.dispatch(count, size);
   const b = index("batch", 1, batch);
-  const { fast } = definition;
-  const deep = operands <= plain && k % 4 === 0 && (fast.left === "k" || fast.right === "k")
-    ? 4
-    : 1;
+  const deep = depthOf(definition, operands);
   const [rows, columns] = [range(block.m), range(block.n)];
   kernel.line(`let block = ${kernel.groupNumber} * ${size}u + local;`);
   kernel.block(`if (block < ${blocks}u)`, 1, () => {
@@ -73,12 +77,18 @@ export function writeBlocks(
     const ns = columns.map((c) => side("N", n, block.n, c));
     rows.forEach((r) => columns.forEach((c) => kernel.line(`var sum${r}_${c} = ${type}(0);`)));
     kernel.loop("k", "0u", k / deep, 1, () => {
+      const ps = range(deep).map((step) =>
+        sum([{ of: index("k", 2, k / deep), scale: deep }], step)
+      );
+      const along = (side: "left" | "right", i: Expr) =>
+        kernel.texts(ps.map((p) => definition[side](cluster.read, b, i, p)));
+      const left = ms.map((i) => along("left", i));
+      const right = ns.map((j) => along("right", j));
       for (let step = 0; step < deep; step++) {
-        const p = sum([{ of: index("k", 2, k / deep), scale: deep }], step);
-        const left = ms.map((i) => kernel.text(definition.left(cluster.read, b, i, p)));
-        const right = ns.map((j) => kernel.text(definition.right(cluster.read, b, j, p)));
         rows.forEach((r) =>
-          columns.forEach((c) => kernel.line(`sum${r}_${c} += ${left[r]} * ${right[c]};`))
+          columns.forEach((c) =>
+            kernel.line(`sum${r}_${c} += ${left[r]![step]} * ${right[c]![step]};`)
+          )
         );
       }
     });

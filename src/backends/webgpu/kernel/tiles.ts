@@ -190,31 +190,37 @@ class Panel {
       { of: row, scale: 1 },
     ]);
     const group = limit % tile === 0 ? inside : indexCode(limit / deep, "$0", inside);
-    const store = (vector: (p: Expr) => string) =>
-      range(deep).forEach((c) => {
-        const text = vector(sum([{ of: group, scale: deep }], c));
+    const store = (vectors: readonly string[]) =>
+      vectors.forEach((text, c) => {
         const at = sum(
           [{ of: row, scale: deep * this.lanes }, { of: lane, scale: 1 }],
           c * this.lanes,
         );
         kernel.line(`${this.shared}[${kernel.text(at)}] = ${text};`);
       });
-    const storeAll = () => store((p) => this.#vector(lane, p));
+    const ps = range(deep).map((c) => sum([{ of: group, scale: deep }], c));
+    const storeAll = () => store(this.#vectors(lane, ps));
     if (limit % tile === 0) return storeAll();
     kernel.block(`if (${kernel.text(inside)} < ${limit / deep}u)`, 2, storeAll);
-    kernel.block("else", 2, () => store(() => `${this.type}()`));
+    kernel.block("else", 2, () => store(ps.map(() => `${this.type}()`)));
   }
 
-  /** A lane's vector at one k. */
-  #vector(lane: Expr, p: Expr): string {
+  /** A lane's vectors at some k. */
+  #vectors(lane: Expr, ps: readonly Expr[]): string[] {
     const { kernel, vector } = this;
-    const text = (c: Expr) => kernel.text(this.#element(this.#place(lane, c), p));
-    if (!this.#long) return `${this.type}(${range(vector).map((c) => text(constantIndex(c)))})`;
-    const name = kernel.fresh("vector");
-    kernel.line(`var ${name}: ${this.type};`);
-    kernel.block(`for (var c = 0u; c < ${vector}u; c++)`, 2, () => {
-      kernel.line(`${name}[c] = ${text(index("c", 2, vector))};`);
+    const element = (c: Expr, p: Expr) => this.#element(this.#place(lane, c), p);
+    if (!this.#long) {
+      const elements = ps.flatMap((p) => range(vector).map((c) => element(constantIndex(c), p)));
+      const texts = kernel.texts(elements);
+      return ps.map((_, i) => `${this.type}(${texts.slice(i * vector, (i + 1) * vector)})`);
+    }
+    return ps.map((p) => {
+      const name = kernel.fresh("vector");
+      kernel.line(`var ${name}: ${this.type};`);
+      kernel.block(`for (var c = 0u; c < ${vector}u; c++)`, 2, () => {
+        kernel.line(`${name}[c] = ${kernel.text(element(index("c", 2, vector), p))};`);
+      });
+      return name;
     });
-    return name;
   }
 }

@@ -117,7 +117,7 @@ export class KernelWriter {
   /** What computing these reads. */
   reads(xs: readonly Expr[]): Accesses {
     const trial = new KernelWriter(this.target);
-    trial.part(() => trial.block("", 2, () => xs.forEach((x) => trial.text(x))));
+    trial.part(() => trial.block("", 2, () => trial.texts(xs)));
     return trial.accesses[0]!;
   }
 
@@ -199,10 +199,9 @@ export class KernelWriter {
     const four = `vec4<${type}>`;
     const inFours = this.#inFours(value);
     const name = this.#buffer(value, "read_write", inFours ? four : type);
-    const texts = xs.map((x) => {
-      const text = this.text(x);
-      return x.type === "bool" ? `select(0u, 1u, ${text})` : text;
-    });
+    const texts = this.texts(xs).map((text, i) =>
+      xs[i]!.type === "bool" ? `select(0u, 1u, ${text})` : text
+    );
     places.forEach((at) => this.accesses.at(-1)!.add(value, at, this.#scopes.at(-1)!));
     if (inFours && areFour(places)) {
       const at = this.text(quarter(places[0]!)!.of);
@@ -246,31 +245,58 @@ export class KernelWriter {
     const scope = this.#scopeOf(x);
     const known = this.#known(x);
     if (known !== undefined) return known;
+    if (node.kind === "branch") return this.#choose(node.condition, [x], scope)[0]!;
     const name = this.fresh("v");
+    const value = this.#expression(x, scope);
     // Operands may open their own blocks in the same scope, so this line comes after theirs.
-    const emit = (line: string) => scope.lines.push(line);
-    if (node.kind === "branch") {
-      const condition = this.text(node.condition);
-      emit(`var ${name}: ${x.type};`);
-      const arm = (value: Expr): string[] => {
-        const inner: Scope = { level: scope.level, lines: [], names: new Map() };
-        const depth = this.#scopes.indexOf(scope);
-        const suspended = this.#scopes.splice(depth + 1);
-        this.#scopes.push(inner);
-        const result = this.text(value);
-        this.#scopes.pop();
-        this.#scopes.push(...suspended);
-        return [...inner.lines.map((l) => `  ${l}`), `  ${name} = ${result};`];
-      };
-      const yes = arm(node.yes);
-      const no = arm(node.no);
-      [`if (${condition}) {`, ...yes, "} else {", ...no, "}"].forEach(emit);
-    } else {
-      const value = this.#expression(x, scope);
-      emit(`let ${name} = ${value};`);
-    }
+    scope.lines.push(`let ${name} = ${value};`);
     scope.names.set(x, name);
     return name;
+  }
+
+  /** Several expressions: what is chosen by one condition is chosen together, and neighbours are read together. */
+  texts(xs: readonly Expr[]): string[] {
+    const choices = Map.groupBy(
+      xs.filter((x) => this.#known(x) === undefined),
+      ({ node }) => node.kind === "branch" ? node.condition : undefined,
+    );
+    for (const [condition, all] of choices) {
+      if (!condition) continue;
+      for (const [scope, same] of Map.groupBy(new Set(all), (x) => this.#scopeOf(x))) {
+        this.#choose(condition, same, scope);
+      }
+    }
+    return xs.map((x) => this.text(x));
+  }
+
+  /** Expressions that choose by the same condition. */
+  #choose(condition: Expr, xs: readonly Expr[], scope: Scope): string[] {
+    const names = xs.map(() => this.fresh("v"));
+    const chosen = this.text(condition);
+    const arm = (which: "yes" | "no"): string[] => {
+      const inner: Scope = { level: scope.level, lines: [], names: new Map() };
+      const depth = this.#scopes.indexOf(scope);
+      const suspended = this.#scopes.splice(depth + 1);
+      this.#scopes.push(inner);
+      const results = this.texts(
+        xs.flatMap(({ node }) => node.kind === "branch" ? node[which] : []),
+      );
+      this.#scopes.pop();
+      this.#scopes.push(...suspended);
+      return [...inner.lines, ...names.map((name, i) => `${name} = ${results[i]};`)];
+    };
+    const [yes, no] = [arm("yes"), arm("no")];
+    const indented = (lines: readonly string[]) => lines.map((l) => `  ${l}`);
+    scope.lines.push(
+      ...names.map((name, i) => `var ${name}: ${xs[i]!.type};`),
+      `if (${chosen}) {`,
+      ...indented(yes),
+      "} else {",
+      ...indented(no),
+      "}",
+    );
+    xs.forEach((x, i) => scope.names.set(x, names[i]!));
+    return names;
   }
 
   #known(x: Expr): string | undefined {

@@ -151,7 +151,12 @@ const dot: Lowering<DotParams> = ([x, y], params, { region, outputs: [out] }) =>
   ];
 };
 
-/** Filters on the left (m: output channels of a group), pixels on the right, groups as the batch. */
+const channelFirst = (at: readonly Expr[]) => [at.at(-1)!, ...at.slice(0, -1)];
+
+/**
+ * Filters on the left (m: output channels of a group), pixels on the right, groups as the batch. Channels are the
+ * last digit of k: whether a pixel is within the image does not depend on them, and images have them last in memory.
+ */
 const conv: Lowering<ConvParams> = ([x, w], params, { region, outputs: [out] }) => {
   const { strides, padding, lhsDilation, rhsDilation, groups } = params;
   const [images, channels, ...space] = x!.shape;
@@ -169,12 +174,12 @@ const conv: Lowering<ConvParams> = ([x, w], params, { region, outputs: [out] }) 
       left: (read, g, o, p) =>
         read(w!, [
           flatten([g, o], [groups, filters! / groups]),
-          ...unflatten(p, [inside!, ...window]),
+          ...channelFirst(unflatten(p, [...window, inside!])),
         ]),
       right(read, g, pixel, p) {
         if (x!.size === 0) return zero;
         const [image, ...place] = unflatten(pixel, pixels);
-        const [channel, ...offset] = unflatten(p, [inside!, ...window]);
+        const [channel, ...offset] = channelFirst(unflatten(p, [...window, inside!]));
         const conditions: Expr[] = [];
         const source = space.map((size, i) => {
           const [low] = padding[i]!;
@@ -188,7 +193,7 @@ const conv: Lowering<ConvParams> = ([x, w], params, { region, outputs: [out] }) 
           if (low > 0 || reach.bound > extent) {
             conditions.push(code("bool", "$0 < $1", at, index(extent)));
           }
-          if (dilation === 1) return indexCode(size, "$0", at);
+          if (dilation === 1) return at.bound <= size ? at : indexCode(size, "$0", at);
           conditions.push(code("bool", "$0 % $1 == 0u", at, index(dilation)));
           return indexCode(size, "$0 / $1", at, index(dilation));
         });
