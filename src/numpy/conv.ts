@@ -57,44 +57,57 @@ export const convGeneralDilated: (
   input: TensorLike,
   filter: TensorLike,
   options?: ConvOptions,
-) => Tensor = managed((input, filter, options = {}) => {
-  const [x, w] = promote("convGeneralDilated", [input, filter], toFloat) as [Tensor, Tensor];
-  const layout = layoutOf("convGeneralDilated", x, w, options.dimensionNumbers);
-  const lhs = lax.transpose(x, layout.input);
-  const rhs = lax.transpose(w, layout.filter);
-  const { groups = 1 } = options;
-  const [channels, out, taken] = [lhs.shape[1]!, rhs.shape[0]!, rhs.shape[1]!];
-  if (channels !== taken * groups || out % groups !== 0) {
-    throw new ShapeError(
-      `convGeneralDilated: the input ${formatAval(x.aval)} has ${channels} channels, the filter ` +
-        `${formatAval(w.aval)} takes ${taken} and gives ${out}, with groups ${groups}`,
-      "the filter takes the input's channels divided by the groups, and gives a multiple of the groups; " +
-        "dimensionNumbers say which axes these are",
-    );
-  }
-  const rank = layout.input.length - 2;
-  const per = (value: PerAxis | undefined, what: string) =>
-    perAxis("convGeneralDilated", what, value ?? 1, rank);
-  const lhsDilation = per(options.lhsDilation, "lhsDilation");
-  const rhsDilation = per(options.rhsDilation, "rhsDilation");
-  const strides = per(options.strides, "strides");
-  const padding = options.padding ?? "VALID";
-  if (padding === "SAME" && lhsDilation.some((d) => d !== 1)) {
-    throw new ArgumentError(
-      'convGeneralDilated: padding "SAME" with lhsDilation',
-      "use convTranspose, or give the padding in numbers",
-    );
-  }
-  const reach = rhs.shape.slice(2).map((k, i) => k === 0 ? 0 : (k - 1) * rhsDilation[i]! + 1);
-  const y = lax.conv(lhs, rhs, {
-    strides,
-    padding: paddingOf("convGeneralDilated", padding, lhs.shape.slice(2), reach, strides),
-    lhsDilation,
-    rhsDilation,
-    groups,
-  });
-  return lax.transpose(y, layout.output);
-});
+) => Tensor = managed(
+  (input, filter, options = {}) => {
+    const [x, w] = promote("convGeneralDilated", [input, filter], toFloat) as [Tensor, Tensor];
+    const layout = layoutOf("convGeneralDilated", x, w, options.dimensionNumbers);
+    const lhs = lax.transpose(x, layout.input);
+    const rhs = lax.transpose(w, layout.filter);
+    const { groups = 1 } = options;
+    const [channels, out, taken] = [lhs.shape[1]!, rhs.shape[0]!, rhs.shape[1]!];
+    if (channels !== taken * groups || out % groups !== 0) {
+      throw new ShapeError(
+        `convGeneralDilated: the input ${
+          formatAval(x.aval)
+        } has ${channels} channels, the filter ` +
+          `${formatAval(w.aval)} takes ${taken} and gives ${out}, with groups ${groups}`,
+        "the filter takes the input's channels divided by the groups, and gives a multiple of the groups; " +
+          "dimensionNumbers say which axes these are",
+      );
+    }
+    const rank = layout.input.length - 2;
+    const per = (value: PerAxis | undefined, what: string) =>
+      perAxis("convGeneralDilated", what, value ?? 1, rank);
+    const lhsDilation = per(options.lhsDilation, "lhsDilation");
+    const rhsDilation = per(options.rhsDilation, "rhsDilation");
+    const strides = per(options.strides, "strides");
+    const padding = options.padding ?? "VALID";
+    if (padding === "SAME" && lhsDilation.some((d) => d !== 1)) {
+      throw new ArgumentError(
+        'convGeneralDilated: padding "SAME" with lhsDilation',
+        "use convTranspose, or give the padding in numbers",
+      );
+    }
+    const reach = rhs.shape.slice(2).map((k, i) => k === 0 ? 0 : (k - 1) * rhsDilation[i]! + 1);
+    const y = lax.conv(lhs, rhs, {
+      strides,
+      padding: paddingOf("convGeneralDilated", padding, lhs.shape.slice(2), reach, strides),
+      lhsDilation,
+      rhsDilation,
+      groups,
+    });
+    return lax.transpose(y, layout.output);
+  },
+  "np.convGeneralDilated(input, filter)",
+  {
+    strides: 2,
+    padding: "SAME",
+    lhsDilation: 1,
+    rhsDilation: 1,
+    groups: 1,
+    dimensionNumbers: ["NHWC", "HWIO", "NHWC"],
+  },
+);
 
 /** How a transposed convolution spreads its input. */
 export interface ConvTransposeOptions
@@ -124,29 +137,44 @@ export const convTranspose: (
   input: TensorLike,
   filter: TensorLike,
   options?: ConvTransposeOptions,
-) => Tensor = managed((input, filter, options = {}) => {
-  const [x, w] = promote("convTranspose", [input, filter], toFloat) as [Tensor, Tensor];
-  const layout = layoutOf("convTranspose", x, w, options.dimensionNumbers);
-  const [outAxis, inAxis, ...space] = layout.filter as [number, number, ...number[]];
-  const strides = perAxis("convTranspose", "strides", options.strides ?? 1, space.length);
-  const dilation = perAxis("convTranspose", "rhsDilation", options.rhsDilation ?? 1, space.length);
-  const { padding = "SAME" } = options;
-  const turned = lax.reverse(w, options.transposeKernel ? space : []);
-  const exchanged = w.shape.map((_, i) => i === outAxis ? inAxis : i === inAxis ? outAxis : i);
-  return convGeneralDilated(
-    x,
-    options.transposeKernel ? lax.transpose(turned, exchanged) : turned,
-    {
-      padding: typeof padding !== "string" ? padding : space.map((axis, i) => {
-        const reach = (w.shape[axis]! - 1) * dilation[i]! + 1;
-        return transposedPadding(reach, strides[i]!, padding);
-      }),
-      lhsDilation: strides,
-      rhsDilation: dilation,
-      dimensionNumbers: options.dimensionNumbers,
-    },
-  );
-});
+) => Tensor = managed(
+  (input, filter, options = {}) => {
+    const [x, w] = promote("convTranspose", [input, filter], toFloat) as [Tensor, Tensor];
+    const layout = layoutOf("convTranspose", x, w, options.dimensionNumbers);
+    const [outAxis, inAxis, ...space] = layout.filter as [number, number, ...number[]];
+    const strides = perAxis("convTranspose", "strides", options.strides ?? 1, space.length);
+    const dilation = perAxis(
+      "convTranspose",
+      "rhsDilation",
+      options.rhsDilation ?? 1,
+      space.length,
+    );
+    const { padding = "SAME" } = options;
+    const turned = lax.reverse(w, options.transposeKernel ? space : []);
+    const exchanged = w.shape.map((_, i) => i === outAxis ? inAxis : i === inAxis ? outAxis : i);
+    return convGeneralDilated(
+      x,
+      options.transposeKernel ? lax.transpose(turned, exchanged) : turned,
+      {
+        padding: typeof padding !== "string" ? padding : space.map((axis, i) => {
+          const reach = (w.shape[axis]! - 1) * dilation[i]! + 1;
+          return transposedPadding(reach, strides[i]!, padding);
+        }),
+        lhsDilation: strides,
+        rhsDilation: dilation,
+        dimensionNumbers: options.dimensionNumbers,
+      },
+    );
+  },
+  "np.convTranspose(input, filter)",
+  {
+    strides: 2,
+    padding: "SAME",
+    rhsDilation: 1,
+    transposeKernel: true,
+    dimensionNumbers: ["NHWC", "HWIO", "NHWC"],
+  },
+);
 
 /** What JAX pads a dilated input with, for filters that reach over so many elements. */
 function transposedPadding(

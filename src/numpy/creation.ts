@@ -83,6 +83,8 @@ export const array: (data: ArrayData, options?: ArrayOptions) => Tensor = manage
     for (let i = 0; i < values.length; i++) host[i] = coerce(Number(values[i]), type);
     return tensorFromHost(host, placed, currentBackend());
   },
+  "np.array(data)",
+  { dtype: "int32", shape: [2, 3] },
 );
 
 /** Same as {@link array}: a tensor is returned as it is. */
@@ -153,38 +155,54 @@ function ragged(path: string, what: string, shape: Shape): ShapeError {
  * ```
  */
 export const full: (shape: Shape | number, fill: TensorLike, options?: DTypeOptions) => Tensor =
-  managed((shape, fill, { dtype } = {}) => {
-    // A number is cast as it is: by way of float32 it would lose digits for float64.
-    const typed = cast("full", fill, { dtype: dtype ?? asTensor(fill).dtype, weak: false });
-    return stretch("full", typed, shapeOf("full", shape));
-  });
+  managed(
+    (shape, fill, { dtype } = {}) => {
+      // A number is cast as it is: by way of float32 it would lose digits for float64.
+      const typed = cast("full", fill, { dtype: dtype ?? asTensor(fill).dtype, weak: false });
+      return stretch("full", typed, shapeOf("full", shape));
+    },
+    "np.full(shape, fill)",
+    { dtype: "int32" },
+  );
 
 /** Zeros, float32 unless `dtype` says otherwise: `np.zeros([2, 3])`. */
 export const zeros: (shape: Shape | number, options?: DTypeOptions) => Tensor = managed(
   (shape, { dtype = "float32" } = {}) => lax.full(shapeOf("zeros", shape), 0, dtype),
+  "np.zeros(shape)",
+  { dtype: "int32" },
 );
 
 /** Ones, float32 unless `dtype` says otherwise: `np.ones([2, 3])`. */
 export const ones: (shape: Shape | number, options?: DTypeOptions) => Tensor = managed(
   (shape, { dtype = "float32" } = {}) => lax.full(shapeOf("ones", shape), 1, dtype),
+  "np.ones(shape)",
+  { dtype: "int32" },
 );
 
 /** Zeros in the shape and element type of another tensor, or those of the options. */
 export const zerosLike: (x: TensorLike, options?: ArrayOptions) => Tensor = managed(
   (x, options = {}) => like(x, 0, options),
+  "np.zerosLike(x)",
+  { dtype: "int32", shape: [2, 3] },
 );
 
 /** Ones in the shape and element type of another tensor, or those of the options. */
 export const onesLike: (x: TensorLike, options?: ArrayOptions) => Tensor = managed(
   (x, options = {}) => like(x, 1, options),
+  "np.onesLike(x)",
+  { dtype: "int32", shape: [2, 3] },
 );
 
 /** One value in the shape and element type of another tensor, or those of the options. */
 export const fullLike: (x: TensorLike, fill: TensorLike, options?: ArrayOptions) => Tensor =
-  managed((x, fill, { shape, dtype } = {}) => {
-    const t = asTensor(x);
-    return full(shape ?? t.shape, fill, { dtype: dtype ?? t.dtype });
-  });
+  managed(
+    (x, fill, { shape, dtype } = {}) => {
+      const t = asTensor(x);
+      return full(shape ?? t.shape, fill, { dtype: dtype ?? t.dtype });
+    },
+    "np.fullLike(x, fill)",
+    { dtype: "int32", shape: [2, 3] },
+  );
 
 function like(x: TensorLike, value: number, { shape, dtype }: ArrayOptions): Tensor {
   const t = asTensor(x);
@@ -205,25 +223,39 @@ export const arange: {
   (stop: number, options?: DTypeOptions): Tensor;
   (start: number, stop: number, options?: DTypeOptions): Tensor;
   (start: number, stop: number, step: number, options?: DTypeOptions): Tensor;
-} = managed((...args: readonly (number | DTypeOptions | undefined)[]) => {
-  const numbers = args.filter((a) => typeof a === "number");
-  const { dtype } = args.find((a) => typeof a === "object") ?? {};
+} = (...args: readonly (number | DTypeOptions | undefined)[]) => {
+  const given = args.filter((a) => a !== undefined);
+  const numbers = given.slice(0, 3).filter((a) => typeof a === "number");
   const [start, stop, step = 1] = numbers.length === 1 ? [0, ...numbers] : numbers;
-  if (start === undefined || stop === undefined || !Number.isFinite((stop - start) / step)) {
-    throw new ArgumentError(
-      `arange(${numbers.join(", ")}) has no end`,
-      "give finite numbers, and a step other than 0",
-    );
-  }
-  const whole = [start, stop, step].every((n) => Number.isInteger(n));
-  const type = dtype ?? (whole ? "int32" : "float32");
-  const count = Math.max(0, Math.ceil((stop - start) / step));
-  // Counting in integers overflows nowhere, and is exact where floats are not.
-  const index = lax.iota([count], whole ? "int32" : type, 0);
-  const scaled = step === 1 ? index : lax.mul(index, lax.fullLike(index, step));
-  const moved = start === 0 ? scaled : lax.add(scaled, lax.fullLike(index, start));
-  return lax.convert(moved, type);
-});
+  // What else stands there is refused as options.
+  return range(start, stop, step, given.at(numbers.length) as DTypeOptions | undefined);
+};
+
+const range = managed(
+  (
+    start: number | undefined,
+    stop: number | undefined,
+    step: number,
+    { dtype }: DTypeOptions = {},
+  ) => {
+    if (start === undefined || stop === undefined || !Number.isFinite((stop - start) / step)) {
+      throw new ArgumentError(
+        `arange from ${start} to ${stop} by ${step} has no end`,
+        "give finite numbers, and a step other than 0",
+      );
+    }
+    const whole = [start, stop, step].every((n) => Number.isInteger(n));
+    const type = dtype ?? (whole ? "int32" : "float32");
+    const count = Math.max(0, Math.ceil((stop - start) / step));
+    // Counting in integers overflows nowhere, and is exact where floats are not.
+    const index = lax.iota([count], whole ? "int32" : type, 0);
+    const scaled = step === 1 ? index : lax.mul(index, lax.fullLike(index, step));
+    const moved = start === 0 ? scaled : lax.add(scaled, lax.fullLike(index, start));
+    return lax.convert(moved, type);
+  },
+  "np.arange(start, stop, step)",
+  { dtype: "float32" },
+);
 
 /** How {@link linspace} ends. */
 export interface LinspaceOptions extends DTypeOptions {
@@ -246,22 +278,26 @@ export const linspace: (
   stop: TensorLike,
   count?: number,
   options?: LinspaceOptions,
-) => Tensor = managed((start, stop, count = 50, { endpoint = true, axis = 0, dtype } = {}) => {
-  checkCount("linspace", "the count", count);
-  const strong = (type: Parameters<typeof toFloat>[0]) => ({ ...toFloat(type), weak: false });
-  const [a, b] = alignPair("linspace", start, stop, strong);
-  const shape = [count, ...a.shape];
-  const index = lax.iota(shape, a.dtype, 0);
-  const steps = Math.max(1, endpoint ? count - 1 : count);
-  const t = lax.div(index, lax.fullLike(index, steps));
-  const from = lax.mul(stretch("linspace", a, shape), lax.sub(lax.fullLike(t, 1), t));
-  const line = lax.add(from, lax.mul(stretch("linspace", b, shape), t));
-  const at = axisOf("linspace", axis, shape.length);
-  const rest = shape.map((_, i) => i).slice(1);
-  const moved = lax.transpose(line, [...rest.slice(0, at), 0, ...rest.slice(at)]);
-  if (dtype === undefined) return moved;
-  return lax.convert(isInteger(dtype) ? lax.floor(moved) : moved, dtype);
-});
+) => Tensor = managed(
+  (start, stop, count = 50, { endpoint = true, axis = 0, dtype } = {}) => {
+    checkCount("linspace", "the count", count);
+    const strong = (type: Parameters<typeof toFloat>[0]) => ({ ...toFloat(type), weak: false });
+    const [a, b] = alignPair("linspace", start, stop, strong);
+    const shape = [count, ...a.shape];
+    const index = lax.iota(shape, a.dtype, 0);
+    const steps = Math.max(1, endpoint ? count - 1 : count);
+    const t = lax.div(index, lax.fullLike(index, steps));
+    const from = lax.mul(stretch("linspace", a, shape), lax.sub(lax.fullLike(t, 1), t));
+    const line = lax.add(from, lax.mul(stretch("linspace", b, shape), t));
+    const at = axisOf("linspace", axis, shape.length);
+    const rest = shape.map((_, i) => i).slice(1);
+    const moved = lax.transpose(line, [...rest.slice(0, at), 0, ...rest.slice(at)]);
+    if (dtype === undefined) return moved;
+    return lax.convert(isInteger(dtype) ? lax.floor(moved) : moved, dtype);
+  },
+  "np.linspace(start, stop, count)",
+  { endpoint: false, axis: 0, dtype: "float64" },
+);
 
 /** Powers of `base` (10 unless given), their exponents as {@link linspace} gives them. */
 export const logspace: (
@@ -269,11 +305,15 @@ export const logspace: (
   stop: TensorLike,
   count?: number,
   options?: LinspaceOptions & { readonly base?: number },
-) => Tensor = managed((start, stop, count = 50, { base = 10, dtype, ...options } = {}) => {
-  const exponents = linspace(start, stop, count, options);
-  const powers = lax.pow(lax.fullLike(exponents, base), exponents);
-  return dtype === undefined ? powers : lax.convert(powers, dtype);
-});
+) => Tensor = managed(
+  (start, stop, count = 50, { base = 10, dtype, ...options } = {}) => {
+    const exponents = linspace(start, stop, count, options);
+    const powers = lax.pow(lax.fullLike(exponents, base), exponents);
+    return dtype === undefined ? powers : lax.convert(powers, dtype);
+  },
+  "np.logspace(start, stop, count)",
+  { base: 2, endpoint: false, axis: 0, dtype: "float64" },
+);
 
 /** Which diagonal of a matrix: 0 the main one, positive ones above it. */
 export interface DiagonalOptions extends DTypeOptions {
@@ -294,11 +334,15 @@ export const eye: (rows: number, columns?: number, options?: DiagonalOptions) =>
     const [i, j] = diagonalIndices("eye", rows, columns, k);
     return lax.convert(lax.eq(i, j), dtype);
   },
+  "np.eye(rows, columns)",
+  { k: 1, dtype: "int32" },
 );
 
 /** The identity matrix. */
 export const identity: (size: number, options?: DTypeOptions) => Tensor = managed(
   (size, options = {}) => eye(size, size, options),
+  "np.identity(size)",
+  { dtype: "int32" },
 );
 
 /** Ones at and below a diagonal, zeros above it. */
@@ -307,6 +351,8 @@ export const tri: (rows: number, columns?: number, options?: DiagonalOptions) =>
     const [i, j] = diagonalIndices("tri", rows, columns, k);
     return lax.convert(lax.ge(i, j), dtype);
   },
+  "np.tri(rows, columns)",
+  { k: 1, dtype: "int32" },
 );
 
 /** How {@link meshgrid} orders its axes. */
@@ -325,17 +371,21 @@ export interface MeshgridOptions {
  * ```
  */
 export const meshgrid: (vectors: readonly TensorLike[], options?: MeshgridOptions) => Tensor[] =
-  managed((vectors, { indexing = "xy" } = {}) => {
-    const tensors = vectors.map(asTensor);
-    const wrong = tensors.find((x) => x.ndim > 1);
-    if (wrong) {
-      throw new ShapeError(
-        `meshgrid: a vector has shape [${wrong.shape.join(", ")}]`,
-        "give tensors of one axis: np.ravel(x)",
-      );
-    }
-    const position = (i: number) => indexing === "xy" && i < 2 && tensors.length > 1 ? 1 - i : i;
-    const shape: number[] = [];
-    tensors.forEach((x, i) => shape[position(i)] = x.size);
-    return tensors.map((x, i) => lax.broadcast(lax.reshape(x, [x.size]), shape, [position(i)]));
-  });
+  managed(
+    (vectors, { indexing = "xy" } = {}) => {
+      const tensors = vectors.map(asTensor);
+      const wrong = tensors.find((x) => x.ndim > 1);
+      if (wrong) {
+        throw new ShapeError(
+          `meshgrid: a vector has shape [${wrong.shape.join(", ")}]`,
+          "give tensors of one axis: np.ravel(x)",
+        );
+      }
+      const position = (i: number) => indexing === "xy" && i < 2 && tensors.length > 1 ? 1 - i : i;
+      const shape: number[] = [];
+      tensors.forEach((x, i) => shape[position(i)] = x.size);
+      return tensors.map((x, i) => lax.broadcast(lax.reshape(x, [x.size]), shape, [position(i)]));
+    },
+    "np.meshgrid(vectors)",
+    { indexing: "ij" },
+  );

@@ -21,11 +21,15 @@ function cumulative(
   name: string,
   run: (x: Tensor, axis: number, reverse: boolean) => Tensor,
 ): Cumulative {
-  return managed((x, { axis, reverse = false } = {}) => {
-    const t = numberTensor(name, x);
-    if (axis === undefined) return run(lax.reshape(t, [t.size]), 0, reverse);
-    return run(t, axisOf(name, axis, t.ndim), reverse);
-  });
+  return managed(
+    (x, { axis, reverse = false } = {}) => {
+      const t = numberTensor(name, x);
+      if (axis === undefined) return run(lax.reshape(t, [t.size]), 0, reverse);
+      return run(t, axisOf(name, axis, t.ndim), reverse);
+    },
+    `np.${name}(x)`,
+    { axis: 0, reverse: true },
+  );
 }
 
 /**
@@ -74,4 +78,6 @@ export const diff: (x: TensorLike, options?: DiffOptions) => Tensor = managed(
     }
     return y;
   },
+  "np.diff(x)",
+  { n: 2, axis: 0 },
 );

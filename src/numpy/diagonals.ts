@@ -18,19 +18,23 @@ function triangle(
   name: string,
   inside: (i: Tensor, j: Tensor) => Tensor,
 ): (x: TensorLike, options?: TriangleOptions) => Tensor {
-  return managed((x, { k = 0 } = {}) => {
-    const t = asTensor(x);
-    const [rows, columns] = t.shape.slice(-2);
-    if (rows === undefined || columns === undefined) {
-      throw new ShapeError(`${name} of ${formatAval(t.aval)}`, "give at least two axes");
-    }
-    const mask = inside(...diagonalIndices(name, rows, columns, k));
-    return lax.select(
-      lax.broadcast(mask, t.shape, [t.ndim - 2, t.ndim - 1]),
-      t,
-      lax.fullLike(t, 0),
-    );
-  });
+  return managed(
+    (x, { k = 0 } = {}) => {
+      const t = asTensor(x);
+      const [rows, columns] = t.shape.slice(-2);
+      if (rows === undefined || columns === undefined) {
+        throw new ShapeError(`${name} of ${formatAval(t.aval)}`, "give at least two axes");
+      }
+      const mask = inside(...diagonalIndices(name, rows, columns, k));
+      return lax.select(
+        lax.broadcast(mask, t.shape, [t.ndim - 2, t.ndim - 1]),
+        t,
+        lax.fullLike(t, 0),
+      );
+    },
+    `np.${name}(x)`,
+    { k: 1 },
+  );
 }
 
 /**
@@ -67,13 +71,19 @@ export const diagonal: (x: TensorLike, options?: DiagonalAxes) => Tensor = manag
     const rest = t.shape.map((_, i) => i).filter((i) => i !== rows && i !== columns);
     return diagonalOfLast(lax.transpose(t, [...rest, rows, columns]), offset);
   },
+  "np.diagonal(x)",
+  { offset: 1, axis1: 0, axis2: 1 },
 );
 
 /** The sum of a diagonal of matrices. */
-export const trace: (x: TensorLike, options?: DiagonalAxes) => Tensor = managed((x, options) => {
-  const values = diagonal(numberTensor("trace", x), options);
-  return lax.reduceSum(values, [values.ndim - 1]);
-});
+export const trace: (x: TensorLike, options?: DiagonalAxes) => Tensor = managed(
+  (x, options) => {
+    const values = diagonal(numberTensor("trace", x), options);
+    return lax.reduceSum(values, [values.ndim - 1]);
+  },
+  "np.trace(x)",
+  { offset: 1, axis1: 0, axis2: 1 },
+);
 
 /**
  * A vector as the diagonal of a matrix of zeros, or the diagonal of a matrix as a vector.
@@ -101,4 +111,6 @@ export const diag: (x: TensorLike, options?: Pick<DiagonalOptions, "k">) => Tens
     const high = size * size - low - ((t.size - 1) * (size + 1) + 1);
     return lax.reshape(lax.pad(t, { low: [low], high: [high], interior: [size] }), [size, size]);
   },
+  "np.diag(x)",
+  { k: 1 },
 );

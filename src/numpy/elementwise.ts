@@ -304,14 +304,18 @@ export const hypot: Binary = managed((x, y) => {
 export const nanToNum: (
   x: TensorLike,
   options?: { readonly nan?: number; readonly posinf?: number; readonly neginf?: number },
-) => Tensor = managed((x, { nan = 0, posinf, neginf } = {}) => {
-  const t = asTensor(x);
-  if (!isFloat(t.dtype)) return t;
-  const largest = t.dtype === "float32" ? 3.4028234663852886e38 : Number.MAX_VALUE;
-  const known = lax.select(lax.ne(t, t), c(t, nan), t);
-  const below = lax.select(lax.eq(t, c(t, Infinity)), c(t, posinf ?? largest), known);
-  return lax.select(lax.eq(t, c(t, -Infinity)), c(t, neginf ?? -largest), below);
-});
+) => Tensor = managed(
+  (x, { nan = 0, posinf, neginf } = {}) => {
+    const t = asTensor(x);
+    if (!isFloat(t.dtype)) return t;
+    const largest = t.dtype === "float32" ? 3.4028234663852886e38 : Number.MAX_VALUE;
+    const known = lax.select(lax.ne(t, t), c(t, nan), t);
+    const below = lax.select(lax.eq(t, c(t, Infinity)), c(t, posinf ?? largest), known);
+    return lax.select(lax.eq(t, c(t, -Infinity)), c(t, neginf ?? -largest), below);
+  },
+  "np.nanToNum(x)",
+  { nan: 0, posinf: 1e9, neginf: -1e9 },
+);
 
 /** `x` in another element type. Floats to integers truncate and saturate, NaN becomes 0. */
 export const astype: (x: TensorLike, dtype: Tensor["dtype"]) => Tensor = managed((x, dtype) => {

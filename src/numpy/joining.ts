@@ -46,6 +46,8 @@ export const concatenate: (xs: readonly TensorLike[], options?: AxisOption) => T
     }
     return lax.concatenate(tensors, along);
   },
+  "np.concatenate(xs)",
+  { axis: 1 },
 );
 /** Same as {@link concatenate}. */
 export const concat: typeof concatenate = concatenate;
@@ -71,6 +73,8 @@ export const stack: (xs: readonly TensorLike[], options?: AxisOption) => Tensor 
     const along = axisOf("stack", axis, shape.length + 1);
     return lax.concatenate(tensors.map((x) => expandDims(x, along)), along);
   },
+  "np.stack(xs)",
+  { axis: 1 },
 );
 
 /** Tensors along the first axis; vectors become rows. */
@@ -99,28 +103,36 @@ export const split: (
   x: TensorLike,
   parts: number | readonly number[],
   options?: AxisOption,
-) => Tensor[] = managed((x, parts, { axis = 0 } = {}) => {
-  const t = asTensor(x);
-  const along = axisOf("split", axis, t.ndim);
-  const size = t.shape[along]!;
-  if (typeof parts === "number" && size % checkParts(parts) !== 0) {
-    throw new ShapeError(
-      `split: axis ${along} of ${formatAval(t.aval)} in ${parts} equal parts`,
-      "give a number that divides the size, or use arraySplit",
-    );
-  }
-  return arraySplit(t, parts, { axis: along });
-});
+) => Tensor[] = managed(
+  (x, parts, { axis = 0 } = {}) => {
+    const t = asTensor(x);
+    const along = axisOf("split", axis, t.ndim);
+    const size = t.shape[along]!;
+    if (typeof parts === "number" && size % checkParts(parts) !== 0) {
+      throw new ShapeError(
+        `split: axis ${along} of ${formatAval(t.aval)} in ${parts} equal parts`,
+        "give a number that divides the size, or use arraySplit",
+      );
+    }
+    return arraySplit(t, parts, { axis: along });
+  },
+  "np.split(x, parts)",
+  { axis: 1 },
+);
 
 /** As {@link split}, but the first parts are one longer when the size cannot be divided. */
-export const arraySplit: typeof split = managed((x, parts, { axis = 0 } = {}) => {
-  const t = asTensor(x);
-  const along = axisOf("arraySplit", axis, t.ndim);
-  const size = t.shape[along]!;
-  const cuts = typeof parts === "number" ? evenCuts(size, checkParts(parts)) : parts;
-  const bounds = [0, ...cuts.map((i) => Math.min(Math.max(i < 0 ? i + size : i, 0), size)), size];
-  return bounds.slice(1).map((end, i) => stretchOf(t, along, Math.min(bounds[i]!, end), end));
-});
+export const arraySplit: typeof split = managed(
+  (x, parts, { axis = 0 } = {}) => {
+    const t = asTensor(x);
+    const along = axisOf("arraySplit", axis, t.ndim);
+    const size = t.shape[along]!;
+    const cuts = typeof parts === "number" ? evenCuts(size, checkParts(parts)) : parts;
+    const bounds = [0, ...cuts.map((i) => Math.min(Math.max(i < 0 ? i + size : i, 0), size)), size];
+    return bounds.slice(1).map((end, i) => stretchOf(t, along, Math.min(bounds[i]!, end), end));
+  },
+  "np.arraySplit(x, parts)",
+  { axis: 1 },
+);
 
 function checkParts(parts: number): number {
   if (Number.isInteger(parts) && parts > 0) return parts;
@@ -151,24 +163,30 @@ export const repeat: (
   x: TensorLike,
   count: number | readonly number[],
   options?: RepeatOptions,
-) => Tensor = managed((x, count, { axis } = {}) => {
-  const t = axis === undefined ? lax.reshape(asTensor(x), [asTensor(x).size]) : asTensor(x);
-  const along = axisOf("repeat", axis ?? 0, t.ndim);
-  const size = t.shape[along]!;
-  if (typeof count === "number") return repeatEach(t, along, checkCount("repeat", "count", count));
-  if (count.length !== size) {
-    throw new ShapeError(
-      `repeat: ${count.length} counts for axis ${along} of ${formatAval(t.aval)}`,
-      `give one count, or ${size}`,
+) => Tensor = managed(
+  (x, count, { axis } = {}) => {
+    const t = axis === undefined ? lax.reshape(asTensor(x), [asTensor(x).size]) : asTensor(x);
+    const along = axisOf("repeat", axis ?? 0, t.ndim);
+    const size = t.shape[along]!;
+    if (typeof count === "number") {
+      return repeatEach(t, along, checkCount("repeat", "count", count));
+    }
+    if (count.length !== size) {
+      throw new ShapeError(
+        `repeat: ${count.length} counts for axis ${along} of ${formatAval(t.aval)}`,
+        `give one count, or ${size}`,
+      );
+    }
+    const parts = count.flatMap((n, i) =>
+      checkCount("repeat", "a count", n) === 0
+        ? []
+        : [repeatEach(stretchOf(t, along, i, i + 1), along, n)]
     );
-  }
-  const parts = count.flatMap((n, i) =>
-    checkCount("repeat", "a count", n) === 0
-      ? []
-      : [repeatEach(stretchOf(t, along, i, i + 1), along, n)]
-  );
-  return parts.length === 0 ? stretchOf(t, along, 0, 0) : lax.concatenate(parts, along);
-});
+    return parts.length === 0 ? stretchOf(t, along, 0, 0) : lax.concatenate(parts, along);
+  },
+  "np.repeat(x, count)",
+  { axis: 0 },
+);
 
 function repeatEach(x: Tensor, axis: number, count: number): Tensor {
   const twice = [...x.shape.slice(0, axis + 1), count, ...x.shape.slice(axis + 1)];
@@ -216,28 +234,32 @@ export const roll: (
   x: TensorLike,
   by: number | readonly number[],
   options?: { readonly axis?: number | readonly number[] | undefined },
-) => Tensor = managed((x, by, { axis } = {}) => {
-  const t = asTensor(x);
-  const shifts = [by].flat();
-  if (axis === undefined) {
-    const total = shifts.reduce((a, b) => a + b, 0);
-    return lax.reshape(rollAlong(lax.reshape(t, [t.size]), 0, total), t.shape);
-  }
-  const axes = [axis].flat();
-  const pairs = Array.from(
-    { length: Math.max(axes.length, shifts.length) },
-    (_, i) => [axes[axes.length === 1 ? 0 : i], shifts[shifts.length === 1 ? 0 : i]] as const,
-  );
-  return pairs.reduce((y, [a, n]) => {
-    if (a === undefined || n === undefined) {
-      throw new ArgumentError(
-        `roll by (${shifts.join(", ")}) along (${axes.join(", ")})`,
-        "give one number for each axis",
-      );
+) => Tensor = managed(
+  (x, by, { axis } = {}) => {
+    const t = asTensor(x);
+    const shifts = [by].flat();
+    if (axis === undefined) {
+      const total = shifts.reduce((a, b) => a + b, 0);
+      return lax.reshape(rollAlong(lax.reshape(t, [t.size]), 0, total), t.shape);
     }
-    return rollAlong(y, axisOf("roll", a, t.ndim), n);
-  }, t);
-});
+    const axes = [axis].flat();
+    const pairs = Array.from(
+      { length: Math.max(axes.length, shifts.length) },
+      (_, i) => [axes[axes.length === 1 ? 0 : i], shifts[shifts.length === 1 ? 0 : i]] as const,
+    );
+    return pairs.reduce((y, [a, n]) => {
+      if (a === undefined || n === undefined) {
+        throw new ArgumentError(
+          `roll by (${shifts.join(", ")}) along (${axes.join(", ")})`,
+          "give one number for each axis",
+        );
+      }
+      return rollAlong(y, axisOf("roll", a, t.ndim), n);
+    }, t);
+  },
+  "np.roll(x, by)",
+  { axis: 0 },
+);
 
 function rollAlong(x: Tensor, axis: number, by: number): Tensor {
   const size = x.shape[axis]!;
@@ -300,6 +322,8 @@ export const pad: (x: TensorLike, width: PadWidth, options?: PadOptions) => Tens
       return framed(y, axis, low[axis]!, high[axis]!, mode);
     }, t);
   },
+  "np.pad(x, width)",
+  { mode: "constant", constantValues: 1 },
 );
 
 function widthOf(width: PadWidth, axis: number, x: Tensor): readonly [number, number] {

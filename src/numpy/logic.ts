@@ -172,6 +172,8 @@ export const isclose: (x: TensorLike, y: TensorLike, options?: CloseOptions) => 
     const close = lax.or(lax.eq(a, b), lax.and(near, lax.and(lax.finite(a), lax.finite(b))));
     return equalNan ? lax.or(close, lax.and(lax.ne(a, a), lax.ne(b, b))) : close;
   },
+  "np.isclose(x, y)",
+  { rtol: 1e-3, atol: 1e-6, equalNan: true },
 );
 
 /** How close is close. */
@@ -185,10 +187,14 @@ export interface CloseOptions {
 }
 
 /** Whether all elements are close; a boolean scalar. See {@link isclose}. */
-export const allclose: typeof isclose = managed((x, y, options = {}) => {
-  const close = isclose(x, y, options);
-  return lax.reduceAnd(close, close.shape.map((_, i) => i));
-});
+export const allclose: typeof isclose = managed(
+  (x, y, options = {}) => {
+    const close = isclose(x, y, options);
+    return lax.reduceAnd(close, close.shape.map((_, i) => i));
+  },
+  "np.allclose(x, y)",
+  { rtol: 1e-3, atol: 1e-6, equalNan: true },
+);
 
 /** Whether shapes and all elements are equal; a boolean scalar. */
 export const arrayEqual: Binary = managed((x, y) => {

@@ -93,28 +93,40 @@ const highest: Record<DType, number> = {
  * console.assert(String(await np.maxPool(x, [2, 2]).data()) === "5,7,13,15");
  * ```
  */
-export const maxPool: Pool = managed((x, window, options = {}) => {
-  const t = numberTensor("maxPool", x);
-  return pooled("maxPool", t, window, options, lowest[t.dtype], winner(lax.ge));
-});
+export const maxPool: Pool = managed(
+  (x, window, options = {}) => {
+    const t = numberTensor("maxPool", x);
+    return pooled("maxPool", t, window, options, lowest[t.dtype], winner(lax.ge));
+  },
+  "np.maxPool(x, window)",
+  { strides: 2, padding: "SAME" },
+);
 
 /** The smallest element of each window; of equal ones the first has the derivative. */
-export const minPool: Pool = managed((x, window, options = {}) => {
-  const t = numberTensor("minPool", x);
-  return pooled("minPool", t, window, options, highest[t.dtype], winner(lax.le));
-});
+export const minPool: Pool = managed(
+  (x, window, options = {}) => {
+    const t = numberTensor("minPool", x);
+    return pooled("minPool", t, window, options, highest[t.dtype], winner(lax.le));
+  },
+  "np.minPool(x, window)",
+  { strides: 2, padding: "SAME" },
+);
 
 /** The mean of each window; padding counts as zeros, unless `countIncludePad` is false. */
 export const avgPool: (
   x: TensorLike,
   window: readonly number[],
   options?: PoolOptions & { readonly countIncludePad?: boolean | undefined },
-) => Tensor = managed((x, window, { countIncludePad = true, ...options } = {}) => {
-  const t = floatTensor("avgPool", x);
-  const total = pooled("avgPool", t, window, options, 0, lax.add);
-  if (countIncludePad) {
-    const size = window.reduce((product, n) => product * n, 1);
-    return lax.div(total, lax.fullLike(total, size));
-  }
-  return lax.div(total, pooled("avgPool", lax.fullLike(t, 1), window, options, 0, lax.add));
-});
+) => Tensor = managed(
+  (x, window, { countIncludePad = true, ...options } = {}) => {
+    const t = floatTensor("avgPool", x);
+    const total = pooled("avgPool", t, window, options, 0, lax.add);
+    if (countIncludePad) {
+      const size = window.reduce((product, n) => product * n, 1);
+      return lax.div(total, lax.fullLike(total, size));
+    }
+    return lax.div(total, pooled("avgPool", lax.fullLike(t, 1), window, options, 0, lax.add));
+  },
+  "np.avgPool(x, window)",
+  { strides: 2, padding: "SAME", countIncludePad: false },
+);

@@ -110,16 +110,20 @@ export const vecdot: (
   x: TensorLike,
   y: TensorLike,
   options?: { readonly axis?: number },
-) => Tensor = managed((x, y, { axis = -1 } = {}) => {
-  const last = (z: TensorLike) => {
-    const t = asTensor(z);
-    const at = axisOf("vecdot", axis, t.ndim);
-    return lax.transpose(t, [...t.shape.map((_, i) => i).filter((i) => i !== at), at]);
-  };
-  const [a, b] = [last(x), last(y)];
-  if (a.shape.at(-1) !== b.shape.at(-1)) throw misfit("vecdot", a, b, "the sizes must agree");
-  return einsum("...i,...i->...", a, b);
-});
+) => Tensor = managed(
+  (x, y, { axis = -1 } = {}) => {
+    const last = (z: TensorLike) => {
+      const t = asTensor(z);
+      const at = axisOf("vecdot", axis, t.ndim);
+      return lax.transpose(t, [...t.shape.map((_, i) => i).filter((i) => i !== at), at]);
+    };
+    const [a, b] = [last(x), last(y)];
+    if (a.shape.at(-1) !== b.shape.at(-1)) throw misfit("vecdot", a, b, "the sizes must agree");
+    return einsum("...i,...i->...", a, b);
+  },
+  "np.vecdot(x, y)",
+  { axis: 0 },
+);
 
 /**
  * The sum over some axes of both: the last `axes` of the left and the first of the right, or two lists
@@ -137,23 +141,27 @@ export const tensordot: (
   x: TensorLike,
   y: TensorLike,
   options?: { readonly axes?: number | readonly [readonly number[], readonly number[]] },
-) => Tensor = managed((x, y, { axes = 2 } = {}) => {
-  const f = product("tensordot", (a, b) => {
-    const [left, right] = typeof axes === "number"
-      ? [
-        Array.from({ length: axes }, (_, i) => a.ndim - axes + i),
-        Array.from({ length: axes }, (_, i) => i),
-      ]
-      : axes;
-    const from = left.map((axis) => axisOf("tensordot", axis, a.ndim));
-    const to = right.map((axis) => axisOf("tensordot", axis, b.ndim));
-    if (from.length !== to.length || from.some((axis, i) => a.shape[axis] !== b.shape[to[i]!])) {
-      throw misfit("tensordot", a, b, "give pairs of axes of equal sizes");
-    }
-    return over(a, b, from, to);
-  });
-  return f(x, y);
-});
+) => Tensor = managed(
+  (x, y, { axes = 2 } = {}) => {
+    const f = product("tensordot", (a, b) => {
+      const [left, right] = typeof axes === "number"
+        ? [
+          Array.from({ length: axes }, (_, i) => a.ndim - axes + i),
+          Array.from({ length: axes }, (_, i) => i),
+        ]
+        : axes;
+      const from = left.map((axis) => axisOf("tensordot", axis, a.ndim));
+      const to = right.map((axis) => axisOf("tensordot", axis, b.ndim));
+      if (from.length !== to.length || from.some((axis, i) => a.shape[axis] !== b.shape[to[i]!])) {
+        throw misfit("tensordot", a, b, "give pairs of axes of equal sizes");
+      }
+      return over(a, b, from, to);
+    });
+    return f(x, y);
+  },
+  "np.tensordot(x, y)",
+  { axes: 1 },
+);
 
 /** The Kronecker product: every element of the one times the whole of the other, as blocks. */
 export const kron: Binary = product("kron", (x, y) => {

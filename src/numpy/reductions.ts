@@ -3,7 +3,6 @@
  * summed as int32, and averaged as float32.
  */
 import { ArgumentError, ShapeError } from "../core/errors.ts";
-import { kindOf } from "../core/kindOf.ts";
 import { formatAval, sizeOf } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
 import * as lax from "../primitives/index.ts";
@@ -41,19 +40,16 @@ function reduction(
   prepare: (x: TensorLike) => Tensor,
   reduce: (x: Tensor, axes: readonly number[]) => Tensor,
 ): Reduction {
-  return managed((x, options = {}) => {
-    if (typeof options !== "object") {
-      throw new ArgumentError(
-        `${name}: the options are ${kindOf(options)}`,
-        `name them: np.${name}(x, { axis: 0 })`,
-      );
-    }
-    const { axis, keepdims = false } = options;
-    const t = prepare(x);
-    const axes = axesOf(name, axis, t.ndim);
-    const y = reduce(t, axes);
-    return keepdims ? keep(y, t.shape, axes) : y;
-  });
+  return managed(
+    (x, { axis, keepdims = false } = {}) => {
+      const t = prepare(x);
+      const axes = axesOf(name, axis, t.ndim);
+      const y = reduce(t, axes);
+      return keepdims ? keep(y, t.shape, axes) : y;
+    },
+    `np.${name}(x)`,
+    { axis: 0, keepdims: true },
+  );
 }
 
 const number = (name: string) => (x: TensorLike) => numberTensor(name, x);
@@ -114,7 +110,11 @@ export const min: Reduction = reduction(
   (x, axes) => (x.dtype === "bool" ? lax.reduceAnd : lax.reduceMin)(x, axes),
 );
 /** The largest element minus the smallest. */
-export const ptp: Reduction = managed((x, options) => subtract(max(x, options), min(x, options)));
+export const ptp: Reduction = managed(
+  (x, options) => subtract(max(x, options), min(x, options)),
+  "np.ptp(x)",
+  { axis: 0, keepdims: true },
+);
 /** Whether all elements are true (not 0); true of nothing. */
 export const all: Reduction = reduction("all", truth, lax.reduceAnd);
 /** Whether some element is true (not 0); false of nothing. */
@@ -151,27 +151,35 @@ export const variance: (x: TensorLike, options?: VarianceOptions) => Tensor = ma
     });
     return of(x, options);
   },
+  "np.var(x)",
+  { axis: 0, keepdims: true, ddof: 1 },
 );
 
 /** The standard deviation, the square root of {@link variance}. */
 export const std: (x: TensorLike, options?: VarianceOptions) => Tensor = managed(
   (x, options) => lax.sqrt(variance(x, options)),
+  "np.std(x)",
+  { axis: 0, keepdims: true, ddof: 1 },
 );
 
 /** The mean with weights `Σ w x / Σ w`; weights of one axis go along `axis`. */
 export const average: (
   x: TensorLike,
   options?: ReduceOptions & { readonly weights?: TensorLike },
-) => Tensor = managed((x, { weights, ...options } = {}) => {
-  if (weights === undefined) return mean(x, options);
-  const t = floatTensor("average", x);
-  const w = floatTensor("average", weights);
-  const along = w.ndim === 1 && typeof options.axis === "number" && t.ndim > 1;
-  const axis = along ? axisOf("average", options.axis as number, t.ndim) : 0;
-  const placed = along ? lax.reshape(w, t.shape.map((_, i) => i === axis ? w.size : 1)) : w;
-  const full = stretch("average", placed, broadcastShapes("average", [t.shape, placed.shape]));
-  return lax.div(sum(lax.mul(...pair(t, full)), options), sum(pair(t, full)[1], options));
-});
+) => Tensor = managed(
+  (x, { weights, ...options } = {}) => {
+    if (weights === undefined) return mean(x, options);
+    const t = floatTensor("average", x);
+    const w = floatTensor("average", weights);
+    const along = w.ndim === 1 && typeof options.axis === "number" && t.ndim > 1;
+    const axis = along ? axisOf("average", options.axis as number, t.ndim) : 0;
+    const placed = along ? lax.reshape(w, t.shape.map((_, i) => i === axis ? w.size : 1)) : w;
+    const full = stretch("average", placed, broadcastShapes("average", [t.shape, placed.shape]));
+    return lax.div(sum(lax.mul(...pair(t, full)), options), sum(pair(t, full)[1], options));
+  },
+  "np.average(x)",
+  { axis: 0, keepdims: true, weights: 1 },
+);
 
 function pair(x: Tensor, w: Tensor): [Tensor, Tensor] {
   const dtype = x.dtype === "float64" || w.dtype === "float64" ? "float64" : "float32";
@@ -179,13 +187,21 @@ function pair(x: Tensor, w: Tensor): [Tensor, Tensor] {
 }
 
 /** The sum of what is not NaN. */
-export const nansum: Reduction = managed((x, options) => sum(where(isnan(x), 0, x), options));
+export const nansum: Reduction = managed(
+  (x, options) => sum(where(isnan(x), 0, x), options),
+  "np.nansum(x)",
+  { axis: 0, keepdims: true },
+);
 /** The mean of what is not NaN; NaN where nothing is left. */
-export const nanmean: Reduction = managed((x, options) => {
-  const total = nansum(floatTensor("nanmean", x), options);
-  const count = sum(lax.not(isnan(asTensor(x))), options);
-  return lax.div(total, lax.convert(count, total.dtype));
-});
+export const nanmean: Reduction = managed(
+  (x, options) => {
+    const total = nansum(floatTensor("nanmean", x), options);
+    const count = sum(lax.not(isnan(asTensor(x))), options);
+    return lax.div(total, lax.convert(count, total.dtype));
+  },
+  "np.nanmean(x)",
+  { axis: 0, keepdims: true },
+);
 
 /**
  * `log Σ eˣ`, without overflow; -Infinity of nothing, or where all elements are.
@@ -219,16 +235,20 @@ const argReduction = (
   name: string,
   find: (x: Tensor, axis: number) => Tensor,
 ): (x: TensorLike, options?: ArgOptions) => Tensor =>
-  managed((x, { axis, keepdims = false } = {}) => {
-    const t = numberTensor(name, x);
-    if (axis === undefined) {
-      const flat = find(lax.reshape(t, [t.size]), 0);
-      return keepdims ? lax.reshape(flat, t.shape.map(() => 1)) : flat;
-    }
-    const along = axisOf(name, axis, t.ndim);
-    const found = find(t, along);
-    return keepdims ? keep(found, t.shape, [along]) : found;
-  });
+  managed(
+    (x, { axis, keepdims = false } = {}) => {
+      const t = numberTensor(name, x);
+      if (axis === undefined) {
+        const flat = find(lax.reshape(t, [t.size]), 0);
+        return keepdims ? lax.reshape(flat, t.shape.map(() => 1)) : flat;
+      }
+      const along = axisOf(name, axis, t.ndim);
+      const found = find(t, along);
+      return keepdims ? keep(found, t.shape, [along]) : found;
+    },
+    `np.${name}(x)`,
+    { axis: 0, keepdims: true },
+  );
 
 /**
  * The index of the largest element, int32: the first of equal ones, and of NaNs.
@@ -290,6 +310,8 @@ export const quantile: (x: TensorLike, q: number, options?: QuantileOptions) => 
     });
     return of(x, options);
   },
+  "np.quantile(x, q)",
+  { axis: 0, keepdims: true, method: "nearest" },
 );
 
 function between(
@@ -310,4 +332,8 @@ function between(
 }
 
 /** The middle element, or the mean of the two; NaN if there is one. */
-export const median: Reduction = managed((x, options) => quantile(x, 0.5, options));
+export const median: Reduction = managed(
+  (x, options) => quantile(x, 0.5, options),
+  "np.median(x)",
+  { axis: 0, keepdims: true },
+);

@@ -198,15 +198,19 @@ export const rot90: (
   x: TensorLike,
   quarters?: number,
   options?: { readonly axes?: readonly [number, number] },
-) => Tensor = managed((x, quarters = 1, { axes: [first, second] = [0, 1] } = {}) => {
-  switch (((quarters % 4) + 4) % 4) {
-    case 1:
-      return flip(swapaxes(x, first, second), first);
-    case 2:
-      return flip(x, [first, second]);
-    case 3:
-      return flip(swapaxes(x, first, second), second);
-    default:
-      return asTensor(x);
-  }
-});
+) => Tensor = managed(
+  (x, quarters = 1, { axes: [first, second] = [0, 1] } = {}) => {
+    switch (((quarters % 4) + 4) % 4) {
+      case 1:
+        return flip(swapaxes(x, first, second), first);
+      case 2:
+        return flip(x, [first, second]);
+      case 3:
+        return flip(swapaxes(x, first, second), second);
+      default:
+        return asTensor(x);
+    }
+  },
+  "np.rot90(x, quarters)",
+  { axes: [0, 1] },
+);

@@ -52,12 +52,16 @@ export const sort: (x: TensorLike, options?: SortOptions) => Tensor = managed(
       const sorted = lax.sort(t)[0]!;
       return descending ? lax.reverse(sorted, [t.ndim - 1]) : sorted;
     }),
+  "np.sort(x)",
+  { axis: 0, descending: true },
 );
 
 /** The indices that sort elements along an axis, int32; equal elements keep their order. */
 export const argsort: (x: TensorLike, options?: SortOptions) => Tensor = managed(
   (x, { axis = -1, descending = false } = {}) =>
     alongLast("argsort", x, axis, (t) => ordered(t, descending)[1]),
+  "np.argsort(x)",
+  { axis: 0, descending: true },
 );
 
 /**
@@ -102,17 +106,21 @@ export const searchsorted: (
   sorted: TensorLike,
   x: TensorLike,
   options?: { readonly side?: "left" | "right" },
-) => Tensor = managed((sorted, x, { side = "left" } = {}) => {
-  const [row, values] = [asTensor(sorted), asTensor(x)];
-  if (row.ndim !== 1) {
-    throw new ShapeError(`searchsorted in ${formatAval(row.aval)}`, "give a vector to search in");
-  }
-  const shape = [...values.shape, row.size];
-  const [a, b] = alignPair(
-    "searchsorted",
-    lax.broadcast(row, shape, [values.ndim]),
-    lax.broadcast(values, shape, values.shape.map((_, i) => i)),
-  );
-  const before = side === "left" ? lax.lt(a, b) : lax.le(a, b);
-  return lax.reduceSum(lax.convert(before, "int32"), [values.ndim]);
-});
+) => Tensor = managed(
+  (sorted, x, { side = "left" } = {}) => {
+    const [row, values] = [asTensor(sorted), asTensor(x)];
+    if (row.ndim !== 1) {
+      throw new ShapeError(`searchsorted in ${formatAval(row.aval)}`, "give a vector to search in");
+    }
+    const shape = [...values.shape, row.size];
+    const [a, b] = alignPair(
+      "searchsorted",
+      lax.broadcast(row, shape, [values.ndim]),
+      lax.broadcast(values, shape, values.shape.map((_, i) => i)),
+    );
+    const before = side === "left" ? lax.lt(a, b) : lax.le(a, b);
+    return lax.reduceSum(lax.convert(before, "int32"), [values.ndim]);
+  },
+  "np.searchsorted(sorted, x)",
+  { side: "right" },
+);

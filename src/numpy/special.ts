@@ -93,6 +93,8 @@ export const softmax: (x: TensorLike, options?: AxisOptions) => Tensor = managed
     const t = floatTensor("softmax", x);
     return lax.softmax(t, axesOf("softmax", axis, t.ndim));
   },
+  "np.softmax(x)",
+  { axis: 0 },
 );
 
 /** The logarithm of {@link softmax}, without overflow or underflow. */
@@ -103,6 +105,8 @@ export const logSoftmax: (x: TensorLike, options?: AxisOptions) => Tensor = mana
     const below = shifted(t, axes);
     return lax.sub(below, again(lax.log(lax.reduceSum(lax.exp(below), axes)), t, axes));
   },
+  "np.logSoftmax(x)",
+  { axis: 0 },
 );
 
 /** `x` minus its maximum, which changes neither result nor derivative. */

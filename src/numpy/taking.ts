@@ -65,6 +65,8 @@ export const take: (x: TensorLike, indices: TensorLike, options?: TakeOptions) =
     const wrapped = lax.rem(lax.add(lax.rem(at, size), size), size);
     return read("take", t, [...whole, wrapped], { mode: "clip" });
   },
+  "np.take(x, indices)",
+  { axis: 0, mode: "clip", fillValue: 0 },
 );
 
 /**
@@ -81,25 +83,29 @@ export const takeAlongAxis: (
   x: TensorLike,
   indices: TensorLike,
   options?: OutOfBounds & { readonly axis?: number | undefined },
-) => Tensor = managed((x, indices, { axis = -1, mode = "fill", fillValue } = {}) => {
-  const t = asTensor(x);
-  const at = integers("takeAlongAxis", indices);
-  const along = axisOf("takeAlongAxis", axis, t.ndim);
-  if (at.ndim !== t.ndim) {
-    throw new ShapeError(
-      `takeAlongAxis: ${formatAval(at.aval)} into ${formatAval(t.aval)}`,
-      "give indices with as many axes as the tensor: np.expandDims",
-    );
-  }
-  const but = (shape: Shape) => shape.map((n, i) => i === along ? 1 : n);
-  const outer = broadcastShapes("takeAlongAxis", [but(t.shape), but(at.shape)]);
-  const shape = outer.map((n, i) => i === along ? at.shape[i]! : n);
-  const picks = shape.map((_, i) => {
-    if (i === along) return stretch("takeAlongAxis", at, shape);
-    return t.shape[i] === 1 ? lax.full(shape, 0, "int32") : lax.iota(shape, "int32", i);
-  });
-  return gather(t, t.shape.map((_, i) => i), picks, mode, fillValue);
-});
+) => Tensor = managed(
+  (x, indices, { axis = -1, mode = "fill", fillValue } = {}) => {
+    const t = asTensor(x);
+    const at = integers("takeAlongAxis", indices);
+    const along = axisOf("takeAlongAxis", axis, t.ndim);
+    if (at.ndim !== t.ndim) {
+      throw new ShapeError(
+        `takeAlongAxis: ${formatAval(at.aval)} into ${formatAval(t.aval)}`,
+        "give indices with as many axes as the tensor: np.expandDims",
+      );
+    }
+    const but = (shape: Shape) => shape.map((n, i) => i === along ? 1 : n);
+    const outer = broadcastShapes("takeAlongAxis", [but(t.shape), but(at.shape)]);
+    const shape = outer.map((n, i) => i === along ? at.shape[i]! : n);
+    const picks = shape.map((_, i) => {
+      if (i === along) return stretch("takeAlongAxis", at, shape);
+      return t.shape[i] === 1 ? lax.full(shape, 0, "int32") : lax.iota(shape, "int32", i);
+    });
+    return gather(t, t.shape.map((_, i) => i), picks, mode, fillValue);
+  },
+  "np.takeAlongAxis(x, indices)",
+  { axis: 0, mode: "clip", fillValue: 0 },
+);
 
 /**
  * A box of static size at a computed place; the place is moved so that the box fits, as in JAX.
@@ -163,12 +169,16 @@ export const oneHot: (
   indices: TensorLike,
   classes: number,
   options?: { readonly axis?: number; readonly dtype?: DType },
-) => Tensor = managed((indices, classes, { axis = -1, dtype = "float32" } = {}) => {
-  const t = typeof indices === "number" ? integers("oneHot", indices) : asTensor(indices);
-  const along = axisOf("oneHot", axis, t.ndim + 1);
-  const shape = t.shape.toSpliced(along, 0, checkCount("oneHot", "the classes", classes));
-  const kept = shape.map((_, i) => i).filter((i) => i !== along);
-  const type = commonType([t]).dtype === "bool" ? "int32" : t.dtype;
-  const value = lax.broadcast(lax.convert(t, type), shape, kept);
-  return lax.convert(lax.eq(value, lax.iota(shape, type, along)), dtype);
-});
+) => Tensor = managed(
+  (indices, classes, { axis = -1, dtype = "float32" } = {}) => {
+    const t = typeof indices === "number" ? integers("oneHot", indices) : asTensor(indices);
+    const along = axisOf("oneHot", axis, t.ndim + 1);
+    const shape = t.shape.toSpliced(along, 0, checkCount("oneHot", "the classes", classes));
+    const kept = shape.map((_, i) => i).filter((i) => i !== along);
+    const type = commonType([t]).dtype === "bool" ? "int32" : t.dtype;
+    const value = lax.broadcast(lax.convert(t, type), shape, kept);
+    return lax.convert(lax.eq(value, lax.iota(shape, type, along)), dtype);
+  },
+  "np.oneHot(indices, classes)",
+  { axis: 0, dtype: "int32" },
+);

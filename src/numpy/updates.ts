@@ -3,6 +3,7 @@
  * copy of `x`. Updates outside of the tensor are dropped, as in JAX.
  */
 import { DTypeError } from "../core/errors.ts";
+import { optionsCheck } from "../core/options.ts";
 import { formatAval, sizeOf } from "../core/program.ts";
 import { literal, Tensor } from "../core/tensor.ts";
 import * as lax from "../primitives/index.ts";
@@ -48,22 +49,40 @@ export interface Place {
  */
 export function at(x: TensorLike, ...index: readonly Index[]): Place {
   const t = asTensor(x);
+  const change = (operation: Operation) => (y: TensorLike, options?: UpdateOptions) => {
+    checkUpdate(options);
+    return update(t, index, y, operation, options?.mode ?? "drop");
+  };
   return {
-    get: (options = {}) => get(t, index, options),
-    set: (y, options = {}) => update(t, index, y, "set", options),
-    add: (y, options = {}) => update(t, index, y, "add", options),
-    multiply: (y, options = {}) => update(t, index, y, "multiply", options),
-    min: (y, options = {}) => update(t, index, y, "min", options),
-    max: (y, options = {}) => update(t, index, y, "max", options),
+    get: (options) => {
+      checkRead(options);
+      return get(options ?? {}, t, index);
+    },
+    set: change("set"),
+    add: change("add"),
+    multiply: change("multiply"),
+    min: change("min"),
+    max: change("max"),
   };
 }
+
+const checkUpdate = optionsCheck<UpdateOptions>(
+  "at",
+  "np.at(x, index).set(y)",
+  { mode: "clip" },
+);
+const checkRead = optionsCheck<OutOfBounds>(
+  "at",
+  "np.at(x, index).get()",
+  { mode: "clip", fillValue: 0 },
+);
 
 type Operation = "set" | "add" | "multiply" | "min" | "max";
 
 const operations = { add: lax.add, multiply: lax.mul, min: lax.min, max: lax.max } as const;
 
-const get = managed((x: Tensor, index: readonly Index[], options: OutOfBounds) =>
-  read("at", x, index, options)
+const get = managed(
+  (options: OutOfBounds, x: Tensor, index: readonly Index[]) => read("at", x, index, options),
 );
 
 const update = managed((
@@ -71,7 +90,7 @@ const update = managed((
   index: readonly Index[],
   y: TensorLike,
   operation: Operation,
-  { mode = "drop" }: UpdateOptions,
+  mode: "drop" | "clip",
 ): Tensor => {
   const value = valueFor(x, y);
   const [mask] = index;

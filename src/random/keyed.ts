@@ -6,7 +6,7 @@ import { managed } from "../numpy/managed.ts";
 
 /** A managed function of a key: given anything else first, it says so by its own name. */
 export function keyed<F extends (...args: never[]) => unknown>(name: string, f: F): F {
-  const checked = (...args: Parameters<F>): unknown => {
+  const checked = (...args: never[]): unknown => {
     requireKey(name, args[0]);
     return f(...args);
   };

@@ -47,6 +47,7 @@ const programs: { readonly [name: string]: Call } = {
     return np.where(inside, np.log(np.where(inside, x, 1)), 0);
   },
   all: (x: Tensor) => np.all(np.greater(x, 0), { axis: 1 }),
+  tensordot: (x: Tensor, y: Tensor, axes: number) => np.tensordot(x, y, { axes }),
   atSet: (x: Tensor, i: Tensor, y: Tensor) => np.at(x, i).set(y),
   atAdd: (x: Tensor, i: Tensor, y: Tensor) => np.at(x, i).add(y),
   atMultiply: (x: Tensor, i: Tensor, y: Tensor) => np.at(x, i).multiply(y),

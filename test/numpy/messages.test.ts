@@ -1,9 +1,11 @@
 /** What the array language says to those who give a shape, a count or options that are none. */
-import { beforeAll, describe } from "vitest";
-import { np, setBackend } from "trilevel";
+import { describe, expect, test } from "vitest";
+import { np, setBackend, type Tensor } from "trilevel";
+import type { OptionsOf } from "../../src/core/options.ts";
+import { caught } from "../support/caught.ts";
 import { answered, loose } from "../support/mistakes.ts";
 
-beforeAll(() => setBackend("reference"));
+await setBackend("reference"); // before the operands below are made
 
 const here = /messages\.test\.ts:\d+:\d+/;
 
@@ -21,4 +23,196 @@ describe("shapes and counts", () => {
     ["no classes", () => loose(np.oneHot)(1), /^oneHot: the classes is undefined$/, whole],
     ["no width", () => np.linspace(0, 1, loose("5")), /count is the string "5"$/, whole],
   ], here);
+});
+
+type Function = (...args: never[]) => unknown;
+
+/** The names of functions that take options, found by their types: none can be left out. */
+type Taking<T> = {
+  [K in keyof T]: T[K] extends Function ? [OptionsOf<T[K]>] extends [never] ? never : K : never;
+}[keyof T];
+
+type Operands<T> = Readonly<Record<Taking<T>, readonly unknown[]>>;
+
+const x = np.ones([4, 4]);
+const v = np.ones([4]);
+const index = np.array([1, 0], { dtype: "int32" });
+
+/** All that stands before the options. */
+const functions: Operands<typeof np> = {
+  allclose: [x, x],
+  all: [x],
+  any: [x],
+  arange: [0, 4, 1],
+  argmax: [x],
+  argmin: [x],
+  argsort: [x],
+  array: [[1, 2]],
+  arraySplit: [x, 2],
+  asarray: [[1, 2]],
+  average: [x],
+  avgPool: [np.ones([1, 4, 4, 1]), [2, 2]],
+  concat: [[x, x]],
+  concatenate: [[x, x]],
+  convGeneralDilated: [np.ones([1, 4, 4, 1]), np.ones([2, 2, 1, 1])],
+  convTranspose: [np.ones([1, 4, 4, 1]), np.ones([2, 2, 1, 1])],
+  countNonzero: [x],
+  cummax: [x],
+  cummin: [x],
+  cumprod: [x],
+  cumsum: [x],
+  diag: [x],
+  diagonal: [x],
+  diff: [x],
+  eye: [2, 2],
+  full: [[2], 7],
+  fullLike: [x, 7],
+  identity: [2],
+  isclose: [x, x],
+  linspace: [0, 1, 3],
+  logSoftmax: [x],
+  logspace: [0, 1, 3],
+  logsumexp: [x],
+  max: [x],
+  maxPool: [np.ones([1, 4, 4, 1]), [2, 2]],
+  mean: [x],
+  median: [x],
+  meshgrid: [[v, v]],
+  min: [x],
+  minPool: [np.ones([1, 4, 4, 1]), [2, 2]],
+  nanToNum: [x],
+  nanmean: [x],
+  nansum: [x],
+  oneHot: [index, 3],
+  ones: [[2]],
+  onesLike: [x],
+  pad: [x, 1],
+  prod: [x],
+  ptp: [x],
+  quantile: [x, 0.5],
+  repeat: [x, 2],
+  roll: [x, 1],
+  rot90: [x, 1],
+  searchsorted: [v, v],
+  softmax: [x],
+  sort: [x],
+  split: [x, 2],
+  stack: [[x, x]],
+  std: [x],
+  sum: [x],
+  take: [x, index],
+  takeAlongAxis: [x, np.zeros([4, 1], { dtype: "int32" })],
+  tensordot: [x, x],
+  trace: [x],
+  tri: [2, 2],
+  tril: [x],
+  triu: [x],
+  var: [x],
+  variance: [x],
+  vecdot: [x, x],
+  zeros: [[2]],
+  zerosLike: [x],
+};
+
+const linalg: Operands<typeof np.linalg> = { norm: [x], triangularSolve: [x, v] };
+
+const methods: Operands<Tensor> = {
+  all: [],
+  any: [],
+  argmax: [],
+  argmin: [],
+  argsort: [],
+  cumprod: [],
+  cumsum: [],
+  max: [],
+  mean: [],
+  min: [],
+  prod: [],
+  sort: [],
+  std: [],
+  sum: [],
+  take: [index],
+  var: [],
+};
+
+const places: Operands<np.Place> = {
+  add: [1],
+  get: [],
+  max: [1],
+  min: [1],
+  multiply: [1],
+  set: [1],
+};
+
+const all = (whose: string, of: object, operands: Readonly<Record<string, readonly unknown[]>>) =>
+  Object.entries(operands).map(([name, given]) =>
+    [`${whose}.${name}`, (options: unknown) => loose(of)[name](...given, options)] as const
+  );
+
+describe.each([
+  ...all("np", np, functions),
+  ...all("np.linalg", np.linalg, linalg),
+  ...all("x", x, methods),
+  ...all("x.at(0)", x.at(0), places),
+])("%s", (_, call) => {
+  test("takes options, and none", () => {
+    expect(() => call({})).not.toThrow();
+    expect(() => call(undefined)).not.toThrow();
+  });
+
+  test.each([
+    ["a number", 7, "the number 7"],
+    ["a word", "int32", 'the string "int32"'],
+    ["a list", [1], "a list of 1"],
+    ["null", null, "null"],
+    ["a tensor", v, "a Tensor"],
+  ])("refuses %s in their place", (_, given, kind) => {
+    const { _tag, message, cure } = caught(() => call(given));
+    expect(_tag).toBe("ArgumentError");
+    expect(message.split("\n")[0]).toMatch(/^\w+: the options are /);
+    expect(message.split("\n")[0]).toContain(kind);
+    expect(message.split("\n")[1]).toMatch(here);
+    expect(cure).toMatch(/^name them: np\.[\w.]+\(.*\{ \w+: [^:]+ \}\)$/);
+  });
+
+  test("refuses a name that it does not know, and says those it does", () => {
+    const { _tag, message, cure } = caught(() => call({ axes_: 0 }));
+    expect(_tag).toBe("ArgumentError");
+    expect(message.split("\n")[0]).toMatch(/^\w+: no option is named axes_$/);
+    expect(message.split("\n")[1]).toMatch(here);
+    expect(cure).toMatch(/^it takes \{ \w+: .* \}$/);
+  });
+});
+
+describe("options", () => {
+  answered([
+    [
+      "an axis apart",
+      () => np.concatenate([x, x], loose(1)),
+      /number 1$/,
+      /\(xs, \{ axis: 1 \}\)$/,
+    ],
+    [
+      "axes for axis",
+      () => np.sum(x, loose({ axes: 0 })),
+      /^sum: .* axes$/,
+      /\{ axis: 0, keepdims: true \}/,
+    ],
+    [
+      "keepDims",
+      () => x.mean(loose({ axis: 0, keepDims: true })),
+      /^mean: .* keepDims$/,
+      /keepdims/,
+    ],
+    ["two lists apart", () => loose(np.concatenate)(x, x), /options are a Tensor/, /\(xs, /],
+    ["a type apart", () => loose(np.arange)(4, "int32"), /^arange: .* "int32"$/, /dtype: /],
+    ["a count apart", () => loose(np.arange)(0, 4, { type: "int32" }), /named type$/, /dtype/],
+    ["a method of others", () => np.median(x, loose({ method: "lower" })), /named method$/, /axis/],
+  ], here);
+
+  test("stand by a function that takes them, also behind operands left out", () => {
+    expect(np.arange(3, { dtype: "float64" }).dtype).toBe("float64");
+    expect(np.arange(1, 3, { dtype: "float64" }).shape).toEqual([2]);
+    expect(np.linspace(0, 1, undefined, { endpoint: false }).shape).toEqual([50]);
+  });
 });

@@ -56,6 +56,8 @@ export const norm: (x: TensorLike, options?: NormOptions) => Tensor = managed(
       : ofVectors(t, axes, ord === "fro" && matrices ? 2 : ord ?? 2);
     return keepdims ? lax.reshape(y, t.shape.map((n, i) => axes.includes(i) ? 1 : n)) : y;
   },
+  "np.linalg.norm(x)",
+  { ord: 2, axis: 0, keepdims: true },
 );
 
 function ofVectors(x: Tensor, axes: readonly number[], ord: number | "fro" | "nuc"): Tensor {

@@ -43,16 +43,20 @@ export const triangularSolve: (
   a: TensorLike,
   b: TensorLike,
   options?: TriangularOptions,
-) => Tensor = managed((a, b, { lower = false, transpose = false, unitDiagonal = false } = {}) => {
-  const [m, y] = matrixPair("triangularSolve", a, b);
-  const left = transpose ? transposed(m) : m;
-  return solveColumns(
-    "triangularSolve",
-    left,
-    y,
-    (l, rhs) => triangular(l, rhs, lower !== transpose, unitDiagonal),
-  );
-});
+) => Tensor = managed(
+  (a, b, { lower = false, transpose = false, unitDiagonal = false } = {}) => {
+    const [m, y] = matrixPair("triangularSolve", a, b);
+    const left = transpose ? transposed(m) : m;
+    return solveColumns(
+      "triangularSolve",
+      left,
+      y,
+      (l, rhs) => triangular(l, rhs, lower !== transpose, unitDiagonal),
+    );
+  },
+  "np.linalg.triangularSolve(a, b)",
+  { lower: true, transpose: true, unitDiagonal: true },
+);
 
 /** Calls `solve` on matrices of one lead each; a vector becomes a column, and back. */
 export function solveColumns(
