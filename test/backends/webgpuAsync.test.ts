@@ -7,7 +7,7 @@ import type { WebGpuBuffer } from "../../src/backends/webgpu/memory.ts";
 import { setBackend } from "../../src/core/backend.ts";
 import { aval, type Program } from "../../src/core/program.ts";
 import { rewrite } from "../../src/core/trace.ts";
-import { jit, np, toTfjs } from "../../src/index.ts";
+import { jit, np, type Tensor, toTfjs } from "../../src/index.ts";
 import * as lax from "../../src/primitives/index.ts";
 import { newDevice, webgpuPresent } from "../support/webgpu.ts";
 
@@ -177,14 +177,14 @@ describe.skipIf(!present)("others on the device", () => {
   test("tfjs is given what is finished, and from then on nothing waits", async () => {
     const { backend, held } = await open();
     await setBackend(backend);
-    const y = jit((x) => np.add(np.multiply(x, x), 1))(np.arange(4));
+    const y = jit((x: Tensor) => np.add(np.multiply(x, x), 1))(np.arange(4));
     expect(backend.queue.line.busy).toBe(true);
     const given = toTfjs(y);
     held.release();
     const there = await given;
     await tf.setBackend("webgpu");
     expect([...await tf.add(there, there).data()]).toEqual([2, 4, 10, 20]);
-    const z = jit((x) => np.sum(np.exp(np.zerosLike(x))))(y);
+    const z = jit((x: Tensor) => np.sum(np.exp(np.zerosLike(x))))(y);
     expect(held.waiting.length).toBeGreaterThan(0); // and nobody compiles it
     expect(backend.queue.line.busy).toBe(false);
     expect(await z.item()).toBe(4);

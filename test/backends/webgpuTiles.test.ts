@@ -1,7 +1,7 @@
 /** What the kernels of products take four at a time, and how much they do: seen from their text, without a GPU. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { Kernel } from "../../src/backends/webgpu/kernel/writer.ts";
+import type { Kernel } from "../../src/backends/webgpu/kernel/kernel.ts";
 import type { DType } from "../../src/core/dtype.ts";
 import { aval, type Program, type Shape } from "../../src/core/program.ts";
 import type { Tensor } from "../../src/core/tensor.ts";

@@ -7,7 +7,7 @@ import { type BackendError, InternalError } from "../../core/errors.ts";
 import type { Program } from "../../core/program.ts";
 import { withExpressions } from "./expression.ts";
 import { schedule } from "./fuse.ts";
-import { gridOf } from "./kernel/writer.ts";
+import { gridOf } from "./kernel/kernel.ts";
 import { lower } from "./lower/index.ts";
 import { WebGpuBuffer } from "./memory.ts";
 import { type Plan, plan, type Slot, type Step } from "./plan.ts";

@@ -2,7 +2,7 @@
 import type { BackendError } from "../../core/errors.ts";
 import { LruCache } from "../../core/lru.ts";
 import type { Health } from "./device.ts";
-import type { Kernel } from "./kernel/writer.ts";
+import type { Kernel } from "./kernel/kernel.ts";
 import { Line } from "./line.ts";
 import { Pool, Reader, uniformUsage, WebGpuBuffer } from "./memory.ts";
 import { Pipeline } from "./pipeline.ts";

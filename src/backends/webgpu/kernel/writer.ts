@@ -7,36 +7,14 @@ import { type Expr, loadFour, quarter, sum, type Type } from "../expression.ts";
 import type { Value } from "../value.ts";
 import type { Target } from "../target.ts";
 import { Accesses, foursOf } from "./fours.ts";
+import { type Binding, gridOf, type Kernel } from "./kernel.ts";
 import { libraryFor } from "./library.ts";
-
-/** A value that a kernel reads or writes. */
-export interface Binding {
-  readonly value: Value;
-  readonly access: "read" | "read_write";
-}
-
-/** A kernel ready to be compiled. */
-export interface Kernel {
-  readonly text: string;
-  readonly bindings: readonly Binding[];
-  /** The loops whose step it reads, from the outermost. */
-  readonly loops: readonly number[];
-  readonly workgroups: number;
-}
+import { literal, storageType } from "./wgsl.ts";
 
 interface Scope {
   readonly level: number;
   readonly lines: string[];
   readonly names: Map<Expr, string>;
-}
-
-/** The most workgroups along one axis that every device runs; more are folded into a second axis. */
-export const workgroupsPerAxis = 65535;
-
-/** How workgroups are laid out along x and y. */
-export function gridOf(workgroups: number): readonly [x: number, y: number] {
-  const y = Math.ceil(workgroups / workgroupsPerAxis);
-  return [Math.ceil(workgroups / y), y];
 }
 
 interface Part {
@@ -380,40 +358,10 @@ ${body}
   }
 }
 
-function storageType(value: Value): string {
-  switch (value.dtype) {
-    case "float32":
-      return "f32";
-    case "int32":
-      return "i32";
-    default:
-      return "u32";
-  }
-}
-
 /** Whether these are the places of four neighbours in order, the first a multiple of four. */
 function areFour(places: readonly Expr[]): boolean {
   const found = places.map(quarter);
   return found.length === 4 && found.every((q, i) => q?.of === found[0]?.of && q?.rest === i);
-}
-
-/** A constant in WGSL. */
-export function literal(value: number, type: Type): string {
-  switch (type) {
-    case "bool":
-      return value ? "true" : "false";
-    case "u32":
-      return `${value}u`;
-    case "i32":
-      return value < 0 ? `i32(${value})` : `${value}i`;
-    default: {
-      const x = Math.fround(value);
-      if (Number.isNaN(x)) return "nan()";
-      if (!Number.isFinite(x)) return x > 0 ? "inf()" : "(-inf())";
-      if (Object.is(x, -0)) return "(-0.0f)";
-      return x < 0 ? `(${x}f)` : `${x}f`;
-    }
-  }
 }
 
 /** The place of an element inside one slice of a stack. */
