@@ -58,6 +58,9 @@ function fit(clusters: readonly Cluster[], memory: Memory): boolean {
   const grids = clusters.map((c) => gridOf(c, memory));
   const size = grids[0]?.size;
   if (grids.some((g) => g === undefined || g.size !== size)) return false;
+  // Parts share the memory of workgroups where their types agree; that of products of two types may be too much.
+  const products = clusters.filter((c) => c.kind === "contraction");
+  if (new Set(products.map((c) => c.value.dtype)).size > 1) return false;
   if (grids.filter((g) => g!.count > most.workgroups).length > 1) return false;
   const buffers = new Set<Value>();
   for (const { values } of clusters) {
