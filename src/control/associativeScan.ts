@@ -1,4 +1,5 @@
 /** `associativeScan`: running results of an associative function, in parallel. */
+import { optionsCheck } from "../core/options.ts";
 import { ArgumentError, ShapeError } from "../core/errors.ts";
 import { evaluate } from "../core/evaluate.ts";
 import { formatAval } from "../core/program.ts";
@@ -14,6 +15,12 @@ export interface AssociativeScanOptions {
   /** From the last element to the first. */
   readonly reverse?: boolean | undefined;
 }
+
+const checkOptions = optionsCheck<AssociativeScanOptions>(
+  "associativeScan",
+  "associativeScan(f, xs)",
+  { axis: 1, reverse: true },
+);
 
 /**
  * `y₀ = x₀`, `yᵢ = f(yᵢ₋₁, xᵢ)` along an axis, for an associative `f`. It is called on many pairs at once:
@@ -33,8 +40,10 @@ export interface AssociativeScanOptions {
 export function associativeScan<X>(
   f: (earlier: X, later: X) => X,
   xs: X,
-  { axis = 0, reverse = false }: AssociativeScanOptions = {},
+  options: AssociativeScanOptions = {},
 ): X {
+  checkOptions(options);
+  const { axis = 0, reverse = false } = options;
   const [leaves, structure] = tensorLeaves(xs, "associativeScan: xs");
   const axes = checkAxes(leaves, structure, axis);
   const flip = (list: readonly Tensor[]) =>

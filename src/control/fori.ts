@@ -1,4 +1,5 @@
 /** `foriLoop`: a loop that counts. */
+import { optionsCheck } from "../core/options.ts";
 import { isInteger } from "../core/dtype.ts";
 import { ArgumentError, DTypeError } from "../core/errors.ts";
 import { formatAval } from "../core/program.ts";
@@ -10,6 +11,11 @@ import { whileLoop, type WhileOptions } from "./while.ts";
 
 /** Options of {@link foriLoop}. */
 export interface ForiOptions extends WhileOptions, Pick<ScanOptions, "unroll"> {}
+
+const checkOptions = optionsCheck<ForiOptions>("foriLoop", "foriLoop(lower, upper, body, init)", {
+  unroll: 2,
+  maxSteps: 100,
+});
 
 /**
  * Repeats `carry = body(i, carry)` for `i` from `lower` to before `upper`, an int32 scalar. Bounds that
@@ -31,6 +37,7 @@ export function foriLoop<C>(
   init: C,
   options: ForiOptions = {},
 ): C {
+  checkOptions(options);
   [lower, upper].forEach(checkBound);
   if (typeof lower === "number" && typeof upper === "number") {
     const length = Math.max(0, upper - lower);

@@ -1,4 +1,5 @@
 /** `scan`: a loop over the slices of tensors, which carries values along. */
+import { optionsCheck } from "../core/options.ts";
 import { ArgumentError, ShapeError, TreeError } from "../core/errors.ts";
 import { tensorLeaves } from "../core/function.ts";
 import { formatAval } from "../core/program.ts";
@@ -23,6 +24,12 @@ export interface ScanOptions {
   /** Steps written out per turn of the compiled loop, or `true` for all. Default 1. */
   readonly unroll?: number | boolean | undefined;
 }
+
+const checkOptions = optionsCheck<ScanOptions>("scan", "scan(f, init, xs)", {
+  length: 10,
+  reverse: true,
+  unroll: 2,
+});
 
 /**
  * Runs a step for each slice of `xs` along axis 0, and carries a value along:
@@ -49,6 +56,7 @@ export function scan<C, X, Y>(
   xs: X,
   options: ScanOptions = {},
 ): [carry: C, ys: Y] {
+  checkOptions(options);
   const { reverse = false, unroll = 1 } = options;
   const [initLeaves, structure] = tensorLeaves(init, "scan: init");
   const [slices, xStructure] = tensorLeaves(xs, "scan: xs");

@@ -1,4 +1,5 @@
 /** `whileLoop`: a loop that ends when a condition no longer holds. */
+import { optionsCheck } from "../core/options.ts";
 import { ArgumentError, DTypeError, TreeError } from "../core/errors.ts";
 import { tensorLeaves, traceLeaves } from "../core/function.ts";
 import { formatAval } from "../core/program.ts";
@@ -15,6 +16,10 @@ export interface WhileOptions {
    */
   readonly maxSteps?: number | undefined;
 }
+
+const checkOptions = optionsCheck<WhileOptions>("whileLoop", "whileLoop(condition, body, init)", {
+  maxSteps: 100,
+});
 
 /**
  * Repeats `carry = body(carry)` while `condition(carry)` holds, and gives the last carry, a tree. With
@@ -43,6 +48,7 @@ export function whileLoop<C>(
   init: C,
   options: WhileOptions = {},
 ): C {
+  checkOptions(options);
   const { maxSteps } = options;
   if (maxSteps !== undefined && !(Number.isInteger(maxSteps) && maxSteps >= 0)) {
     throw new ArgumentError(`whileLoop: maxSteps is ${maxSteps}`, "give a whole number ≥ 0");

@@ -24,14 +24,16 @@ export function requireOptions(
  * What looks at a function's options, if it is given some: they are an object, and their names are known.
  *
  * @param call how the function is called without, as `np.take(x, indices)`.
- * @param known all the options there are, by example; first the one that is most often meant.
+ * @param known all the options there are, by example; first the one that is most often meant. Where an
+ * example says nothing, undefined.
  */
 export function optionsCheck<O extends object>(
   name: string,
   call: string,
-  known: Readonly<Required<O>>,
+  known: Examples<O>,
 ): (options: unknown) => void {
-  const shown = Object.entries(known).map(([key, value]) => `${key}: ${JSON.stringify(value)}`);
+  const shown = Object.entries(known)
+    .map(([key, value]) => value === undefined ? key : `${key}: ${JSON.stringify(value)}`);
   const behind = call.endsWith("()") ? "" : ", ";
   const example = `${call.slice(0, -1)}${behind}{ ${shown[0]} })`;
   return (options) => {
@@ -47,6 +49,9 @@ export function optionsCheck<O extends object>(
   };
 }
 
+/** A value for every option. */
+export type Examples<O> = { readonly [K in keyof O]-?: O[K] | undefined };
+
 /** The options that a function takes last: an object of which nothing is required. Never, if it takes none. */
 export type OptionsOf<F extends (...args: never[]) => unknown> = Last<Required<Parameters<F>>>;
 
@@ -54,4 +59,4 @@ type Last<Args extends readonly unknown[]> = number extends Args["length"] ? nev
   : Args extends readonly [...unknown[], infer O] ? Weak<Exclude<O, undefined>>
   : never;
 
-type Weak<O> = Record<never, never> extends O ? O : never;
+type Weak<O> = unknown extends O ? never : Record<never, never> extends O ? O : never;

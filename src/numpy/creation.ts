@@ -223,7 +223,7 @@ export const arange: {
   (stop: number, options?: DTypeOptions): Tensor;
   (start: number, stop: number, options?: DTypeOptions): Tensor;
   (start: number, stop: number, step: number, options?: DTypeOptions): Tensor;
-} = (...args: readonly (number | DTypeOptions | undefined)[]) => {
+} = (...args: readonly (number | DTypeOptions | undefined)[]): Tensor => {
   const given = args.filter((a) => a !== undefined);
   const numbers = given.slice(0, 3).filter((a) => typeof a === "number");
   const [start, stop, step = 1] = numbers.length === 1 ? [0, ...numbers] : numbers;

@@ -4,13 +4,13 @@
  * returns, and nothing else. Options are looked at: what is none would change nothing, in silence.
  */
 import { unseenScope } from "../core/memory.ts";
-import { optionsCheck, type OptionsOf } from "../core/options.ts";
+import { type Examples, optionsCheck, type OptionsOf } from "../core/options.ts";
 import { Tensor } from "../core/tensor.ts";
 import { currentTrace } from "../core/trace.ts";
 
 /** How a function is called without options, `np.take(x, indices)`, and all it has, by example. */
 type Options<O> = [O] extends [never] ? []
-  : [call: `${string}(${string})`, known: Readonly<Required<O>>];
+  : [call: `${string}(${string})`, known: Examples<O>];
 
 // Functions call each other: only the outermost cleans up, so that the cost is paid once.
 let running = false;

@@ -178,7 +178,7 @@ export const average: (
     return lax.div(sum(lax.mul(...pair(t, full)), options), sum(pair(t, full)[1], options));
   },
   "np.average(x)",
-  { axis: 0, keepdims: true, weights: 1 },
+  { axis: 0, keepdims: true, weights: undefined },
 );
 
 function pair(x: Tensor, w: Tensor): [Tensor, Tensor] {

@@ -1,4 +1,5 @@
 /** Anderson acceleration. */
+import { optionsCheck } from "../core/options.ts";
 import { ArgumentError } from "../core/errors.ts";
 import type { Tensor } from "../core/tensor.ts";
 import * as lax from "../primitives/index.ts";
@@ -23,6 +24,12 @@ interface State {
   readonly [key: string]: Tensor;
 }
 
+const checkOptions = optionsCheck<AndersonOptions>("anderson", "anderson()", {
+  window: 5,
+  ridge: 1e-6,
+  mixing: 1,
+});
+
 /**
  * Anderson acceleration (type II; Walker & Ni, 2011): over the last m iterates, with gᵢ = f(zᵢ) - zᵢ,
  * it solves (G Gᵀ + λ·tr(G Gᵀ)/m·I) y = 1 and steps to z⁺ = Σ αᵢ (β f(zᵢ) + (1 - β) zᵢ), α = y / 1ᵀy.
@@ -38,9 +45,9 @@ interface State {
  *
  * @throws ArgumentError when window < 1.
  */
-export function anderson(
-  { window = 5, ridge, mixing = 1 }: AndersonOptions = {},
-): FixedPointSolver {
+export function anderson(options: AndersonOptions = {}): FixedPointSolver {
+  checkOptions(options);
+  const { window = 5, ridge, mixing = 1 } = options;
   if (!(Number.isInteger(window) && window >= 1)) {
     throw new ArgumentError(
       `anderson: window ${window}`,

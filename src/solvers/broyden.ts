@@ -1,4 +1,5 @@
 /** Broyden's method with limited memory. */
+import { optionsCheck } from "../core/options.ts";
 import { whileLoop } from "../control/index.ts";
 import { ArgumentError } from "../core/errors.ts";
 import type { Tensor } from "../core/tensor.ts";
@@ -35,6 +36,11 @@ interface State {
   readonly [key: string]: Tensor;
 }
 
+const checkOptions = optionsCheck<BroydenOptions>("broyden", "broyden()", {
+  memory: 10,
+  lineSearch: true,
+});
+
 /**
  * Broyden's "good" method (Broyden, 1965) on g(z) = f(z) - z, with the inverse Jacobian as B = -I + U Vᵀ:
  *
@@ -53,9 +59,9 @@ interface State {
  *
  * @throws ArgumentError when memory < 1.
  */
-export function broyden(
-  { memory = 10, lineSearch = false }: BroydenOptions = {},
-): FixedPointSolver {
+export function broyden(options: BroydenOptions = {}): FixedPointSolver {
+  checkOptions(options);
+  const { memory = 10, lineSearch = false } = options;
   if (!(Number.isInteger(memory) && memory >= 1)) {
     throw new ArgumentError(`broyden: memory ${memory}`, "give a whole number of updates ≥ 1");
   }

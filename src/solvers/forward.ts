@@ -1,4 +1,5 @@
 /** Plain iteration. */
+import { optionsCheck } from "../core/options.ts";
 import { ArgumentError } from "../core/errors.ts";
 import * as lax from "../primitives/index.ts";
 import { like } from "./rows.ts";
@@ -9,6 +10,8 @@ export interface ForwardOptions {
   /** λ in z⁺ = λ f(z) + (1 - λ) z. Default 1, which is undamped. */
   damping?: number;
 }
+
+const checkOptions = optionsCheck<ForwardOptions>("forward", "forward()", { damping: 0.5 });
 
 /**
  * Plain, optionally damped iteration z⁺ = λ f(z) + (1 - λ) z. It converges where f is a contraction.
@@ -23,7 +26,9 @@ export interface ForwardOptions {
  * console.assert(await halve(np.array(0)).value.item() === 1.75);
  * ```
  */
-export function forward({ damping = 1 }: ForwardOptions = {}): FixedPointSolver<null> {
+export function forward(options: ForwardOptions = {}): FixedPointSolver<null> {
+  checkOptions(options);
+  const { damping = 1 } = options;
   if (!(damping > 0 && damping <= 1)) {
     throw new ArgumentError(
       `forward: damping ${damping}`,

@@ -1,4 +1,5 @@
 /** Newton's method. */
+import { optionsCheck } from "../core/options.ts";
 import * as lax from "../primitives/index.ts";
 import { linearize } from "../transforms/linearize.ts";
 import { linearSolve } from "../transforms/linearSolve.ts";
@@ -11,6 +12,8 @@ export interface NewtonOptions {
   linear?: LinearSolver;
 }
 
+const checkOptions = optionsCheck<NewtonOptions>("newton", "newton()", { linear: undefined });
+
 /**
  * Newton's method for z = f(z): z⁺ = z + (I - J)⁻¹ (f(z) - z), with J = ∂f/∂z applied, never formed.
  * It converges quadratically near a fixed point, also where plain iteration moves away from it.
@@ -22,7 +25,9 @@ export interface NewtonOptions {
  * console.assert(Math.abs(await solve(np.array(5)).value.item() - 0.5) < 1e-5);
  * ```
  */
-export function newton({ linear = gmres() }: NewtonOptions = {}): FixedPointSolver<null> {
+export function newton(options: NewtonOptions = {}): FixedPointSolver<null> {
+  checkOptions(options);
+  const { linear = gmres() } = options;
   return {
     kind: "fixedPoint",
     name: "newton",

@@ -7,6 +7,7 @@
  * Since the rule is forward and linear, forward mode, reverse mode, Hessians and fixed points inside fixed
  * points all follow from it.
  */
+import { optionsCheck } from "../core/options.ts";
 import { foriLoop } from "../control/index.ts";
 import type { TypedArray } from "../core/dtype.ts";
 import { ArgumentError } from "../core/errors.ts";
@@ -39,6 +40,10 @@ export interface SolveStats {
   readonly converged: TypedArray;
 }
 
+const checkUnrolled = optionsCheck<{ checkpoint?: boolean }>("unrolled", "unrolled()", {
+  checkpoint: true,
+});
+
 /**
  * Differentiates through every step of the solver: exact for the value that was computed, converged or not.
  * Memory grows with the number of steps; with `checkpoint` only by the iterates, at twice the work.
@@ -53,7 +58,9 @@ export interface SolveStats {
  * console.assert(await grad((a: Tensor) => twice(np.array(0), a).value)(np.array(1)).item() === 1.5);
  * ```
  */
-export function unrolled({ checkpoint = false }: { checkpoint?: boolean } = {}): Adjoint {
+export function unrolled(options: { checkpoint?: boolean } = {}): Adjoint {
+  checkUnrolled(options);
+  const { checkpoint = false } = options;
   return { kind: "unrolled", name: checkpoint ? "unrolled(checkpoint)" : "unrolled", checkpoint };
 }
 
@@ -154,6 +161,11 @@ export interface ImplicitOptions {
   observe?: ((stats: SolveStats) => void) | undefined;
 }
 
+const checkImplicit = optionsCheck<ImplicitOptions>("implicit", "implicit()", {
+  linear: undefined,
+  observe: undefined,
+});
+
 /**
  * The implicit function theorem: ż = (I - J)⁻¹ f_θ θ̇ by a linear solve, exact at a fixed point whatever solver
  * found it, in constant memory. Where the iteration has not converged there is no fixed point to
@@ -171,7 +183,9 @@ export interface ImplicitOptions {
  * console.assert(residuals.length === 1 && residuals[0]! < 1e-5);
  * ```
  */
-export function implicit({ linear = gmres(), observe }: ImplicitOptions = {}): Adjoint {
+export function implicit(options: ImplicitOptions = {}): Adjoint {
+  checkImplicit(options);
+  const { linear = gmres(), observe } = options;
   const solver = linear.kind === "linear" ? linear : asLinear(linear);
   return {
     kind: "atSolution",
@@ -191,11 +205,18 @@ export function implicit({ linear = gmres(), observe }: ImplicitOptions = {}): A
   };
 }
 
+const checkBroyden = optionsCheck<Pick<ImplicitOptions, "observe">>(
+  "broydenAdjoint",
+  "broydenAdjoint(solver)",
+  { observe: undefined },
+);
+
 /** The adjoint of deep equilibrium models: the implicit one, with Broyden's method for the linear solve. */
 export function broydenAdjoint(
   solver: FixedPointSolver,
   options: { observe?: ImplicitOptions["observe"] } = {},
 ): Adjoint {
+  checkBroyden(options);
   return implicit({ linear: solver, ...options });
 }
 

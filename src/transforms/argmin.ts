@@ -1,4 +1,5 @@
 /** `argmin`: an inner minimization as a differentiable function. */
+import { optionsCheck } from "../core/options.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { map, type Tree } from "../core/tree.ts";
 import * as lax from "../primitives/index.ts";
@@ -27,6 +28,20 @@ export interface ArgminOptions<State>
   stepSize?: number;
 }
 
+const checkOptions = optionsCheck<ArgminOptions<never>>("argmin", "argmin(objective)", {
+  optimizer: undefined,
+  steps: 100,
+  stepSize: 1,
+  adjoint: undefined,
+  atol: 1e-6,
+  rtol: 1e-5,
+  norm: "l2",
+  batchAxis: 0,
+  best: true,
+  initGrad: "zero",
+  onFail: "throw",
+});
+
 /**
  * The function `(z0, ...args) => { value, aux, stats }` that minimizes `objective(z, ...args)` in z, from z0: Eq. 4
  * of nested optimization, z*(θ) = argmin_z h(z, θ), as a layer. At the minimum ∇_z h = 0, so it is the fixed
@@ -47,8 +62,10 @@ export interface ArgminOptions<State>
  */
 export function argmin<Z, A extends unknown[], State>(
   objective: (z: Z, ...args: A) => Tensor,
-  { optimizer, steps = 100, stepSize = 1, ...options }: ArgminOptions<State>,
+  options: ArgminOptions<State>,
 ): (z0: Z, ...args: A) => FixedPointResult<Z, null> {
+  checkOptions(options);
+  const { optimizer, steps = 100, stepSize = 1, ...others } = options;
   const gradient = grad<[Z, ...A], Tensor>(objective);
   const step = (z: Z, ...args: A): Z => {
     const down = (x: Tensor, g: Tensor) => lax.sub(x, lax.mul(g, lax.fullLike(g, stepSize)));
@@ -57,5 +74,5 @@ export function argmin<Z, A extends unknown[], State>(
   };
   // An optimizer's state is a tree of tensors: that is what lets it be carried through a loop.
   const solver = descent(optimizer as Optimizer<Tree<Tensor>>, stepSize) as FixedPointSolver;
-  return fixedPointIteration(step, { ...options, solver, maxSteps: steps });
+  return fixedPointIteration(step, { ...others, solver, maxSteps: steps });
 }

@@ -1,4 +1,5 @@
 /** `checkGrads`: whether a function's derivatives are its derivatives. */
+import { optionsCheck } from "../core/options.ts";
 import { backendOf } from "../core/execute.ts";
 import type { Backend } from "../core/backend.ts";
 import { allocate, isFloat } from "../core/dtype.ts";
@@ -45,6 +46,14 @@ interface Check {
   readonly atol: number;
 }
 
+const checkOptions = optionsCheck<CheckGradsOptions>("checkGrads", "checkGrads(f, args)", {
+  order: 2,
+  modes: ["rev"],
+  eps: 1e-4,
+  rtol: 1e-3,
+  atol: 1e-3,
+});
+
 /**
  * Checks derivatives in random directions, as `jax.test_util.check_grads`: `jvp` against central finite
  * differences, (f(x + εv) - f(x - εv)) / 2ε, and `vjp` against `jvp` by ⟨v̄, J v⟩ = ⟨Jᵀ v̄, v⟩ for each leaf of
@@ -69,6 +78,7 @@ export async function checkGrads<A extends unknown[]>(
   args: A,
   options: CheckGradsOptions = {},
 ): Promise<void> {
+  checkOptions(options);
   const { order = 1, modes = ["fwd", "rev"] } = options;
   const flat = args.map((arg, i) => tensorLeaves(arg, `checkGrads: argument ${i}`));
   const leaves = flat.flatMap(([xs]) => xs);

@@ -1,4 +1,5 @@
 /** `checkpoint`: less memory for the reverse derivative, at the price of computing twice. */
+import { optionsCheck } from "../core/options.ts";
 import { currentTrace } from "../core/trace.ts";
 import { unflatten } from "../core/tree.ts";
 import { checkpointCall, type SavePolicy } from "../primitives/index.ts";
@@ -22,6 +23,10 @@ export const savePolicies = {
   dotsSaveable: (primitive: string) => primitive === "dot" || primitive === "conv",
 } as const satisfies Record<string, SavePolicy>;
 
+const checkOptions = optionsCheck<CheckpointOptions>("checkpoint", "checkpoint(f)", {
+  policy: undefined,
+});
+
 /**
  * The function `f`, which under reverse mode keeps only its inputs (and what the policy names), and
  * computes the rest again on the way back (Chen et al., 2016, "Training deep nets with sublinear memory
@@ -37,6 +42,7 @@ export function checkpoint<A extends unknown[], R>(
   f: (...args: A) => R,
   options: CheckpointOptions = {},
 ): (...args: A) => R {
+  checkOptions(options);
   return (...args) => {
     if (!currentTrace()) return f(...args);
     const { program, captured, leaves, output } = traceFunction(f, args, "checkpoint");

@@ -1,4 +1,5 @@
 /** `customVjp`: a function with a reverse derivative of the user's own. */
+import { optionsCheck } from "../core/options.ts";
 import { isFloat } from "../core/dtype.ts";
 import { ShapeError, TreeError } from "../core/errors.ts";
 import { type Aval, formatAval, outputAvals, type Program, sameShape } from "../core/program.ts";
@@ -33,6 +34,12 @@ export interface PerturbedTensor {
 export type Perturbed<A extends readonly unknown[]> = {
   [I in keyof A]: MapTree<A[I], Tensor, PerturbedTensor>;
 };
+
+const checkOptions = optionsCheck<{ symbolicZeros?: boolean }>(
+  "customVjp",
+  "customVjp(f, fwd, bwd)",
+  { symbolicZeros: true },
+);
 
 /**
  * The function `f` with another reverse derivative. `forward` gives the value and residuals (any tree);
@@ -81,8 +88,10 @@ export function customVjp<A extends unknown[], R, Residuals>(
   f: (...args: A) => R,
   forward: (...args: never[]) => readonly [value: R, residuals: Residuals],
   backward: (residuals: Residuals, cotangent: never) => readonly unknown[],
-  { symbolicZeros = false }: { symbolicZeros?: boolean } = {},
+  options: { symbolicZeros?: boolean } = {},
 ): (...args: A) => R {
+  checkOptions(options);
+  const { symbolicZeros = false } = options;
   let deriving = false;
   const guarded = <T>(make: () => T): T => {
     const outer = deriving;

@@ -2,6 +2,7 @@
  * `fixedPointIteration`: z with z = step(z, …), as a differentiable function of everything else. Any solver
  * goes with any adjoint: the solver finds the point, the adjoint says how it moves.
  */
+import { optionsCheck } from "../core/options.ts";
 import { isFloat } from "../core/dtype.ts";
 import type { HostCallback } from "../core/effects.ts";
 import { ArgumentError, BackendError, DTypeError, TreeError } from "../core/errors.ts";
@@ -84,6 +85,25 @@ interface Step {
   readonly aux: Structure;
 }
 
+const checkOptions = optionsCheck<FixedPointOptions<boolean>>(
+  "fixedPointIteration",
+  "fixedPointIteration(step)",
+  {
+    solver: undefined,
+    adjoint: undefined,
+    maxSteps: 100,
+    atol: 1e-6,
+    rtol: 1e-5,
+    norm: "l2",
+    batchAxis: 0,
+    best: true,
+    hasAux: true,
+    finalStep: true,
+    initGrad: "zero",
+    onFail: "throw",
+  },
+);
+
 /**
  * The function `(z0, ...args) => { value, aux, stats }` that finds z = step(z, ...args) from z0. z and the
  * arguments are trees; `step` may close over tensors of outer transformations, which get their derivatives. Leaves
@@ -119,6 +139,7 @@ export function fixedPointIteration<Z, A extends unknown[]>(
   step: (z: Z, ...args: A) => unknown,
   options: FixedPointOptions<boolean> = {},
 ): (z0: Z, ...args: A) => FixedPointResult<Z, unknown> {
+  checkOptions(options);
   const maxSteps = options.maxSteps ?? 100;
   if (!(Number.isInteger(maxSteps) && maxSteps >= 0)) {
     throw new ArgumentError(`fixedPointIteration: maxSteps ${maxSteps}`, "give a whole number ≥ 0");

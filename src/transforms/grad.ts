@@ -1,4 +1,5 @@
 /** `grad` and `valueAndGrad`: the gradient of a scalar function. */
+import { optionsCheck } from "../core/options.ts";
 import { isFloat } from "../core/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../core/errors.ts";
 import { evaluate } from "../core/evaluate.ts";
@@ -26,6 +27,11 @@ export type Gradients<A extends readonly unknown[], N extends number | readonly 
 /** What a function with `hasAux` gives beside its value. */
 export type Aux<R> = R extends readonly [Tensor, infer X] ? X : never;
 
+const checkBoth = optionsCheck<GradOptions<number, boolean>>("valueAndGrad", "valueAndGrad(f)", {
+  argnums: 1,
+  hasAux: true,
+});
+
 /**
  * The function that gives `f`'s value and its gradient: `[value, gradient]`, or
  * `[[value, aux], gradient]` with `hasAux`. The gradient has the structure of the argument. All other
@@ -52,6 +58,7 @@ export function valueAndGrad<
 ): (
   ...args: A
 ) => X extends true ? [[Tensor, Aux<R>], Gradients<A, N>] : [Tensor, Gradients<A, N>] {
+  checkBoth(options);
   const argnums: number | readonly number[] = options.argnums ?? 0;
   return (...args) => {
     const traced = traceFunction(f, args, "grad");
@@ -88,6 +95,11 @@ export function valueAndGrad<
   };
 }
 
+const checkOptions = optionsCheck<GradOptions<number, boolean>>("grad", "grad(f)", {
+  argnums: 1,
+  hasAux: true,
+});
+
 /**
  * The gradient of a scalar function in one of its arguments (or several). Like `valueAndGrad`
  * without the value; with `hasAux`, gives `[gradient, aux]`.
@@ -111,6 +123,7 @@ export function grad<
   f: (...args: A) => R,
   options: GradOptions<N, X> = {},
 ): (...args: A) => X extends true ? [Gradients<A, N>, Aux<R>] : Gradients<A, N> {
+  checkOptions(options);
   const both = valueAndGrad<A, R, N, boolean>(f, options);
   return (...args) => {
     const [value, gradient] = both(...args);

@@ -1,4 +1,5 @@
 /** `jacfwd`, `jacrev`, `hessian`, `hvp`: whole derivatives, and products with second ones. */
+import { optionsCheck } from "../core/options.ts";
 import { ArgumentError } from "../core/errors.ts";
 import { evaluate } from "../core/evaluate.ts";
 import { dispose } from "../core/memory.ts";
@@ -67,6 +68,8 @@ function inArgument<A extends unknown[], R>(f: (...args: A) => R, args: A, n: nu
   return (x: A[number]): R => f(...args.map((arg, i) => i === n ? x : arg) as A);
 }
 
+const checkJacfwd = optionsCheck<JacobianOptions>("jacfwd", "jacfwd(f)", { argnums: 1 });
+
 /**
  * The Jacobian, one column at a time: forward mode, for functions with fewer inputs than outputs. For each
  * output leaf it gives a tree like the argument, whose leaves have the output's axes first.
@@ -81,6 +84,7 @@ export function jacfwd<A extends unknown[], R>(
   f: (...args: A) => R,
   options: JacobianOptions = {},
 ): (...args: A) => Jacobian<R, A[number]> {
+  checkJacfwd(options);
   return (...args) => {
     const n = options.argnums ?? 0;
     const g = inArgument(f, args, n);
@@ -97,6 +101,8 @@ export function jacfwd<A extends unknown[], R>(
   };
 }
 
+const checkJacrev = optionsCheck<JacobianOptions>("jacrev", "jacrev(f)", { argnums: 1 });
+
 /**
  * The Jacobian, one row at a time: reverse mode, for functions with fewer outputs than inputs. Laid out as
  * `jacfwd`'s.
@@ -111,6 +117,7 @@ export function jacrev<A extends unknown[], R>(
   f: (...args: A) => R,
   options: JacobianOptions = {},
 ): (...args: A) => Jacobian<R, A[number]> {
+  checkJacrev(options);
   return (...args) => {
     const n = options.argnums ?? 0;
     const g = inArgument(f, args, n);
@@ -129,6 +136,8 @@ export function jacrev<A extends unknown[], R>(
   };
 }
 
+const checkHessian = optionsCheck<JacobianOptions>("hessian", "hessian(f)", { argnums: 1 });
+
 /**
  * The Hessian of a scalar function: forward over reverse. For trees, a tree of trees.
  *
@@ -142,6 +151,7 @@ export function hessian<A extends unknown[]>(
   f: (...args: A) => Tensor,
   options: JacobianOptions = {},
 ): (...args: A) => Jacobian<A[number], A[number]> {
+  checkHessian(options);
   const argnums = options.argnums ?? 0;
   return jacfwd(grad(f, { argnums }) as (...args: A) => A[number], options);
 }

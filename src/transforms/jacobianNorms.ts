@@ -2,6 +2,7 @@
  * How strongly a step contracts: norms of its Jacobian J = ∂f/∂z, from products with it alone. All may be
  * compiled, and with `batchAxis` give one number per sample.
  */
+import { optionsCheck } from "../core/options.ts";
 import { foriLoop } from "../control/index.ts";
 import { isFloat } from "../core/dtype.ts";
 import { tensorLeaves, traceLeaves } from "../core/function.ts";
@@ -48,6 +49,12 @@ function start(point: Tensor, key: Tensor | undefined): Tensor {
   return unit(normal(key ?? randomKey(0), point.shape, { dtype: floatOf(point) }));
 }
 
+const checkJacobianSpectralNorm = optionsCheck<PowerOptions>(
+  "jacobianSpectralNorm",
+  "jacobianSpectralNorm(f, z)",
+  { steps: 20, batchAxis: 0, key: undefined },
+);
+
 /**
  * The largest singular value of J at z: how much a step can stretch a difference. By power iteration on JᵀJ,
  * v ← Jᵀ(Jv)/‖·‖, σ = ‖Jv‖ (products by `jvp` and `vjp`); a lower bound that grows with `steps`.
@@ -61,14 +68,22 @@ function start(point: Tensor, key: Tensor | undefined): Tensor {
 export function jacobianSpectralNorm<Z>(
   f: (z: Z) => Z,
   z: Z,
-  { key, steps = 20, batchAxis }: PowerOptions = {},
+  options: PowerOptions = {},
 ): Tensor {
+  checkJacobianSpectralNorm(options);
+  const { key, steps = 20, batchAxis } = options;
   const { map, point, scalar } = asRows(f, z, batchAxis);
   const [, jacobian] = linearize(map, point);
   const transposed = linearTranspose((v: Tensor) => jacobian(v), point);
   const v = foriLoop(0, steps, (_, v) => unit(transposed(jacobian(v))[0]), start(point, key));
   return scalar(rowNorm(jacobian(v)));
 }
+
+const checkJacobianSpectralRadius = optionsCheck<PowerOptions>(
+  "jacobianSpectralRadius",
+  "jacobianSpectralRadius(f, z)",
+  { steps: 20, batchAxis: 0, key: undefined },
+);
 
 /**
  * The spectral radius of J at z: the rate at which iteration contracts in the long run. It is the geometric mean
@@ -85,8 +100,10 @@ export function jacobianSpectralNorm<Z>(
 export function jacobianSpectralRadius<Z>(
   f: (z: Z) => Z,
   z: Z,
-  { key, steps = 40, batchAxis }: PowerOptions = {},
+  options: PowerOptions = {},
 ): Tensor {
+  checkJacobianSpectralRadius(options);
+  const { key, steps = 40, batchAxis } = options;
   const { map, point, scalar } = asRows(f, z, batchAxis);
   const [, jacobian] = linearize(map, point);
   const counted = Math.max(1, Math.ceil(steps / 2));
@@ -99,6 +116,12 @@ export function jacobianSpectralRadius<Z>(
   }, [settled, zero] as const);
   return scalar(lax.exp(lax.mul(logs, like(logs, 1 / counted))));
 }
+
+const checkJacobianPenalty = optionsCheck<PowerOptions>(
+  "jacobianPenalty",
+  "jacobianPenalty(f, z)",
+  { steps: 20, batchAxis: 0, key: undefined },
+);
 
 /**
  * An estimate of ‖J‖²_F / n, to be added to a loss (Bai et al., 2021, "Stabilizing equilibrium models by Jacobian
@@ -115,8 +138,10 @@ export function jacobianSpectralRadius<Z>(
 export function jacobianPenalty<Z>(
   f: (z: Z) => Z,
   z: Z,
-  { key, steps = 1, batchAxis }: PowerOptions = {},
+  options: PowerOptions = {},
 ): Tensor {
+  checkJacobianPenalty(options);
+  const { key, steps = 1, batchAxis } = options;
   const { map, point, scalar } = asRows(f, z, batchAxis);
   const [, jacobian] = linearize(map, point);
   const transposed = linearTranspose((v: Tensor) => jacobian(v), point);
@@ -142,12 +167,20 @@ function floatOf(x: Tensor): "float32" | "float64" {
   return x.dtype === "float64" ? "float64" : "float32";
 }
 
+const checkRelativeResidual = optionsCheck<Pick<PowerOptions, "batchAxis">>(
+  "relativeResidual",
+  "relativeResidual(f, z)",
+  { batchAxis: 0 },
+);
+
 /** ‖f(z) - z‖ / (‖f(z)‖ + 10⁻⁹): how far z is from a fixed point. */
 export function relativeResidual<Z>(
   f: (z: Z) => Z,
   z: Z,
-  { batchAxis }: Pick<PowerOptions, "batchAxis"> = {},
+  options: Pick<PowerOptions, "batchAxis"> = {},
 ): Tensor {
+  checkRelativeResidual(options);
+  const { batchAxis } = options;
   const { map, point, scalar } = asRows(f, z, batchAxis);
   const next = map(point);
   const size = rowNorm(next);

@@ -1,4 +1,5 @@
 /** `jit`: a function compiled as a whole, once for every kind of arguments. */
+import { optionsCheck } from "../core/options.ts";
 import type { Backend } from "../core/backend.ts";
 import { ArgumentError } from "../core/errors.ts";
 import { backendOf, Compiled } from "../core/execute.ts";
@@ -82,6 +83,8 @@ function traceEntry(
   return { ...traced, compiled: new Map() };
 }
 
+const checkOptions = optionsCheck<JitOptions>("jit", "jit(f)", { staticArgnums: [1], donate: [0] });
+
 /**
  * The function `f`, traced and compiled at the first call with arguments of a kind (structure, shapes,
  * element types, static values), and from then on run as one program. Within other transformations it
@@ -105,6 +108,7 @@ export function jit<A extends unknown[], R>(
   f: (...args: A) => R,
   options: JitOptions = {},
 ): (...args: A) => R {
+  checkOptions(options);
   const { staticArgnums = [], donate = [] } = options;
   checkPositions("staticArgnums", staticArgnums);
   checkPositions("donate", donate);

@@ -1,4 +1,5 @@
 /** `vmap`: a function of single elements as a function of batches. */
+import { optionsCheck } from "../core/options.ts";
 import { ArgumentError, ShapeError } from "../core/errors.ts";
 import { evaluate } from "../core/evaluate.ts";
 import { type Aval, formatAval, inputAvals } from "../core/program.ts";
@@ -22,6 +23,12 @@ export interface VmapOptions {
   axisSize?: number;
 }
 
+const checkOptions = optionsCheck<VmapOptions>("vmap", "vmap(f)", {
+  inAxes: [0, null],
+  outAxes: 0,
+  axisSize: 8,
+});
+
 /**
  * The function that applies `f` to every element of a batch at once. Axes may be negative, and given by
  * trees: `inAxes: [{ w: null, b: 0 }, 1]`. Batching is a rewrite of the program: loops over the batch
@@ -41,6 +48,7 @@ export function vmap<A extends unknown[], R>(
   f: (...args: A) => R,
   options: VmapOptions = {},
 ): (...args: A) => R {
+  checkOptions(options);
   const { inAxes = 0, outAxes = 0 } = options;
   return (...args) => {
     const flat = args.map((arg, i) => tensorLeaves(arg, `vmap: argument ${i}`));

@@ -1,9 +1,8 @@
 /** What the array language says to those who give a shape, a count or options that are none. */
 import { describe, expect, test } from "vitest";
 import { np, setBackend, type Tensor } from "trilevel";
-import type { OptionsOf } from "../../src/core/options.ts";
-import { caught } from "../support/caught.ts";
 import { answered, loose } from "../support/mistakes.ts";
+import { lookAtOptions, type Operands } from "../support/options.ts";
 
 await setBackend("reference"); // before the operands below are made
 
@@ -24,15 +23,6 @@ describe("shapes and counts", () => {
     ["no width", () => np.linspace(0, 1, loose("5")), /count is the string "5"$/, whole],
   ], here);
 });
-
-type Function = (...args: never[]) => unknown;
-
-/** The names of functions that take options, found by their types: none can be left out. */
-type Taking<T> = {
-  [K in keyof T]: T[K] extends Function ? [OptionsOf<T[K]>] extends [never] ? never : K : never;
-}[keyof T];
-
-type Operands<T> = Readonly<Record<Taking<T>, readonly unknown[]>>;
 
 const x = np.ones([4, 4]);
 const v = np.ones([4]);
@@ -144,45 +134,10 @@ const places: Operands<np.Place> = {
   set: [1],
 };
 
-const all = (whose: string, of: object, operands: Readonly<Record<string, readonly unknown[]>>) =>
-  Object.entries(operands).map(([name, given]) =>
-    [`${whose}.${name}`, (options: unknown) => loose(of)[name](...given, options)] as const
-  );
-
-describe.each([
-  ...all("np", np, functions),
-  ...all("np.linalg", np.linalg, linalg),
-  ...all("x", x, methods),
-  ...all("x.at(0)", x.at(0), places),
-])("%s", (_, call) => {
-  test("takes options, and none", () => {
-    expect(() => call({})).not.toThrow();
-    expect(() => call(undefined)).not.toThrow();
-  });
-
-  test.each([
-    ["a number", 7, "the number 7"],
-    ["a word", "int32", 'the string "int32"'],
-    ["a list", [1], "a list of 1"],
-    ["null", null, "null"],
-    ["a tensor", v, "a Tensor"],
-  ])("refuses %s in their place", (_, given, kind) => {
-    const { _tag, message, cure } = caught(() => call(given));
-    expect(_tag).toBe("ArgumentError");
-    expect(message.split("\n")[0]).toMatch(/^\w+: the options are /);
-    expect(message.split("\n")[0]).toContain(kind);
-    expect(message.split("\n")[1]).toMatch(here);
-    expect(cure).toMatch(/^name them: np\.[\w.]+\(.*\{ \w+: [^:]+ \}\)$/);
-  });
-
-  test("refuses a name that it does not know, and says those it does", () => {
-    const { _tag, message, cure } = caught(() => call({ axes_: 0 }));
-    expect(_tag).toBe("ArgumentError");
-    expect(message.split("\n")[0]).toMatch(/^\w+: no option is named axes_$/);
-    expect(message.split("\n")[1]).toMatch(here);
-    expect(cure).toMatch(/^it takes \{ \w+: .* \}$/);
-  });
-});
+lookAtOptions("np", np, functions);
+lookAtOptions("np.linalg", np.linalg, linalg);
+lookAtOptions("x", x, methods);
+lookAtOptions("x.at(0)", x.at(0), places);
 
 describe("options", () => {
   answered([

@@ -1,4 +1,5 @@
 /** BiCGSTAB: for any matrix, in little memory. */
+import { optionsCheck } from "../../core/options.ts";
 import { whileLoop } from "../../control/index.ts";
 import type { Tensor } from "../../core/tensor.ts";
 import * as lax from "../../primitives/index.ts";
@@ -6,11 +7,17 @@ import { chooseRows, inner, like, rowNorm, safeDivide, scaleRows } from "../rows
 import type { LinearSolver } from "../solver.ts";
 import { type LinearOptions, linearSolver } from "./solver.ts";
 
+const checkOptions = optionsCheck<LinearOptions>("bicgstab", "bicgstab()", {
+  rtol: 1e-6,
+  maxSteps: 100,
+});
+
 /**
  * The stabilized bi-conjugate gradient method (van der Vorst, 1992): for nonsymmetric matrices, with six
  * vectors of memory. A sample whose method breaks down starts it again from its current residual.
  */
 export function bicgstab(options: LinearOptions = {}): LinearSolver {
+  checkOptions(options);
   return linearSolver("bicgstab", options, (multiply, b, { tolerance, maxSteps }) => {
     const batch = b.shape[0]!;
     const axpy = (y: Tensor, a: Tensor, x: Tensor) => lax.add(y, scaleRows(a, x));

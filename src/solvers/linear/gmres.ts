@@ -1,4 +1,5 @@
 /** GMRES: for any matrix. */
+import { optionsCheck } from "../../core/options.ts";
 import { whileLoop } from "../../control/index.ts";
 import type { Tensor } from "../../core/tensor.ts";
 import * as lax from "../../primitives/index.ts";
@@ -24,6 +25,12 @@ export interface GmresOptions extends LinearOptions {
   restart?: number;
 }
 
+const checkOptions = optionsCheck<GmresOptions>("gmres", "gmres()", {
+  restart: 20,
+  rtol: 1e-6,
+  maxSteps: 100,
+});
+
 /**
  * The generalized minimal residual method (Saad & Schultz, 1986), restarted: for any nonsingular matrix. Each
  * step minimizes ‖b - A x‖ over the Krylov space so far.
@@ -44,8 +51,10 @@ export interface GmresOptions extends LinearOptions {
  * console.assert(Math.abs((await x.data())[1]! - 2) < 1e-4);
  * ```
  */
-export function gmres({ restart = 20, ...options }: GmresOptions = {}): LinearSolver {
-  return linearSolver("gmres", options, (multiply, b, { tolerance, maxSteps }) => {
+export function gmres(options: GmresOptions = {}): LinearSolver {
+  checkOptions(options);
+  const { restart = 20, ...limits } = options;
+  return linearSolver("gmres", limits, (multiply, b, { tolerance, maxSteps }) => {
     const [batch, n] = b.shape as readonly [number, number];
     const keep = Math.max(1, Math.min(restart, n, maxSteps));
     const none = lax.full([batch, keep, n], 0, b.dtype);

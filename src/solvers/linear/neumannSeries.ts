@@ -1,4 +1,5 @@
 /** The Neumann series. */
+import { optionsCheck } from "../../core/options.ts";
 import { foriLoop } from "../../control/index.ts";
 import { ArgumentError } from "../../core/errors.ts";
 import * as lax from "../../primitives/index.ts";
@@ -13,11 +14,18 @@ export interface NeumannSeriesOptions {
   rtol?: number;
 }
 
+const checkOptions = optionsCheck<NeumannSeriesOptions>("neumannSeries", "neumannSeries()", {
+  terms: 10,
+  rtol: 1e-6,
+});
+
 /**
  * A⁻¹ b ≈ Σ_{i<k} (I - A)ⁱ b: k terms, k - 1 applications of the matrix. It converges only where all
  * eigenvalues of I - A are smaller than 1; the residual says how far it got.
  */
-export function neumannSeries({ terms = 10, rtol }: NeumannSeriesOptions = {}): LinearSolver {
+export function neumannSeries(options: NeumannSeriesOptions = {}): LinearSolver {
+  checkOptions(options);
+  const { terms = 10, rtol } = options;
   if (!(Number.isInteger(terms) && terms >= 1)) {
     throw new ArgumentError(`neumannSeries: ${terms} terms`, "give a whole number ≥ 1");
   }

@@ -1,4 +1,5 @@
 /** Conjugate gradients on the normal equations. */
+import { optionsCheck } from "../../core/options.ts";
 import { whileLoop } from "../../control/index.ts";
 import type { Tensor } from "../../core/tensor.ts";
 import * as lax from "../../primitives/index.ts";
@@ -7,11 +8,17 @@ import { chooseRows, inner, like, rowNorm, safeDivide, scaleRows } from "../rows
 import type { LinearSolver } from "../solver.ts";
 import { type LinearOptions, linearSolver } from "./solver.ts";
 
+const checkOptions = optionsCheck<LinearOptions>("normalCg", "normalCg()", {
+  rtol: 1e-6,
+  maxSteps: 100,
+});
+
 /**
  * Conjugate gradients on Aᵀ A x = Aᵀ b (CGNR; Hestenes & Stiefel, 1952): for any matrix, and for a singular one
  * it gives a least-squares solution. Its rate depends on the square of A's condition number.
  */
 export function normalCg(options: LinearOptions = {}): LinearSolver {
+  checkOptions(options);
   return linearSolver("normalCg", options, (multiply, b, { tolerance, maxSteps }) => {
     const batch = b.shape[0]!;
     const transposed = (y: Tensor) => linearTranspose(multiply, b)(y)[0];
