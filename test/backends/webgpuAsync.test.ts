@@ -9,6 +9,7 @@ import { aval, type Program } from "../../src/core/program.ts";
 import { rewrite } from "../../src/core/trace.ts";
 import { jit, np, type Tensor, toTfjs } from "../../src/index.ts";
 import * as lax from "../../src/primitives/index.ts";
+import { dawn } from "../support/dawn.ts";
 import { newDevice, webgpuPresent } from "../support/webgpu.ts";
 
 const present = await webgpuPresent();
@@ -188,5 +189,19 @@ describe.skipIf(!present)("others on the device", () => {
     expect(held.waiting.length).toBeGreaterThan(0); // and nobody compiles it
     expect(backend.queue.line.busy).toBe(false);
     expect(await z.item()).toBe(4);
+  });
+});
+
+// SwiftShader compiles large kernels beside one another far more slowly than in turn: small ones have to do.
+describe.skipIf(!dawn)("Dawn", () => {
+  test("compiles aside", async () => {
+    const backend = new WebGpuBackend(dawn!.backend.device, { asyncPipelines: true });
+    const executable = backend.compile(affine(5));
+    const x = backend.upload(Float32Array.of(1, 2, 3, 4), f32);
+    const outputs = [...executable.run([x]), ...executable.run([x])];
+    expect(backend.queue.line.busy).toBe(true);
+    const values = await Promise.all(outputs.map((y) => backend.download(y, f32)));
+    const [there, back] = afterwards(5, [1, 2, 3, 4]);
+    expect(values.map((v) => [...v])).toEqual([there, back, there, back]);
   });
 });

@@ -12,7 +12,7 @@ async function openDawn(driver: string): Promise<{ backend: WebGpuBackend; gpu: 
   const adapter = await gpu.requestAdapter();
   if (!adapter) throw new Error(`Dawn finds no adapter with ${driver}`);
   const device = await adapter.requestDevice({ requiredLimits: limitsOf(adapter) });
-  return { backend: new WebGpuBackend(device, { software: false, asyncPipelines: true }), gpu };
+  return { backend: new WebGpuBackend(device, { software: false, asyncPipelines: false }), gpu };
 }
 
 /** The backend, and the object that `create` gave: the device dies with it, so that is kept. */
