@@ -67,7 +67,7 @@ const text = [
   "- Normalizations on `onnx` are not `LayerNormalization` nodes: ONNX Runtime takes the square of the mean from the " +
   "mean of the squares, which loses digits where the mean is large. They, `gelu`, and what else is element by element " +
   "or a sum along an axis, are WebAssembly kernels of ours, in memory that ONNX Runtime sees too.\n" +
-  "- Intermediates on `webgpu` are in blocks that they share, not in one buffer, and kernels are compiled one after " +
+  "- Intermediates on `webgpu` are in blocks that they share, not in one buffer, and in Deno kernels are compiled one after " +
   "another: [webgpu.md](webgpu.md) measures both, and how many more dispatches there are where a kernel may use " +
   "fewer buffers than here.\n" +
   "- What is cheap to compute is computed again rather than kept over the peak, by loops on both backends, and by " +
