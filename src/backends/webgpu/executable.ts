@@ -36,7 +36,7 @@ const keptGroups = 8;
 /** A program on the device. */
 export class WebGpuExecutable implements Executable {
   readonly #plan: Plan;
-  #commands: readonly Command[];
+  #commands: Command[] = [];
   readonly #blocks: GPUBuffer[];
   readonly #bound = new Map<string, Bound>();
   #disposed = false;
@@ -49,9 +49,7 @@ export class WebGpuExecutable implements Executable {
       return plan(lowered, cut, target);
     });
     this.#blocks = this.#plan.blocks.map((bytes) => queue.pool.take(bytes));
-    const commands: Command[] = [];
-    this.#expand(this.#plan.steps, new Map(), [], commands);
-    this.#commands = commands;
+    this.#expand(this.#plan.steps, new Map(), []);
   }
 
   /** How many dispatches a call makes. */
@@ -80,14 +78,13 @@ export class WebGpuExecutable implements Executable {
     steps: readonly Step[],
     swapped: ReadonlyMap<Slot, Slot>,
     offsets: readonly number[],
-    commands: Command[],
   ): void {
     for (const step of steps) {
       if (step.kind === "dispatch") {
         const { kernel } = step;
         const pipeline = this.queue.pipeline(kernel);
         const slots = step.slots.map((s) => swapped.get(s) ?? s);
-        commands.push({
+        this.#commands.push({
           bound: this.#bind(pipeline, slots),
           grid: gridOf(kernel.workgroups),
           offsets: kernel.loops.map((loop) => offsets[loop]!),
@@ -105,7 +102,7 @@ export class WebGpuExecutable implements Executable {
           }
         }
         const at = reverse ? length - 1 - i : i;
-        this.#expand(step.body, inner, [...offsets, at * this.queue.stepStride], commands);
+        this.#expand(step.body, inner, [...offsets, at * this.queue.stepStride]);
       }
     }
   }

@@ -34,23 +34,21 @@ export class Line {
     });
   }
 
-  /** Does now what waits. What came first need not be ready: a kernel that is not compiled yet is compiled at once. */
-  settle(): void {
+  /**
+   * Someone else works on the device, who cannot know what waits: from now on nothing does. What waited need not be
+   * ready: a kernel that is not compiled yet is compiled at once.
+   */
+  stopWaiting(): void {
+    this.#waits = false;
     const all = this.#waiting;
     this.#waiting = [];
     all.forEach(({ work }) => work());
   }
 
-  /** Someone else works on the device, who cannot know what waits: nothing does any more. */
-  stopWaiting(): void {
-    this.#waits = false;
-    this.settle();
-  }
-
   async #go(): Promise<void> {
     for (let first = this.#waiting[0]; first; first = this.#waiting[0]) {
       await first.ready;
-      if (first !== this.#waiting[0]) return; // settled meanwhile
+      if (first !== this.#waiting[0]) return; // nothing waits any more
       this.#waiting.shift();
       first.work();
     }
