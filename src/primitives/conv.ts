@@ -4,7 +4,7 @@
  */
 import { ShapeError } from "../core/errors.ts";
 import { type Params, type Primitive, row, Unknown } from "../core/primitive.ts";
-import { aval, formatAval, type Shape } from "../core/program.ts";
+import { aval, formatAval, type Shape, sizeOf } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { bind } from "../core/trace.ts";
 import { add } from "./elementwise.ts";
@@ -113,14 +113,24 @@ function inputGradient(ct: Tensor, shape: Shape, w: Tensor, params: ConvParams):
   });
 }
 
-/** w̄ = x ⋆ z̄ with batch and channels exchanged; the strides become z̄'s dilation. */
+/**
+ * w̄[q] = Σ x[i] z̄[p] over all i·lhsDilation = p·stride + q·rhsDilation - low. Either operand may move over the other;
+ * the smaller one is the window: x for a transposed convolution, whose result is larger than its input.
+ */
 function filterGradient(ct: Tensor, x: Tensor, shape: Shape, params: ConvParams): Tensor {
+  return sizeOf(space(x.shape)) < sizeOf(space(ct.shape))
+    ? underInput(ct, x, shape, params)
+    : underCotangent(ct, x, shape, params);
+}
+
+/** w̄ = x ⋆ z̄ with batch and channels exchanged; the strides become z̄'s dilation. */
+function underCotangent(ct: Tensor, x: Tensor, shape: Shape, params: ConvParams): Tensor {
   const { strides, padding, lhsDilation, rhsDilation, groups } = params;
   const [out, inside, ...window] = shape;
   const [batch] = x.shape;
   // (batch, groups, in) → (in, groups, batch), and (batch, groups, out) → (groups, out, batch).
   const input = swap(reshape(x, [batch!, groups, inside!, ...space(x.shape)]), 0, 2);
-  const output = reshape(swap(ct, 0, 1), [out!, batch!, ...space(ct.shape)]);
+  const output = swap(ct, 0, 1);
   const gradient = conv(reshape(input, [inside!, groups * batch!, ...space(x.shape)]), output, {
     strides: rhsDilation,
     padding: window.map((n, i) => {
@@ -133,7 +143,36 @@ function filterGradient(ct: Tensor, x: Tensor, shape: Shape, params: ConvParams)
     rhsDilation: strides,
     groups,
   });
-  return swap(gradient, 0, 1);
+  return swap(reshape(gradient, [inside!, out!, ...window]), 0, 1);
+}
+
+/** w̄ = z̄ ⋆ x turned around, with batch and channels exchanged; the input's dilation stays its own. */
+function underInput(ct: Tensor, x: Tensor, shape: Shape, params: ConvParams): Tensor {
+  const { strides, padding, lhsDilation, rhsDilation, groups } = params;
+  const [out, inside, ...window] = shape;
+  const [batch] = x.shape;
+  const perGroup = out! / groups;
+  // (batch, groups, out) → (out, groups, batch), and (batch, groups, in) → (groups, in, batch).
+  const output = swap(reshape(ct, [batch!, groups, perGroup, ...space(ct.shape)]), 0, 2);
+  const gradient = conv(
+    reshape(output, [perGroup, groups * batch!, ...space(ct.shape)]),
+    swap(x, 0, 1),
+    {
+      strides: rhsDilation,
+      padding: window.map((n, i) => {
+        const low = dilated(n, rhsDilation[i]!) - 1 - padding[i]![0];
+        const missing = dilated(x.shape[i + 2]!, lhsDilation[i]!) -
+          dilated(ct.shape[i + 2]!, strides[i]!);
+        return [low, missing + dilated(n, rhsDilation[i]!) - low - 1] as const;
+      }),
+      lhsDilation: strides,
+      rhsDilation: lhsDilation,
+      groups,
+    },
+  );
+  // (out, groups, in) → (groups, out, in)
+  const split = swap(reshape(gradient, [perGroup, groups, inside!, ...window]), 0, 1);
+  return reverse(reshape(split, shape), spatialAxes(shape));
 }
 
 function swap(x: Tensor, a: number, b: number): Tensor {

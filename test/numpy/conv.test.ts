@@ -2,7 +2,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ArgumentError, ShapeError } from "../../src/core/errors.ts";
-import { grad } from "../../src/transforms/index.ts";
+import { costOf } from "../../src/compiler/cost.ts";
+import { grad, makeProgram, vjp } from "../../src/transforms/index.ts";
 import type { Tensor } from "../../src/core/tensor.ts";
 import { at, build, expectHost, holds, type Host, hosts, np, place, values } from "./support.ts";
 
@@ -129,6 +130,46 @@ describe("convGeneralDilated", () => {
       () => np.convGeneralDilated(x, w, { dimensionNumbers: ["NHW", "HIO", "NHW"] }),
       ArgumentError,
     );
+  });
+});
+
+describe("gradients of convolutions", () => {
+  const inner = ({ x: _x, w: _w, ...options }: Case, cotangent: Tensor) => (x: Tensor, w: Tensor) =>
+    np.sum(np.multiply(np.convGeneralDilated(x, w, options), cotangent));
+
+  /** The derivative in each element of `at`, of which the convolution is a linear function. */
+  const slopes = (c: Case, at: "x" | "w", cotangent: Host): Host => ({
+    shape: c[at].shape,
+    data: c[at].data.map((_, i) => {
+      const unit = { ...c[at], data: c[at].data.map((_, j) => +(i === j)) };
+      const y = convolve({ ...c, [at]: unit });
+      return y.data.reduce((sum, v, j) => sum + v * cotangent.data[j]!, 0);
+    }),
+  });
+
+  it("are slopes, for all strides, dilations, groups and paddings", async () => {
+    await holds([cases, fc.integer()], async (c, seed) => {
+      const y = convolve(c);
+      const cotangent = { ...y, data: y.data.map((_, i) => (seed % 7 + i * 5) % 11 - 5) };
+      const both = grad(inner(c, place(cotangent)), { argnums: [0, 1] });
+      const [x, w] = both(place(c.x), place(c.w)) as [Tensor, Tensor];
+      await expectHost(x, slopes(c, "x", cotangent), 1e-9);
+      await expectHost(w, slopes(c, "w", cotangent), 1e-9);
+    }, 200);
+  });
+
+  it("in a filter multiply no zeros between elements", async () => {
+    await holds([cases], (c) => {
+      const { x, w, ...options } = c;
+      const convolution = (x: Tensor, w: Tensor) => np.convGeneralDilated(x, w, options);
+      const y = convolution(place(x), place(w));
+      const gradient = (x: Tensor, w: Tensor) =>
+        vjp((w: Tensor) => convolution(x, w), w)[1](np.ones(y.shape))[0];
+      // Each element of the smaller operand meets each of the filter at most once.
+      const places = Math.min(x.data.length / x.shape.at(-1)!, y.size / y.shape.at(-1)!);
+      const { multiplyAdds } = costOf(makeProgram(gradient, place(x), place(w)).program);
+      expect(multiplyAdds).toBeLessThanOrEqual(places * w.data.length);
+    }, 100);
   });
 });
 
