@@ -93,7 +93,7 @@ export function colored(
   const picture = blank(width, height, [0.08, 0.08, 0.1]);
   for (let p = 0; p < width * height; p++) {
     const label = labels[p]!;
-    if (label === background) continue;
+    if (label === background || Number.isNaN(label)) continue; // NaN: no slot is the largest
     picture.data.set(palette[label % palette.length]!, 3 * p);
   }
   return picture;

@@ -168,13 +168,12 @@ function scoreOne(
   const used = { activeSlots: usage.active, effectiveSlots: usage.effective };
   if (labels === null) return { ...errors, ...used };
   const segments = argmaxMasks(masks, slots);
-  return {
-    fgAri: foregroundAri(labels.data, segments),
+  // Without any object there is no overlap to speak of.
+  const overlaps = labels.data.every((label) => label === 0) ? {} : {
     meanIou: meanIou(labels.data, segments),
     meanBestOverlap: meanBestOverlap(labels.data, segments),
-    ...errors,
-    ...used,
   };
+  return { fgAri: foregroundAri(labels.data, segments), ...overlaps, ...errors, ...used };
 }
 
 /** Errors in both scalings of the paper. */
@@ -183,12 +182,11 @@ function pick({ meanSquaredError, sumSquaredError, psnr }: ReturnType<typeof ima
 }
 
 function means(parts: readonly Scores[]): Scores {
-  const names = Object.keys(parts[0] ?? {});
-  return Object.fromEntries(names.map((name) => {
-    // Scores that an image does not have (no object in it) are left out.
-    const values = parts.map((part) => part[name]!).filter((x) => !Number.isNaN(x));
-    return [name, values.length === 0 ? NaN : mean(values)];
-  }));
+  const names = new Set(parts.flatMap(Object.keys));
+  return Object.fromEntries(
+    // The mean is over the images that have a score (that hold an object); one NaN makes it NaN.
+    [...names].map((name) => [name, mean(parts.flatMap((part) => part[name] ?? []))]),
+  );
 }
 
 function precision(

@@ -1,6 +1,12 @@
 // Adjusted mutual information, the score of the N-EM family.
 
-import { type Contingency, contingency, type Labels, withoutTrueLabels } from "./labels.ts";
+import {
+  type Contingency,
+  contingency,
+  hasUnknown,
+  type Labels,
+  withoutTrueLabels,
+} from "./labels.ts";
 
 /**
  * How the two entropies combine into AMI's upper bound. scikit-learn used `max` until 0.21, and
@@ -34,6 +40,7 @@ export function ami(
   { normalisation = "arithmetic" }: { readonly normalisation?: AmiNormalisation } = {},
 ): number {
   const table = contingency(truth, predicted);
+  if (hasUnknown(truth, predicted)) return NaN;
   // The partitions equal by necessity, of one cluster or of singletons, would be 0/0; scikit-learn
   // scores the first 1 and leaves the second to rounding.
   const { rows, columns, total } = table;

@@ -1,6 +1,6 @@
 // The adjusted Rand index, and its foreground variant by which object discovery is judged.
 
-import { contingency, type Labels, withoutTrueLabels } from "./labels.ts";
+import { contingency, hasUnknown, type Labels, withoutTrueLabels } from "./labels.ts";
 
 /**
  * Adjusted Rand index of two segmentations: 1 when they are equal up to names, 0 expected by
@@ -26,6 +26,7 @@ import { contingency, type Labels, withoutTrueLabels } from "./labels.ts";
  */
 export function ari(truth: Labels, predicted: Labels): number {
   const { counts, rowSums, columnSums, total } = contingency(truth, predicted);
+  if (hasUnknown(truth, predicted)) return NaN;
   const squares = sumOfSquares(counts);
   // Ordered pairs of distinct elements: together in both, in one only, in neither.
   const tp = squares - total;

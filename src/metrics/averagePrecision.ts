@@ -2,6 +2,7 @@
 // within a distance of where they should be?
 
 import { checkSameLength, MetricError } from "./errors.ts";
+import { hasUnknown } from "./labels.ts";
 
 /** Where in an object's vector its position, one-hot attributes and presence are. */
 export interface ObjectLayout {
@@ -34,7 +35,7 @@ export const clevrLayout: ObjectLayout = {
  *     AP = Σₖ (rₖ − rₖ₋₁) · max_{j ≥ k} pⱼ,   recall over the number of real targets
  *
  * (Zhang et al., 2019; Locatello et al., 2020.) Equal scores rank in the order given. In [0, 1];
- * NaN when no target is real.
+ * NaN when no target is real, or a number among predictions or targets is NaN.
  *
  * @param predictions shape [sets, slots, width], with width = position + attributes + 1.
  * @param targets shape [sets, slots, width].
@@ -69,6 +70,7 @@ export function averagePrecision(
       `averagePrecision: ${targets.length} values do not fill shape [sets, ${slots}, ${width}]`,
     );
   }
+  if (hasUnknown(predictions, targets)) return NaN;
   const predicted = readObjects(predictions, width, layout);
   const real = readObjects(targets, width, layout);
   const count = real.filter((target) => target.presence > 0.5).length;

@@ -3,7 +3,10 @@
 
 import { checkSameLength, MetricError } from "./errors.ts";
 
-/** One integer label per element (pixel); the numbers name clusters and have no order. */
+/**
+ * One integer label per element (pixel); the numbers name clusters and have no order. NaN says that an
+ * element's cluster is not known: every score of such a segmentation is NaN.
+ */
 export type Labels = ArrayLike<number>;
 
 /** How often each pair (true label, predicted label) occurs. */
@@ -55,6 +58,11 @@ export function contingency(truth: Labels, predicted: Labels): Contingency {
   return { rows, columns, counts, rowSums, columnSums, total: truth.length };
 }
 
+/** Whether a label is NaN, so that there is no score. */
+export function hasUnknown(...segmentations: readonly Labels[]): boolean {
+  return segmentations.some((labels) => Array.prototype.some.call(labels, Number.isNaN));
+}
+
 function indexOfLabel(labels: Labels): Map<number, number> {
   const index = new Map<number, number>();
   for (let i = 0; i < labels.length; i++) {
@@ -83,7 +91,7 @@ export function withoutTrueLabels(
 
 /**
  * The hard segmentation of soft masks: for every pixel the slot with the largest mask, the lowest
- * index winning ties.
+ * index winning ties; NaN where a mask is NaN.
  *
  * @param masks shape [slots, pixels], row-major.
  * @returns shape [pixels], slot indices.
@@ -97,7 +105,7 @@ export function withoutTrueLabels(
  * assert.deepEqual([...argmaxMasks([0.9, 0.2, 0.1, 0.8], 2)], [0, 1]);
  * ```
  */
-export function argmaxMasks(masks: ArrayLike<number>, slots: number): Int32Array {
+export function argmaxMasks(masks: ArrayLike<number>, slots: number): Float64Array {
   const pixels = masks.length / slots;
   if (!Number.isInteger(pixels) || slots < 1) {
     throw new MetricError(
@@ -105,11 +113,13 @@ export function argmaxMasks(masks: ArrayLike<number>, slots: number): Int32Array
         `cannot be split over ${slots} slots`,
     );
   }
-  const labels = new Int32Array(pixels);
+  const labels = new Float64Array(pixels);
   for (let pixel = 0; pixel < pixels; pixel++) {
-    let best = 0;
+    let best = Number.isNaN(masks[pixel]!) ? NaN : 0;
     for (let slot = 1; slot < slots; slot++) {
-      if (masks[slot * pixels + pixel]! > masks[best * pixels + pixel]!) best = slot;
+      const mask = masks[slot * pixels + pixel]!;
+      if (Number.isNaN(mask)) best = NaN;
+      else if (mask > masks[best * pixels + pixel]!) best = slot;
     }
     labels[pixel] = best;
   }

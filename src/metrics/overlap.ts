@@ -1,7 +1,7 @@
 // How well predicted segments cover the true objects: intersection over union.
 
 import { hungarian } from "./hungarian.ts";
-import { contingency, type Labels } from "./labels.ts";
+import { contingency, hasUnknown, type Labels } from "./labels.ts";
 
 /** Intersection over union of every true object with every predicted segment. */
 export interface IouMatrix {
@@ -21,7 +21,7 @@ export interface OverlapOptions {
 
 /**
  * |object ∩ segment| / |object ∪ segment| for every pair, over all pixels: what a segment holds of
- * the background enlarges the union.
+ * the background enlarges the union. NaN when a label is.
  *
  * @throws MetricError when the lengths differ.
  *
@@ -49,6 +49,7 @@ export function iouMatrix(
       })
     ),
   );
+  if (hasUnknown(truth, predicted)) iou.fill(NaN);
   return { objects: kept.map((r) => rows[r]!), segments: columns, iou };
 }
 
@@ -69,7 +70,7 @@ export function iouMatrix(
  */
 export function meanIou(truth: Labels, predicted: Labels, options: OverlapOptions = {}): number {
   const { objects, segments, iou } = iouMatrix(truth, predicted, options);
-  if (objects.length === 0) return NaN;
+  if (objects.length === 0 || hasUnknown(iou)) return NaN;
   const { cost } = hungarian(iou.map((x) => -x), objects.length, segments.length);
   return -cost / objects.length;
 }

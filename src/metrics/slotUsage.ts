@@ -1,6 +1,6 @@
 // Do the slots share the work? A collapsed model explains everything with one.
 
-import { argmaxMasks } from "./labels.ts";
+import { argmaxMasks, hasUnknown } from "./labels.ts";
 
 /** How the pixels of an image are spread over the slots. */
 export interface SlotUsage {
@@ -13,7 +13,7 @@ export interface SlotUsage {
 }
 
 /**
- * How many slots an image's masks use, and how evenly.
+ * How many slots an image's masks use, and how evenly; NaN when a mask is.
  *
  * @param masks shape [slots, pixels], soft or hard.
  * @param options.minimum the share from which a slot counts as active, default 0.01.
@@ -36,6 +36,7 @@ export function slotUsage(
 ): SlotUsage {
   const labels = argmaxMasks(masks, slots);
   const share = new Float64Array(slots);
+  if (hasUnknown(labels)) return { share: share.fill(NaN), active: NaN, effective: NaN };
   for (const slot of labels) share[slot]! += 1 / labels.length;
   const entropy = share.reduce((h, p) => p > 0 ? h - p * Math.log(p) : h, 0);
   return {

@@ -84,7 +84,8 @@ export function huber(
 
 /**
  * `-Σ target · log softmax(logits)` over the last axis. Targets are int32 labels, without that axis, or
- * distributions (one-hot vectors, say), with it. Labels that are no class count 0.
+ * distributions (one-hot vectors, say), with it. A label that is no class costs NaN, as in optax, a negative
+ * one too, which optax counts from the end. A class of logit -∞ and probability 0 costs nothing.
  *
  * ```ts
  * import { nn, np } from "trilevel";
@@ -96,21 +97,36 @@ export function huber(
  * @throws ShapeError for targets of other shapes, unless they stretch to the logits'.
  */
 export function crossEntropy(logits: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
-  const distribution = isFloat(target.dtype)
-    ? target
-    : oneHot(target, logits.shape.at(-1)!, { dtype: logits.dtype });
-  if (!stretches(distribution.shape, logits.shape)) {
+  const soft = isFloat(target.dtype);
+  const shape = soft ? target.shape : [...target.shape, logits.shape.at(-1)!];
+  if (!stretches(shape, logits.shape)) {
     const [made, wanted] = [logits, target].map((x) => formatAval(x.aval));
-    const { shape } = logits;
+    const { shape: whole } = logits;
     throw new ShapeError(
       `nn.crossEntropy: the logits are ${made}, the target is ${wanted}`,
-      `give int32 labels [${shape.slice(0, -1).join(", ")}], or a distribution [${
-        shape.join(", ")
+      `give int32 labels [${whole.slice(0, -1).join(", ")}], or a distribution [${
+        whole.join(", ")
       }]`,
     );
   }
-  const terms = np.multiply(np.logSoftmax(logits), distribution);
-  return reduced("nn.crossEntropy", np.negative(np.sum(terms, { axis: -1 })), options);
+  const logProbabilities = np.logSoftmax(logits);
+  const loss = soft ? ofDistribution(logProbabilities, target) : ofLabels(logProbabilities, target);
+  return reduced("nn.crossEntropy", loss, options);
+}
+
+/** Selected, not multiplied by one-hot vectors: 0 · -∞ is NaN. */
+function ofLabels(logProbabilities: Tensor, labels: Tensor): Tensor {
+  const classes = logProbabilities.shape.at(-1)!;
+  const chosen = np.equal(np.expandDims(labels, -1), np.arange(classes));
+  const loss = np.negative(np.sum(np.where(chosen, logProbabilities, 0), { axis: -1 }));
+  const exists = np.logicalAnd(np.greaterEqual(labels, 0), np.less(labels, classes));
+  return np.where(exists, loss, NaN);
+}
+
+function ofDistribution(logProbabilities: Tensor, target: Tensor): Tensor {
+  const never = np.logicalAnd(np.equal(target, 0), np.equal(logProbabilities, -Infinity));
+  const terms = np.where(never, 0, logProbabilities).mul(target);
+  return np.negative(np.sum(terms, { axis: -1 }));
 }
 
 /** Whether a shape is broadcast to another as it is. */

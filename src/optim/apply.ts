@@ -21,7 +21,9 @@ export function applyUpdates<P>(params: P, updates: NoInfer<P>): P {
 }
 
 /**
- * The Euclidean norm of all leaves together, `√Σ x²`, a scalar. Its derivative at 0 is 0.
+ * The Euclidean norm of all leaves together, `√Σ x²`, a scalar. Its derivative at 0 is 0. Gradients of any
+ * size have the norm that they should: squares that would overflow or vanish are scaled. NaN and infinity
+ * stay visible.
  *
  * ```ts
  * import { np, optim } from "trilevel";
@@ -30,9 +32,8 @@ export function applyUpdates<P>(params: P, updates: NoInfer<P>): P {
  * ```
  */
 export function globalNorm(of: unknown): Tensor {
-  const squares = sumOf(tensors(of).map((x) => np.sum(np.square(x))));
-  const positive = np.greater(squares, 0);
-  return np.where(positive, np.sqrt(np.where(positive, squares, 1)), 0);
+  const norms = tensors(of).map((x) => np.linalg.norm(x));
+  return norms.length === 0 ? np.zeros([]) : np.linalg.norm(np.stack(norms));
 }
 
 /** The largest absolute value among all leaves, a scalar. */
@@ -41,8 +42,4 @@ export function infinityNorm(of: unknown): Tensor {
     .filter((x) => x.size > 0)
     .map((x) => np.max(np.abs(x)))
     .reduce((a, b) => np.maximum(a, b), np.zeros([]));
-}
-
-function sumOf(scalars: readonly Tensor[]): Tensor {
-  return scalars.reduce((a, b) => a.add(b), np.zeros([]));
 }

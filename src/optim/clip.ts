@@ -11,7 +11,8 @@ export function clip(limit: Scalar): GradientTransformation<null> {
 }
 
 /**
- * Scales the whole gradient down to the Euclidean norm `limit` if it is longer (Pascanu et al., 2013).
+ * Scales the whole gradient down to the Euclidean norm `limit` if it is longer (Pascanu et al., 2013). One
+ * NaN makes all of it NaN, so that it is seen.
  *
  * ```ts
  * import { np, optim } from "trilevel";
@@ -22,7 +23,7 @@ export function clip(limit: Scalar): GradientTransformation<null> {
 export function clipByGlobalNorm(limit: Scalar): GradientTransformation<null> {
   return stateless((updates) => {
     const norm = globalNorm(updates);
-    const fits = np.less(norm, limit);
+    const fits = np.lessEqual(norm, limit); // so that zeros are within a limit of 0
     const length = np.where(fits, 1, norm);
     return mapLeaves(
       (u) => np.where(fits, u, u.div(np.astype(length, u.dtype)).mul(limit)),

@@ -4,7 +4,15 @@ import type { Tensor } from "../core/tensor.ts";
 import * as np from "../numpy/index.ts";
 import { chain, identity } from "./chain.ts";
 import { requireGradients, requireState } from "./checks.ts";
-import { increment, mapLeaves, movingAverage, unbiased, zeroCount, zerosLike } from "./leaves.ts";
+import {
+  increment,
+  mapLeaves,
+  movingAverage,
+  oneMinus,
+  unbiased,
+  zeroCount,
+  zerosLike,
+} from "./leaves.ts";
 import { type CountState, type LearningRate, scaleByLearningRate } from "./scale.ts";
 import { trace, type TraceState } from "./sgd.ts";
 import type { GradientTransformation, Scalar } from "./transformation.ts";
@@ -15,7 +23,7 @@ export interface RmsState {
   readonly count: Tensor;
   /** The moving average of gradients if `centered`, else null. */
   readonly mu: unknown;
-  /** The moving average of their squares. */
+  /** The moving average of their squares; if `centered`, their variance: that average less the square of `mu`. */
   readonly nu: unknown;
 }
 
@@ -37,7 +45,8 @@ export interface RmsOptions {
 
 /**
  * `g / √(v + eps)`, with `v` the moving average of squared gradients (Hinton, 2012), less the squared
- * average gradient if `centered` (Graves, 2013).
+ * average gradient if `centered` (Graves, 2013). That difference is kept by a recurrence of its own: taken
+ * from two averages in single precision it may be negative, and its root NaN.
  */
 export function scaleByRms(options: RmsOptions = {}): GradientTransformation<RmsState> {
   requireOptions("optim.scaleByRms", options, "optim.scaleByRms({ decay: 0.9, eps: 1e-8 })");
@@ -60,22 +69,47 @@ export function scaleByRms(options: RmsOptions = {}): GradientTransformation<Rms
       requireGradients("scaleByRms", updates, state.nu);
       const count = increment(state.count);
       const corrected = (x: Tensor) => biasCorrection ? unbiased(x, decay, count) : x;
-      const nu = mapLeaves((g, v) => movingAverage(np.square(g), v, decay), updates, state.nu);
-      const mu = centered
-        ? mapLeaves((g, m) => movingAverage(g, m, decay), updates, state.mu)
-        : null;
+      const [mu, nu] = centered
+        ? [
+          mapLeaves((g, m) => movingAverage(g, m, decay), updates, state.mu),
+          mapLeaves(
+            (g, m, v) => movingVariance(g, m, v, decay, biasCorrection ? state.count : undefined),
+            updates,
+            state.mu,
+            state.nu,
+          ),
+        ]
+        : [null, mapLeaves((g, v) => movingAverage(np.square(g), v, decay), updates, state.nu)];
       const root = (v: Tensor) => epsInSqrt ? np.sqrt(v.add(eps)) : np.sqrt(v).add(eps);
-      const scaled = mu === null
-        ? mapLeaves((g, v) => g.div(root(corrected(v))), updates, nu)
-        : mapLeaves(
-          (g, v, m) => g.div(root(corrected(v).sub(np.square(corrected(m))))),
-          updates,
-          nu,
-          mu,
-        );
+      const scaled = mapLeaves((g, v) => g.div(root(corrected(v))), updates, nu);
       return [scaled, { count, mu, nu }];
     },
   };
+}
+
+/**
+ * The variance `v = E[g²] - E[g]²` of moving averages with a further gradient, all of whose terms are
+ * positive: `v ← d (v + (1 - d) (g - m)²)`, with `m` the average before (West, "Updating mean and variance
+ * estimates", 1979). Averages that are to be rid of their bias after `count` gradients hold a weight
+ * `wₜ = 1 - dᵗ`; then `m` is `m / wₜ`, and the square is multiplied by `wₜ / wₜ₊₁`.
+ */
+function movingVariance(
+  g: Tensor,
+  mean: Tensor,
+  variance: Tensor,
+  decay: Scalar,
+  count: Tensor | undefined,
+): Tensor {
+  const rest = oneMinus(decay);
+  if (count === undefined) {
+    return variance.add(np.square(g.sub(mean)).mul(rest)).mul(decay);
+  }
+  const first = np.equal(count, 0);
+  const seen = np.where(first, 1, count); // at first no gradient is in the mean, which is 0
+  const square = np.square(g.sub(unbiased(mean, decay, seen))).mul(rest);
+  const ratio = unbiased(np.onesLike(g), decay, increment(count))
+    .div(unbiased(np.onesLike(g), decay, seen));
+  return variance.add(np.where(first, 0, square.mul(ratio))).mul(decay);
 }
 
 /** Options of {@link rmsprop}. */

@@ -19,6 +19,11 @@ function requirePositive(name: string, what: string, n: number): void {
   throw new ArgumentError(`${name}: ${what} is ${n}`, "give a number above 0");
 }
 
+function requireNotNegative(name: string, what: string, n: number): void {
+  if (n >= 0) return;
+  throw new ArgumentError(`${name}: ${what} is ${n}`, "give 0 or a number above it");
+}
+
 /** Always `value`. */
 export function constantSchedule(value: number): Schedule {
   return (_, dtype = "float32") => np.full([], value, { dtype });
@@ -37,7 +42,8 @@ export interface LinearScheduleOptions {
 }
 
 /**
- * From `initValue` to `endValue` in equal steps, constant before and after.
+ * From `initValue` to `endValue` in equal steps, constant before and after. As in optax, a transition of 0
+ * steps never takes place: the value stays `initValue`.
  *
  * ```ts
  * import { optim } from "trilevel";
@@ -45,22 +51,34 @@ export interface LinearScheduleOptions {
  * console.assert(await s(1).item() === 0.75 && await s(9).item() === 0);
  * ```
  *
- * @throws ArgumentError unless `transitionSteps` is positive.
+ * @throws ArgumentError when `transitionSteps` is negative.
  */
 export function linearSchedule(options: LinearScheduleOptions): Schedule {
   return polynomialSchedule({ ...options, power: 1 });
 }
 
-/** From `initValue` to `endValue` as `(init - end) · (1 - t/T)^power + end`. */
+/**
+ * From `initValue` to `endValue` as `(init - end) · (1 - t/T)^power + end`, constant before and after. As in
+ * optax, a transition of 0 steps never takes place: the value stays `initValue`.
+ *
+ * @throws ArgumentError when `transitionSteps` is negative.
+ */
 export function polynomialSchedule(
   options: LinearScheduleOptions & { readonly power: number },
 ): Schedule {
   const { initValue, endValue, transitionSteps, transitionBegin = 0, power } = options;
-  requirePositive("a schedule", "transitionSteps", transitionSteps);
+  requireNotNegative("a schedule", "transitionSteps", transitionSteps);
+  if (transitionSteps === 0 || power === 0) return constantSchedule(initValue);
+  const begin = Math.max(transitionBegin, 0);
   return (count, dtype = "float32") => {
-    const steps = np.clip(np.subtract(count, transitionBegin), 0, transitionSteps);
-    const remaining = np.subtract(1, np.astype(steps, dtype).div(transitionSteps));
-    return np.power(remaining, power).mul(initValue - endValue).add(endValue);
+    const steps = np.clip(np.subtract(count, begin), 0, transitionSteps);
+    const fraction = (n: Tensor) => np.astype(n, dtype).div(transitionSteps);
+    const before = np.power(fraction(np.subtract(transitionSteps, steps)), power);
+    // 1 - before, without a difference of nearly equal numbers at the beginning.
+    const after = power === 1
+      ? fraction(steps)
+      : np.negative(np.expm1(np.log1p(np.negative(fraction(steps))).mul(power)));
+    return before.mul(initValue).add(after.mul(endValue));
   };
 }
 
@@ -80,16 +98,25 @@ export interface ExponentialDecayOptions {
   readonly endValue?: number;
 }
 
-/** `initValue · decayRate^(t / transitionSteps)`. @throws ArgumentError unless both are positive. */
+/**
+ * `initValue · decayRate^(t / transitionSteps)`. As in optax, there is no decay when `transitionSteps` or
+ * `decayRate` is 0: the value stays `initValue`.
+ *
+ * @throws ArgumentError when either is negative.
+ */
 export function exponentialDecay(options: ExponentialDecayOptions): Schedule {
   const { initValue, transitionSteps, decayRate, transitionBegin = 0, endValue } = options;
-  requirePositive("exponentialDecay", "transitionSteps", transitionSteps);
-  requirePositive("exponentialDecay", "decayRate", decayRate);
+  requireNotNegative("exponentialDecay", "transitionSteps", transitionSteps);
+  requireNotNegative("exponentialDecay", "decayRate", decayRate);
+  if (transitionSteps === 0 || decayRate === 0) return constantSchedule(initValue);
   return (count, dtype = "float32") => {
     // Before the beginning the exponent is 0, and the value the initial one.
-    const steps = np.maximum(np.subtract(count, transitionBegin), 0);
-    const passed = np.astype(steps, dtype).div(transitionSteps);
-    const value = np.power(decayRate, options.staircase ? np.floor(passed) : passed).mul(initValue);
+    const steps = np.maximum(np.subtract(count, Math.max(transitionBegin, 0)), 0);
+    const passed = options.staircase
+      ? np.astype(np.floorDivide(steps, transitionSteps), dtype)
+      : np.astype(steps, dtype).div(transitionSteps);
+    // The logarithm is taken here: a rate near 1 would lose digits as a float32.
+    const value = np.exp(passed.mul(Math.log(decayRate))).mul(initValue);
     if (endValue === undefined) return value;
     return decayRate < 1 ? np.maximum(value, endValue) : np.minimum(value, endValue);
   };
@@ -112,8 +139,9 @@ export function cosineDecaySchedule(options: CosineDecayOptions): Schedule {
   const { initValue, decaySteps, alpha = 0, exponent = 1 } = options;
   requirePositive("cosineDecaySchedule", "decaySteps", decaySteps);
   return (count, dtype = "float32") => {
-    const passed = np.astype(np.minimum(count, decaySteps), dtype).mul(Math.PI / decaySteps);
-    const cosine = np.cos(passed).add(1).mul(0.5);
+    // ½ (1 + cos πt/T) = sin² ½π(T - t)/T, which does not lose its digits towards the end.
+    const left = np.astype(np.subtract(decaySteps, np.minimum(count, decaySteps)), dtype);
+    const cosine = np.square(np.sin(left.mul(Math.PI / 2 / decaySteps)));
     return np.power(cosine, exponent).mul(1 - alpha).add(alpha).mul(initValue);
   };
 }
@@ -180,10 +208,21 @@ export interface WarmupOptions {
   readonly warmupSteps: number;
 }
 
-/** A linear warm-up, then `peakValue` for ever. */
+/**
+ * A linear warm-up, then `peakValue` for ever; without steps of warm-up, `peakValue` from the first step on
+ * (optax stays at `initValue` then, here alone).
+ *
+ * @throws ArgumentError when `warmupSteps` is negative.
+ */
 export function warmupConstantSchedule(options: WarmupOptions): Schedule {
-  const { initValue, peakValue, warmupSteps } = options;
-  return linearSchedule({ initValue, endValue: peakValue, transitionSteps: warmupSteps });
+  return warmedUp(options, constantSchedule(options.peakValue));
+}
+
+/** A linear warm-up, then another schedule, which counts from its end. */
+function warmedUp({ initValue, peakValue, warmupSteps }: WarmupOptions, then: Schedule): Schedule {
+  requireNotNegative("a schedule", "warmupSteps", warmupSteps);
+  const warmup = { initValue, endValue: peakValue, transitionSteps: warmupSteps };
+  return joinSchedules([linearSchedule(warmup), then], [warmupSteps]);
 }
 
 /**
@@ -200,15 +239,12 @@ export function warmupCosineDecaySchedule(
   const { peakValue, warmupSteps, decaySteps, endValue = 0, exponent = 1 } = options;
   const alpha = peakValue === 0 ? 0 : endValue / peakValue;
   const decay = { initValue: peakValue, decaySteps: decaySteps - warmupSteps, alpha, exponent };
-  return joinSchedules([warmupConstantSchedule(options), cosineDecaySchedule(decay)], [
-    warmupSteps,
-  ]);
+  return warmedUp(options, cosineDecaySchedule(decay));
 }
 
 /** A linear warm-up, then an {@link exponentialDecay} whose steps count from its end. */
 export function warmupExponentialDecaySchedule(
   options: WarmupOptions & Omit<ExponentialDecayOptions, "initValue">,
 ): Schedule {
-  const decay = exponentialDecay({ ...options, initValue: options.peakValue });
-  return joinSchedules([warmupConstantSchedule(options), decay], [options.warmupSteps]);
+  return warmedUp(options, exponentialDecay({ ...options, initValue: options.peakValue }));
 }

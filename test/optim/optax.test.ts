@@ -183,6 +183,75 @@ const schedules: Record<keyof typeof fixtures.schedules, optim.Schedule> = {
     optim.linearSchedule({ initValue: 0.5, endValue: 0, transitionSteps: 4 }),
     optim.constantSchedule(2),
   ], [3, 9]),
+  linearOfNoSteps: optim.linearSchedule({ initValue: 1, endValue: 0.1, transitionSteps: 0 }),
+  linearOfOneStep: optim.linearSchedule({ initValue: 1, endValue: 0.1, transitionSteps: 1 }),
+  linearBeforeZero: optim.linearSchedule({
+    initValue: 1,
+    endValue: 0.1,
+    transitionSteps: 7,
+    transitionBegin: -3,
+  }),
+  polynomialOfNoPower: optim.polynomialSchedule({
+    initValue: 1,
+    endValue: 0.1,
+    power: 0,
+    transitionSteps: 7,
+  }),
+  exponentialOfNoSteps: optim.exponentialDecay({
+    initValue: 0.4,
+    transitionSteps: 0,
+    decayRate: 0.5,
+  }),
+  exponentialOfNoRate: optim.exponentialDecay({
+    initValue: 0.4,
+    transitionSteps: 5,
+    decayRate: 0,
+  }),
+  exponentialBeforeZero: optim.exponentialDecay({
+    initValue: 0.4,
+    transitionSteps: 5,
+    decayRate: 0.5,
+    transitionBegin: -3,
+  }),
+  cosineOfOneStep: optim.cosineDecaySchedule({ initValue: 0.4, decaySteps: 1 }),
+  warmupCosineAtOnce: optim.warmupCosineDecaySchedule({
+    initValue: 0,
+    peakValue: 0.3,
+    warmupSteps: 0,
+    decaySteps: 12,
+    endValue: 0.01,
+  }),
+  warmupCosineOfNoPeak: optim.warmupCosineDecaySchedule({
+    initValue: 0.1,
+    peakValue: 0,
+    warmupSteps: 4,
+    decaySteps: 12,
+    endValue: 0.01,
+  }),
+  warmupExponentialAtOnce: optim.warmupExponentialDecaySchedule({
+    initValue: 0,
+    peakValue: 0.3,
+    warmupSteps: 0,
+    transitionSteps: 5,
+    decayRate: 0.5,
+  }),
+  warmupExponentialOfNoSteps: optim.warmupExponentialDecaySchedule({
+    initValue: 0,
+    peakValue: 0.3,
+    warmupSteps: 4,
+    transitionSteps: 0,
+    decayRate: 0.5,
+  }),
+  piecewiseAtZero: optim.piecewiseConstantSchedule(0.8, { 0: 0.5, 1: 0.1 }),
+  joinAtZero: optim.joinSchedules([
+    optim.constantSchedule(1),
+    optim.linearSchedule({ initValue: 0.5, endValue: 0, transitionSteps: 4 }),
+  ], [0]),
+  joinTwiceAtOne: optim.joinSchedules([
+    optim.constantSchedule(1),
+    optim.constantSchedule(2),
+    optim.linearSchedule({ initValue: 0.5, endValue: 0, transitionSteps: 4 }),
+  ], [3, 3]),
 };
 
 test.each(Object.entries(schedules))("the schedule %s is optax's", async (name, schedule) => {
@@ -197,4 +266,9 @@ test.each(Object.entries(schedules))("the schedule %s is optax's", async (name, 
     expect(schedule(count).dtype).toBe("float32");
     expect(await schedule(count).item()).toBeCloseTo(expected[i]!, 5);
   }
+});
+
+test("a warm-up of no steps is at its peak from the first step on", async () => {
+  const schedule = optim.warmupConstantSchedule({ initValue: 0, peakValue: 0.3, warmupSteps: 0 });
+  for (const count of [0, 1, 100]) expect(await schedule(count, "float64").item()).toBe(0.3);
 });

@@ -86,6 +86,27 @@ schedules = {
     "join": optax.join_schedules(
         [optax.constant_schedule(1.0), optax.linear_schedule(0.5, 0.0, 4),
          optax.constant_schedule(2.0)], [3, 9]),
+    # Edges: pieces of no or one step, beginnings before 0, boundaries at 0 or twice.
+    "linearOfNoSteps": optax.linear_schedule(1.0, 0.1, 0),
+    "linearOfOneStep": optax.linear_schedule(1.0, 0.1, 1),
+    "linearBeforeZero": optax.linear_schedule(1.0, 0.1, 7, -3),
+    "polynomialOfNoPower": optax.polynomial_schedule(1.0, 0.1, 0.0, 7),
+    "exponentialOfNoSteps": optax.exponential_decay(0.4, 0, 0.5),
+    "exponentialOfNoRate": optax.exponential_decay(0.4, 5, 0.0),
+    "exponentialBeforeZero": optax.exponential_decay(0.4, 5, 0.5, transition_begin=-3),
+    "cosineOfOneStep": optax.cosine_decay_schedule(0.4, 1),
+    "warmupCosineAtOnce": optax.warmup_cosine_decay_schedule(0.0, 0.3, 0, 12, end_value=0.01),
+    "warmupCosineOfNoPeak": optax.warmup_cosine_decay_schedule(0.1, 0.0, 4, 12, end_value=0.01),
+    "warmupExponentialAtOnce": optax.warmup_exponential_decay_schedule(
+        0.0, 0.3, 0, transition_steps=5, decay_rate=0.5),
+    "warmupExponentialOfNoSteps": optax.warmup_exponential_decay_schedule(
+        0.0, 0.3, 4, transition_steps=0, decay_rate=0.5),
+    "piecewiseAtZero": optax.piecewise_constant_schedule(0.8, {0: 0.5, 1: 0.1}),
+    "joinAtZero": optax.join_schedules(
+        [optax.constant_schedule(1.0), optax.linear_schedule(0.5, 0.0, 4)], [0]),
+    "joinTwiceAtOne": optax.join_schedules(
+        [optax.constant_schedule(1.0), optax.constant_schedule(2.0),
+         optax.linear_schedule(0.5, 0.0, 4)], [3, 3]),
 }
 counts = list(range(16)) + [100]
 

@@ -3,6 +3,7 @@ import { ArgumentError, ShapeError } from "../../core/errors.ts";
 import { formatAval } from "../../core/program.ts";
 import type { Tensor } from "../../core/tensor.ts";
 import * as lax from "../../primitives/index.ts";
+import { rootOfSquares } from "../magnitude.ts";
 import { managed } from "../managed.ts";
 import { axesOf, axisOf, floatTensor, type TensorLike } from "../promote.ts";
 import { eigh } from "./eigh.ts";
@@ -75,7 +76,7 @@ function ofVectors(x: Tensor, axes: readonly number[], ord: number | "fro" | "nu
     case -Infinity:
       return lax.reduceMin(size, axes);
     case 2:
-      return safely(lax.reduceSum(lax.mul(x, x), axes), lax.sqrt);
+      return rootOfSquares(x, axes);
     default: {
       const powers = lax.pow(size, lax.fullLike(size, ord));
       return safely(lax.reduceSum(powers, axes), (s) => lax.pow(s, lax.fullLike(s, 1 / ord)));
