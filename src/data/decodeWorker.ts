@@ -4,10 +4,10 @@ import { parentPort } from "node:worker_threads";
 import { type DecodeReply, type DecodeRequest, readImage } from "./decoder.ts";
 import { toPlainError } from "./errors.ts";
 
-parentPort?.on("message", async ({ path, prepare }: DecodeRequest) => {
+parentPort?.on("message", async ({ path, options }: DecodeRequest) => {
   let reply: DecodeReply;
   try {
-    reply = { image: await readImage(path, prepare) };
+    reply = { image: await readImage(path, options) };
     parentPort?.postMessage(reply, [reply.image.data.buffer as ArrayBuffer]);
   } catch (error) {
     reply = { error: toPlainError(error) };

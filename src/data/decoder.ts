@@ -8,13 +8,20 @@
 
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
-import { decodeImage, type Image } from "./codec.ts";
+import { decodeImage, type DecodeOptions, type Image } from "./codec.ts";
 import { ClosedError, fromPlainError, type PlainDataError, WorkerError } from "./errors.ts";
 import { readBytes } from "./files.ts";
 import { type Prepare, prepareImage } from "./image.ts";
+import type { Limits } from "./limits.ts";
+
+/** How one image file is read. */
+export interface ReadOptions extends Pick<DecodeOptions, "rotate"> {
+  /** How much a file may ask for, see {@linkcode Limits}. */
+  readonly limits?: Partial<Limits> | undefined;
+}
 
 /** Options of every reader of image files. */
-export interface ImageOptions extends Prepare {
+export interface ImageOptions extends Prepare, ReadOptions {
   /** Threads that decode: by default one fewer than the machine has, at most 4; 0 decodes here. */
   readonly workers?: number | undefined;
 }
@@ -30,15 +37,19 @@ export interface Decoder {
 /** What a worker is asked. */
 export interface DecodeRequest {
   readonly path: string;
-  readonly prepare: Prepare;
+  readonly options: Prepare & ReadOptions;
 }
 
 /** What a worker answers. */
 export type DecodeReply = { readonly image: Image } | { readonly error: PlainDataError };
 
 /** Reads, checks, decodes and prepares one image file on this thread. */
-export async function readImage(path: string, prepare: Prepare = {}): Promise<Image> {
-  return prepareImage(decodeImage(await readBytes(path), path), prepare);
+export async function readImage(
+  path: string,
+  options: Prepare & ReadOptions = {},
+): Promise<Image> {
+  const bytes = await readBytes(path, "imageBytes", options.limits);
+  return prepareImage(decodeImage(bytes, path, options), options);
 }
 
 interface Job {
@@ -49,10 +60,10 @@ interface Job {
 
 /** A decoder that prepares every image in one way; threads start at the first call. */
 export function openDecoder(
-  { workers = Math.min(4, availableParallelism() - 1), ...prepare }: ImageOptions = {},
+  { workers = Math.min(4, availableParallelism() - 1), ...options }: ImageOptions = {},
 ): Decoder {
   if (workers <= 0) {
-    return { decode: (path) => readImage(path, prepare), close: () => Promise.resolve() };
+    return { decode: (path) => readImage(path, options), close: () => Promise.resolve() };
   }
   const waiting: Job[] = [];
   const idle: Worker[] = [];
@@ -68,7 +79,7 @@ export function openDecoder(
     }
     worker.ref();
     running.set(worker, job);
-    worker.postMessage({ path: job.path, prepare } satisfies DecodeRequest);
+    worker.postMessage({ path: job.path, options } satisfies DecodeRequest);
   };
   const start = () => {
     // The source is .ts in the repository and .js once packed.

@@ -84,6 +84,12 @@ export class UnsupportedError extends DataError {
   readonly _tag = "UnsupportedError";
 }
 
+/** A file asks for more pixels, bytes or time than its reader's {@linkcode Limits} allow. */
+export class LimitError extends DataError {
+  /** For `switch` and `catchTag`. */
+  readonly _tag = "LimitError";
+}
+
 /** A sample was asked for that the dataset does not have. */
 export class IndexError extends DataError {
   /** For `switch` and `catchTag`. */
@@ -120,6 +126,7 @@ const errorClasses = {
   TruncatedError,
   CorruptError,
   UnsupportedError,
+  LimitError,
   IndexError,
   ClosedError,
   WorkerError,

@@ -1,8 +1,18 @@
 /** Files as readers see them: opened, read and listed with errors that name path and offset. */
 
-import { type FileHandle, open, readdir, readFile, stat } from "node:fs/promises";
+import type { Stats } from "node:fs";
+import { type FileHandle, open, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { CorruptError, MissingFileError, TruncatedError, WrongKindError } from "./errors.ts";
+import {
+  CorruptError,
+  DataError,
+  MissingFileError,
+  TruncatedError,
+  UnsupportedError,
+  WrongKindError,
+} from "./errors.ts";
+import { judgeJson } from "./formats/json.ts";
+import { checkLimit, defaultLimits, type Limits } from "./limits.ts";
 
 /** A file for reading at any offset. */
 export interface RandomAccessFile {
@@ -23,50 +33,61 @@ export interface RandomAccessFile {
 const code = (error: unknown): string | undefined =>
   error instanceof Error && "code" in error ? String(error.code) : undefined;
 
-function fileError(error: unknown, path: string): Error {
-  switch (code(error)) {
-    case "ENOENT":
-    case "ENOTDIR":
-      return new MissingFileError("there is no such file", {
-        path,
-        cure: "Check the path, and that the download is complete",
-        cause: error,
-      });
-    case "EISDIR":
-      return new WrongKindError("a file was expected, this is a folder", {
-        path,
-        cure: "Give the path of the file",
-        cause: error,
-      });
-    case "EACCES":
-    case "EPERM":
-      return new MissingFileError("the file may not be read", {
-        path,
-        cure: "Check its permissions",
-        cause: error,
-      });
-    default:
-      return error instanceof Error ? error : new Error(String(error));
-  }
+// What can be wrong with a path, by the system's code.
+const pathFaults: { readonly [code: string]: readonly [what: string, cure: string] } = {
+  ENOENT: ["there is no such file", "Check the path, and that the download is complete"],
+  ENOTDIR: ["there is no such file", "Check the path, and that the download is complete"],
+  EACCES: ["the file may not be read", "Check its permissions"],
+  EPERM: ["the file may not be read", "Check its permissions"],
+  ELOOP: [
+    "the path is a link that leads in a circle",
+    "Remove the link, or let it lead to the file",
+  ],
+  ENAMETOOLONG: ["the path is longer than the system allows", "Give the file a shorter name"],
+  ERR_INVALID_ARG_VALUE: ["no path has a zero byte", "Check the path"],
+  EMFILE: [
+    "too many files are open",
+    "Close datasets that are done, or raise the limit (ulimit -n)",
+  ],
+};
+
+/** The error of the file system as one of ours. */
+export function fileError(error: unknown, path: string): DataError {
+  const name = code(error) ?? "";
+  if (name === "EISDIR") return noFile("a folder", path);
+  const [what, cure] = pathFaults[name] ?? [
+    `the file cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+    "Check the disk and the path",
+  ];
+  return new MissingFileError(what, { path, cure, cause: error });
+}
+
+const noFile = (kind: string, path: string) =>
+  new WrongKindError(`a file was expected, this is ${kind}`, {
+    path,
+    cure: "Give the path of the file",
+  });
+
+function kindOf(status: Stats): string {
+  if (status.isDirectory()) return "a folder";
+  if (status.isFIFO()) return "a named pipe";
+  if (status.isSocket()) return "a socket";
+  return "a device";
 }
 
 /** Opens a file for random access. */
 export async function openFile(path: string): Promise<RandomAccessFile> {
   let handle: FileHandle;
+  let size: number;
   try {
+    // Asked first, since opening a named pipe waits until somebody writes.
+    const status = await stat(path);
+    if (!status.isFile()) throw noFile(kindOf(status), path);
+    size = status.size;
     handle = await open(path, "r");
   } catch (error) {
-    throw fileError(error, path);
+    throw error instanceof DataError ? error : fileError(error, path);
   }
-  const status = await handle.stat();
-  if (!status.isFile()) {
-    await handle.close();
-    throw new WrongKindError("a file was expected, this is a folder", {
-      path,
-      cure: "Give the path of the file",
-    });
-  }
-  const { size } = status;
   return {
     path,
     size,
@@ -80,7 +101,10 @@ export async function openFile(path: string): Promise<RandomAccessFile> {
       const bytes = new Uint8Array(length);
       let done = 0;
       while (done < length) {
-        const { bytesRead } = await handle.read(bytes, done, length - done, offset + done);
+        const { bytesRead } = await handle.read(bytes, done, length - done, offset + done)
+          .catch((error) => {
+            throw fileError(error, path);
+          });
         if (bytesRead === 0) {
           throw new TruncatedError("the file became shorter while it was read", {
             path,
@@ -127,12 +151,25 @@ export function plainBytes({ buffer, byteOffset, byteLength }: Uint8Array): Uint
   return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
-/** All bytes of a file. */
-export async function readBytes(path: string): Promise<Uint8Array> {
+/**
+ * All bytes of a file.
+ *
+ * @throws {LimitError} when they are more than `limit` of the limits allows, if one is named.
+ */
+export async function readBytes(
+  path: string,
+  limit?: keyof Limits,
+  limits?: Partial<Limits>,
+): Promise<Uint8Array> {
+  const file = await openFile(path);
   try {
-    return plainBytes(await readFile(path));
-  } catch (error) {
-    throw fileError(error, path);
+    const { size } = file;
+    if (limit !== undefined) {
+      checkLimit(limit, size, `the file has ${size} bytes`, limits, { path });
+    }
+    return await file.read(0, size);
+  } finally {
+    await file.close();
   }
 }
 
@@ -140,53 +177,44 @@ export async function readBytes(path: string): Promise<Uint8Array> {
  * A JSON file.
  *
  * @throws {TruncatedError} when the text ends too early, {@linkcode CorruptError} at the first byte
- * that is not JSON.
+ * that is not JSON, {@linkcode LimitError} when it is too long, or nested too deeply.
  */
-export async function readJson(path: string): Promise<unknown> {
-  const bytes = await readBytes(path);
-  const text = new TextDecoder().decode(bytes);
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    const position = firstWrong(text);
-    if (position >= text.length) {
-      throw new TruncatedError("the JSON text ends before it is complete", {
-        path,
-        offset: bytes.length,
-        cure: "Download the file again",
-        cause: error,
-      });
-    }
-    throw new CorruptError("this is not JSON", {
-      path,
-      offset: new TextEncoder().encode(text.slice(0, position)).length,
-      cure: "Check that the file is what its name says, and download it again",
-      cause: error,
-    });
-  }
+export async function readJson(path: string, limits: Partial<Limits> = {}): Promise<unknown> {
+  return parseJson(await readBytes(path, "jsonBytes", limits), path, limits);
 }
 
-// JSON.parse does not always tell where it stopped. A prefix of the text fails for being too short
-// exactly when the first wrong character is not in it, so bisection finds that character.
-function firstWrong(text: string): number {
-  const tooShort = (length: number): boolean => {
-    try {
-      JSON.parse(text.slice(0, length));
-      return true;
-    } catch (error) {
-      const message = error instanceof Error ? error.message : "";
-      const position = /at position (\d+)/.exec(message)?.[1];
-      return /end of JSON|Unterminated/.test(message) ||
-        (position !== undefined && Number(position) >= length);
-    }
-  };
-  let [low, high] = [0, text.length + 1];
-  while (high - low > 1) {
-    const middle = (low + high) >> 1;
-    if (tooShort(middle)) low = middle;
-    else high = middle;
+/** The value of a JSON text; fails as {@linkcode readJson} does. */
+export function parseJson(
+  bytes: Uint8Array,
+  path: string,
+  limits: Partial<Limits> = {},
+): unknown {
+  const { jsonDepth = defaultLimits.jsonDepth } = limits;
+  const verdict = judgeJson(bytes, jsonDepth);
+  if (verdict.kind === "short") {
+    throw new TruncatedError("the JSON text ends before it is complete", {
+      path,
+      offset: bytes.length,
+      cure: "Download the file again",
+    });
   }
-  return low;
+  const corrupt = (what: string, offset: number | undefined, cause?: unknown) =>
+    new CorruptError(what, {
+      path,
+      offset,
+      cure: "Check that the file is what its name says, and download it again",
+      cause,
+    });
+  if (verdict.kind === "wrong") throw corrupt("this is not JSON", verdict.offset);
+  if (verdict.kind === "deep") {
+    const what = "the JSON text has lists inside lists without end";
+    checkLimit("jsonDepth", jsonDepth + 1, what, limits, { path, offset: verdict.offset });
+  }
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (error) {
+    throw corrupt("the JSON text is not UTF-8", undefined, error);
+  }
 }
 
 /** Whether a file or folder is there. */
@@ -220,13 +248,19 @@ export async function listFiles(
   }
   const found: string[] = [];
   for (const entry of entries) {
-    if (entry.isDirectory()) {
-      if (!recursive) continue;
+    const directory = entry.isDirectory();
+    if (directory ? !recursive : !pattern.test(entry.name)) continue;
+    // Node replaces bytes that are no UTF-8, so that the name leads nowhere.
+    if (entry.name.includes("\ufffd") && !(await exists(join(folder, entry.name)))) {
+      throw new UnsupportedError("the name of a file or folder is not UTF-8", {
+        path: join(folder, entry.name),
+        cure: "Rename it",
+      });
+    }
+    if (directory) {
       const below = await listFiles(join(folder, entry.name), pattern, { recursive });
       found.push(...below.map((name) => `${entry.name}/${name}`));
-    } else if (pattern.test(entry.name)) {
-      found.push(entry.name);
-    }
+    } else found.push(entry.name);
   }
   return found.sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
 }

@@ -25,8 +25,8 @@ export interface FolderOptions extends ImageOptions {
 /**
  * Opens all `.png`, `.jpg` and `.jpeg` files of a folder, sorted by path.
  *
- * Give `size` when images differ in size and are to be batched. Pixels come as stored: an orientation
- * that a camera noted beside them (EXIF) is not applied.
+ * Give `size` when images differ in size and are to be batched. Images are turned as the camera noted (Exif),
+ * unless `rotate` is false.
  *
  * @throws {MissingFileError} when there is no folder or no image; the errors of images when read.
  */

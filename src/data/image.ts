@@ -22,8 +22,11 @@ export interface Box {
 
 /** What to do to every picture that is read. */
 export interface Prepare {
-  /** The part to keep: a box, or `"square"` for the largest centred square. */
-  readonly crop?: Box | "square" | undefined;
+  /**
+   * The part to keep: a box, `"square"` for the largest centred square, or `"clevr"` for the region of the CLEVR6
+   * experiments, see {@linkcode clevrBox}.
+   */
+  readonly crop?: Box | "square" | "clevr" | undefined;
   /** The final `[height, width]`. */
   readonly size?: readonly [height: number, width: number] | undefined;
   /** 3 (the default) repeats grey and drops alpha; 1 is luma; `"file"` keeps what is there. */
@@ -34,6 +37,24 @@ export interface Prepare {
 
 /** The crop of the CLEVR6 experiments for 320×240 images: rows 29 … 220, columns 64 … 255. */
 export const clevrCrop: Box = { top: 29, left: 64, height: 192, width: 192 };
+
+/**
+ * The region of {@linkcode clevrCrop} in renderings of CLEVR's scenes of another size.
+ *
+ * CLEVR-with-masks has 320×240 pixels, CLEVR_v1.0 480×320. Blender fits the field of view to the width, so a
+ * picture of 480×320 shows the middle 213 rows of what one of 320×240 shows: the scale is that of the widths, and
+ * centres coincide. In 480×320 this makes rows 24 … 311, columns 96 … 383.
+ *
+ * @throws {OptionError} for other sizes, which are no CLEVR.
+ */
+export function clevrBox(height: number, width: number): Box {
+  if (width === 320 && height === 240) return clevrCrop;
+  if (width === 480 && height === 320) return { top: 24, left: 96, height: 288, width: 288 };
+  throw new OptionError(`the crop of CLEVR is not known for ${width}×${height} pixels`, {
+    cure:
+      "It is for images of 320×240 (CLEVR with masks) and 480×320 (CLEVR_v1.0); give a box, or none",
+  });
+}
 
 interface Axes {
   readonly batch: number;
@@ -238,11 +259,12 @@ export function prepareGeometry<D extends TypedArray>(
   { crop: box, size, antialias = true }: Prepare,
   method: "bilinear" | "nearest",
 ): NdArray<D> {
+  const { height, width } = axesOf(picture.shape);
   const cropped = box === undefined
     ? picture
     : box === "square"
     ? centerSquare(picture)
-    : crop(picture, box);
+    : crop(picture, box === "clevr" ? clevrBox(height, width) : box);
   return size === undefined ? cropped : resize(cropped, size, { method, antialias });
 }
 

@@ -16,7 +16,7 @@ export {
 } from "./cache.ts";
 export * from "./clevr.ts";
 export * from "./coco.ts";
-export { decodeImage, type Image } from "./codec.ts";
+export { decodeImage, type DecodeOptions, type Image } from "./codec.ts";
 export {
   type Dataset,
   type Field,
@@ -34,7 +34,13 @@ export {
   type Split,
   split,
 } from "./dataset.ts";
-export { type Decoder, type ImageOptions, openDecoder, readImage } from "./decoder.ts";
+export {
+  type Decoder,
+  type ImageOptions,
+  openDecoder,
+  readImage,
+  type ReadOptions,
+} from "./decoder.ts";
 export * from "./dsprites.ts";
 export {
   ClosedError,
@@ -42,6 +48,7 @@ export {
   DataError,
   type DataErrorDetails,
   IndexError,
+  LimitError,
   MissingFileError,
   OptionError,
   ShapeError,
@@ -56,6 +63,7 @@ export * from "./generate/index.ts";
 export {
   type Box,
   centerSquare,
+  clevrBox,
   clevrCrop,
   crop,
   flipHorizontal,
@@ -68,6 +76,7 @@ export {
   toFloat,
   withChannels,
 } from "./image.ts";
+export { defaultLimits, type Limits } from "./limits.ts";
 export * from "./masks.ts";
 export * from "./multiObject.ts";
 export type {

@@ -8,9 +8,9 @@
  */
 
 import { join } from "node:path";
-import { decodeImage, type Image } from "./codec.ts";
+import type { Image } from "./codec.ts";
 import { type Dataset, makeDataset } from "./dataset.ts";
-import { type ImageOptions, openDecoder } from "./decoder.ts";
+import { type ImageOptions, openDecoder, readImage, type ReadOptions } from "./decoder.ts";
 import { MissingFileError, ShapeError } from "./errors.ts";
 import { listFiles, readBytes } from "./files.ts";
 import { preparedShape, prepareGeometry } from "./image.ts";
@@ -91,7 +91,7 @@ export async function openShapeStacks(
       const masks = segmentation === undefined || kind === "none"
         ? new Uint8Array(height * width)
         : prepareGeometry(
-          await readLabels(join(recordings, segmentation), kind),
+          await readLabels(join(recordings, segmentation), kind, imageOptions),
           imageOptions,
           "nearest",
         ).data;
@@ -148,8 +148,12 @@ function findViews(files: readonly string[], kind: string, recordings: string): 
   });
 }
 
-async function readLabels(path: string, kind: "vseg" | "iseg"): Promise<Image> {
-  const { data, shape } = decodeImage(await readBytes(path), path);
+async function readLabels(
+  path: string,
+  kind: "vseg" | "iseg",
+  { rotate, limits }: ReadOptions,
+): Promise<Image> {
+  const { data, shape } = await readImage(path, { rotate, limits, channels: "file" });
   const [height, width, channels] = shape as [number, number, number];
   const labels = new Uint8Array(height * width);
   if (path.endsWith(".map")) {

@@ -161,7 +161,7 @@ export function labelsOf(
 }
 
 function boxOf({ crop }: DataConfig): Prepare["crop"] {
-  return crop === "clevr" ? clevrCrop : crop === "square" ? "square" : undefined;
+  return crop === "none" ? undefined : crop;
 }
 
 /** What a generator is asked for. */
