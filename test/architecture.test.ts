@@ -8,13 +8,15 @@ const src = fileURLToPath(new URL("../src/", import.meta.url));
 
 const core = ["core"];
 const instructions = [...core, "primitives"];
-const arrays = [...instructions, "numpy", "random"];
+// The check of options: it needs errors and tensors, and every folder with functions for users needs it.
+const arrays = [...instructions, "options", "numpy", "random"];
 const programs = [...arrays, "control", "solvers", "transforms"];
 const layers = [...programs, "nn", "optim", "metrics"];
 
 /** For each folder, those that it may import beside itself. */
 const arrows: Record<string, readonly string[]> = {
   core: [],
+  options: core,
   primitives: core,
   compiler: instructions,
   backends: [...instructions, "compiler"],

@@ -1,5 +1,4 @@
 /** `associativeScan`: running results of an associative function, in parallel. */
-import { optionsCheck } from "../core/options.ts";
 import { ArgumentError, ShapeError } from "../core/errors.ts";
 import { evaluate } from "../core/evaluate.ts";
 import { formatAval } from "../core/program.ts";
@@ -7,6 +6,7 @@ import { literal, type Tensor } from "../core/tensor.ts";
 import { assertSameStructure, paths, type Structure, unflatten } from "../core/tree.ts";
 import * as lax from "../primitives/index.ts";
 import { shareCaptured, tensorLeaves, traceLeaves } from "../core/function.ts";
+import { axis, boolean, declareOptions } from "../options/index.ts";
 
 /** Options of {@link associativeScan}. */
 export interface AssociativeScanOptions {
@@ -16,11 +16,10 @@ export interface AssociativeScanOptions {
   readonly reverse?: boolean | undefined;
 }
 
-const checkOptions = optionsCheck<AssociativeScanOptions>(
-  "associativeScan",
-  "associativeScan(f, xs)",
-  { axis: 1, reverse: true },
-);
+const checkOptions = declareOptions<AssociativeScanOptions>("associativeScan", ["f", "xs"], {
+  axis,
+  reverse: boolean,
+});
 
 /**
  * `y₀ = x₀`, `yᵢ = f(yᵢ₋₁, xᵢ)` along an axis, for an associative `f`. It is called on many pairs at once:

@@ -1,10 +1,10 @@
 /** `foriLoop`: a loop that counts. */
-import { optionsCheck } from "../core/options.ts";
 import { isInteger } from "../core/dtype.ts";
 import { ArgumentError, DTypeError } from "../core/errors.ts";
 import { formatAval } from "../core/program.ts";
 import { literal, Tensor } from "../core/tensor.ts";
 import { currentTrace } from "../core/trace.ts";
+import { boolean, count, declareOptions, either } from "../options/index.ts";
 import * as lax from "../primitives/index.ts";
 import { scan, type ScanOptions } from "./scan.ts";
 import { whileLoop, type WhileOptions } from "./while.ts";
@@ -12,9 +12,9 @@ import { whileLoop, type WhileOptions } from "./while.ts";
 /** Options of {@link foriLoop}. */
 export interface ForiOptions extends WhileOptions, Pick<ScanOptions, "unroll"> {}
 
-const checkOptions = optionsCheck<ForiOptions>("foriLoop", "foriLoop(lower, upper, body, init)", {
-  unroll: 2,
-  maxSteps: 100,
+const checkOptions = declareOptions<ForiOptions>("foriLoop", ["lower", "upper", "body", "init"], {
+  unroll: either(count, boolean),
+  maxSteps: count,
 });
 
 /**

@@ -1,5 +1,4 @@
 /** `scan`: a loop over the slices of tensors, which carries values along. */
-import { optionsCheck } from "../core/options.ts";
 import { ArgumentError, ShapeError, TreeError } from "../core/errors.ts";
 import { tensorLeaves } from "../core/function.ts";
 import { formatAval } from "../core/program.ts";
@@ -11,6 +10,7 @@ import {
   type Structure,
   unflatten,
 } from "../core/tree.ts";
+import { boolean, count, declareOptions, either } from "../options/index.ts";
 import * as lax from "../primitives/index.ts";
 import { traceStep, withTypes } from "./carry.ts";
 import { unrolledScan } from "./unroll.ts";
@@ -25,10 +25,10 @@ export interface ScanOptions {
   readonly unroll?: number | boolean | undefined;
 }
 
-const checkOptions = optionsCheck<ScanOptions>("scan", "scan(f, init, xs)", {
-  length: 10,
-  reverse: true,
-  unroll: 2,
+const checkOptions = declareOptions<ScanOptions>("scan", ["f", "init", "xs"], {
+  length: count,
+  reverse: boolean,
+  unroll: either(count, boolean),
 });
 
 /**

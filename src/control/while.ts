@@ -1,10 +1,10 @@
 /** `whileLoop`: a loop that ends when a condition no longer holds. */
-import { optionsCheck } from "../core/options.ts";
 import { ArgumentError, DTypeError, TreeError } from "../core/errors.ts";
 import { tensorLeaves, traceLeaves } from "../core/function.ts";
 import { formatAval } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { assertSameStructure, unflatten } from "../core/tree.ts";
+import { count, declareOptions } from "../options/index.ts";
 import * as lax from "../primitives/index.ts";
 import { traceStep, withTypes } from "./carry.ts";
 
@@ -17,8 +17,8 @@ export interface WhileOptions {
   readonly maxSteps?: number | undefined;
 }
 
-const checkOptions = optionsCheck<WhileOptions>("whileLoop", "whileLoop(condition, body, init)", {
-  maxSteps: 100,
+const checkOptions = declareOptions<WhileOptions>("whileLoop", ["condition", "body", "init"], {
+  maxSteps: count,
 });
 
 /**

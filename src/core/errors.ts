@@ -134,6 +134,7 @@ export class CallSite {
 const library = new URL("../", import.meta.url).href;
 const own = [
   "core",
+  "options",
   "primitives",
   "numpy",
   "random",

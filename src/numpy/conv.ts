@@ -5,6 +5,19 @@
 import { ArgumentError, ShapeError } from "../core/errors.ts";
 import { formatAval, type Shape } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
+import {
+  boolean,
+  declareOptions,
+  either,
+  integer,
+  type Kind,
+  kind,
+  listOf,
+  oneOf,
+  pairOf,
+  size,
+  text,
+} from "../options/index.ts";
 import * as lax from "../primitives/index.ts";
 import { managed } from "./managed.ts";
 import { promote, type TensorLike, toFloat } from "./promote.ts";
@@ -37,6 +50,16 @@ export interface ConvOptions {
   /** Layouts; `["NHWC", "HWIO", "NHWC"]` for two spatial axes, `["NWC", "WIO", "NWC"]` for one. */
   readonly dimensionNumbers?: DimensionNumbers | undefined;
 }
+
+/** One number for all spatial axes, or one for each. */
+export const perSpaceAxis: Kind<PerAxis> = either(size, listOf(size));
+/** The kinds of padding. */
+export const padding: Kind<Padding> = either(oneOf("SAME", "VALID"), listOf(pairOf(integer)));
+const layouts = kind<DimensionNumbers>(
+  "three layouts, of input, filter and output",
+  '["NHWC", "HWIO", "NHWC"]',
+  listOf(text, 3).accepts,
+);
 
 /**
  * Convolution of an input `[batch, …space, channels]` with a filter `[…space, in, out]`:
@@ -98,15 +121,14 @@ export const convGeneralDilated: (
     });
     return lax.transpose(y, layout.output);
   },
-  "np.convGeneralDilated(input, filter)",
-  {
-    strides: 2,
-    padding: "SAME",
-    lhsDilation: 1,
-    rhsDilation: 1,
-    groups: 1,
-    dimensionNumbers: ["NHWC", "HWIO", "NHWC"],
-  },
+  declareOptions("np.convGeneralDilated", ["input", "filter"], {
+    strides: perSpaceAxis,
+    padding,
+    lhsDilation: perSpaceAxis,
+    rhsDilation: perSpaceAxis,
+    groups: size,
+    dimensionNumbers: layouts,
+  }),
 );
 
 /** How a transposed convolution spreads its input. */
@@ -166,14 +188,13 @@ export const convTranspose: (
       },
     );
   },
-  "np.convTranspose(input, filter)",
-  {
-    strides: 2,
-    padding: "SAME",
-    rhsDilation: 1,
-    transposeKernel: true,
-    dimensionNumbers: ["NHWC", "HWIO", "NHWC"],
-  },
+  declareOptions("np.convTranspose", ["input", "filter"], {
+    strides: perSpaceAxis,
+    padding,
+    rhsDilation: perSpaceAxis,
+    transposeKernel: boolean,
+    dimensionNumbers: layouts,
+  }),
 );
 
 /** What JAX pads a dilated input with, for filters that reach over so many elements. */

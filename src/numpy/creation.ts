@@ -17,6 +17,17 @@ import { ArgumentError, DTypeError, ShapeError } from "../core/errors.ts";
 import { kindOf } from "../core/kindOf.ts";
 import { aval, type Shape, sizeOf } from "../core/program.ts";
 import { literal, type NestedArray, Tensor, tensorFromHost } from "../core/tensor.ts";
+import {
+  axis,
+  boolean,
+  count,
+  declareOptions,
+  dtype,
+  integer,
+  listOf,
+  number,
+  oneOf,
+} from "../options/index.ts";
 import * as lax from "../primitives/index.ts";
 import { managed } from "./managed.ts";
 import { diagonalIndices } from "./parts.ts";
@@ -83,8 +94,7 @@ export const array: (data: ArrayData, options?: ArrayOptions) => Tensor = manage
     for (let i = 0; i < values.length; i++) host[i] = coerce(Number(values[i]), type);
     return tensorFromHost(host, placed, currentBackend());
   },
-  "np.array(data)",
-  { dtype: "int32", shape: [2, 3] },
+  declareOptions("np.array", ["data"], { dtype, shape: listOf(count) }),
 );
 
 /** Same as {@link array}: a tensor is returned as it is. */
@@ -161,36 +171,31 @@ export const full: (shape: Shape | number, fill: TensorLike, options?: DTypeOpti
       const typed = cast("full", fill, { dtype: dtype ?? asTensor(fill).dtype, weak: false });
       return stretch("full", typed, shapeOf("full", shape));
     },
-    "np.full(shape, fill)",
-    { dtype: "int32" },
+    declareOptions("np.full", ["shape", "fill"], { dtype }),
   );
 
 /** Zeros, float32 unless `dtype` says otherwise: `np.zeros([2, 3])`. */
 export const zeros: (shape: Shape | number, options?: DTypeOptions) => Tensor = managed(
   (shape, { dtype = "float32" } = {}) => lax.full(shapeOf("zeros", shape), 0, dtype),
-  "np.zeros(shape)",
-  { dtype: "int32" },
+  declareOptions("np.zeros", ["shape"], { dtype }),
 );
 
 /** Ones, float32 unless `dtype` says otherwise: `np.ones([2, 3])`. */
 export const ones: (shape: Shape | number, options?: DTypeOptions) => Tensor = managed(
   (shape, { dtype = "float32" } = {}) => lax.full(shapeOf("ones", shape), 1, dtype),
-  "np.ones(shape)",
-  { dtype: "int32" },
+  declareOptions("np.ones", ["shape"], { dtype }),
 );
 
 /** Zeros in the shape and element type of another tensor, or those of the options. */
 export const zerosLike: (x: TensorLike, options?: ArrayOptions) => Tensor = managed(
   (x, options = {}) => like(x, 0, options),
-  "np.zerosLike(x)",
-  { dtype: "int32", shape: [2, 3] },
+  declareOptions("np.zerosLike", ["x"], { dtype, shape: listOf(count) }),
 );
 
 /** Ones in the shape and element type of another tensor, or those of the options. */
 export const onesLike: (x: TensorLike, options?: ArrayOptions) => Tensor = managed(
   (x, options = {}) => like(x, 1, options),
-  "np.onesLike(x)",
-  { dtype: "int32", shape: [2, 3] },
+  declareOptions("np.onesLike", ["x"], { dtype, shape: listOf(count) }),
 );
 
 /** One value in the shape and element type of another tensor, or those of the options. */
@@ -200,8 +205,7 @@ export const fullLike: (x: TensorLike, fill: TensorLike, options?: ArrayOptions)
       const t = asTensor(x);
       return full(shape ?? t.shape, fill, { dtype: dtype ?? t.dtype });
     },
-    "np.fullLike(x, fill)",
-    { dtype: "int32", shape: [2, 3] },
+    declareOptions("np.fullLike", ["x", "fill"], { dtype, shape: listOf(count) }),
   );
 
 function like(x: TensorLike, value: number, { shape, dtype }: ArrayOptions): Tensor {
@@ -253,8 +257,7 @@ const range = managed(
     const moved = start === 0 ? scaled : lax.add(scaled, lax.fullLike(index, start));
     return lax.convert(moved, type);
   },
-  "np.arange(start, stop, step)",
-  { dtype: "float32" },
+  declareOptions("np.arange", ["start", "stop", "step"], { dtype }),
 );
 
 /** How {@link linspace} ends. */
@@ -295,8 +298,7 @@ export const linspace: (
     if (dtype === undefined) return moved;
     return lax.convert(isInteger(dtype) ? lax.floor(moved) : moved, dtype);
   },
-  "np.linspace(start, stop, count)",
-  { endpoint: false, axis: 0, dtype: "float64" },
+  declareOptions("np.linspace", ["start", "stop", "count"], { endpoint: boolean, axis, dtype }),
 );
 
 /** Powers of `base` (10 unless given), their exponents as {@link linspace} gives them. */
@@ -311,8 +313,12 @@ export const logspace: (
     const powers = lax.pow(lax.fullLike(exponents, base), exponents);
     return dtype === undefined ? powers : lax.convert(powers, dtype);
   },
-  "np.logspace(start, stop, count)",
-  { base: 2, endpoint: false, axis: 0, dtype: "float64" },
+  declareOptions("np.logspace", ["start", "stop", "count"], {
+    base: number,
+    endpoint: boolean,
+    axis,
+    dtype,
+  }),
 );
 
 /** Which diagonal of a matrix: 0 the main one, positive ones above it. */
@@ -334,15 +340,13 @@ export const eye: (rows: number, columns?: number, options?: DiagonalOptions) =>
     const [i, j] = diagonalIndices("eye", rows, columns, k);
     return lax.convert(lax.eq(i, j), dtype);
   },
-  "np.eye(rows, columns)",
-  { k: 1, dtype: "int32" },
+  declareOptions("np.eye", ["rows", "columns"], { k: integer, dtype }),
 );
 
 /** The identity matrix. */
 export const identity: (size: number, options?: DTypeOptions) => Tensor = managed(
   (size, options = {}) => eye(size, size, options),
-  "np.identity(size)",
-  { dtype: "int32" },
+  declareOptions("np.identity", ["size"], { dtype }),
 );
 
 /** Ones at and below a diagonal, zeros above it. */
@@ -351,8 +355,7 @@ export const tri: (rows: number, columns?: number, options?: DiagonalOptions) =>
     const [i, j] = diagonalIndices("tri", rows, columns, k);
     return lax.convert(lax.ge(i, j), dtype);
   },
-  "np.tri(rows, columns)",
-  { k: 1, dtype: "int32" },
+  declareOptions("np.tri", ["rows", "columns"], { k: integer, dtype }),
 );
 
 /** How {@link meshgrid} orders its axes. */
@@ -386,6 +389,5 @@ export const meshgrid: (vectors: readonly TensorLike[], options?: MeshgridOption
       tensors.forEach((x, i) => shape[position(i)] = x.size);
       return tensors.map((x, i) => lax.broadcast(lax.reshape(x, [x.size]), shape, [position(i)]));
     },
-    "np.meshgrid(vectors)",
-    { indexing: "ij" },
+    declareOptions("np.meshgrid", ["vectors"], { indexing: oneOf("xy", "ij") }),
   );

@@ -1,6 +1,7 @@
 /** Running results along an axis, and differences, their opposite. */
 import { ArgumentError } from "../core/errors.ts";
 import type { Tensor } from "../core/tensor.ts";
+import { axis, boolean, count, declareOptions } from "../options/index.ts";
 import * as lax from "../primitives/index.ts";
 import { managed } from "./managed.ts";
 import { scanWith, stretchOf } from "./parts.ts";
@@ -27,8 +28,7 @@ function cumulative(
       if (axis === undefined) return run(lax.reshape(t, [t.size]), 0, reverse);
       return run(t, axisOf(name, axis, t.ndim), reverse);
     },
-    `np.${name}(x)`,
-    { axis: 0, reverse: true },
+    declareOptions(`np.${name}`, ["x"], { axis, reverse: boolean }),
   );
 }
 
@@ -78,6 +78,5 @@ export const diff: (x: TensorLike, options?: DiffOptions) => Tensor = managed(
     }
     return y;
   },
-  "np.diff(x)",
-  { n: 2, axis: 0 },
+  declareOptions("np.diff", ["x"], { n: count, axis }),
 );

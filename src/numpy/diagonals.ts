@@ -2,6 +2,7 @@
 import { ShapeError } from "../core/errors.ts";
 import { formatAval } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
+import { axis, declareOptions, integer } from "../options/index.ts";
 import * as lax from "../primitives/index.ts";
 import type { DiagonalOptions } from "./creation.ts";
 import { managed } from "./managed.ts";
@@ -32,8 +33,7 @@ function triangle(
         lax.fullLike(t, 0),
       );
     },
-    `np.${name}(x)`,
-    { k: 1 },
+    declareOptions(`np.${name}`, ["x"], { k: integer }),
   );
 }
 
@@ -71,8 +71,7 @@ export const diagonal: (x: TensorLike, options?: DiagonalAxes) => Tensor = manag
     const rest = t.shape.map((_, i) => i).filter((i) => i !== rows && i !== columns);
     return diagonalOfLast(lax.transpose(t, [...rest, rows, columns]), offset);
   },
-  "np.diagonal(x)",
-  { offset: 1, axis1: 0, axis2: 1 },
+  declareOptions("np.diagonal", ["x"], { offset: integer, axis1: axis, axis2: axis }),
 );
 
 /** The sum of a diagonal of matrices. */
@@ -81,8 +80,7 @@ export const trace: (x: TensorLike, options?: DiagonalAxes) => Tensor = managed(
     const values = diagonal(numberTensor("trace", x), options);
     return lax.reduceSum(values, [values.ndim - 1]);
   },
-  "np.trace(x)",
-  { offset: 1, axis1: 0, axis2: 1 },
+  declareOptions("np.trace", ["x"], { offset: integer, axis1: axis, axis2: axis }),
 );
 
 /**
@@ -111,6 +109,5 @@ export const diag: (x: TensorLike, options?: Pick<DiagonalOptions, "k">) => Tens
     const high = size * size - low - ((t.size - 1) * (size + 1) + 1);
     return lax.reshape(lax.pad(t, { low: [low], high: [high], interior: [size] }), [size, size]);
   },
-  "np.diag(x)",
-  { k: 1 },
+  declareOptions("np.diag", ["x"], { k: integer }),
 );

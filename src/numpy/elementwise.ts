@@ -6,6 +6,7 @@
 import { isFloat } from "../core/dtype.ts";
 import { ArgumentError } from "../core/errors.ts";
 import { literal, type Tensor } from "../core/tensor.ts";
+import { declareOperands, declareOptions, number } from "../options/index.ts";
 import * as lax from "../primitives/index.ts";
 import { managed } from "./managed.ts";
 import {
@@ -25,7 +26,7 @@ export type Unary = (x: TensorLike) => Tensor;
 export type Binary = (x: TensorLike, y: TensorLike) => Tensor;
 
 const onFloats = (name: string, f: (x: Tensor) => Tensor): Unary =>
-  managed((x) => f(floatTensor(name, x)));
+  managed((x) => f(floatTensor(name, x)), declareOperands(`np.${name}`, ["x"]));
 
 /** On numbers by one instruction, on booleans by another, which says what they mean there. */
 const onNumbers = (
@@ -36,7 +37,7 @@ const onNumbers = (
   managed((x, y) => {
     const [a, b] = alignPair(name, x, y);
     return (a.dtype === "bool" ? booleans : numbers)(a, b);
-  });
+  }, declareOperands(`np.${name}`, ["x", "y"]));
 
 const c = lax.fullLike;
 
@@ -59,7 +60,10 @@ export const subtract: Binary = onNumbers("subtract", lax.sub);
  */
 export const multiply: Binary = onNumbers("multiply", lax.mul, lax.and);
 /** `x / y` as floats: integers become float32. */
-export const divide: Binary = managed((x, y) => lax.div(...alignPair("divide", x, y, toFloat)));
+export const divide: Binary = managed(
+  (x, y) => lax.div(...alignPair("divide", x, y, toFloat)),
+  declareOperands("np.divide", ["x", "y"]),
+);
 /** Same as {@link divide}. */
 export const trueDivide: Binary = divide;
 
@@ -76,7 +80,7 @@ export const floorDivide: Binary = managed((x, y) => {
   const quotient = lax.div(lax.sub(a, remainder), b);
   const below = lax.and(inexact, lax.ne(lax.sign(b), lax.sign(remainder)));
   return lax.round(lax.select(below, lax.sub(quotient, c(a, 1)), quotient));
-});
+}, declareOperands("np.floorDivide", ["x", "y"]));
 
 /**
  * The remainder of `x / y` with the sign of `y`, as Python's `%`.
@@ -93,11 +97,14 @@ export const remainder: Binary = managed((x, y) => {
   const zero = c(a, 0);
   const other = lax.and(lax.ne(rest, zero), lax.ne(lax.lt(rest, zero), lax.lt(b, zero)));
   return lax.select(other, lax.add(rest, b), rest);
-});
+}, declareOperands("np.remainder", ["x", "y"]));
 /** Same as {@link remainder}. */
 export const mod: Binary = remainder;
 /** The remainder of `x / y` with the sign of `x`, as C's and JavaScript's. */
-export const fmod: Binary = managed((x, y) => lax.rem(...alignPair("fmod", x, y, toNumber)));
+export const fmod: Binary = managed(
+  (x, y) => lax.rem(...alignPair("fmod", x, y, toNumber)),
+  declareOperands("np.fmod", ["x", "y"]),
+);
 
 /**
  * `x` to the power `y`. A whole number as exponent means repeated multiplication: exact, right at 0,
@@ -118,7 +125,7 @@ export const power: Binary = managed((x, y) => {
   }
   const [a, b] = alignPair("power", x, y, toNumber);
   return isFloat(a.dtype) ? lax.pow(a, b) : powerOfIntegers(a, b);
-});
+}, declareOperands("np.power", ["x", "y"]));
 
 function integerPower(x: Tensor, exponent: number): Tensor {
   if (exponent < 0) {
@@ -149,20 +156,26 @@ function powerOfIntegers(x: Tensor, y: Tensor): Tensor {
 }
 
 /** `-x` of numbers. */
-export const negative: Unary = managed((x) => lax.neg(asTensor(x)));
+export const negative: Unary = managed(
+  (x) => lax.neg(asTensor(x)),
+  declareOperands("np.negative", ["x"]),
+);
 /** `x` itself. */
-export const positive: Unary = managed((x) => asTensor(x));
+export const positive: Unary = managed((x) => asTensor(x), declareOperands("np.positive", ["x"]));
 /** `|x|`; its derivative at 0 is 0 (JAX has 1 there, PyTorch 0). */
 export const abs: Unary = managed((x) => {
   const t = asTensor(x);
   return t.dtype === "bool" || t.dtype === "uint32" ? t : lax.abs(t);
-});
+}, declareOperands("np.abs", ["x"]));
 /** Same as {@link abs}. */
 export const absolute: Unary = abs;
 /** -1, 0 or 1. */
-export const sign: Unary = managed((x) => lax.sign(numberTensor("sign", x)));
+export const sign: Unary = managed(
+  (x) => lax.sign(numberTensor("sign", x)),
+  declareOperands("np.sign", ["x"]),
+);
 /** `x²`. */
-export const square: Unary = managed((x) => multiply(x, x));
+export const square: Unary = managed((x) => multiply(x, x), declareOperands("np.square", ["x"]));
 /** `1 / x`. */
 export const reciprocal: Unary = onFloats("reciprocal", (x) => lax.div(c(x, 1), x));
 
@@ -183,7 +196,7 @@ export const clip: (x: TensorLike, min?: TensorLike | null, max?: TensorLike | n
   managed((x, min, max) => {
     const above = min === undefined || min === null ? asTensor(x) : maximum(min, x);
     return max === undefined || max === null ? above : minimum(max, above);
-  });
+  }, declareOperands("np.clip", ["x", "min", "max"]));
 
 /** The largest whole number not above `x`, as a float. */
 export const floor: Unary = onFloats("floor", lax.floor);
@@ -201,7 +214,7 @@ export const round: (x: TensorLike, decimals?: number) => Tensor = managed((x, d
   if (decimals === 0) return lax.round(t);
   const scale = c(t, 10 ** decimals);
   return lax.div(lax.round(lax.mul(t, scale)), scale);
-});
+}, declareOperands("np.round", ["x", "decimals"]));
 
 /** `√x`; NaN below 0. */
 export const sqrt: Unary = onFloats("sqrt", lax.sqrt);
@@ -256,7 +269,10 @@ export const arccos: Unary = acos;
 /** Same as {@link atan}. */
 export const arctan: Unary = atan;
 /** The angle of the point `(x, y)`, given as `atan2(y, x)`, in radians from -π to π. */
-export const atan2: Binary = managed((y, x) => lax.atan2(...alignPair("atan2", y, x, toFloat)));
+export const atan2: Binary = managed(
+  (y, x) => lax.atan2(...alignPair("atan2", y, x, toFloat)),
+  declareOperands("np.atan2", ["y", "x"]),
+);
 /** Same as {@link atan2}. */
 export const arctan2: Binary = atan2;
 /** The hyperbolic sine. */
@@ -298,7 +314,7 @@ export const hypot: Binary = managed((x, y) => {
   const ratio = lax.select(infinite, c(quotient, 0), quotient);
   const scaled = lax.mul(large, lax.sqrt(lax.add(c(ratio, 1), lax.mul(ratio, ratio))));
   return lax.select(zero, large, scaled);
-});
+}, declareOperands("np.hypot", ["x", "y"]));
 
 /** NaN becomes `nan` (0 unless given), infinities the bounds given or the largest float32. */
 export const nanToNum: (
@@ -313,15 +329,14 @@ export const nanToNum: (
     const below = lax.select(lax.eq(t, c(t, Infinity)), c(t, posinf ?? largest), known);
     return lax.select(lax.eq(t, c(t, -Infinity)), c(t, neginf ?? -largest), below);
   },
-  "np.nanToNum(x)",
-  { nan: 0, posinf: 1e9, neginf: -1e9 },
+  declareOptions("np.nanToNum", ["x"], { nan: number, posinf: number, neginf: number }),
 );
 
 /** `x` in another element type. Floats to integers truncate and saturate, NaN becomes 0. */
 export const astype: (x: TensorLike, dtype: Tensor["dtype"]) => Tensor = managed((x, dtype) => {
   const t = asTensor(x);
   return t.source.kind === "literal" ? literal(t.source.value, dtype) : lax.convert(t, dtype);
-});
+}, declareOperands("np.astype", ["x", "dtype"]));
 
 /** A copy with an owner of its own; the elements are shared. */
-export const copy: Unary = managed((x) => asTensor(x));
+export const copy: Unary = managed((x) => asTensor(x), declareOperands("np.copy", ["x"]));

@@ -2,6 +2,14 @@
 import { ArgumentError, ShapeError } from "../core/errors.ts";
 import { formatAval } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
+import {
+  axes,
+  axis,
+  declareOperands,
+  declareOptions,
+  oneOf,
+  tensorLike,
+} from "../options/index.ts";
 import * as lax from "../primitives/index.ts";
 import { managed } from "./managed.ts";
 import { stretchOf } from "./parts.ts";
@@ -46,8 +54,7 @@ export const concatenate: (xs: readonly TensorLike[], options?: AxisOption) => T
     }
     return lax.concatenate(tensors, along);
   },
-  "np.concatenate(xs)",
-  { axis: 1 },
+  declareOptions("np.concatenate", ["xs"], { axis }),
 );
 /** Same as {@link concatenate}. */
 export const concat: typeof concatenate = concatenate;
@@ -73,19 +80,19 @@ export const stack: (xs: readonly TensorLike[], options?: AxisOption) => Tensor 
     const along = axisOf("stack", axis, shape.length + 1);
     return lax.concatenate(tensors.map((x) => expandDims(x, along)), along);
   },
-  "np.stack(xs)",
-  { axis: 1 },
+  declareOptions("np.stack", ["xs"], { axis }),
 );
 
 /** Tensors along the first axis; vectors become rows. */
 export const vstack: (xs: readonly TensorLike[]) => Tensor = managed(
   (xs) => concatenate(several("vstack", xs).map(atleast2d)),
+  declareOperands("np.vstack", ["xs"]),
 );
 /** Tensors along the second axis; vectors along their only one. */
 export const hstack: (xs: readonly TensorLike[]) => Tensor = managed((xs) => {
   const tensors = several("hstack", xs).map(atleast1d);
   return concatenate(tensors, { axis: tensors[0]!.ndim === 1 ? 0 : 1 });
-});
+}, declareOperands("np.hstack", ["xs"]));
 
 /**
  * A tensor in parts along an axis: a number of equal ones, or cut before each of some indices.
@@ -116,8 +123,7 @@ export const split: (
     }
     return arraySplit(t, parts, { axis: along });
   },
-  "np.split(x, parts)",
-  { axis: 1 },
+  declareOptions("np.split", ["x", "parts"], { axis }),
 );
 
 /** As {@link split}, but the first parts are one longer when the size cannot be divided. */
@@ -130,8 +136,7 @@ export const arraySplit: typeof split = managed(
     const bounds = [0, ...cuts.map((i) => Math.min(Math.max(i < 0 ? i + size : i, 0), size)), size];
     return bounds.slice(1).map((end, i) => stretchOf(t, along, Math.min(bounds[i]!, end), end));
   },
-  "np.arraySplit(x, parts)",
-  { axis: 1 },
+  declareOptions("np.arraySplit", ["x", "parts"], { axis }),
 );
 
 function checkParts(parts: number): number {
@@ -184,8 +189,7 @@ export const repeat: (
     );
     return parts.length === 0 ? stretchOf(t, along, 0, 0) : lax.concatenate(parts, along);
   },
-  "np.repeat(x, count)",
-  { axis: 0 },
+  declareOptions("np.repeat", ["x", "count"], { axis }),
 );
 
 function repeatEach(x: Tensor, axis: number, count: number): Tensor {
@@ -219,6 +223,7 @@ export const tile: (x: TensorLike, counts: number | readonly number[]) => Tensor
       sizes.map((n, i) => n * times[i]!),
     );
   },
+  declareOperands("np.tile", ["x", "counts"]),
 );
 
 /**
@@ -257,8 +262,7 @@ export const roll: (
       return rollAlong(y, axisOf("roll", a, t.ndim), n);
     }, t);
   },
-  "np.roll(x, by)",
-  { axis: 0 },
+  declareOptions("np.roll", ["x", "by"], { axis: axes }),
 );
 
 function rollAlong(x: Tensor, axis: number, by: number): Tensor {
@@ -322,8 +326,10 @@ export const pad: (x: TensorLike, width: PadWidth, options?: PadOptions) => Tens
       return framed(y, axis, low[axis]!, high[axis]!, mode);
     }, t);
   },
-  "np.pad(x, width)",
-  { mode: "constant", constantValues: 1 },
+  declareOptions("np.pad", ["x", "width"], {
+    mode: oneOf("constant", "edge", "reflect", "symmetric", "wrap"),
+    constantValues: tensorLike,
+  }),
 );
 
 function widthOf(width: PadWidth, axis: number, x: Tensor): readonly [number, number] {

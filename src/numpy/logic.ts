@@ -3,6 +3,7 @@ import { isFloat, type Typed } from "../core/dtype.ts";
 import { DTypeError } from "../core/errors.ts";
 import { formatAval } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
+import { boolean, declareOperands, declareOptions, nonNegative } from "../options/index.ts";
 import * as lax from "../primitives/index.ts";
 import type { Binary, Unary } from "./elementwise.ts";
 import { managed } from "./managed.ts";
@@ -19,9 +20,12 @@ import {
 } from "./promote.ts";
 
 const compare = (name: string, f: (x: Tensor, y: Tensor) => Tensor): Binary =>
-  managed((x, y) => f(...alignPair(name, x, y)));
+  managed((x, y) => f(...alignPair(name, x, y)), declareOperands(`np.${name}`, ["x", "y"]));
 const order = (name: string, f: (x: Tensor, y: Tensor) => Tensor): Binary =>
-  managed((x, y) => f(...alignPair(name, x, y, toNumber)));
+  managed(
+    (x, y) => f(...alignPair(name, x, y, toNumber)),
+    declareOperands(`np.${name}`, ["x", "y"]),
+  );
 
 /** Whether elements are equal; NaN equals nothing. */
 export const equal: Binary = compare("equal", lax.eq);
@@ -46,7 +50,10 @@ export const greater: Binary = order("greater", lax.gt);
 export const greaterEqual: Binary = order("greaterEqual", lax.ge);
 
 const onTruth = (name: string, f: (x: Tensor, y: Tensor) => Tensor): Binary =>
-  managed((x, y) => f(...alignPair(name, truth(x), truth(y))));
+  managed(
+    (x, y) => f(...alignPair(name, truth(x), truth(y))),
+    declareOperands(`np.${name}`, ["x", "y"]),
+  );
 
 /** Both are true. Numbers count as true unless they are 0. */
 export const logicalAnd: Binary = onTruth("logicalAnd", lax.and);
@@ -55,13 +62,16 @@ export const logicalOr: Binary = onTruth("logicalOr", lax.or);
 /** Exactly one is true. */
 export const logicalXor: Binary = onTruth("logicalXor", lax.xor);
 /** It is not true. */
-export const logicalNot: Unary = managed((x) => lax.not(truth(x)));
+export const logicalNot: Unary = managed(
+  (x) => lax.not(truth(x)),
+  declareOperands("np.logicalNot", ["x"]),
+);
 
 const onBits = (name: string, f: (x: Tensor, y: Tensor) => Tensor): Binary =>
   managed((x, y) => {
     requireIntegers(name, [x, y]);
     return f(...alignPair(name, x, y, wholeNumbers));
-  });
+  }, declareOperands(`np.${name}`, ["x", "y"]));
 /** Two bare numbers would meet in float32; bits are asked of them, so they are integers. */
 const wholeNumbers = (type: Typed): Typed =>
   isFloat(type.dtype) && type.weak ? { dtype: "int32", weak: true } : type;
@@ -76,7 +86,7 @@ export const bitwiseXor: Binary = onBits("bitwiseXor", lax.xor);
 export const bitwiseNot: Unary = managed((x) => {
   requireIntegers("bitwiseNot", [x]);
   return lax.not(alignPair("bitwiseNot", x, x, wholeNumbers)[0]);
-});
+}, declareOperands("np.bitwiseNot", ["x"]));
 /** Bits moved up by `y`; 32 or more give 0. */
 export const leftShift: Binary = onBits("leftShift", lax.shiftLeft);
 /** Bits moved down by `y`: int32 keeps its sign, uint32 is filled with zeros. */
@@ -85,23 +95,28 @@ export const rightShift: Binary = onBits(
   (x, y) => x.dtype === "uint32" ? lax.shiftRightLogical(x, y) : lax.shiftRightArithmetic(x, y),
 );
 
-const ofFloats = (onFloat: (x: Tensor) => Tensor, otherwise: boolean): Unary =>
+const ofFloats = (
+  name: string,
+  onFloat: (x: Tensor) => Tensor,
+  otherwise: boolean,
+): Unary =>
   managed((x) => {
     const t = asTensor(x);
     return isFloat(t.dtype) ? onFloat(t) : lax.full(t.shape, otherwise ? 1 : 0, "bool");
-  });
+  }, declareOperands(`np.${name}`, ["x"]));
 
 /** Whether elements are NaN. */
-export const isnan: Unary = ofFloats((x) => lax.ne(x, x), false);
+export const isnan: Unary = ofFloats("isnan", (x) => lax.ne(x, x), false);
 /** Whether elements are Infinity or -Infinity. */
 export const isinf: Unary = ofFloats(
+  "isinf",
   (x) => lax.eq(lax.abs(x), lax.fullLike(x, Infinity)),
   false,
 );
 /** Whether elements are neither infinite nor NaN. */
-export const isfinite: Unary = ofFloats(lax.finite, true);
+export const isfinite: Unary = ofFloats("isfinite", lax.finite, true);
 /** Whether the sign bit says minus; for -0 this looks at the number only, and says no. */
-export const signbit: Unary = managed((x) => less(x, 0));
+export const signbit: Unary = managed((x) => less(x, 0), declareOperands("np.signbit", ["x"]));
 
 /**
  * `condition ? a : b`, element by element, all broadcast to one shape. Derivatives go to the chosen
@@ -128,6 +143,7 @@ export const where: (condition: TensorLike, a: TensorLike, b: TensorLike) => Ten
       stretch("where", y!, shape),
     );
   },
+  declareOperands("np.where", ["condition", "a", "b"]),
 );
 
 /**
@@ -153,7 +169,7 @@ export const select: (
     (rest, choice, i) => where(conditions[i]!, choice, rest),
     otherwise,
   ) as Tensor; // a tensor unless there is no choice, which asTensor below would have made one
-});
+}, declareOperands("np.select", ["conditions", "choices", "otherwise"]));
 
 /**
  * Whether elements are close: `|x - y| ≤ atol + rtol · |y|`; equal infinities are close.
@@ -172,8 +188,11 @@ export const isclose: (x: TensorLike, y: TensorLike, options?: CloseOptions) => 
     const close = lax.or(lax.eq(a, b), lax.and(near, lax.and(lax.finite(a), lax.finite(b))));
     return equalNan ? lax.or(close, lax.and(lax.ne(a, a), lax.ne(b, b))) : close;
   },
-  "np.isclose(x, y)",
-  { rtol: 1e-3, atol: 1e-6, equalNan: true },
+  declareOptions("np.isclose", ["x", "y"], {
+    rtol: nonNegative,
+    atol: nonNegative,
+    equalNan: boolean,
+  }),
 );
 
 /** How close is close. */
@@ -192,8 +211,11 @@ export const allclose: typeof isclose = managed(
     const close = isclose(x, y, options);
     return lax.reduceAnd(close, close.shape.map((_, i) => i));
   },
-  "np.allclose(x, y)",
-  { rtol: 1e-3, atol: 1e-6, equalNan: true },
+  declareOptions("np.allclose", ["x", "y"], {
+    rtol: nonNegative,
+    atol: nonNegative,
+    equalNan: boolean,
+  }),
 );
 
 /** Whether shapes and all elements are equal; a boolean scalar. */
@@ -201,4 +223,4 @@ export const arrayEqual: Binary = managed((x, y) => {
   const [a, b] = [asTensor(x), asTensor(y)];
   if (a.shape.join() !== b.shape.join()) return asTensor(false);
   return lax.reduceAnd(equal(a, b), a.shape.map((_, i) => i));
-});
+}, declareOperands("np.arrayEqual", ["x", "y"]));

@@ -6,8 +6,9 @@ import type { DType } from "../core/dtype.ts";
 import { ShapeError } from "../core/errors.ts";
 import { formatAval } from "../core/program.ts";
 import { literal, type Tensor } from "../core/tensor.ts";
+import { boolean, declareOptions } from "../options/index.ts";
 import * as lax from "../primitives/index.ts";
-import { type Padding, paddingOf, type PerAxis, perAxis } from "./conv.ts";
+import { type Padding, padding, paddingOf, type PerAxis, perAxis, perSpaceAxis } from "./conv.ts";
 import { managed } from "./managed.ts";
 import { floatTensor, numberTensor, type TensorLike } from "./promote.ts";
 
@@ -98,8 +99,7 @@ export const maxPool: Pool = managed(
     const t = numberTensor("maxPool", x);
     return pooled("maxPool", t, window, options, lowest[t.dtype], winner(lax.ge));
   },
-  "np.maxPool(x, window)",
-  { strides: 2, padding: "SAME" },
+  declareOptions("np.maxPool", ["x", "window"], { strides: perSpaceAxis, padding }),
 );
 
 /** The smallest element of each window; of equal ones the first has the derivative. */
@@ -108,8 +108,7 @@ export const minPool: Pool = managed(
     const t = numberTensor("minPool", x);
     return pooled("minPool", t, window, options, highest[t.dtype], winner(lax.le));
   },
-  "np.minPool(x, window)",
-  { strides: 2, padding: "SAME" },
+  declareOptions("np.minPool", ["x", "window"], { strides: perSpaceAxis, padding }),
 );
 
 /** The mean of each window; padding counts as zeros, unless `countIncludePad` is false. */
@@ -127,6 +126,9 @@ export const avgPool: (
     }
     return lax.div(total, pooled("avgPool", lax.fullLike(t, 1), window, options, 0, lax.add));
   },
-  "np.avgPool(x, window)",
-  { strides: 2, padding: "SAME", countIncludePad: false },
+  declareOptions("np.avgPool", ["x", "window"], {
+    strides: perSpaceAxis,
+    padding,
+    countIncludePad: boolean,
+  }),
 );

@@ -2,6 +2,16 @@
 import { ShapeError } from "../core/errors.ts";
 import { formatAval } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
+import {
+  axis,
+  count,
+  declareOperands,
+  declareOptions,
+  either,
+  integer,
+  listOf,
+  pairOf,
+} from "../options/index.ts";
 import * as lax from "../primitives/index.ts";
 import { contract } from "./contract.ts";
 import { einsum } from "./einsum.ts";
@@ -16,7 +26,7 @@ function product(name: string, f: (x: Tensor, y: Tensor) => Tensor): Binary {
     const [a, b] = promote(name, [x, y], toNumber);
     const z = f(a!, b!);
     return boolean ? lax.convert(z, "bool") : z;
-  });
+  }, declareOperands(`np.${name}`, ["x", "y"]));
 }
 
 function misfit(name: string, x: Tensor, y: Tensor, cure: string): ShapeError {
@@ -121,8 +131,7 @@ export const vecdot: (
     if (a.shape.at(-1) !== b.shape.at(-1)) throw misfit("vecdot", a, b, "the sizes must agree");
     return einsum("...i,...i->...", a, b);
   },
-  "np.vecdot(x, y)",
-  { axis: 0 },
+  declareOptions("np.vecdot", ["x", "y"], { axis }),
 );
 
 /**
@@ -159,8 +168,7 @@ export const tensordot: (
     });
     return f(x, y);
   },
-  "np.tensordot(x, y)",
-  { axes: 1 },
+  declareOptions("np.tensordot", ["x", "y"], { axes: either(count, pairOf(listOf(integer))) }),
 );
 
 /** The Kronecker product: every element of the one times the whole of the other, as blocks. */

@@ -5,6 +5,15 @@
 import { ArgumentError, ShapeError } from "../core/errors.ts";
 import { formatAval, sizeOf } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
+import {
+  axes,
+  axis,
+  boolean,
+  declareOptions,
+  finite,
+  oneOf,
+  tensorLike,
+} from "../options/index.ts";
 import * as lax from "../primitives/index.ts";
 import { subtract } from "./elementwise.ts";
 import { isnan, where } from "./logic.ts";
@@ -47,8 +56,7 @@ function reduction(
       const y = reduce(t, axes);
       return keepdims ? keep(y, t.shape, axes) : y;
     },
-    `np.${name}(x)`,
-    { axis: 0, keepdims: true },
+    declareOptions(`np.${name}`, ["x"], { axis: axes, keepdims: boolean }),
   );
 }
 
@@ -112,8 +120,7 @@ export const min: Reduction = reduction(
 /** The largest element minus the smallest. */
 export const ptp: Reduction = managed(
   (x, options) => subtract(max(x, options), min(x, options)),
-  "np.ptp(x)",
-  { axis: 0, keepdims: true },
+  declareOptions("np.ptp", ["x"], { axis: axes, keepdims: boolean }),
 );
 /** Whether all elements are true (not 0); true of nothing. */
 export const all: Reduction = reduction("all", truth, lax.reduceAnd);
@@ -151,15 +158,13 @@ export const variance: (x: TensorLike, options?: VarianceOptions) => Tensor = ma
     });
     return of(x, options);
   },
-  "np.var(x)",
-  { axis: 0, keepdims: true, ddof: 1 },
+  declareOptions("np.var", ["x"], { axis: axes, keepdims: boolean, ddof: finite }),
 );
 
 /** The standard deviation, the square root of {@link variance}. */
 export const std: (x: TensorLike, options?: VarianceOptions) => Tensor = managed(
   (x, options) => lax.sqrt(variance(x, options)),
-  "np.std(x)",
-  { axis: 0, keepdims: true, ddof: 1 },
+  declareOptions("np.std", ["x"], { axis: axes, keepdims: boolean, ddof: finite }),
 );
 
 /** The mean with weights `Σ w x / Σ w`; weights of one axis go along `axis`. */
@@ -177,8 +182,7 @@ export const average: (
     const full = stretch("average", placed, broadcastShapes("average", [t.shape, placed.shape]));
     return lax.div(sum(lax.mul(...pair(t, full)), options), sum(pair(t, full)[1], options));
   },
-  "np.average(x)",
-  { axis: 0, keepdims: true, weights: undefined },
+  declareOptions("np.average", ["x"], { axis: axes, keepdims: boolean, weights: tensorLike }),
 );
 
 function pair(x: Tensor, w: Tensor): [Tensor, Tensor] {
@@ -189,8 +193,7 @@ function pair(x: Tensor, w: Tensor): [Tensor, Tensor] {
 /** The sum of what is not NaN. */
 export const nansum: Reduction = managed(
   (x, options) => sum(where(isnan(x), 0, x), options),
-  "np.nansum(x)",
-  { axis: 0, keepdims: true },
+  declareOptions("np.nansum", ["x"], { axis: axes, keepdims: boolean }),
 );
 /** The mean of what is not NaN; NaN where nothing is left. */
 export const nanmean: Reduction = managed(
@@ -199,8 +202,7 @@ export const nanmean: Reduction = managed(
     const count = sum(lax.not(isnan(asTensor(x))), options);
     return lax.div(total, lax.convert(count, total.dtype));
   },
-  "np.nanmean(x)",
-  { axis: 0, keepdims: true },
+  declareOptions("np.nanmean", ["x"], { axis: axes, keepdims: boolean }),
 );
 
 /**
@@ -246,8 +248,7 @@ const argReduction = (
       const found = find(t, along);
       return keepdims ? keep(found, t.shape, [along]) : found;
     },
-    `np.${name}(x)`,
-    { axis: 0, keepdims: true },
+    declareOptions(`np.${name}`, ["x"], { axis, keepdims: boolean }),
   );
 
 /**
@@ -310,8 +311,11 @@ export const quantile: (x: TensorLike, q: number, options?: QuantileOptions) => 
     });
     return of(x, options);
   },
-  "np.quantile(x, q)",
-  { axis: 0, keepdims: true, method: "nearest" },
+  declareOptions("np.quantile", ["x", "q"], {
+    axis: axes,
+    keepdims: boolean,
+    method: oneOf("linear", "lower", "higher", "nearest", "midpoint"),
+  }),
 );
 
 function between(
@@ -334,6 +338,5 @@ function between(
 /** The middle element, or the mean of the two; NaN if there is one. */
 export const median: Reduction = managed(
   (x, options) => quantile(x, 0.5, options),
-  "np.median(x)",
-  { axis: 0, keepdims: true },
+  declareOptions("np.median", ["x"], { axis: axes, keepdims: boolean }),
 );

@@ -2,6 +2,14 @@
 import { ArgumentError, ShapeError } from "../core/errors.ts";
 import { formatAval, type Shape, sizeOf } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
+import {
+  axis,
+  declareOperands,
+  declareOptions,
+  integer,
+  pairOf,
+  requireArgument,
+} from "../options/index.ts";
 import * as lax from "../primitives/index.ts";
 import { managed } from "./managed.ts";
 import {
@@ -40,13 +48,13 @@ export const reshape: (x: TensorLike, shape: Shape | number) => Tensor = managed
     "give a list of sizes, as x.reshape([2, -1]), whose product is the number of elements; one may be -1, which " +
       "is then found",
   );
-});
+}, declareOperands("np.reshape", ["x", "[2, -1]"]));
 
 /** One axis of all elements, in row-major order. */
 export const ravel: (x: TensorLike) => Tensor = managed((x) => {
   const t = asTensor(x);
   return lax.reshape(t, [t.size]);
-});
+}, declareOperands("np.ravel", ["x"]));
 
 /**
  * Axes in another order: axis `i` of the result is axis `axes[i]` of the tensor; all turned around
@@ -69,12 +77,15 @@ export const transpose: (x: TensorLike, axes?: readonly number[]) => Tensor = ma
     );
   }
   return lax.transpose(t, axes.map((axis) => axisOf("transpose", axis, t.ndim)));
-});
+}, declareOperands("np.transpose", ["x", "axes"]));
 /** Same as {@link transpose}. */
 export const permuteDims: typeof transpose = transpose;
 
 /** The last two axes exchanged. */
-export const matrixTranspose: (x: TensorLike) => Tensor = managed((x) => swapaxes(x, -1, -2));
+export const matrixTranspose: (x: TensorLike) => Tensor = managed(
+  (x) => swapaxes(x, -1, -2),
+  declareOperands("np.matrixTranspose", ["x"]),
+);
 
 /** Two axes exchanged. */
 export const swapaxes: (x: TensorLike, first: number, second: number) => Tensor = managed(
@@ -84,6 +95,7 @@ export const swapaxes: (x: TensorLike, first: number, second: number) => Tensor 
     const b = axisOf("swapaxes", second, t.ndim);
     return lax.transpose(t, t.shape.map((_, i) => i === a ? b : i === b ? a : i));
   },
+  declareOperands("np.swapaxes", ["x", "first", "second"]),
 );
 
 /** Axes moved to other places; the others keep their order. */
@@ -106,7 +118,7 @@ export const moveaxis: (
     t,
     t.shape.map((_, i) => to.includes(i) ? from[to.indexOf(i)]! : rest.shift()!),
   );
-});
+}, declareOperands("np.moveaxis", ["x", "source", "destination"]));
 
 /** New axes of size 1 at these places of the result. */
 export const expandDims: (x: TensorLike, axis: number | readonly number[]) => Tensor = managed(
@@ -118,6 +130,7 @@ export const expandDims: (x: TensorLike, axis: number | readonly number[]) => Te
     for (const place of places) sizes.splice(place, 0, 1);
     return lax.reshape(t, sizes);
   },
+  declareOperands("np.expandDims", ["x", "axis"]),
 );
 
 /** Axes of size 1 taken away: all of them unless given. @throws ShapeError for other sizes. */
@@ -136,6 +149,7 @@ export const squeeze: (x: TensorLike, axis?: number | readonly number[]) => Tens
     }
     return lax.reshape(t, t.shape.filter((_, i) => !axes.includes(i)));
   },
+  declareOperands("np.squeeze", ["x", "axis"]),
 );
 
 /**
@@ -148,6 +162,7 @@ export const squeeze: (x: TensorLike, axis?: number | readonly number[]) => Tens
  */
 export const broadcastTo: (x: TensorLike, shape: Shape | number) => Tensor = managed(
   (x, shape) => stretch("broadcastTo", asTensor(x), shapeOf("broadcastTo", shape)),
+  declareOperands("np.broadcastTo", ["x", "shape"]),
 );
 
 /** Tensors broadcast to the shape in which they meet, each in its own type. */
@@ -161,18 +176,18 @@ export const broadcastArrays: (...xs: readonly TensorLike[]) => Tensor[] = manag
 export const atleast1d: (x: TensorLike) => Tensor = managed((x) => {
   const t = asTensor(x);
   return t.ndim >= 1 ? t : lax.reshape(t, [1]);
-});
+}, declareOperands("np.atleast1d", ["x"]));
 /** Leading axes of size 1 added until there are two. */
 export const atleast2d: (x: TensorLike) => Tensor = managed((x) => {
   const t = asTensor(x);
   return t.ndim >= 2 ? t : lax.reshape(t, [1, t.size]);
-});
+}, declareOperands("np.atleast2d", ["x"]));
 /** Axes of size 1 added until there are three: `n` becomes `1 × n × 1`, `m × n` becomes `m × n × 1`. */
 export const atleast3d: (x: TensorLike) => Tensor = managed((x) => {
   const t = asTensor(x);
   if (t.ndim >= 3) return t;
   return lax.reshape(t, t.ndim === 2 ? [...t.shape, 1] : [1, t.size, 1]);
-});
+}, declareOperands("np.atleast3d", ["x"]));
 
 /**
  * Elements in reverse order along axes: all of them unless given.
@@ -187,11 +202,18 @@ export const flip: (x: TensorLike, axis?: number | readonly number[]) => Tensor 
     const t = asTensor(x);
     return lax.reverse(t, axesOf("flip", axis, t.ndim));
   },
+  declareOperands("np.flip", ["x", "axis"]),
 );
 /** Rows in reverse order. */
-export const flipud: (x: TensorLike) => Tensor = managed((x) => flip(x, 0));
+export const flipud: (x: TensorLike) => Tensor = managed(
+  (x) => flip(x, 0),
+  declareOperands("np.flipud", ["x"]),
+);
 /** Columns in reverse order. */
-export const fliplr: (x: TensorLike) => Tensor = managed((x) => flip(x, 1));
+export const fliplr: (x: TensorLike) => Tensor = managed(
+  (x) => flip(x, 1),
+  declareOperands("np.fliplr", ["x"]),
+);
 
 /** A plane of two axes turned by quarters, from the first axis towards the second. */
 export const rot90: (
@@ -200,6 +222,7 @@ export const rot90: (
   options?: { readonly axes?: readonly [number, number] },
 ) => Tensor = managed(
   (x, quarters = 1, { axes: [first, second] = [0, 1] } = {}) => {
+    requireArgument("np.rot90", "quarters", integer, quarters);
     switch (((quarters % 4) + 4) % 4) {
       case 1:
         return flip(swapaxes(x, first, second), first);
@@ -211,6 +234,5 @@ export const rot90: (
         return asTensor(x);
     }
   },
-  "np.rot90(x, quarters)",
-  { axes: [0, 1] },
+  declareOptions("np.rot90", ["x", "quarters"], { axes: pairOf(axis) }),
 );

@@ -2,6 +2,7 @@
 import { ArgumentError, ShapeError } from "../core/errors.ts";
 import { formatAval } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
+import { axis, boolean, declareOperands, declareOptions, oneOf } from "../options/index.ts";
 import * as lax from "../primitives/index.ts";
 import { managed } from "./managed.ts";
 import { stretchOf } from "./parts.ts";
@@ -52,16 +53,14 @@ export const sort: (x: TensorLike, options?: SortOptions) => Tensor = managed(
       const sorted = lax.sort(t)[0]!;
       return descending ? lax.reverse(sorted, [t.ndim - 1]) : sorted;
     }),
-  "np.sort(x)",
-  { axis: 0, descending: true },
+  declareOptions("np.sort", ["x"], { axis, descending: boolean }),
 );
 
 /** The indices that sort elements along an axis, int32; equal elements keep their order. */
 export const argsort: (x: TensorLike, options?: SortOptions) => Tensor = managed(
   (x, { axis = -1, descending = false } = {}) =>
     alongLast("argsort", x, axis, (t) => ordered(t, descending)[1]),
-  "np.argsort(x)",
-  { axis: 0, descending: true },
+  declareOptions("np.argsort", ["x"], { axis, descending: boolean }),
 );
 
 /**
@@ -91,6 +90,7 @@ export const topK: (x: TensorLike, k: number) => [values: Tensor, indices: Tenso
     const last = t.ndim - 1;
     return [stretchOf(values, last, 0, k), stretchOf(indices, last, 0, k)];
   },
+  declareOperands("np.topK", ["x", "k"]),
 );
 
 /**
@@ -121,6 +121,5 @@ export const searchsorted: (
     const before = side === "left" ? lax.lt(a, b) : lax.le(a, b);
     return lax.reduceSum(lax.convert(before, "int32"), [values.ndim]);
   },
-  "np.searchsorted(sorted, x)",
-  { side: "right" },
+  declareOptions("np.searchsorted", ["sorted", "x"], { side: oneOf("left", "right") }),
 );

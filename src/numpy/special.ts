@@ -1,4 +1,5 @@
 /** Functions of probability and statistics, written so that they neither overflow nor lose digits. */
+import { axes, declareOperands, declareOptions } from "../options/index.ts";
 import * as lax from "../primitives/index.ts";
 import type { Tensor } from "../core/tensor.ts";
 import type { Binary, Unary } from "./elementwise.ts";
@@ -8,7 +9,7 @@ import { alignPair, type Axes, axesOf, floatTensor, type TensorLike, toFloat } f
 
 const c = lax.fullLike;
 const onFloats = (name: string, f: (x: Tensor) => Tensor): Unary =>
-  managed((x) => f(floatTensor(name, x)));
+  managed((x) => f(floatTensor(name, x)), declareOperands(`np.${name}`, ["x"]));
 
 /**
  * The logistic function `1 / (1 + e⁻ˣ)`, without overflow.
@@ -33,7 +34,7 @@ export const logaddexp: Binary = managed((x, y) => {
   const endless = lax.and(lax.eq(a, b), lax.not(lax.finite(a))); // ∞ - ∞ is NaN
   const difference = lax.select(endless, c(a, 0), lax.sub(low, high));
   return lax.add(high, lax.log1p(lax.exp(difference)));
-});
+}, declareOperands("np.logaddexp", ["x", "y"]));
 
 /**
  * `log(1 + eˣ)`, without overflow; its derivative is the sigmoid.
@@ -44,7 +45,10 @@ export const logaddexp: Binary = managed((x, y) => {
  * console.assert(await grad((x: Tensor) => np.softplus(x))(np.array(100)).item() === 1);
  * ```
  */
-export const softplus: Unary = managed((x) => logaddexp(x, 0));
+export const softplus: Unary = managed(
+  (x) => logaddexp(x, 0),
+  declareOperands("np.softplus", ["x"]),
+);
 
 /** The error function `2/√π ∫₀ˣ e^(-t²) dt`. */
 export const erf: Unary = onFloats("erf", lax.erf);
@@ -58,7 +62,7 @@ export const xlogy: Binary = managed((x, y) => {
   const none = lax.and(lax.eq(a, c(a, 0)), lax.not(usable));
   const product = lax.mul(a, lax.log(lax.select(none, c(b, 1), b)));
   return lax.select(none, c(a, 0), product);
-});
+}, declareOperands("np.xlogy", ["x", "y"]));
 
 /** `sin(πx) / (πx)`, and 1 at 0. */
 export const sinc: Unary = onFloats("sinc", (x) => {
@@ -93,8 +97,7 @@ export const softmax: (x: TensorLike, options?: AxisOptions) => Tensor = managed
     const t = floatTensor("softmax", x);
     return lax.softmax(t, axesOf("softmax", axis, t.ndim));
   },
-  "np.softmax(x)",
-  { axis: 0 },
+  declareOptions("np.softmax", ["x"], { axis: axes }),
 );
 
 /** The logarithm of {@link softmax}, without overflow or underflow. */
@@ -105,8 +108,7 @@ export const logSoftmax: (x: TensorLike, options?: AxisOptions) => Tensor = mana
     const below = shifted(t, axes);
     return lax.sub(below, again(lax.log(lax.reduceSum(lax.exp(below), axes)), t, axes));
   },
-  "np.logSoftmax(x)",
-  { axis: 0 },
+  declareOptions("np.logSoftmax", ["x"], { axis: axes }),
 );
 
 /** `x` minus its maximum, which changes neither result nor derivative. */

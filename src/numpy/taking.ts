@@ -3,6 +3,14 @@ import type { DType } from "../core/dtype.ts";
 import { DTypeError, ShapeError } from "../core/errors.ts";
 import { formatAval, type Shape } from "../core/program.ts";
 import { literal, type Tensor } from "../core/tensor.ts";
+import {
+  axis,
+  declareOperands,
+  declareOptions,
+  dtype,
+  oneOf,
+  tensorLike,
+} from "../options/index.ts";
 import * as lax from "../primitives/index.ts";
 import { fromStart, gather, type Index, type OutOfBounds, read } from "./indexing.ts";
 import { managed } from "./managed.ts";
@@ -65,8 +73,11 @@ export const take: (x: TensorLike, indices: TensorLike, options?: TakeOptions) =
     const wrapped = lax.rem(lax.add(lax.rem(at, size), size), size);
     return read("take", t, [...whole, wrapped], { mode: "clip" });
   },
-  "np.take(x, indices)",
-  { axis: 0, mode: "clip", fillValue: 0 },
+  declareOptions("np.take", ["x", "indices"], {
+    axis,
+    mode: oneOf("fill", "clip", "wrap"),
+    fillValue: tensorLike,
+  }),
 );
 
 /**
@@ -103,8 +114,11 @@ export const takeAlongAxis: (
     });
     return gather(t, t.shape.map((_, i) => i), picks, mode, fillValue);
   },
-  "np.takeAlongAxis(x, indices)",
-  { axis: 0, mode: "clip", fillValue: 0 },
+  declareOptions("np.takeAlongAxis", ["x", "indices"], {
+    axis,
+    mode: oneOf("fill", "clip"),
+    fillValue: tensorLike,
+  }),
 );
 
 /**
@@ -143,7 +157,7 @@ export const dynamicSlice: (
     const index = lax.add(lax.iota([size], "int32", 0), stretch("dynamicSlice", start, [size]));
     return read("dynamicSlice", y, [...whole, index], {});
   }, t);
-});
+}, declareOperands("np.dynamicSlice", ["x", "starts", "sizes"]));
 
 function clamped(start: Tensor, room: number, size: number): Tensor {
   const { source } = start;
@@ -179,6 +193,5 @@ export const oneHot: (
     const value = lax.broadcast(lax.convert(t, type), shape, kept);
     return lax.convert(lax.eq(value, lax.iota(shape, type, along)), dtype);
   },
-  "np.oneHot(indices, classes)",
-  { axis: 0, dtype: "int32" },
+  declareOptions("np.oneHot", ["indices", "classes"], { axis, dtype }),
 );

@@ -3,9 +3,9 @@
  * copy of `x`. Updates outside of the tensor are dropped, as in JAX.
  */
 import { DTypeError } from "../core/errors.ts";
-import { optionsCheck } from "../core/options.ts";
 import { formatAval, sizeOf } from "../core/program.ts";
 import { literal, Tensor } from "../core/tensor.ts";
+import { declareOperands, declareOptions, oneOf, tensorLike } from "../options/index.ts";
 import * as lax from "../primitives/index.ts";
 import { complete, type Index, type OutOfBounds, read } from "./indexing.ts";
 import { managed } from "./managed.ts";
@@ -49,14 +49,14 @@ export interface Place {
  */
 export function at(x: TensorLike, ...index: readonly Index[]): Place {
   const t = asTensor(x);
-  const change = (operation: Operation) => (y: TensorLike, options?: UpdateOptions) => {
-    checkUpdate(options);
-    return update(t, index, y, operation, options?.mode ?? "drop");
+  const change = (operation: Operation) => (y: TensorLike, given?: UpdateOptions) => {
+    updateChecks[operation](given);
+    return update(t, index, y, operation, given?.mode ?? "drop");
   };
   return {
-    get: (options) => {
-      checkRead(options);
-      return get(options ?? {}, t, index);
+    get: (given) => {
+      checkRead(given);
+      return get(given ?? {}, t, index);
     },
     set: change("set"),
     add: change("add"),
@@ -66,16 +66,21 @@ export function at(x: TensorLike, ...index: readonly Index[]): Place {
   };
 }
 
-const checkUpdate = optionsCheck<UpdateOptions>(
-  "at",
-  "np.at(x, index).set(y)",
-  { mode: "clip" },
-);
-const checkRead = optionsCheck<OutOfBounds>(
-  "at",
-  "np.at(x, index).get()",
-  { mode: "clip", fillValue: 0 },
-);
+const updateCheck = (operation: Operation) =>
+  declareOptions<UpdateOptions>(`np.at(x, index).${operation}`, ["y"], {
+    mode: oneOf("drop", "clip"),
+  });
+const updateChecks = {
+  set: updateCheck("set"),
+  add: updateCheck("add"),
+  multiply: updateCheck("multiply"),
+  min: updateCheck("min"),
+  max: updateCheck("max"),
+};
+const checkRead = declareOptions<OutOfBounds>("np.at(x, index).get", [], {
+  mode: oneOf("clip", "fill"),
+  fillValue: tensorLike,
+});
 
 type Operation = "set" | "add" | "multiply" | "min" | "max";
 
@@ -216,4 +221,4 @@ export const dynamicUpdateSlice: (
   const numbers = lax.reshape(lax.iota([sizeOf(shape)], "int32", 0), shape);
   const places = dynamicSlice(numbers, starts.slice(0, lead), value.shape.slice(0, lead));
   return put(t, lead, places, value, "set", false);
-});
+}, declareOperands("np.dynamicUpdateSlice", ["x", "y", "starts"]));

@@ -2,6 +2,7 @@
 import type { Shape } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { shapeOf } from "../numpy/promote.ts";
+import { declareOperands } from "../options/index.ts";
 import * as lax from "../primitives/index.ts";
 import { threefry } from "./key.ts";
 import { keyed } from "./keyed.ts";
@@ -18,8 +19,8 @@ import { keyed } from "./keyed.ts";
  * @throws ShapeError when the key is no uint32 tensor of shape [2].
  */
 export const bits: (key: Tensor, shape?: Shape | number) => Tensor = keyed(
-  "random.bits",
   (key, shape = []) => randomBits(key, shapeOf("random.bits", shape)),
+  declareOperands("random.bits", ["key", "shape"]),
 );
 
 /** As {@link bits}, inside other functions. */

@@ -2,10 +2,10 @@
 import { isFloat } from "../core/dtype.ts";
 import { ArgumentError, ShapeError } from "../core/errors.ts";
 import { treeKind } from "../core/fields.ts";
-import { requireOptions } from "../core/options.ts";
 import { formatAval, type Shape, sizeOf } from "../core/program.ts";
 import { Tensor } from "../core/tensor.ts";
 import { axisOf, checkCount, floatTensor, shapeOf } from "../numpy/promote.ts";
+import { axis, boolean, count, declareOptions, listOf, tensor } from "../options/index.ts";
 import * as lax from "../primitives/index.ts";
 import { randomBits } from "./bits.ts";
 import { split } from "./key.ts";
@@ -35,10 +35,8 @@ export interface CategoricalOptions {
  * @throws ShapeError when the shape does not end with that of the logits without the axis.
  */
 export const categorical: (key: Tensor, logits: Tensor, options?: CategoricalOptions) => Tensor =
-  keyed("random.categorical", (key, logits, options = {}) => {
+  keyed((key, logits, { axis = -1, shape } = {}) => {
     const name = "random.categorical";
-    requireOptions(name, options, `${name}(key, logits, { axis: -1, shape: [10] })`);
-    const { axis = -1, shape } = options;
     const x = floatTensor(name, logits);
     const along = axisOf(name, axis, x.ndim);
     const batch = x.shape.filter((_, i) => i !== along);
@@ -55,7 +53,7 @@ export const categorical: (key: Tensor, logits: Tensor, options?: CategoricalOpt
     const noise = gumbel(key, [...more, ...full], { dtype: x.dtype });
     const stretched = lax.broadcast(x, noise.shape, x.shape.map((_, i) => i + more.length));
     return lax.argMax(lax.add(noise, stretched), more.length + along);
-  });
+  }, declareOptions("random.categorical", ["key", "logits"], { shape: listOf(count), axis }));
 
 /** Options of {@link permutation}. */
 export interface PermutationOptions {
@@ -80,16 +78,14 @@ export const permutation: (
   key: Tensor,
   x: Tensor | number,
   options?: PermutationOptions,
-) => Tensor = keyed("random.permutation", (key, x, options = {}) => {
+) => Tensor = keyed((key, x, { axis = 0, independent = false } = {}) => {
   const name = "random.permutation";
-  requireOptions(name, options, `${name}(key, x, { axis: 1 })`);
-  const { axis = 0, independent = false } = options;
   if (!(x instanceof Tensor)) return shuffle(key, lax.iota([countOf(name, x)], "int32", 0), 0);
   const along = axisOf(name, axis, x.ndim);
   if (independent || x.ndim === 1) return shuffle(key, x, along);
   const order = shuffle(key, lax.iota([x.shape[along]!], "int32", 0), 0);
   return takeAlong(x, order, along);
-});
+}, declareOptions("random.permutation", ["key", "x"], { axis, independent: boolean }));
 
 /**
  * Sorts by random bits, so often that equal bits cannot matter: as JAX does, three times the bits that
@@ -157,10 +153,8 @@ export const choice: (
   x: Tensor | number,
   shape?: Shape | number,
   options?: ChoiceOptions,
-) => Tensor = keyed("random.choice", (key, x, shape = [], options = {}) => {
+) => Tensor = keyed((key, x, shape = [], { axis = 0, replace = true, p } = {}) => {
   const name = "random.choice";
-  requireOptions(name, options, `${name}(key, x, [3], { replace: false })`);
-  const { axis = 0, replace = true, p } = options;
   const target = shapeOf(name, shape);
   const draws = sizeOf(target);
   const along = x instanceof Tensor ? axisOf(name, axis, x.ndim) : 0;
@@ -187,7 +181,7 @@ export const choice: (
     ? randint(key, target, 0, count)
     : weighted(key, checkWeights(name, p, count), target, replace);
   return x instanceof Tensor ? takeAlong(x, order, along) : order;
-});
+}, declareOptions("random.choice", ["key", "x", "[2, 3]"], { replace: boolean, axis, p: tensor }));
 
 function checkWeights(name: string, p: Tensor, count: number): Tensor {
   if (p instanceof Tensor && p.shape.join() === String(count) && isFloat(p.dtype)) return p;

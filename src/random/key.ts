@@ -12,6 +12,7 @@ import { literal, Tensor } from "../core/tensor.ts";
 import { array } from "../numpy/creation.ts";
 import { managed } from "../numpy/managed.ts";
 import { checkCount } from "../numpy/promote.ts";
+import { declareOperands } from "../options/index.ts";
 import * as lax from "../primitives/index.ts";
 import { keyed } from "./keyed.ts";
 
@@ -45,7 +46,7 @@ export const key: (seed: number | Tensor) => Tensor = managed((seed) => {
   }
   const word = 2 ** 32;
   return array(new Uint32Array([Math.floor(seed / word), seed % word]));
-});
+}, declareOperands("random.key", ["seed"]));
 
 /** As many keys as a whole number says, so that `const [a, b] = split(key)` has two. */
 export type Keys<N extends number> = N extends 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | 12
@@ -67,13 +68,13 @@ type Tuple<N extends number, T extends Tensor[] = []> = T["length"] extends N ? 
  * @throws ShapeError when the key is no uint32 tensor of shape [2].
  */
 export const split: <const N extends number = 2>(key: Tensor, n?: N) => Keys<N> = keyed(
-  "random.split",
   <N extends number>(from: Tensor, n?: N) => {
     const count = checkCount("random.split", "n", n ?? 2);
     const [first, second] = threefry(from, [count]);
     // As many as `n` says.
     return Array.from({ length: count }, (_, i) => pair(at(first, i), at(second, i))) as Keys<N>;
   },
+  declareOperands("random.split", ["key", "n"]),
 );
 
 /**
@@ -89,13 +90,13 @@ export const split: <const N extends number = 2>(key: Tensor, n?: N) => Keys<N> 
  * @throws ShapeError when the key is no uint32 tensor of shape [2].
  */
 export const splitStacked: (key: Tensor, n: number | Shape) => Tensor = keyed(
-  "random.splitStacked",
   (from, n) => {
     const shape = typeof n === "number" ? [n] : n;
     shape.forEach((size) => checkCount("random.splitStacked", "n", size));
     const words = threefry(from, shape);
     return lax.concatenate(words.map((w) => lax.reshape(w, [...shape, 1])), shape.length);
   },
+  declareOperands("random.splitStacked", ["key", "n"]),
 );
 
 /**
@@ -112,7 +113,6 @@ export const splitStacked: (key: Tensor, n: number | Shape) => Tensor = keyed(
  * @throws ShapeError when the key is no uint32 tensor of shape [2], or the data no integer scalar.
  */
 export const foldIn: (key: Tensor, data: Tensor | number) => Tensor = keyed(
-  "random.foldIn",
   (from, data) => {
     if (
       data instanceof Tensor ? data.ndim !== 0 || !isInteger(data.dtype) : !Number.isInteger(data)
@@ -129,6 +129,7 @@ export const foldIn: (key: Tensor, data: Tensor | number) => Tensor = keyed(
       ...lax.threefry2x32(words(from, []), [literal(0, "uint32"), count]),
     );
   },
+  declareOperands("random.foldIn", ["key", "data"]),
 );
 
 /** Two words of random bits for each element of a shape, uint32: element i is the hash of i. */

@@ -3,15 +3,23 @@ import { ShapeError } from "../core/errors.ts";
 import { treeKind } from "../core/fields.ts";
 import { Tensor } from "../core/tensor.ts";
 import { managed } from "../numpy/managed.ts";
+import type { Check, OptionsOf } from "../options/index.ts";
+
+/** The check of what stands behind the operands, which a function of a key must have. */
+type Taken<O> = [O] extends [never] ? Check<never> : Check<O>;
 
 /** A managed function of a key: given anything else first, it says so by its own name. */
-export function keyed<F extends (...args: never[]) => unknown>(name: string, f: F): F {
+export function keyed<F extends (...args: never[]) => unknown>(
+  f: F,
+  taken: Taken<OptionsOf<F>>,
+): F {
+  const { name } = taken.declaration;
   const checked = (...args: never[]): unknown => {
     requireKey(name, args[0]);
     return f(...args);
   };
-  // The wrapper takes what `f` takes, and gives what it gives.
-  return managed(checked) as F;
+  // The wrapper takes what `f` takes, and gives what it gives; the check is that of its options.
+  return managed(checked, taken as Check<never>) as F;
 }
 
 function requireKey(name: string, key: unknown): void {

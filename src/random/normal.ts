@@ -1,24 +1,24 @@
 /** Random numbers made from uniform ones by the inverse of a distribution function. */
-import { requireOptions } from "../core/options.ts";
+import type { DType } from "../core/dtype.ts";
 import type { Shape } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { cast, shapeOf, stretch, type TensorLike } from "../numpy/promote.ts";
+import { declareOptions, floatType } from "../options/index.ts";
 import * as lax from "../primitives/index.ts";
 import { keyed } from "./keyed.ts";
-import { between, type FloatOptions, floatType, sampleShape, unitUniform } from "./uniform.ts";
+import { between, type FloatOptions, sampleShape, unitUniform } from "./uniform.ts";
 
 /** A sampler that needs a shape only. */
 export type Sampler = (key: Tensor, shape?: Shape | number, options?: FloatOptions) => Tensor;
 
-const sampler = (name: string, sample: (key: Tensor, shape: Shape, dtype: FloatType) => Tensor) =>
-  keyed<Sampler>(name, (key, shape = [], options = {}) => {
-    requireOptions(name, options, `${name}(key, [2, 3], { dtype: "float64" })`);
-    return sample(key, shapeOf(name, shape), floatType(name, options));
-  });
-type FloatType = ReturnType<typeof floatType>;
+const sampler = (name: string, sample: (key: Tensor, shape: Shape, dtype: DType) => Tensor) =>
+  keyed<Sampler>(
+    (key, shape = [], { dtype = "float32" } = {}) => sample(key, shapeOf(name, shape), dtype),
+    declareOptions(name, ["key", "[2, 3]"], { dtype: floatType }),
+  );
 
 /** Where the type's numbers end: its smallest normal one, and the spacing just below 1. */
-const limits = (dtype: FloatType) =>
+const limits = (dtype: DType) =>
   dtype === "float32"
     ? { tiny: 2 ** -126, below: 2 ** -24, epsilon: 2 ** -23 }
     : { tiny: 2 ** -1022, below: 2 ** -53, epsilon: 2 ** -52 };
@@ -60,26 +60,30 @@ export const truncatedNormal: (
   upper: TensorLike,
   shape?: Shape | number,
   options?: FloatOptions,
-) => Tensor = keyed("random.truncatedNormal", (key, lower, upper, shape, options = {}) => {
-  const name = "random.truncatedNormal";
-  const dtype = floatType(name, options);
-  const [low, high] = [lower, upper].map((x) => cast(name, x, { dtype, weak: false })) as [
-    Tensor,
-    Tensor,
-  ]; // two ends, two tensors
-  const target = sampleShape(name, shape, [low, high]);
-  const phi = (x: Tensor) => lax.erf(by(x, Math.SQRT1_2));
-  const unit = unitUniform(key, target, dtype);
-  const x = by(lax.erfInv(between(unit, phi(low), phi(high), name)), Math.SQRT2);
-  // Rounding must not push a sample out of the open interval. The ends are constants here.
-  const { epsilon, tiny } = limits(dtype);
-  const inside = (end: Tensor, sign: number) => {
-    const fixed = lax.stopGradient(end);
-    const step = lax.max(by(lax.abs(fixed), epsilon), lax.fullLike(fixed, tiny));
-    return stretch(name, lax.add(fixed, by(step, sign)), target);
-  };
-  return lax.min(lax.max(x, inside(low, 1)), inside(high, -1));
-});
+) => Tensor = keyed(
+  (key, lower, upper, shape, { dtype = "float32" } = {}) => {
+    const name = "random.truncatedNormal";
+    const [low, high] = [lower, upper].map((x) => cast(name, x, { dtype, weak: false })) as [
+      Tensor,
+      Tensor,
+    ]; // two ends, two tensors
+    const target = sampleShape(name, shape, [low, high]);
+    const phi = (x: Tensor) => lax.erf(by(x, Math.SQRT1_2));
+    const unit = unitUniform(key, target, dtype);
+    const x = by(lax.erfInv(between(unit, phi(low), phi(high), name)), Math.SQRT2);
+    // Rounding must not push a sample out of the open interval. The ends are constants here.
+    const { epsilon, tiny } = limits(dtype);
+    const inside = (end: Tensor, sign: number) => {
+      const fixed = lax.stopGradient(end);
+      const step = lax.max(by(lax.abs(fixed), epsilon), lax.fullLike(fixed, tiny));
+      return stretch(name, lax.add(fixed, by(step, sign)), target);
+    };
+    return lax.min(lax.max(x, inside(low, 1)), inside(high, -1));
+  },
+  declareOptions("random.truncatedNormal", ["key", "lower", "upper", "shape"], {
+    dtype: floatType,
+  }),
+);
 
 /**
  * Standard Gumbel: -log(-log u). Its argmax with log-probabilities is a categorical sample.

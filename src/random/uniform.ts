@@ -2,7 +2,6 @@
 import { coerce, type DType, isFloat, isInteger } from "../core/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../core/errors.ts";
 import { treeKind } from "../core/fields.ts";
-import { requireOptions } from "../core/options.ts";
 import { formatAval, type Shape } from "../core/program.ts";
 import { literal, Tensor } from "../core/tensor.ts";
 import {
@@ -13,6 +12,13 @@ import {
   stretch,
   type TensorLike,
 } from "../numpy/promote.ts";
+import {
+  declareOperands,
+  declareOptions,
+  floatType,
+  integerType,
+  tensorLike,
+} from "../options/index.ts";
 import * as lax from "../primitives/index.ts";
 import { randomBits } from "./bits.ts";
 import { split, threefry } from "./key.ts";
@@ -32,12 +38,6 @@ export interface UniformOptions extends FloatOptions {
   readonly maxval?: TensorLike | undefined;
 }
 
-/** Throws unless the type is float32 or float64. */
-export function floatType(name: string, { dtype = "float32" }: FloatOptions): DType {
-  if (isFloat(dtype)) return dtype;
-  throw new DTypeError(`${name} gives no ${dtype}`, 'ask for "float32" or "float64"');
-}
-
 /**
  * Uniform in [minval, maxval): float32 from 23 random bits, float64 from 52, as in JAX.
  *
@@ -50,16 +50,20 @@ export function floatType(name: string, { dtype = "float32" }: FloatOptions): DT
  * @throws ShapeError when the ends do not fit the shape; DTypeError when the type is no float.
  */
 export const uniform: (key: Tensor, shape?: Shape | number, options?: UniformOptions) => Tensor =
-  keyed("random.uniform", (key, shape = [], options = {}) => {
-    const name = "random.uniform";
-    requireOptions(name, options, `${name}(key, [2, 3], { minval: -1, maxval: 1 })`);
-    const { minval = 0, maxval = 1 } = options;
-    const dtype = floatType(name, options);
-    const target = shapeOf(name, shape);
-    const unit = unitUniform(key, target, dtype);
-    if (minval === 0 && maxval === 1) return unit;
-    return between(unit, minval, maxval, name);
-  });
+  keyed(
+    (key, shape = [], { minval = 0, maxval = 1, dtype = "float32" } = {}) => {
+      const name = "random.uniform";
+      const target = shapeOf(name, shape);
+      const unit = unitUniform(key, target, dtype);
+      if (minval === 0 && maxval === 1) return unit;
+      return between(unit, minval, maxval, name);
+    },
+    declareOptions("random.uniform", ["key", "[2, 3]"], {
+      minval: tensorLike,
+      maxval: tensorLike,
+      dtype: floatType,
+    }),
+  );
 
 /** [0, 1) stretched to [low, high), elements of which may be tensors. */
 export function between(unit: Tensor, low: TensorLike, high: TensorLike, name: string): Tensor {
@@ -103,7 +107,6 @@ const scaled = (x: Tensor, by: number) => lax.mul(x, lax.fullLike(x, by));
  * when it is no float.
  */
 export const bernoulli: (key: Tensor, p?: TensorLike, shape?: Shape | number) => Tensor = keyed(
-  "random.bernoulli",
   (key, p = 0.5, shape) => {
     const name = "random.bernoulli";
     if (!(p instanceof Tensor || typeof p === "number" && p >= 0 && p <= 1)) {
@@ -123,6 +126,7 @@ export const bernoulli: (key: Tensor, p?: TensorLike, shape?: Shape | number) =>
     const u = unitUniform(key, target, chance.dtype);
     return lax.lt(u, stretch(name, chance, target));
   },
+  declareOperands("random.bernoulli", ["key", "p", "shape"]),
 );
 
 /** Options of {@link randint}. */
@@ -150,11 +154,8 @@ export const randint: (
   minval: Tensor | number,
   maxval: Tensor | number,
   options?: RandintOptions,
-) => Tensor = keyed("random.randint", (key, shape, minval, maxval, options = {}) => {
+) => Tensor = keyed((key, shape, minval, maxval, { dtype = "int32" } = {}) => {
   const name = "random.randint";
-  requireOptions(name, options, `${name}(key, shape, minval, maxval, { dtype: "uint32" })`);
-  const { dtype = "int32" } = options;
-  if (!isInteger(dtype)) throw new DTypeError(`${name} gives no ${dtype}`, 'ask for "int32"');
   const target = shapeOf(name, shape);
   const low = stretch(name, end(name, "minval", minval, dtype), target);
   const high = stretch(name, end(name, "maxval", maxval, dtype), target);
@@ -173,7 +174,7 @@ export const randint: (
   const multiplier = lax.rem(lax.mul(half, half), span);
   const sum = lax.add(lax.mul(lax.rem(higher, span), multiplier), lax.rem(lower, span));
   return lax.add(low, lax.convert(lax.rem(sum, span), dtype));
-});
+}, declareOptions("random.randint", ["key", "shape", "minval", "maxval"], { dtype: integerType }));
 
 function end(name: string, which: string, x: Tensor | number, dtype: DType): Tensor {
   if (x instanceof Tensor) {

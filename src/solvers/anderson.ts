@@ -1,7 +1,7 @@
 /** Anderson acceleration. */
-import { optionsCheck } from "../core/options.ts";
 import { ArgumentError } from "../core/errors.ts";
 import type { Tensor } from "../core/tensor.ts";
+import { declareOptions, finite, nonNegative, size } from "../options/index.ts";
 import * as lax from "../primitives/index.ts";
 import { combine, like, modulo, perRow, safeDivide, store } from "./rows.ts";
 import type { FixedPointSolver } from "./solver.ts";
@@ -24,10 +24,10 @@ interface State {
   readonly [key: string]: Tensor;
 }
 
-const checkOptions = optionsCheck<AndersonOptions>("anderson", "anderson()", {
-  window: 5,
-  ridge: 1e-6,
-  mixing: 1,
+const checkOptions = declareOptions<AndersonOptions>("anderson", [], {
+  window: size,
+  ridge: nonNegative,
+  mixing: finite,
 });
 
 /**

@@ -1,8 +1,8 @@
 /** Broyden's method with limited memory. */
-import { optionsCheck } from "../core/options.ts";
 import { whileLoop } from "../control/index.ts";
 import { ArgumentError } from "../core/errors.ts";
 import type { Tensor } from "../core/tensor.ts";
+import { boolean, declareOptions, size } from "../options/index.ts";
 import * as lax from "../primitives/index.ts";
 import {
   chooseRows,
@@ -36,9 +36,9 @@ interface State {
   readonly [key: string]: Tensor;
 }
 
-const checkOptions = optionsCheck<BroydenOptions>("broyden", "broyden()", {
-  memory: 10,
-  lineSearch: true,
+const checkOptions = declareOptions<BroydenOptions>("broyden", [], {
+  memory: size,
+  lineSearch: boolean,
 });
 
 /**

@@ -1,6 +1,7 @@
 /** Descent: an optimizer as a fixed-point solver. */
 import type { Tensor } from "../core/tensor.ts";
 import type { Tree } from "../core/tree.ts";
+import { type Kind, madeBy } from "../options/index.ts";
 import * as lax from "../primitives/index.ts";
 import { like } from "./rows.ts";
 import type { FixedPointSolver } from "./solver.ts";
@@ -12,6 +13,13 @@ export interface Optimizer<State> {
   /** From a gradient to what is added to the parameters. */
   update(gradient: Tensor, state: State, params: Tensor): readonly [update: Tensor, state: State];
 }
+
+/** The kind of options that hold an optimizer; its state has a type of its own. */
+export const optimizerKind: Kind<Optimizer<never>> = madeBy(
+  "an optimizer",
+  { sgd: "optim.sgd(0.1)", adam: "optim.adam(0.1)", rmsprop: "optim.rmsprop(0.1)" },
+  ({ init, update }) => typeof init === "function" && typeof update === "function",
+);
 
 /**
  * The solver of z = z - α∇h(z) that moves by an optimizer's updates: it reads the gradient off the

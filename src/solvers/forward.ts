@@ -1,6 +1,6 @@
 /** Plain iteration. */
-import { optionsCheck } from "../core/options.ts";
 import { ArgumentError } from "../core/errors.ts";
+import { declareOptions, finite } from "../options/index.ts";
 import * as lax from "../primitives/index.ts";
 import { like } from "./rows.ts";
 import type { FixedPointSolver } from "./solver.ts";
@@ -11,7 +11,7 @@ export interface ForwardOptions {
   damping?: number;
 }
 
-const checkOptions = optionsCheck<ForwardOptions>("forward", "forward()", { damping: 0.5 });
+const checkOptions = declareOptions<ForwardOptions>("forward", [], { damping: finite });
 
 /**
  * Plain, optionally damped iteration z⁺ = λ f(z) + (1 - λ) z. It converges where f is a contraction.

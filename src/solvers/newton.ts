@@ -1,10 +1,10 @@
 /** Newton's method. */
-import { optionsCheck } from "../core/options.ts";
+import { declareOptions } from "../options/index.ts";
 import * as lax from "../primitives/index.ts";
 import { linearize } from "../transforms/linearize.ts";
 import { linearSolve } from "../transforms/linearSolve.ts";
 import { gmres } from "./linear/gmres.ts";
-import type { FixedPointSolver, LinearSolver } from "./solver.ts";
+import { type FixedPointSolver, type LinearSolver, linearSolverKind } from "./solver.ts";
 
 /** Options of `newton`. */
 export interface NewtonOptions {
@@ -12,7 +12,7 @@ export interface NewtonOptions {
   linear?: LinearSolver;
 }
 
-const checkOptions = optionsCheck<NewtonOptions>("newton", "newton()", { linear: undefined });
+const checkOptions = declareOptions<NewtonOptions>("newton", [], { linear: linearSolverKind });
 
 /**
  * Newton's method for z = f(z): z⁺ = z + (I - J)⁻¹ (f(z) - z), with J = ∂f/∂z applied, never formed.

@@ -1,6 +1,7 @@
 /** What solvers are: pure rules for the next iterate, on rows of shape [batch, n]. */
 import type { Tensor } from "../core/tensor.ts";
 import type { Tree } from "../core/tree.ts";
+import { type Kind, madeBy } from "../options/index.ts";
 
 /** The map whose fixed point is sought, on rows. */
 export type RowMap = (z: Tensor) => Tensor;
@@ -22,6 +23,13 @@ export interface FixedPointSolver<State extends Tree<Tensor> = Tree<Tensor>> {
   next(z: Tensor, f: Tensor, state: State, map: RowMap): { z: Tensor; state: State };
 }
 
+/** The kind of options that hold a fixed-point solver. */
+export const solverKind: Kind<FixedPointSolver> = madeBy(
+  "a fixed-point solver",
+  { forward: "forward()", anderson: "anderson()", broyden: "broyden()", newton: "newton()" },
+  ({ kind }) => kind === "fixedPoint",
+);
+
 /** What a linear solver tells about a solve, one entry per sample. */
 export interface LinearStats {
   /** Applications of the matrix, int32. */
@@ -41,3 +49,16 @@ export interface LinearSolver {
   /** The solution of A x = b, and how it went. */
   solve(multiply: RowMap, b: Tensor): { x: Tensor; stats: LinearStats };
 }
+
+/** The kind of options that hold a linear solver. */
+export const linearSolverKind: Kind<LinearSolver> = madeBy(
+  "a linear solver",
+  {
+    gmres: "gmres()",
+    bicgstab: "bicgstab()",
+    normalCg: "normalCg()",
+    neumannSeries: "neumannSeries()",
+    dense: "dense()",
+  },
+  ({ kind }) => kind === "linear",
+);

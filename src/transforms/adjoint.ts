@@ -7,17 +7,34 @@
  * Since the rule is forward and linear, forward mode, reverse mode, Hessians and fixed points inside fixed
  * points all follow from it.
  */
-import { optionsCheck } from "../core/options.ts";
 import { foriLoop } from "../control/index.ts";
 import type { TypedArray } from "../core/dtype.ts";
-import { ArgumentError } from "../core/errors.ts";
 import type { Tensor } from "../core/tensor.ts";
+import {
+  boolean,
+  callable,
+  declareOperands,
+  declareOptions,
+  either,
+  type Kind,
+  kind,
+  madeBy,
+  requireArgument,
+  required,
+  size,
+} from "../options/index.ts";
 import * as lax from "../primitives/index.ts";
 import { gmres } from "../solvers/linear/gmres.ts";
 import { linearSolver } from "../solvers/linear/solver.ts";
 import { iterate } from "../solvers/iterate.ts";
 import { like } from "../solvers/rows.ts";
-import type { FixedPointSolver, LinearSolver, RowMap } from "../solvers/solver.ts";
+import {
+  type FixedPointSolver,
+  type LinearSolver,
+  linearSolverKind,
+  type RowMap,
+  solverKind,
+} from "../solvers/solver.ts";
 import { linearSolve } from "./linearSolve.ts";
 
 /** A way to differentiate a fixed point. */
@@ -40,8 +57,22 @@ export interface SolveStats {
   readonly converged: TypedArray;
 }
 
-const checkUnrolled = optionsCheck<{ checkpoint?: boolean }>("unrolled", "unrolled()", {
-  checkpoint: true,
+/** The kind of options that hold an adjoint. */
+export const adjointKind: Kind<Adjoint> = madeBy(
+  "an adjoint",
+  {
+    implicit: "implicit()",
+    oneStep: "oneStep()",
+    unrolled: "unrolled()",
+    neumann: "neumann({ terms: 3 })",
+    phantom: "phantom({ terms: 3, damping: 0.5 })",
+    broydenAdjoint: "broydenAdjoint(broyden())",
+  },
+  ({ kind }) => kind === "unrolled" || kind === "atSolution",
+);
+
+const checkUnrolled = declareOptions<{ checkpoint?: boolean }>("unrolled", [], {
+  checkpoint: boolean,
 });
 
 /**
@@ -64,13 +95,7 @@ export function unrolled(options: { checkpoint?: boolean } = {}): Adjoint {
   return { kind: "unrolled", name: checkpoint ? "unrolled(checkpoint)" : "unrolled", checkpoint };
 }
 
-function checkCount(name: string, terms: number): void {
-  if (Number.isInteger(terms) && terms >= 1) return;
-  throw new ArgumentError(
-    `${name}: ${terms} terms`,
-    "give a whole number ≥ 1; oneStep() is 1 term",
-  );
-}
+const checkNeumann = declareOptions<{ terms: number }>("neumann", [], { terms: required(size) });
 
 /**
  * The first `terms` terms of the Neumann series: (I - J)⁻¹ ≈ Σ_{i<k} Jⁱ, so ż = Σ_{i<k} Jⁱ f_θ θ̇, which is
@@ -93,8 +118,9 @@ function checkCount(name: string, terms: number): void {
  *
  * @throws ArgumentError unless `terms` is a whole number ≥ 1.
  */
-export function neumann({ terms }: { terms: number }): Adjoint {
-  checkCount("neumann", terms);
+export function neumann(options: { terms: number }): Adjoint {
+  checkNeumann(options);
+  const { terms } = options;
   return {
     kind: "atSolution",
     name: terms === 1 ? "oneStep" : `neumann(${terms})`,
@@ -103,13 +129,23 @@ export function neumann({ terms }: { terms: number }): Adjoint {
   };
 }
 
+const checkOneStep = declareOperands("oneStep", []);
+
 /**
  * The one-step (first-order, Jacobian-free) approximation: the solution is constant, and one more step from it
  * is differentiated: ż = f_θ θ̇. Constant memory, no solve. It is `neumann({ terms: 1 })`.
  */
 export function oneStep(): Adjoint {
+  checkOneStep(arguments[0]);
   return neumann({ terms: 1 });
 }
+
+const checkPhantom = declareOptions<{ terms: number; damping: number }>("phantom", [], {
+  terms: required(size),
+  damping: required(
+    kind("a number above 0, 1 at most", "0.5", (x) => typeof x === "number" && x > 0 && x <= 1),
+  ),
+});
 
 /**
  * The phantom gradient (Geng et al., 2021): k damped steps from the detached solution,
@@ -126,14 +162,9 @@ export function oneStep(): Adjoint {
  *
  * @throws ArgumentError unless terms ≥ 1 and 0 < damping ≤ 1.
  */
-export function phantom({ terms, damping }: { terms: number; damping: number }): Adjoint {
-  checkCount("phantom", terms);
-  if (!(damping > 0 && damping <= 1)) {
-    throw new ArgumentError(
-      `phantom: damping ${damping}`,
-      "give a number in (0, 1]; 1 is undamped",
-    );
-  }
+export function phantom(options: { terms: number; damping: number }): Adjoint {
+  checkPhantom(options);
+  const { terms, damping } = options;
   if (damping === 1) return { ...neumann({ terms }), name: `phantom(${terms}, 1)` };
   return {
     kind: "atSolution",
@@ -161,9 +192,9 @@ export interface ImplicitOptions {
   observe?: ((stats: SolveStats) => void) | undefined;
 }
 
-const checkImplicit = optionsCheck<ImplicitOptions>("implicit", "implicit()", {
-  linear: undefined,
-  observe: undefined,
+const checkImplicit = declareOptions<ImplicitOptions>("implicit", [], {
+  linear: either(linearSolverKind, solverKind),
+  observe: callable("(stats) => console.log(stats)"),
 });
 
 /**
@@ -205,10 +236,12 @@ export function implicit(options: ImplicitOptions = {}): Adjoint {
   };
 }
 
-const checkBroyden = optionsCheck<Pick<ImplicitOptions, "observe">>(
+const checkBroyden = declareOptions<Pick<ImplicitOptions, "observe">>(
   "broydenAdjoint",
-  "broydenAdjoint(solver)",
-  { observe: undefined },
+  ["solver"],
+  {
+    observe: callable("(stats) => console.log(stats)"),
+  },
 );
 
 /** The adjoint of deep equilibrium models: the implicit one, with Broyden's method for the linear solve. */
@@ -216,6 +249,7 @@ export function broydenAdjoint(
   solver: FixedPointSolver,
   options: { observe?: ImplicitOptions["observe"] } = {},
 ): Adjoint {
+  requireArgument("broydenAdjoint", "solver", solverKind, solver);
   checkBroyden(options);
   return implicit({ linear: solver, ...options });
 }

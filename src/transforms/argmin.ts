@@ -1,14 +1,15 @@
 /** `argmin`: an inner minimization as a differentiable function. */
-import { optionsCheck } from "../core/options.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { map, type Tree } from "../core/tree.ts";
+import { count, declareOptions, positive, required } from "../options/index.ts";
 import * as lax from "../primitives/index.ts";
-import { descent, type Optimizer } from "../solvers/descent.ts";
+import { descent, type Optimizer, optimizerKind } from "../solvers/descent.ts";
 import type { FixedPointSolver } from "../solvers/solver.ts";
 import {
   fixedPointIteration,
   type FixedPointOptions,
   type FixedPointResult,
+  sharedOptions,
 } from "./fixedPoint.ts";
 import { grad } from "./grad.ts";
 
@@ -28,18 +29,11 @@ export interface ArgminOptions<State>
   stepSize?: number;
 }
 
-const checkOptions = optionsCheck<ArgminOptions<never>>("argmin", "argmin(objective)", {
-  optimizer: undefined,
-  steps: 100,
-  stepSize: 1,
-  adjoint: undefined,
-  atol: 1e-6,
-  rtol: 1e-5,
-  norm: "l2",
-  batchAxis: 0,
-  best: true,
-  initGrad: "zero",
-  onFail: "throw",
+const checkOptions = declareOptions<ArgminOptions<never>>("argmin", ["objective"], {
+  optimizer: required(optimizerKind),
+  steps: count,
+  stepSize: positive,
+  ...sharedOptions,
 });
 
 /**

@@ -1,5 +1,4 @@
 /** `checkGrads`: whether a function's derivatives are its derivatives. */
-import { optionsCheck } from "../core/options.ts";
 import { backendOf } from "../core/execute.ts";
 import type { Backend } from "../core/backend.ts";
 import { allocate, isFloat } from "../core/dtype.ts";
@@ -9,6 +8,7 @@ import { dispose, scope } from "../core/memory.ts";
 import { type Aval, sizeOf } from "../core/program.ts";
 import { type Tensor, tensorFromHost } from "../core/tensor.ts";
 import { paths } from "../core/tree.ts";
+import { declareOptions, listOf, nonNegative, oneOf, positive, size } from "../options/index.ts";
 import { add, fullLike, mul } from "../primitives/index.ts";
 import { jvp } from "./jvp.ts";
 import { vjp } from "./vjp.ts";
@@ -46,12 +46,12 @@ interface Check {
   readonly atol: number;
 }
 
-const checkOptions = optionsCheck<CheckGradsOptions>("checkGrads", "checkGrads(f, args)", {
-  order: 2,
-  modes: ["rev"],
-  eps: 1e-4,
-  rtol: 1e-3,
-  atol: 1e-3,
+const checkOptions = declareOptions<CheckGradsOptions>("checkGrads", ["f", "args"], {
+  order: size,
+  modes: listOf(oneOf("fwd", "rev")),
+  eps: positive,
+  rtol: nonNegative,
+  atol: nonNegative,
 });
 
 /**

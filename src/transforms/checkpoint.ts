@@ -1,9 +1,9 @@
 /** `checkpoint`: less memory for the reverse derivative, at the price of computing twice. */
-import { optionsCheck } from "../core/options.ts";
 import { currentTrace } from "../core/trace.ts";
 import { unflatten } from "../core/tree.ts";
 import { checkpointCall, type SavePolicy } from "../primitives/index.ts";
 import { traceFunction } from "../core/function.ts";
+import { callable, declareOptions } from "../options/index.ts";
 
 export type { SavePolicy };
 
@@ -23,8 +23,8 @@ export const savePolicies = {
   dotsSaveable: (primitive: string) => primitive === "dot" || primitive === "conv",
 } as const satisfies Record<string, SavePolicy>;
 
-const checkOptions = optionsCheck<CheckpointOptions>("checkpoint", "checkpoint(f)", {
-  policy: undefined,
+const checkOptions = declareOptions<CheckpointOptions>("checkpoint", ["f"], {
+  policy: callable("savePolicies.dotsSaveable"),
 });
 
 /**

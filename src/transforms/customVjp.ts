@@ -1,5 +1,4 @@
 /** `customVjp`: a function with a reverse derivative of the user's own. */
-import { optionsCheck } from "../core/options.ts";
 import { isFloat } from "../core/dtype.ts";
 import { ShapeError, TreeError } from "../core/errors.ts";
 import { type Aval, formatAval, outputAvals, type Program, sameShape } from "../core/program.ts";
@@ -21,6 +20,7 @@ import {
   traceFunction,
   unflattenAll,
 } from "../core/function.ts";
+import { boolean, declareOptions } from "../options/index.ts";
 
 /** An argument's leaf as `forward` sees it with `symbolicZeros`. */
 export interface PerturbedTensor {
@@ -35,10 +35,10 @@ export type Perturbed<A extends readonly unknown[]> = {
   [I in keyof A]: MapTree<A[I], Tensor, PerturbedTensor>;
 };
 
-const checkOptions = optionsCheck<{ symbolicZeros?: boolean }>(
+const checkOptions = declareOptions<{ symbolicZeros?: boolean }>(
   "customVjp",
-  "customVjp(f, fwd, bwd)",
-  { symbolicZeros: true },
+  ["f", "forward", "backward"],
+  { symbolicZeros: boolean },
 );
 
 /**

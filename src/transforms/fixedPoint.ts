@@ -2,10 +2,9 @@
  * `fixedPointIteration`: z with z = step(z, …), as a differentiable function of everything else. Any solver
  * goes with any adjoint: the solver finds the point, the adjoint says how it moves.
  */
-import { optionsCheck } from "../core/options.ts";
 import { isFloat } from "../core/dtype.ts";
 import type { HostCallback } from "../core/effects.ts";
-import { ArgumentError, BackendError, DTypeError, TreeError } from "../core/errors.ts";
+import { BackendError, DTypeError, ShapeError, TreeError } from "../core/errors.ts";
 import { evaluate } from "../core/evaluate.ts";
 import { backendOf, compileCached } from "../core/execute.ts";
 import { inlineCalls } from "../core/inline.ts";
@@ -17,10 +16,11 @@ import * as lax from "../primitives/index.ts";
 import { forward } from "../solvers/forward.ts";
 import { iterate, type Iterated } from "../solvers/iterate.ts";
 import { type Norm, Packing } from "../solvers/rows.ts";
-import type { FixedPointSolver } from "../solvers/solver.ts";
-import { type Adjoint, implicit } from "./adjoint.ts";
+import { type FixedPointSolver, solverKind } from "../solvers/solver.ts";
+import { type Adjoint, adjointKind, implicit } from "./adjoint.ts";
 import { customJvp } from "./customJvp.ts";
 import { type AnyFunction, tensorLeaves, traceLeaves } from "../core/function.ts";
+import { boolean, count, declareOptions, integer, nonNegative, oneOf } from "../options/index.ts";
 import { jvp } from "./jvp.ts";
 import { linearize } from "./linearize.ts";
 
@@ -85,24 +85,25 @@ interface Step {
   readonly aux: Structure;
 }
 
-const checkOptions = optionsCheck<FixedPointOptions<boolean>>(
-  "fixedPointIteration",
-  "fixedPointIteration(step)",
-  {
-    solver: undefined,
-    adjoint: undefined,
-    maxSteps: 100,
-    atol: 1e-6,
-    rtol: 1e-5,
-    norm: "l2",
-    batchAxis: 0,
-    best: true,
-    hasAux: true,
-    finalStep: true,
-    initGrad: "zero",
-    onFail: "throw",
-  },
-);
+/** What `fixedPointIteration` and `argmin` share. */
+export const sharedOptions = {
+  adjoint: adjointKind,
+  atol: nonNegative,
+  rtol: nonNegative,
+  norm: oneOf("l2", "rms", "max"),
+  batchAxis: integer,
+  best: boolean,
+  initGrad: oneOf("zero", "straightThrough"),
+  onFail: oneOf("status", "throw"),
+} as const;
+
+const checkOptions = declareOptions<FixedPointOptions<boolean>>("fixedPointIteration", ["step"], {
+  solver: solverKind,
+  maxSteps: count,
+  hasAux: boolean,
+  finalStep: boolean,
+  ...sharedOptions,
+});
 
 /**
  * The function `(z0, ...args) => { value, aux, stats }` that finds z = step(z, ...args) from z0. z and the
@@ -124,7 +125,7 @@ const checkOptions = optionsCheck<FixedPointOptions<boolean>>(
  * console.assert(Math.abs(await slope.item() - -0.29754) < 1e-3);
  * ```
  *
- * @throws TreeError or DTypeError when `step` does not give what it takes; ArgumentError for bad options.
+ * @throws TreeError, ShapeError or DTypeError when `step` does not give what it takes; ArgumentError for bad options.
  */
 export function fixedPointIteration<Z, A extends unknown[]>(
   step: (z: Z, ...args: A) => Z,
@@ -140,10 +141,7 @@ export function fixedPointIteration<Z, A extends unknown[]>(
   options: FixedPointOptions<boolean> = {},
 ): (z0: Z, ...args: A) => FixedPointResult<Z, unknown> {
   checkOptions(options);
-  const maxSteps = options.maxSteps ?? 100;
-  if (!(Number.isInteger(maxSteps) && maxSteps >= 0)) {
-    throw new ArgumentError(`fixedPointIteration: maxSteps ${maxSteps}`, "give a whole number ≥ 0");
-  }
+  const { maxSteps = 100 } = options;
   const run = (z0: Z, ...args: A) => solveOnce(step, z0, args, { ...options, maxSteps });
   return (z0, ...args) => {
     if (currentTrace()) return run(z0, ...args);
@@ -299,8 +297,10 @@ function describeStep(
   assertSameStructure(zStructure, zOut, "fixedPointIteration: z and step(z)");
   start.forEach((x, i) => {
     const after = program.outputs[i]!.aval;
-    if (after.dtype === x.dtype && after.shape.join() === x.shape.join()) return;
-    throw new DTypeError(
+    const sameShape = after.shape.join() === x.shape.join();
+    if (after.dtype === x.dtype && sameShape) return;
+    const Misfit = sameShape ? DTypeError : ShapeError;
+    throw new Misfit(
       `fixedPointIteration: z is ${formatAval(x.aval)}, step(z) ${formatAval(after)}`,
       "step must give a tree of the shapes and element types it takes",
     );

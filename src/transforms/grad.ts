@@ -1,5 +1,4 @@
 /** `grad` and `valueAndGrad`: the gradient of a scalar function. */
-import { optionsCheck } from "../core/options.ts";
 import { isFloat } from "../core/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../core/errors.ts";
 import { evaluate } from "../core/evaluate.ts";
@@ -11,6 +10,7 @@ import { linearizeProgram } from "../primitives/derive/linearize.ts";
 import { pullBack } from "../primitives/derive/transpose.ts";
 import { fullLike, instantiate } from "../primitives/index.ts";
 import { type TracedFunction, traceFunction } from "../core/function.ts";
+import { boolean, count, declareOptions, either, listOf } from "../options/index.ts";
 
 /** Options of `grad` and `valueAndGrad`. */
 export interface GradOptions<Argnums extends number | readonly number[], Aux extends boolean> {
@@ -27,10 +27,15 @@ export type Gradients<A extends readonly unknown[], N extends number | readonly 
 /** What a function with `hasAux` gives beside its value. */
 export type Aux<R> = R extends readonly [Tensor, infer X] ? X : never;
 
-const checkBoth = optionsCheck<GradOptions<number, boolean>>("valueAndGrad", "valueAndGrad(f)", {
-  argnums: 1,
-  hasAux: true,
-});
+const argnums = either(count, listOf(count));
+const checkBoth = declareOptions<GradOptions<number | readonly number[], boolean>>(
+  "valueAndGrad",
+  ["f"],
+  {
+    argnums,
+    hasAux: boolean,
+  },
+);
 
 /**
  * The function that gives `f`'s value and its gradient: `[value, gradient]`, or
@@ -95,10 +100,14 @@ export function valueAndGrad<
   };
 }
 
-const checkOptions = optionsCheck<GradOptions<number, boolean>>("grad", "grad(f)", {
-  argnums: 1,
-  hasAux: true,
-});
+const checkOptions = declareOptions<GradOptions<number | readonly number[], boolean>>(
+  "grad",
+  ["f"],
+  {
+    argnums,
+    hasAux: boolean,
+  },
+);
 
 /**
  * The gradient of a scalar function in one of its arguments (or several). Like `valueAndGrad`

@@ -1,5 +1,4 @@
 /** `jacfwd`, `jacrev`, `hessian`, `hvp`: whole derivatives, and products with second ones. */
-import { optionsCheck } from "../core/options.ts";
 import { ArgumentError } from "../core/errors.ts";
 import { evaluate } from "../core/evaluate.ts";
 import { dispose } from "../core/memory.ts";
@@ -7,6 +6,7 @@ import type { Tensor } from "../core/tensor.ts";
 import { type MapTree, unflatten } from "../core/tree.ts";
 import { convert, eq, iota, reshape, slice } from "../primitives/index.ts";
 import { tensorLeaves, traceFunction } from "../core/function.ts";
+import { count, declareOptions } from "../options/index.ts";
 import { grad } from "./grad.ts";
 import { jvp } from "./jvp.ts";
 import { vjp } from "./vjp.ts";
@@ -68,7 +68,7 @@ function inArgument<A extends unknown[], R>(f: (...args: A) => R, args: A, n: nu
   return (x: A[number]): R => f(...args.map((arg, i) => i === n ? x : arg) as A);
 }
 
-const checkJacfwd = optionsCheck<JacobianOptions>("jacfwd", "jacfwd(f)", { argnums: 1 });
+const checkJacfwd = declareOptions<JacobianOptions>("jacfwd", ["f"], { argnums: count });
 
 /**
  * The Jacobian, one column at a time: forward mode, for functions with fewer inputs than outputs. For each
@@ -101,7 +101,7 @@ export function jacfwd<A extends unknown[], R>(
   };
 }
 
-const checkJacrev = optionsCheck<JacobianOptions>("jacrev", "jacrev(f)", { argnums: 1 });
+const checkJacrev = declareOptions<JacobianOptions>("jacrev", ["f"], { argnums: count });
 
 /**
  * The Jacobian, one row at a time: reverse mode, for functions with fewer outputs than inputs. Laid out as
@@ -136,7 +136,7 @@ export function jacrev<A extends unknown[], R>(
   };
 }
 
-const checkHessian = optionsCheck<JacobianOptions>("hessian", "hessian(f)", { argnums: 1 });
+const checkHessian = declareOptions<JacobianOptions>("hessian", ["f"], { argnums: count });
 
 /**
  * The Hessian of a scalar function: forward over reverse. For trees, a tree of trees.

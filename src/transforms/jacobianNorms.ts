@@ -2,12 +2,12 @@
  * How strongly a step contracts: norms of its Jacobian J = ∂f/∂z, from products with it alone. All may be
  * compiled, and with `batchAxis` give one number per sample.
  */
-import { optionsCheck } from "../core/options.ts";
 import { foriLoop } from "../control/index.ts";
 import { isFloat } from "../core/dtype.ts";
 import { tensorLeaves, traceLeaves } from "../core/function.ts";
 import { evaluate } from "../core/evaluate.ts";
 import type { Tensor } from "../core/tensor.ts";
+import { declareOptions, integer, key, size } from "../options/index.ts";
 import * as lax from "../primitives/index.ts";
 import { key as randomKey, normal } from "../random/index.ts";
 import { inner, like, Packing, rowNorm, safeDivide, scaleRows } from "../solvers/rows.ts";
@@ -49,11 +49,11 @@ function start(point: Tensor, key: Tensor | undefined): Tensor {
   return unit(normal(key ?? randomKey(0), point.shape, { dtype: floatOf(point) }));
 }
 
-const checkJacobianSpectralNorm = optionsCheck<PowerOptions>(
-  "jacobianSpectralNorm",
-  "jacobianSpectralNorm(f, z)",
-  { steps: 20, batchAxis: 0, key: undefined },
-);
+const checkJacobianSpectralNorm = declareOptions<PowerOptions>("jacobianSpectralNorm", ["f", "z"], {
+  steps: size,
+  batchAxis: integer,
+  key,
+});
 
 /**
  * The largest singular value of J at z: how much a step can stretch a difference. By power iteration on JᵀJ,
@@ -79,11 +79,14 @@ export function jacobianSpectralNorm<Z>(
   return scalar(rowNorm(jacobian(v)));
 }
 
-const checkJacobianSpectralRadius = optionsCheck<PowerOptions>(
-  "jacobianSpectralRadius",
-  "jacobianSpectralRadius(f, z)",
-  { steps: 20, batchAxis: 0, key: undefined },
-);
+const checkJacobianSpectralRadius = declareOptions<PowerOptions>("jacobianSpectralRadius", [
+  "f",
+  "z",
+], {
+  steps: size,
+  batchAxis: integer,
+  key,
+});
 
 /**
  * The spectral radius of J at z: the rate at which iteration contracts in the long run. It is the geometric mean
@@ -117,11 +120,11 @@ export function jacobianSpectralRadius<Z>(
   return scalar(lax.exp(lax.mul(logs, like(logs, 1 / counted))));
 }
 
-const checkJacobianPenalty = optionsCheck<PowerOptions>(
-  "jacobianPenalty",
-  "jacobianPenalty(f, z)",
-  { steps: 20, batchAxis: 0, key: undefined },
-);
+const checkJacobianPenalty = declareOptions<PowerOptions>("jacobianPenalty", ["f", "z"], {
+  steps: size,
+  batchAxis: integer,
+  key,
+});
 
 /**
  * An estimate of ‖J‖²_F / n, to be added to a loss (Bai et al., 2021, "Stabilizing equilibrium models by Jacobian
@@ -167,10 +170,10 @@ function floatOf(x: Tensor): "float32" | "float64" {
   return x.dtype === "float64" ? "float64" : "float32";
 }
 
-const checkRelativeResidual = optionsCheck<Pick<PowerOptions, "batchAxis">>(
+const checkRelativeResidual = declareOptions<Pick<PowerOptions, "batchAxis">>(
   "relativeResidual",
-  "relativeResidual(f, z)",
-  { batchAxis: 0 },
+  ["f", "z"],
+  { batchAxis: integer },
 );
 
 /** ‖f(z) - z‖ / (‖f(z)‖ + 10⁻⁹): how far z is from a fixed point. */

@@ -1,5 +1,4 @@
 /** `jit`: a function compiled as a whole, once for every kind of arguments. */
-import { optionsCheck } from "../core/options.ts";
 import type { Backend } from "../core/backend.ts";
 import { ArgumentError } from "../core/errors.ts";
 import { backendOf, Compiled } from "../core/execute.ts";
@@ -10,6 +9,7 @@ import { currentTrace } from "../core/trace.ts";
 import { unscoped } from "../core/memory.ts";
 import { formatStructure, type Structure, unflatten } from "../core/tree.ts";
 import { type AnyFunction, tensorLeaves, traceLeaves } from "../core/function.ts";
+import { count, declareOptions, listOf } from "../options/index.ts";
 
 /** Options of `jit`. */
 export interface JitOptions {
@@ -31,13 +31,6 @@ interface Entry {
 
 const objects = new WeakMap<object, number>();
 let objectCount = 0;
-
-/** Arguments may be left out, so a position may be beyond those of a call. */
-function checkPositions(option: string, positions: readonly number[]): void {
-  const wrong = positions.find((n) => !Number.isInteger(n) || n < 0);
-  if (wrong === undefined) return;
-  throw new ArgumentError(`jit: ${option} names argument ${wrong}`, "count arguments from 0");
-}
 
 /** A text that two values share only if they are the same value. */
 function identity(value: unknown): string {
@@ -83,7 +76,10 @@ function traceEntry(
   return { ...traced, compiled: new Map() };
 }
 
-const checkOptions = optionsCheck<JitOptions>("jit", "jit(f)", { staticArgnums: [1], donate: [0] });
+const checkOptions = declareOptions<JitOptions>("jit", ["f"], {
+  staticArgnums: listOf(count),
+  donate: listOf(count),
+});
 
 /**
  * The function `f`, traced and compiled at the first call with arguments of a kind (structure, shapes,
@@ -110,8 +106,6 @@ export function jit<A extends unknown[], R>(
 ): (...args: A) => R {
   checkOptions(options);
   const { staticArgnums = [], donate = [] } = options;
-  checkPositions("staticArgnums", staticArgnums);
-  checkPositions("donate", donate);
   if (donate.some((n) => staticArgnums.includes(n))) {
     throw new ArgumentError(
       "jit: a static argument is donated",

@@ -1,14 +1,14 @@
 /** `vmap`: a function of single elements as a function of batches. */
-import { optionsCheck } from "../core/options.ts";
 import { ArgumentError, ShapeError } from "../core/errors.ts";
 import { evaluate } from "../core/evaluate.ts";
 import { type Aval, formatAval, inputAvals } from "../core/program.ts";
-import type { Tensor } from "../core/tensor.ts";
+import { Tensor } from "../core/tensor.ts";
 import { rewrite } from "../core/trace.ts";
 import { broadcastPrefix, paths, unflatten } from "../core/tree.ts";
 import { runBatched } from "../primitives/derive/batch.ts";
 import { materialize, transpose } from "../primitives/index.ts";
 import { tensorLeaves, traceLeaves } from "../core/function.ts";
+import { count, declareOptions, type Kind, kind } from "../options/index.ts";
 
 /** Axes of a tree's leaves: one for all, or a tree that follows the tree's containers. */
 export type Axes = number | null | readonly Axes[] | { readonly [key: string]: Axes };
@@ -23,10 +23,19 @@ export interface VmapOptions {
   axisSize?: number;
 }
 
-const checkOptions = optionsCheck<VmapOptions>("vmap", "vmap(f)", {
-  inAxes: [0, null],
-  outAxes: 0,
-  axisSize: 8,
+const axesKind: Kind<Axes> = kind(
+  "an axis, null, or a tree of them",
+  "0",
+  function accepts(value): boolean {
+    if (value === null || Number.isInteger(value)) return true;
+    return typeof value === "object" && !(value instanceof Tensor) &&
+      Object.values(value).every(accepts);
+  },
+);
+const checkOptions = declareOptions<VmapOptions>("vmap", ["f"], {
+  inAxes: axesKind,
+  outAxes: axesKind,
+  axisSize: count,
 });
 
 /**

@@ -44,10 +44,15 @@ const cases: readonly Case[] = [
   ],
   ["broadcasting", () => x().add(np.ones([2])), /\[2, 3\] and \[2\]/, /reshape or expandDims/],
   ["an axis", () => np.sum(x(), { axis: 2 }), /sum: axis 2 .* 2 axes/, /from -2 to 1/],
-  ["an axis without its name", () => np.sum(x(), loose(0)), /the number 0/, /\{ axis: 0 \}/],
+  ["an axis without its name", () => np.sum(x(), loose(0)), /an object, got 0$/, /\{ axis: 0 \}/],
   ["a negative size", () => np.zeros([-2, 3]), /zeros: .* -2/, /whole number/],
   ["reshape to another size", () => x().reshape([4, 2]), /float32\[2,3\].*\[4, 2\]/, /product/],
-  ["reshape with sizes apart", () => loose(x()).reshape(3, 2), /\[3\]/, /x\.reshape\(\[2, -1\]\)/],
+  [
+    "reshape with sizes apart",
+    () => loose(x()).reshape(3, 2),
+    /2 arguments, .* 2$/,
+    /np\.reshape\(x, \[2, -1\]\)/,
+  ],
   ["two unknown sizes", () => x().reshape([-1, -1]), /\[-1, -1\]/, /one may be -1/],
   [
     "an update's shape",
@@ -65,10 +70,15 @@ const cases: readonly Case[] = [
   [
     "an element type",
     () => np.zeros([2], { dtype: loose("float") }),
-    /"float"/,
-    /float32, float64/,
+    /one of "float32", .* got "float"$/,
+    /dtype: "float32"/,
   ],
-  ["an array's type", () => np.array([1], { dtype: loose("f32") }), /"f32"/, /float32, float64/],
+  [
+    "an array's type",
+    () => np.array([1], { dtype: loose("f32") }),
+    /got "f32"$/,
+    /dtype: "float32"/,
+  ],
   ["a conversion", () => x().astype(loose("int64")), /"int64"/, /int32/],
   ["a list of tensors", () => np.array(loose([x()])), /data\[0\] is a Tensor/, /np\.stack/],
   [
@@ -114,10 +124,15 @@ const cases: readonly Case[] = [
   [
     "a static argument counted from the end",
     () => jit((a: Tensor) => a, { staticArgnums: [-1] }),
-    /staticArgnums names argument -1/,
-    /from 0/,
+    /`staticArgnums` must be .* got \[-1\]$/,
+    /staticArgnums: \[1\]/,
   ],
-  ["a donated argument", () => jit((a: Tensor) => a, { donate: [0.5] }), /argument 0\.5/, /from 0/],
+  [
+    "a donated argument",
+    () => jit((a: Tensor) => a, { donate: [0.5] }),
+    /got \[0\.5\]$/,
+    /donate: /,
+  ],
   [
     "a branch on a traced value",
     () => jit((a: Tensor) => loose(a.sum()) > 0 ? a : a.neg())(x()),

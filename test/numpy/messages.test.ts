@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { np, setBackend, type Tensor } from "trilevel";
 import { answered, loose } from "../support/mistakes.ts";
-import { lookAtOptions, type Operands } from "../support/options.ts";
+import { type Calls, lookAtOptions } from "../support/options.ts";
 
 await setBackend("reference"); // before the operands below are made
 
@@ -29,7 +29,7 @@ const v = np.ones([4]);
 const index = np.array([1, 0], { dtype: "int32" });
 
 /** All that stands before the options. */
-const functions: Operands<typeof np> = {
+const functions: Calls<typeof np> = {
   allclose: [x, x],
   all: [x],
   any: [x],
@@ -104,9 +104,9 @@ const functions: Operands<typeof np> = {
   zerosLike: [x],
 };
 
-const linalg: Operands<typeof np.linalg> = { norm: [x], triangularSolve: [x, v] };
+const linalg: Calls<typeof np.linalg> = { norm: [x], triangularSolve: [x, v] };
 
-const methods: Operands<Tensor> = {
+const methods: Calls<Tensor> = {
   all: [],
   any: [],
   argmax: [],
@@ -125,7 +125,7 @@ const methods: Operands<Tensor> = {
   var: [],
 };
 
-const places: Operands<np.Place> = {
+const places: Calls<np.Place> = {
   add: [1],
   get: [],
   max: [1],
@@ -144,26 +144,72 @@ describe("options", () => {
     [
       "an axis apart",
       () => np.concatenate([x, x], loose(1)),
-      /number 1$/,
+      /an object, got 1$/,
       /\(xs, \{ axis: 1 \}\)$/,
     ],
     [
       "axes for axis",
       () => np.sum(x, loose({ axes: 0 })),
-      /^sum: .* axes$/,
-      /\{ axis: 0, keepdims: true \}/,
+      /^np\.sum: .* `axes`$/,
+      /did you mean `axis`\?/,
     ],
     [
       "keepDims",
       () => x.mean(loose({ axis: 0, keepDims: true })),
-      /^mean: .* keepDims$/,
+      /^np\.mean: .* `keepDims`$/,
       /keepdims/,
     ],
-    ["two lists apart", () => loose(np.concatenate)(x, x), /options are a Tensor/, /\(xs, /],
-    ["a type apart", () => loose(np.arange)(4, "int32"), /^arange: .* "int32"$/, /dtype: /],
-    ["a count apart", () => loose(np.arange)(0, 4, { type: "int32" }), /named type$/, /dtype/],
-    ["a method of others", () => np.median(x, loose({ method: "lower" })), /named method$/, /axis/],
+    ["two lists apart", () => loose(np.concatenate)(x, x), /an object, got a Tensor$/, /\(xs, /],
+    ["a type apart", () => loose(np.arange)(4, "int32"), /^np\.arange: .* got "int32"$/, /dtype: /],
+    ["a count apart", () => loose(np.arange)(0, 4, { type: "int32" }), /named `type`$/, /dtype/],
+    [
+      "a method of others",
+      () => np.median(x, loose({ method: "lower" })),
+      /named `method`$/,
+      /axis/,
+    ],
+    [
+      "a mode of NumPy",
+      () => np.pad(x, 2, loose({ mode: "maximum" })),
+      /^np\.pad: `mode` must be one of "constant", .*, got "maximum"$/,
+      /np\.pad\(x, width, \{ mode: "constant" \}\)/,
+    ],
+    [
+      "a mode of reading",
+      () => x.at(0).set(1, loose({ mode: "wrap" })),
+      /set: `mode` .* "wrap"$/,
+      /mode: "drop"/,
+    ],
+    [
+      "half a quarter",
+      () => np.rot90(x, 0.5),
+      /^np\.rot90: `quarters` .* 0\.5$/,
+      /give for example 1/,
+    ],
+    [
+      "a side with a capital",
+      () => np.searchsorted(v, v, loose({ side: "Right" })),
+      /got "Right"$/,
+      /side: "right"/,
+    ],
+    [
+      "options for none",
+      () => loose(np.sin)(x, { dtype: "float64" }),
+      /^np\.sin: it takes 1 argument, and no options; behind them it got an object$/,
+      /np\.sin\(x\)/,
+    ],
+    [
+      "tensors that are no list",
+      () => loose(np.vstack)(v, v),
+      /^np\.vstack: it takes 1 argument, .* a Tensor$/,
+      /np\.vstack\(xs\)/,
+    ],
   ], here);
+
+  test("are not what callbacks get from arrays", () => {
+    expect([v, v].map(np.negative)).toHaveLength(2);
+    expect([v, v, v].reduce(np.add).shape).toEqual([4]);
+  });
 
   test("stand by a function that takes them, also behind operands left out", () => {
     expect(np.arange(3, { dtype: "float64" }).dtype).toBe("float64");

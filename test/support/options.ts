@@ -1,62 +1,150 @@
-/** Functions that take options, and what they say to what is none. */
+/** What every function that takes options must say to options that are none, taken from its declaration. */
+import { inspect } from "node:util";
 import { describe, expect, test } from "vitest";
-import { np } from "trilevel";
-import type { OptionsOf } from "../../src/core/options.ts";
-import { caught } from "./caught.ts";
+import { np, random, TrilevelError } from "trilevel";
+import { type Declaration, declarationBehind, type OptionsOf } from "../../src/options/index.ts";
 import { loose } from "./mistakes.ts";
 
 type AnyFunction = (...args: never[]) => unknown;
 
-/** Whether a function takes options, and answers at once. */
-type Takes<F extends AnyFunction> = [OptionsOf<F>] extends [never] ? false
-  : ReturnType<F> extends Promise<unknown> ? false
-  : true;
-
-/** The names of functions that take options, found by their types: none can be left out. */
-type Taking<T> = {
-  [K in keyof T]: T[K] extends AnyFunction ? Takes<T[K]> extends true ? K : never : never;
+/** The names of functions whose last argument may be left out and is an object: none can be forgotten. */
+export type Taking<T> = {
+  [K in keyof T]: T[K] extends AnyFunction ? [OptionsOf<T[K]>] extends [never] ? never : K : never;
 }[keyof T];
 
-/** For each of them, all that stands before the options. */
-export type Operands<T> = Readonly<Record<Taking<T>, readonly unknown[]>>;
+/** A call without options: all that stands before them; or with those that it cannot do without. */
+export type Call = readonly unknown[] | {
+  readonly operands: readonly unknown[];
+  readonly options: object;
+};
 
-/** Every function takes options or none, and refuses what is none, and names that it does not know. */
-export function lookAtOptions<T extends object>(whose: string, of: T, all: Operands<T>): void {
-  const calls = Object.entries<readonly unknown[]>(all).map(([name, operands]) =>
-    [name, (options: unknown) => loose(of)[name](...operands, options)] as const
-  );
+/** Calls of all functions of a space that take options. */
+export type Calls<T> = { readonly [K in Taking<T>]: Call } & { readonly [name: string]: Call };
 
-  describe.each(calls)(`${whose}.%s`, (_, call) => {
-    const here = /support\/options\.ts:\d+:\d+/;
+/** Values of every sort: those that an option does not accept must be refused. */
+const sorts = () => [
+  -1,
+  0,
+  0.5,
+  3,
+  1e9,
+  NaN,
+  -Infinity,
+  "no such word",
+  "",
+  true,
+  [],
+  [1, "a"],
+  [[0.5]],
+  {},
+  null,
+  () => 1,
+  new Date(0),
+  np.ones([4]),
+  random.key(0),
+];
 
-    test("takes options, and none", () => {
-      expect(() => call({})).not.toThrow();
-      expect(() => call(undefined)).not.toThrow();
+/** Words of an enumeration with other letters, which many languages forgive. */
+const otherwise = (expected: string) =>
+  [...expected.matchAll(/"(\w+)"/g)].flatMap((
+    [, word],
+  ) => [word!.toUpperCase(), `${word}s`, word![0]!.toUpperCase() + word!.slice(1)]);
+
+/** The error of a call, also one that is rejected; undefined if there is none. */
+async function thrown(call: () => unknown): Promise<(Error & { cure?: string }) | undefined> {
+  try {
+    await call();
+    return undefined;
+  } catch (error) {
+    if (error instanceof Error) return error;
+    throw error;
+  }
+}
+
+/** The declaration that refuses an option which nobody knows. */
+export async function declarationOf(
+  call: (options: unknown) => unknown,
+): Promise<Declaration | undefined> {
+  const error = await thrown(() => call({ nobodyKnowsThis: 1 }));
+  return error && declarationBehind(error);
+}
+
+/** Every function of a space takes its options, refuses others, and says what would be right. */
+export function lookAtOptions(
+  whose: string,
+  of: object,
+  calls: { readonly [name: string]: Call },
+  errors: readonly string[] = ["ArgumentError", "DTypeError"],
+): void {
+  describe.each(Object.entries(calls))(`${whose}.%s`, (name, given) => {
+    const { operands, options } = "operands" in given
+      ? given
+      : { operands: given, options: undefined };
+    const call = (last: unknown) => loose(of)[name](...operands, last);
+    const refused = async (last: unknown) => {
+      const error = await thrown(() => call(last));
+      expect(error, `${name} accepts ${inspect(last)}`).toBeDefined();
+      const declaration = declarationBehind(error!);
+      expect(declaration, error!.message).toBeDefined();
+      expect(errors).toContain(loose(error)._tag);
+      expect(error!.message.startsWith(`${declaration!.name}: `)).toBe(true);
+      expect(error!.cure).toContain("{ ");
+      if (error instanceof TrilevelError) {
+        expect(error.message.split("\n")[1]).toMatch(/support\/options\.ts:\d+:\d+/);
+      }
+      return { error: error!, declaration: declaration! };
+    };
+
+    test("takes options, and none", async () => {
+      expect((await thrown(() => call({ ...options })))?.message).toBeUndefined();
+      if (options !== undefined) return;
+      expect((await thrown(() => call(undefined)))?.message).toBeUndefined();
     });
 
-    test.each([
-      ["a number", 7, "the number 7"],
-      ["a word", "int32", 'the string "int32"'],
-      ["a list", [1], "a list of 1"],
-      ["null", null, "null"],
-      ["a tensor", np.ones([4]), "a Tensor"],
-    ])("refuses %s in their place", (_, given, kind) => {
-      const { _tag, message, cure } = caught(() => call(given));
-      const [what, line] = message.split("\n");
-      expect(_tag).toBe("ArgumentError");
-      expect(what).toMatch(/^\w+: the options are /);
-      expect(what).toContain(kind);
-      expect(line).toMatch(here);
-      expect(cure).toMatch(/^name them: [\w.]+\(.*\{ \w+(: [^:]+)? \}\)$/);
+    test("refuses what is no object of options", async () => {
+      for (const wrong of [7, "int32", [1], null, np.ones([4]), new Date(0)]) {
+        const { error, declaration } = await refused(wrong);
+        expect(error.message).toContain("the options must be an object, got ");
+        const self = whose === "x" ? 1 : 0; // a method is the function of its tensor
+        expect(declaration.operands).toHaveLength(operands.length + self);
+      }
     });
 
-    test("refuses a name that it does not know, and says those it does", () => {
-      const { _tag, message, cure } = caught(() => call({ axis_: 0 }));
-      const [what, line] = message.split("\n");
-      expect(_tag).toBe("ArgumentError");
-      expect(what).toMatch(/^\w+: no option is named axis_$/);
-      expect(line).toMatch(here);
-      expect(cure).toMatch(/^it takes \{ \w+.* \}$/);
+    test("refuses a name that it does not know, and says the nearest that it does", async () => {
+      const { error, declaration } = await refused({ ...options, nobodyKnowsThis: 1 });
+      expect(error.message).toContain("no option is named `nobodyKnowsThis`");
+      const known = Object.keys(declaration.spec);
+      expect(known.length).toBeGreaterThan(0);
+      for (const option of known) {
+        expect(error.cure).toContain(option);
+        const mistaken = await refused({ ...options, [`${option}_`]: 1 });
+        expect(mistaken.error.cure).toContain(`did you mean \`${option}\`?`);
+      }
+    });
+
+    test("refuses values that are none of the option's", async () => {
+      const { declaration } = await refused({ ...options, nobodyKnowsThis: 1 });
+      for (const [option, kind] of Object.entries(declaration.spec)) {
+        const wrong = [...sorts(), ...otherwise(kind.expected)].filter((x) => !kind.accepts(x));
+        expect(wrong.length, `${name}: ${option} may be anything`).toBeGreaterThan(3);
+        for (const value of wrong) {
+          const { error } = await refused({ ...options, [option]: value });
+          expect(error.message).toContain(`\`${option}\` must be ${kind.expected}, got `);
+          if (typeof value === "string") expect(error.message).toContain(JSON.stringify(value));
+          expect(error.cure).toContain(`${option}: `);
+        }
+      }
+    });
+
+    test("asks for those that are required", async () => {
+      const { declaration } = await refused({ ...options, nobodyKnowsThis: 1 });
+      const required = Object.keys(declaration.spec).filter((o) => declaration.spec[o]!.required);
+      for (const option of required) {
+        const { [option]: _, ...rest } = { ...options } as { [option: string]: unknown };
+        const { error } = await refused(rest);
+        expect(error.message).toContain(`\`${option}\` is missing`);
+      }
+      if (options === undefined) expect(required).toEqual([]);
     });
   });
 }

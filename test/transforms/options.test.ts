@@ -1,22 +1,26 @@
 /** What transformations, loops and solvers say to options that are none. */
-import { describe, expect, test } from "vitest";
+import { describe } from "vitest";
 import * as trilevel from "trilevel";
 import {
+  anderson,
   argmin,
-  checkGrads,
   customVjp,
   fixedPointIteration,
   forward,
+  gmres,
   grad,
+  implicit,
   jit,
+  neumann,
   np,
+  oneStep,
   optim,
   setBackend,
   type Tensor,
   vmap,
 } from "trilevel";
 import { answered, loose } from "../support/mistakes.ts";
-import { lookAtOptions, type Operands } from "../support/options.ts";
+import { type Calls, lookAtOptions } from "../support/options.ts";
 
 await setBackend("reference"); // before the operands below are made
 
@@ -26,13 +30,16 @@ const f = (y: Tensor) => y.mul(0.5);
 /** Without what opens a device: it would need one. */
 type Functions = Omit<typeof trilevel, "openWebGpu">;
 
-const functions: Operands<Functions> = {
+const functions: Calls<Functions> = {
   anderson: [],
+  argmin: { operands: [f], options: { optimizer: optim.sgd(0.1) } },
   associativeScan: [np.add, x],
   bicgstab: [],
   broyden: [],
   broydenAdjoint: [forward()],
+  checkGrads: [f, [x]],
   checkpoint: [f],
+  customVjp: [f, (y: Tensor) => [f(y), null], (_: null, ct: Tensor) => [ct]],
   fixedPointIteration: [f],
   foriLoop: [0, 2, (_: Tensor, y: Tensor) => y, x],
   forward: [],
@@ -46,9 +53,11 @@ const functions: Operands<Functions> = {
   jacobianSpectralRadius: [f, x],
   jacrev: [f],
   jit: [f],
+  neumann: { operands: [], options: { terms: 3 } },
   neumannSeries: [],
   newton: [],
   normalCg: [],
+  phantom: { operands: [], options: { terms: 3, damping: 0.5 } },
   relativeResidual: [f, x],
   scan: [(c: Tensor, y: Tensor) => [c.add(y), y], np.array(0), x],
   unrolled: [],
@@ -56,42 +65,69 @@ const functions: Operands<Functions> = {
   vmap: [f],
   whileLoop: [(y: Tensor) => y.sum().less(0), f, x],
 };
-lookAtOptions<Functions>("trilevel", trilevel, functions);
+lookAtOptions("trilevel", trilevel, functions);
 
 describe("options", () => {
   answered([
-    ["axes apart", () => vmap(f, loose([0])), /^vmap: the options are a list of 1$/, /inAxes/],
-    ["in_axes", () => vmap(f, loose({ in_axes: 0 })), /^vmap: .* in_axes$/, /inAxes/],
-    ["an argument apart", () => grad(f, loose(1)), /^grad: .* number 1$/, /\{ argnums: 1 \}/],
-    ["argnum", () => grad(f, loose({ argnum: 1 })), /^grad: .* argnum$/, /argnums/],
-    ["static arguments apart", () => jit(f, loose([1])), /^jit: .* list of 1$/, /staticArgnums/],
+    ["axes apart", () => vmap(f, loose([0])), /^vmap: the options must .* got \[0\]$/, /inAxes/],
+    ["in_axes", () => vmap(f, loose({ in_axes: 0 })), /`in_axes`$/, /did you mean `inAxes`\?/],
+    ["an argument apart", () => grad(f, loose(1)), /^grad: .* got 1$/, /\{ argnums: 1 \}/],
+    ["argnum", () => grad(f, loose({ argnum: 1 })), /^grad: .* `argnum`$/, /argnums/],
+    ["static arguments apart", () => jit(f, loose([1])), /^jit: .* got \[1\]$/, /staticArgnums/],
     ["zeros apart", () => loose(customVjp)(f, f, f, true), /^customVjp: .* true$/, /symbolicZeros/],
-    [
-      "damping apart",
-      () => forward(loose(0.5)),
-      /^forward: .* 0\.5$/,
-      /forward\(\{ damping: 0\.5 \}\)/,
-    ],
-    ["a solver apart", () => fixedPointIteration(f, loose(forward())), /named kind$/, /solver/],
+    ["damping apart", () => forward(loose(0.5)), /^forward: .* got 0\.5$/, /damping: 0\.5/],
+    ["a solver apart", () => fixedPointIteration(f, loose(forward())), /`kind`$/, /solver/],
     [
       "steps for maxSteps",
       () => fixedPointIteration(f, loose({ steps: 7 })),
-      /named steps$/,
+      /`steps`$/,
       /maxSteps/,
     ],
     ["an optimizer apart", () => argmin(f, loose(optim.sgd(0.1))), /^argmin: no/, /optimizer/],
     [
       "maxSteps for steps",
-      () => argmin(f, loose({ maxSteps: 7 })),
-      /^argmin: .* maxSteps$/,
+      () => argmin(f, loose({ optimizer: optim.sgd(0.1), maxSteps: 7 })),
+      /^argmin: .* `maxSteps`$/,
       /steps/,
     ],
+    [
+      "no optimizer",
+      () => argmin(f, loose({})),
+      /^argmin: `optimizer` is missing/,
+      /optim\.sgd\(0\.1\)/,
+    ],
+    [
+      "an adjoint that is not called",
+      () => fixedPointIteration(f, { adjoint: loose(implicit) }),
+      /`adjoint` must be an adjoint, got the function implicit$/,
+      /adjoint: implicit\(\)/,
+    ],
+    [
+      "an adjoint by name",
+      () => fixedPointIteration(f, { adjoint: loose("onestep") }),
+      /`adjoint` must be an adjoint, got "onestep"$/,
+      /adjoint: oneStep\(\)/,
+    ],
+    [
+      "a solver that is not called",
+      () => fixedPointIteration(f, { solver: loose(anderson) }),
+      /`solver` must be a fixed-point solver, got the function anderson$/,
+      /solver: anderson\(\)/,
+    ],
+    ["a linear solver apart", () => implicit(loose(gmres())), /^implicit: .* `kind`$/, /linear/],
+    ["terms apart", () => neumann(loose(3)), /^neumann: the options .* got 3$/, /\{ terms: 3 \}/],
+    ["no terms", () => neumann(loose({})), /^neumann: `terms` is missing/, /\{ terms: 1 \}/],
+    [
+      "terms of one step",
+      () => loose(oneStep)({ terms: 3 }),
+      /^oneStep: it takes 0 arguments, and no options/,
+      /oneStep\(\)/,
+    ],
+    [
+      "a gradient of the start by JAX's words",
+      () => fixedPointIteration(f, { initGrad: loose("straight_through") }),
+      /`initGrad` must be one of "zero", "straightThrough", got "straight_through"$/,
+      /initGrad: "straightThrough"/,
+    ],
   ], /options\.test\.ts:\d+:\d+/);
-
-  test("of what promises are refused by rejection", async () => {
-    await expect(checkGrads(f, [x], loose(2))).rejects.toThrow(
-      /checkGrads: the options are the number 2/,
-    );
-    await expect(checkGrads(f, [x], loose({ tol: 2 }))).rejects.toThrow(/no option is named tol/);
-  });
 });

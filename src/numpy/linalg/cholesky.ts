@@ -1,5 +1,6 @@
 /** The Cholesky decomposition of positive definite matrices. */
 import type { Tensor } from "../../core/tensor.ts";
+import { declareOperands } from "../../options/index.ts";
 import * as lax from "../../primitives/index.ts";
 import { managed } from "../managed.ts";
 import type { TensorLike } from "../promote.ts";
@@ -33,7 +34,7 @@ import { triangular } from "./triangular.ts";
 export const cholesky: (a: TensorLike) => Tensor = managed((a) => {
   const m = matrix("cholesky", a);
   return factor(lax.mul(lax.add(m, transposed(m)), lax.fullLike(m, 0.5)));
-});
+}, declareOperands("np.linalg.cholesky", ["a"]));
 
 function factor(a: Tensor): Tensor {
   return withDerivative(

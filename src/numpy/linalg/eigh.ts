@@ -1,5 +1,6 @@
 /** Eigenvalues of symmetric matrices, by Jacobi's method. */
 import type { Tensor } from "../../core/tensor.ts";
+import { declareOperands } from "../../options/index.ts";
 import * as lax from "../../primitives/index.ts";
 import { managed } from "../managed.ts";
 import type { TensorLike } from "../promote.ts";
@@ -33,7 +34,7 @@ import {
 export const eigh: (a: TensorLike) => [values: Tensor, vectors: Tensor] = managed((a) => {
   const m = matrix("eigh", a);
   return decompose(lax.mul(lax.add(m, transposed(m)), lax.fullLike(m, 0.5)));
-});
+}, declareOperands("np.linalg.eigh", ["a"]));
 
 function decompose(a: Tensor): [values: Tensor, vectors: Tensor] {
   const [values, vectors] = withDerivative(

@@ -1,6 +1,7 @@
 /** Square systems, inverses and determinants, by LU decomposition with partial pivoting. */
 import { literal, type Tensor } from "../../core/tensor.ts";
 import { rewrite } from "../../core/trace.ts";
+import { declareOperands } from "../../options/index.ts";
 import * as lax from "../../primitives/index.ts";
 import { managed } from "../managed.ts";
 import type { TensorLike } from "../promote.ts";
@@ -37,7 +38,7 @@ import { solveColumns, substitute, triangleOf } from "./triangular.ts";
 export const solve: (a: TensorLike, b: TensorLike) => Tensor = managed((a, b) => {
   const [m, y] = matrixPair("solve", a, b);
   return solveColumns("solve", m, y, solveMatrices);
-});
+}, declareOperands("np.linalg.solve", ["a", "b"]));
 
 /** As {@link solve}, of matrices with equal leading axes. */
 function solveMatrices(a: Tensor, b: Tensor): Tensor {
@@ -124,7 +125,7 @@ function decompose(a: Tensor): [factors: Tensor, order: Tensor, sign: Tensor] {
 export const inv: (a: TensorLike) => Tensor = managed((a) => {
   const m = matrix("inv", a);
   return solveMatrices(m, identityLike(m));
-});
+}, declareOperands("np.linalg.inv", ["a"]));
 
 /**
  * Determinants of square matrices […, n, n]. The derivative is `tr(adj A Ȧ)`, which for regular matrices is
@@ -138,7 +139,10 @@ export const inv: (a: TensorLike) => Tensor = managed((a) => {
  *
  * @throws ShapeError when `a` is not square.
  */
-export const det: (a: TensorLike) => Tensor = managed((a) => determinant(matrix("det", a)));
+export const det: (a: TensorLike) => Tensor = managed(
+  (a) => determinant(matrix("det", a)),
+  declareOperands("np.linalg.det", ["a"]),
+);
 
 function determinant(a: Tensor): Tensor {
   return withDerivative([a], (m) => {
@@ -211,7 +215,7 @@ function productOf(x: Tensor): Tensor {
 export const slogdet: (a: TensorLike) => [sign: Tensor, logdet: Tensor] = managed((a) => {
   const [sign, logdet] = signedLogarithm(matrix("slogdet", a));
   return [sign!, logdet!];
-});
+}, declareOperands("np.linalg.slogdet", ["a"]));
 
 function signedLogarithm(a: Tensor): Tensor[] {
   return withDerivative([a], (m) => {
@@ -248,7 +252,7 @@ export const matrixPower: (a: TensorLike, power: number) => Tensor = managed((a,
     if (n > 1) square = product(square, square);
   }
   return result ?? identityLike(m);
-});
+}, declareOperands("np.linalg.matrixPower", ["a", "power"]));
 
 /**
  * The sum of the diagonal of matrices […, m, n].
@@ -260,4 +264,7 @@ export const matrixPower: (a: TensorLike, power: number) => Tensor = managed((a,
  *
  * @throws ShapeError when `a` has fewer than two axes.
  */
-export const trace: (a: TensorLike) => Tensor = managed((a) => traceOf(matrix("trace", a, false)));
+export const trace: (a: TensorLike) => Tensor = managed(
+  (a) => traceOf(matrix("trace", a, false)),
+  declareOperands("np.linalg.trace", ["a"]),
+);

@@ -2,6 +2,7 @@
 import { ArgumentError, ShapeError } from "../../core/errors.ts";
 import { formatAval } from "../../core/program.ts";
 import type { Tensor } from "../../core/tensor.ts";
+import { axes, boolean, declareOptions, either, number, oneOf } from "../../options/index.ts";
 import * as lax from "../../primitives/index.ts";
 import { rootOfSquares } from "../magnitude.ts";
 import { managed } from "../managed.ts";
@@ -57,8 +58,11 @@ export const norm: (x: TensorLike, options?: NormOptions) => Tensor = managed(
       : ofVectors(t, axes, ord === "fro" && matrices ? 2 : ord ?? 2);
     return keepdims ? lax.reshape(y, t.shape.map((n, i) => axes.includes(i) ? 1 : n)) : y;
   },
-  "np.linalg.norm(x)",
-  { ord: 2, axis: 0, keepdims: true },
+  declareOptions("np.linalg.norm", ["x"], {
+    ord: either(number, oneOf("fro", "nuc")),
+    axis: axes,
+    keepdims: boolean,
+  }),
 );
 
 function ofVectors(x: Tensor, axes: readonly number[], ord: number | "fro" | "nuc"): Tensor {

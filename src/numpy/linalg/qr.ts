@@ -2,6 +2,7 @@
 import { ShapeError } from "../../core/errors.ts";
 import { formatAval } from "../../core/program.ts";
 import type { Tensor } from "../../core/tensor.ts";
+import { declareOperands } from "../../options/index.ts";
 import * as lax from "../../primitives/index.ts";
 import { managed } from "../managed.ts";
 import { promote, type TensorLike, toFloat } from "../promote.ts";
@@ -34,8 +35,9 @@ import { solveColumns, triangular } from "./triangular.ts";
  *
  * @throws ShapeError when `a` has fewer than two axes.
  */
-export const qr: (a: TensorLike) => [q: Tensor, r: Tensor] = managed((a) =>
-  decompose(matrix("qr", a, false))
+export const qr: (a: TensorLike) => [q: Tensor, r: Tensor] = managed(
+  (a) => decompose(matrix("qr", a, false)),
+  declareOperands("np.linalg.qr", ["a"]),
 );
 
 function decompose(a: Tensor): [q: Tensor, r: Tensor] {
@@ -140,7 +142,7 @@ export const lstsq: (a: TensorLike, b: TensorLike) => Tensor = managed((a, b) =>
     throw new ShapeError(`lstsq: b is ${formatAval(y.aval)}`, "give a vector, or matrices");
   }
   return solveColumns("lstsq", m, y, leastSquares);
-});
+}, declareOperands("np.linalg.lstsq", ["a", "b"]));
 
 function leastSquares(a: Tensor, b: Tensor): Tensor {
   if (a.shape.at(-2)! >= a.shape.at(-1)!) {
@@ -166,4 +168,4 @@ function leastSquares(a: Tensor, b: Tensor): Tensor {
 export const pinv: (a: TensorLike) => Tensor = managed((a) => {
   const m = matrix("pinv", a, false);
   return leastSquares(m, identityLike(m));
-});
+}, declareOperands("np.linalg.pinv", ["a"]));

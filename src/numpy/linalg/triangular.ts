@@ -1,6 +1,7 @@
 /** Triangular systems, solved by substitution. */
 import { rewrite } from "../../core/trace.ts";
 import type { Tensor } from "../../core/tensor.ts";
+import { boolean, declareOptions } from "../../options/index.ts";
 import * as lax from "../../primitives/index.ts";
 import { managed } from "../managed.ts";
 import { broadcastShapes, stretch, type TensorLike } from "../promote.ts";
@@ -54,8 +55,11 @@ export const triangularSolve: (
       (l, rhs) => triangular(l, rhs, lower !== transpose, unitDiagonal),
     );
   },
-  "np.linalg.triangularSolve(a, b)",
-  { lower: true, transpose: true, unitDiagonal: true },
+  declareOptions("np.linalg.triangularSolve", ["a", "b"], {
+    lower: boolean,
+    transpose: boolean,
+    unitDiagonal: boolean,
+  }),
 );
 
 /** Calls `solve` on matrices of one lead each; a vector becomes a column, and back. */

@@ -1,15 +1,15 @@
 /** BiCGSTAB: for any matrix, in little memory. */
-import { optionsCheck } from "../../core/options.ts";
 import { whileLoop } from "../../control/index.ts";
 import type { Tensor } from "../../core/tensor.ts";
+import { count, declareOptions, nonNegative } from "../../options/index.ts";
 import * as lax from "../../primitives/index.ts";
 import { chooseRows, inner, like, rowNorm, safeDivide, scaleRows } from "../rows.ts";
 import type { LinearSolver } from "../solver.ts";
 import { type LinearOptions, linearSolver } from "./solver.ts";
 
-const checkOptions = optionsCheck<LinearOptions>("bicgstab", "bicgstab()", {
-  rtol: 1e-6,
-  maxSteps: 100,
+const checkOptions = declareOptions<LinearOptions>("bicgstab", [], {
+  rtol: nonNegative,
+  maxSteps: count,
 });
 
 /**

@@ -1,7 +1,7 @@
 /** GMRES: for any matrix. */
-import { optionsCheck } from "../../core/options.ts";
 import { whileLoop } from "../../control/index.ts";
 import type { Tensor } from "../../core/tensor.ts";
+import { count, declareOptions, nonNegative, size } from "../../options/index.ts";
 import * as lax from "../../primitives/index.ts";
 import {
   chooseRows,
@@ -25,10 +25,10 @@ export interface GmresOptions extends LinearOptions {
   restart?: number;
 }
 
-const checkOptions = optionsCheck<GmresOptions>("gmres", "gmres()", {
-  restart: 20,
-  rtol: 1e-6,
-  maxSteps: 100,
+const checkOptions = declareOptions<GmresOptions>("gmres", [], {
+  restart: size,
+  rtol: nonNegative,
+  maxSteps: count,
 });
 
 /**

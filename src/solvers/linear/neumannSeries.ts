@@ -1,7 +1,7 @@
 /** The Neumann series. */
-import { optionsCheck } from "../../core/options.ts";
 import { foriLoop } from "../../control/index.ts";
 import { ArgumentError } from "../../core/errors.ts";
+import { declareOptions, nonNegative, size } from "../../options/index.ts";
 import * as lax from "../../primitives/index.ts";
 import type { LinearSolver } from "../solver.ts";
 import { linearSolver } from "./solver.ts";
@@ -14,9 +14,9 @@ export interface NeumannSeriesOptions {
   rtol?: number;
 }
 
-const checkOptions = optionsCheck<NeumannSeriesOptions>("neumannSeries", "neumannSeries()", {
-  terms: 10,
-  rtol: 1e-6,
+const checkOptions = declareOptions<NeumannSeriesOptions>("neumannSeries", [], {
+  terms: size,
+  rtol: nonNegative,
 });
 
 /**

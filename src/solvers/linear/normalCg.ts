@@ -1,16 +1,16 @@
 /** Conjugate gradients on the normal equations. */
-import { optionsCheck } from "../../core/options.ts";
 import { whileLoop } from "../../control/index.ts";
 import type { Tensor } from "../../core/tensor.ts";
+import { count, declareOptions, nonNegative } from "../../options/index.ts";
 import * as lax from "../../primitives/index.ts";
 import { linearTranspose } from "../../transforms/linearize.ts";
 import { chooseRows, inner, like, rowNorm, safeDivide, scaleRows } from "../rows.ts";
 import type { LinearSolver } from "../solver.ts";
 import { type LinearOptions, linearSolver } from "./solver.ts";
 
-const checkOptions = optionsCheck<LinearOptions>("normalCg", "normalCg()", {
-  rtol: 1e-6,
-  maxSteps: 100,
+const checkOptions = declareOptions<LinearOptions>("normalCg", [], {
+  rtol: nonNegative,
+  maxSteps: count,
 });
 
 /**

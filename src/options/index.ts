@@ -1,0 +1,16 @@
+/** How functions declare the options that they take, and refuse others; all folders above `core` may use it. */
+export * from "./kinds.ts";
+export {
+  type Check,
+  type Declaration,
+  declarationBehind,
+  declareOperands,
+  declareOptions,
+  type OptionsOf,
+  requireArgument,
+  type Required,
+  required,
+  shown,
+  type Spec,
+} from "./options.ts";
+export * from "./tensors.ts";
