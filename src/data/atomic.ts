@@ -2,47 +2,50 @@
  * Writing so that a reader sees all of it or nothing: under a temporary name, fsynced, then renamed.
  */
 
-import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { type Contents, type Disk, nodeDisk, unlessCode } from "./disk.ts";
 
 const partial = ".partial-";
 const temporaryName = (path: string) => `${path}${partial}${crypto.randomUUID()}`;
 
-/** Makes what was written to a file or folder durable. */
-async function flush(path: string): Promise<void> {
-  const handle = await open(path, "r");
-  try {
-    await handle.sync();
-  } catch {
-    // Some file systems cannot sync a folder; its files have been synced already.
-  } finally {
-    await handle.close();
-  }
-}
-
-/** Creates or replaces a file; whoever reads it meanwhile sees the old bytes or the new ones. */
-export async function writeFileAtomically(path: string, bytes: Uint8Array): Promise<void> {
+/**
+ * Creates or replaces a file; whoever reads it meanwhile, or after a power failure, sees the old bytes or the new
+ * ones. When it returns, the new ones are durable.
+ */
+export async function writeFileAtomically(
+  path: string,
+  contents: Contents,
+  disk: Disk = nodeDisk,
+): Promise<void> {
   const temporary = temporaryName(path);
   try {
-    const handle = await open(temporary, "wx");
-    try {
-      await handle.writeFile(bytes);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, path);
+    await disk.create(temporary, contents);
+    // Synced before it gets its name: a name may outlive a power failure that its contents did not.
+    await disk.syncFile(temporary);
+    await disk.rename(temporary, path);
   } catch (error) {
-    await rm(temporary, { force: true });
+    await disk.remove(temporary).catch(() => {}); // the first error is the one to tell
     throw error;
   }
-  await flush(dirname(path));
+  await disk.syncFolder(dirname(path));
 }
 
-/** Removes what a killed process was writing in a folder and below; only for a folder without another writer. */
-export async function removePartial(folder: string): Promise<void> {
-  for (const name of await readdir(folder, { recursive: true })) {
-    if (basename(name).includes(partial)) await rm(join(folder, name), { force: true });
+/** Makes a folder and those above it that do not exist, all of them durable. */
+export async function makeFolders(path: string, disk: Disk = nodeDisk): Promise<void> {
+  const above = dirname(path);
+  const made = await disk.makeFolder(path).catch(unlessCode(undefined, "ENOENT"));
+  if (made === undefined) {
+    await makeFolders(above, disk);
+    await disk.makeFolder(path);
+  }
+  if (made !== false) await disk.syncFolder(above);
+}
+
+/** Removes what a killed process was writing in a folder; only for a folder without another writer. */
+export async function removePartial(folder: string, disk: Disk = nodeDisk): Promise<void> {
+  for (const name of await disk.list(folder)) {
+    if (name.includes(partial)) await disk.remove(join(folder, name));
   }
 }
 
@@ -63,8 +66,8 @@ export async function createFolderAtomically(
   try {
     await mkdir(temporary);
     await fill(temporary);
-    for (const name of await readdir(temporary)) await flush(join(temporary, name));
-    await flush(temporary);
+    for (const name of await readdir(temporary)) await nodeDisk.syncFile(join(temporary, name));
+    await nodeDisk.syncFolder(temporary);
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { recursive: true, force: true });
@@ -72,7 +75,7 @@ export async function createFolderAtomically(
       (error.code === "ENOTEMPTY" || error.code === "EEXIST");
     if (!taken) throw error;
   }
-  await flush(dirname(path));
+  await nodeDisk.syncFolder(dirname(path));
 }
 
 async function sweep(path: string, hour = 3600e3): Promise<void> {

@@ -23,7 +23,7 @@ import { applyOverrides } from "./overrides.ts";
 import { presetNamed, presetNames } from "./presets.ts";
 import { openDisplay } from "./progress.ts";
 import { train } from "./runner.ts";
-import { openRun } from "./store.ts";
+import { openRun } from "./runs/open.ts";
 import { studyTricks } from "./studyTricks.ts";
 
 const root = Flag.Directory("runs").pipe(
@@ -113,15 +113,21 @@ const resume = Command.make(
     run: runArgument,
     runs: root,
     steps: shortcuts.steps,
+    acceptChanges: Flag.Boolean("accept-changes").pipe(
+      Flag.withDescription(
+        "Go on although config, backend or version are not those of the checkpoint",
+      ),
+    ),
   },
-  Effect.fn(function* ({ run: name, runs, steps }) {
-    const { folder, config } = yield* openRun(runs, name);
+  Effect.fn(function* ({ run: name, runs, steps, acceptChanges }) {
+    const { folder, config, warnings } = yield* openRun(runs, name);
+    for (const text of warnings) yield* Console.error(`warning: ${text}`);
     const longer = Option.isNone(steps) ? [] : [`steps=${steps.value}`];
     const changed = yield* decodeConfig(
       yield* applyOverrides(encodeConfig(config), longer),
       "The config",
     );
-    yield* train(changed, { root: runs, display: openDisplay(), resume: folder });
+    yield* train(changed, { root: runs, display: openDisplay(), resume: folder, acceptChanges });
   }),
 ).pipe(
   Command.withDescription("Go on with an interrupted run; --steps makes it longer"),

@@ -7,14 +7,18 @@ import { encodeConfig } from "./config.ts";
 import { fileError } from "./errors.ts";
 import { mainScore, scoreNames } from "./evaluate.ts";
 import { curvesOf, page } from "./report.ts";
-import { escapeHtml, legend, plot, type Series, smooth } from "./plots.ts";
-import { listRuns, openRun, RunFolder } from "./store.ts";
+import { html, htmlTable } from "./markup.ts";
+import { legend, plot, type Series, smooth } from "./plots.ts";
+import { formatSpread } from "./progress.ts";
+import { RunFolder } from "./runs/folder.ts";
+import { listRuns, openRun } from "./runs/open.ts";
+import { fieldsOf } from "./runs/resume.ts";
 
 /** All runs, a line each. */
 export const listTable = Effect.fnUntraced(function* (root: string) {
   const rows = [["run", "status", "step", "score", "images/s"]];
   for (const path of yield* listRuns(root)) {
-    const summary = yield* new RunFolder(path).summary();
+    const summary = (yield* new RunFolder(path).summary()).value;
     const { results = {}, status = "unknown", step = 0 } = summary ?? {};
     rows.push([
       basename(path),
@@ -52,9 +56,9 @@ export const compareRuns = Effect.fnUntraced(function* (
     names,
     Effect.fnUntraced(function* (name) {
       const { folder, config } = yield* openRun(root, name);
-      const results = (yield* folder.summary())?.results ?? {};
+      const results = (yield* folder.summary()).value?.results ?? {};
       const rows = yield* folder.metrics();
-      return { name: folder.name, fields: flatten(encodeConfig(config)), results, rows };
+      return { name: folder.name, fields: fieldsOf(encodeConfig(config)), results, rows };
     }),
   );
   const differing = [...new Set(runs.flatMap(({ fields }) => Object.keys(fields)))]
@@ -76,23 +80,17 @@ export const compareRuns = Effect.fnUntraced(function* (
     });
     if (series.every(({ points }) => points.length === 0)) return "";
     const picture = plot({ title, series, domain: [0, end], logarithmic: noisy });
-    return `<figure><figcaption>${title}</figcaption>${picture}</figure>`;
+    return html`<figure><figcaption>${title}</figcaption>${picture}</figure>`;
   });
-  const cells = rows.map((row, r) =>
-    `<tr>${
-      row.map((cell) => r === 0 ? `<th>${escapeHtml(cell)}</th>` : `<td>${escapeHtml(cell)}</td>`)
-        .join("")
-    }</tr>`
-  );
-  const html = page(
+  const text = page(
     "Comparison of runs",
-    `<h1>Comparison of runs</h1>
+    html`<h1>Comparison of runs</h1>
 <p>${legend(runs.map(({ name }) => ({ name, points: [] })))}</p>
-<section class="plots">${curves.join("\n")}</section>
-<table>${cells.join("\n")}</table>`,
+<section class="plots">${curves}</section>
+${htmlTable(rows)}`,
   );
   yield* Effect.tryPromise({
-    try: () => writeFile(out, html),
+    try: () => writeFile(out, text),
     catch: fileError(`${out} cannot be written.`),
   });
   return `${table(rows)}\n\n${join(out)}`;
@@ -104,7 +102,7 @@ export const seedTable = Effect.fnUntraced(function* (root: string, names: reado
   for (const name of names) {
     const { folder, config } = yield* openRun(root, name);
     const { seed: _, ...same } = encodeConfig(config);
-    const results = (yield* folder.summary())?.results ?? {};
+    const results = (yield* folder.summary()).value?.results ?? {};
     const key = JSON.stringify(same);
     groups.set(key, [...groups.get(key) ?? [], results]);
   }
@@ -128,17 +126,5 @@ function spread(results: readonly { readonly [name: string]: number }[], key: st
   const values = results.flatMap((result) => result[key] ?? []);
   if (values.length === 0) return "–";
   if (values.length === 1) return values[0]!.toPrecision(3);
-  return `${mean(values).toPrecision(3)} ± ${standardDeviation(values).toPrecision(2)}`;
-}
-
-function flatten(value: unknown, prefix = ""): { [path: string]: string } {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    return { [prefix]: JSON.stringify(value) };
-  }
-  return Object.assign(
-    {},
-    ...Object.entries(value).map(([key, inner]) =>
-      flatten(inner, prefix === "" ? key : `${prefix}.${key}`)
-    ),
-  );
+  return formatSpread(mean(values), standardDeviation(values));
 }

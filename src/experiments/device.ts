@@ -3,10 +3,11 @@ import { Effect } from "effect";
 import { type BackendName, currentBackend } from "../core/backend.ts";
 import type { DType, TypedArray } from "../core/dtype.ts";
 import { type Tensor, tensorFromHost } from "../core/tensor.ts";
-import { flatten, paths, type Structure } from "../core/tree.ts";
+import { flatten, paths, type Structure, unflatten } from "../core/tree.ts";
 import { backend, setBackend } from "../index.ts";
 import type { ExperimentConfig } from "./config.ts";
-import { modelError } from "./errors.ts";
+import { CheckpointError, modelError } from "./errors.ts";
+import type { Checkpoint } from "./runs/checkpoint.ts";
 import type { HostTensor } from "./safetensors.ts";
 
 /** Opens the backend of a config and makes it the current one; `auto` is the library's own choice. */
@@ -42,3 +43,32 @@ export async function readTree(tree: unknown): Promise<{ [path: string]: HostTen
     tensors.map(({ dtype, shape }, i) => [names[i]!, { dtype, shape, data: data[i]! }]),
   );
 }
+
+/** The tensors of a checkpoint in the structure of `like`, on the current backend. */
+export const restore = <S>(checkpoint: Checkpoint, like: S) =>
+  Effect.gen(function* () {
+    const [leaves, structure] = flatten(like);
+    const names = pathNames(structure);
+    const problems = names.flatMap((name, i) => {
+      const { dtype, shape } = leaves[i] as Tensor; // state is made of nothing else
+      const found = Object.hasOwn(checkpoint.tensors, name) ? checkpoint.tensors[name] : undefined;
+      if (found === undefined) return [`${name} is missing`];
+      const same = found.dtype === dtype && `${found.shape}` === `${shape}`;
+      return same ? [] : [`${name} is ${found.dtype}[${found.shape}], not ${dtype}[${shape}]`];
+    });
+    if (problems.length > 0) {
+      return yield* new CheckpointError({
+        what: `The checkpoint ${checkpoint.path} is of another model: ${
+          problems.slice(0, 5).join("; ")
+        }${problems.length > 5 ? `; and ${problems.length - 5} more` : ""}.`,
+        cure: "Use the config that it was made with, which is also inside it.",
+      });
+    }
+    return unflatten<S>(
+      structure,
+      names.map((name) => {
+        const { data, shape, dtype } = checkpoint.tensors[name]!;
+        return place(data, shape, dtype);
+      }),
+    );
+  });

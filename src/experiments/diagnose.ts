@@ -5,12 +5,14 @@
 import { Effect, Stream } from "effect";
 import { batches } from "../data/index.ts";
 import { debugNans, dispose } from "../index.ts";
-import { latestCheckpoint, restore } from "./checkpoint.ts";
 import type { ExperimentConfig } from "./config.ts";
 import type { Examples } from "./data.ts";
+import { restore } from "./device.ts";
 import { datasetError, messageOf, modelError, NumericsError } from "./errors.ts";
 import { placeBatch } from "./evaluate.ts";
-import type { MetricRow, RunFolder } from "./store.ts";
+import { latestCheckpoint } from "./runs/checkpoint.ts";
+import type { RunFolder } from "./runs/folder.ts";
+import type { MetricRow } from "./runs/metrics.ts";
 import type { Trainer } from "./trainStep.ts";
 
 /** The first row with a measurement that is no finite number. */

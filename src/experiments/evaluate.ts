@@ -17,6 +17,7 @@ import type { Example } from "./data.ts";
 import { place, readTree } from "./device.ts";
 import { modelError } from "./errors.ts";
 import type { HostLook } from "./panels.ts";
+import { formatFixed } from "./progress.ts";
 import type { Dynamics, Inputs, Look, Params, System } from "./system.ts";
 
 /** Numbers by name. */
@@ -215,7 +216,7 @@ export const scoreNames: readonly (readonly [key: string, name: string, digits: 
 export function formatScores(scores: Scores): string {
   return scoreNames.flatMap(([key, name, digits]) => {
     const value = scores[key];
-    return value === undefined ? [] : [`${name} ${value.toFixed(digits)}`];
+    return value === undefined ? [] : [`${name} ${formatFixed(value, digits)}`];
   }).join("  ");
 }
 

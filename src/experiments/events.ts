@@ -8,10 +8,7 @@
  * ```
  */
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
-import { appendFile } from "node:fs/promises";
-import { Effect } from "effect";
 import { maskedCrc } from "../data/tfrecord.ts";
-import { fileError } from "./errors.ts";
 
 /** An encoded PNG and its size. */
 export interface Png {
@@ -96,10 +93,3 @@ function join(parts: readonly Uint8Array[]): Uint8Array {
   }
   return whole;
 }
-
-/** Appends to an event file. */
-export const appendEvents = (path: string, bytes: Uint8Array) =>
-  Effect.tryPromise({
-    try: () => appendFile(path, bytes),
-    catch: fileError(`${path} cannot be written.`),
-  });

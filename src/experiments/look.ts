@@ -1,27 +1,26 @@
 /** What can be done with a finished run: score it, and draw it. */
-import { Clock, Effect } from "effect";
-import { bestCheckpoint, restore } from "./checkpoint.ts";
-import type { ExperimentConfig } from "./config.ts";
+import { basename } from "node:path";
+import { Clock, Console, Effect } from "effect";
 import { openExamples } from "./data.ts";
-import { openDevice } from "./device.ts";
+import { openDevice, restore } from "./device.ts";
 import { makeEvaluator, residualSteps } from "./evaluate.ts";
 import { drawPanels } from "./panels.ts";
 import { writeReport } from "./report.ts";
-import type { RunFolder } from "./store.ts";
+import { bestCheckpoint } from "./runs/checkpoint.ts";
+import type { OpenRun } from "./runs/open.ts";
 import { systemOf } from "./system.ts";
 import { makeTrainer } from "./trainStep.ts";
 
-interface OpenRun {
-  readonly folder: RunFolder;
-  readonly config: ExperimentConfig;
-}
-
 /** The best parameters of a run, and what scores them. */
-const openBest = Effect.fnUntraced(function* ({ folder, config }: OpenRun) {
+const openBest = Effect.fnUntraced(function* ({ folder, config, warnings }: OpenRun) {
+  for (const text of warnings) yield* Console.error(`warning: ${text}`);
   yield* openDevice(config.backend);
   const { heldOut } = yield* openExamples(config);
   const system = systemOf(config);
-  const checkpoint = yield* bestCheckpoint(folder);
+  const { checkpoint, damaged } = yield* bestCheckpoint(folder);
+  for (const { error } of damaged) {
+    yield* Console.error(`warning: ${error.what} ${basename(checkpoint.path)} is used instead.`);
+  }
   const state = yield* restore(checkpoint, makeTrainer(system, config.optimizer).init(config.seed));
   return { checkpoint, params: state.params, evaluator: makeEvaluator(system, config, heldOut) };
 });

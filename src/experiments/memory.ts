@@ -2,6 +2,7 @@
 import process from "node:process";
 import { median } from "simple-statistics";
 import { memory } from "../index.ts";
+import { formatFixed } from "./progress.ts";
 
 /** What is in use at a moment. */
 export interface MemorySample {
@@ -74,4 +75,7 @@ export function judgeMemory(samples: readonly MemorySample[]): Flatness | undefi
   };
 }
 
-const signed = (x: number) => `${x >= 0 ? "+" : "−"}${Math.abs(x).toFixed(1)}`;
+const signed = (x: number) => {
+  const text = formatFixed(x, 1);
+  return text.startsWith("-") ? text.replace("-", "−") : `+${text}`;
+};

@@ -4,6 +4,7 @@
  */
 import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom";
+import { html, Markup } from "./markup.ts";
 
 /** A curve. */
 export interface Series {
@@ -36,8 +37,8 @@ export const seriesColors = ["#3b7dd8", "#d9822b", "#2a9d77", "#c2456b", "#8a63c
 const colorOf = (i: number) =>
   `var(--series-${i % seriesColors.length}, ${seriesColors[i % seriesColors.length]})`;
 
-/** An SVG element as text. */
-export function plot(options: PlotOptions): string {
+/** An SVG element. */
+export function plot(options: PlotOptions): Markup {
   const { title, x = "step", y = "", series, logarithmic = false, domain } = options;
   const { width = 460, height = 240 } = options;
   // linkedom's window is one to Plot, if not to its types.
@@ -97,16 +98,18 @@ export function plot(options: PlotOptions): string {
   svg.setAttribute("xmlns", "http://www.w3.org/2000/svg");
   svg.setAttribute("role", "img");
   svg.setAttribute("aria-label", title);
-  return svg.outerHTML;
+  return new Markup(svg.outerHTML); // the library has escaped its texts
 }
 
 /** A legend as HTML. */
-export function legend(series: readonly Series[]): string {
-  return series.map(({ name, color, dashed = false }, i) =>
-    `<span class="key"><i style="border-top:2px ${dashed ? "dashed" : "solid"} ${
-      colorOf(color ?? i)
-    }"></i>${escapeHtml(name)}</span>`
-  ).join("");
+export function legend(series: readonly Series[]): Markup {
+  return html`${
+    series.map(({ name, color, dashed = false }, i) =>
+      html`<span class="key"><i style="border-top:2px ${dashed ? "dashed" : "solid"} ${
+        colorOf(color ?? i)
+      }"></i>${name}</span>`
+    )
+  }`;
 }
 
 /** What to show around a value that never changes: an axis needs two ends. */
@@ -141,9 +144,4 @@ export function smooth(
     if (held.length > window) sum -= held.shift()!; // not empty: something was pushed
     return { x, y: sum / held.length };
   });
-}
-
-/** Text as HTML. */
-export function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 }

@@ -105,3 +105,23 @@ export function formatDuration(seconds: number): string {
   if (whole < 3600) return `${Math.floor(whole / 60)} min ${pad(whole % 60)} s`;
   return `${Math.floor(whole / 3600)} h ${pad(Math.floor((whole % 3600) / 60))} min`;
 }
+
+/** `12.35`, and `0.00` where rounding would leave `-0.00`. */
+export function formatFixed(value: number, digits: number): string {
+  const text = value.toFixed(digits);
+  return Number(text) === 0 ? text.replace("-", "") : text;
+}
+
+/** `829 ± 190`, `0.512 ± 0.031`: the deviation has two digits, and the mean ends where it does. */
+export function formatSpread(mean: number, deviation: number): string {
+  if (!Number.isFinite(mean) || !Number.isFinite(deviation) || deviation === 0) {
+    return `${Number(mean.toPrecision(3))} ± ${deviation}`;
+  }
+  const scale = Math.max(Math.abs(mean), deviation);
+  if (scale >= 1e6 || scale < 1e-4) {
+    return `${mean.toExponential(2)} ± ${deviation.toExponential(1)}`;
+  }
+  const rounded = Number(deviation.toPrecision(2));
+  const digits = Math.min(8, Math.max(0, 1 - Math.floor(Math.log10(rounded))));
+  return `${formatFixed(mean, digits)} ± ${formatFixed(rounded, digits)}`;
+}

@@ -5,8 +5,9 @@
 import { Clock, Effect } from "effect";
 import { dispose, np, type Tensor } from "../index.ts";
 import { modelError } from "./errors.ts";
-import { appendEvents, encodeEvents, encodeHeader, eventFileName, type Png } from "./events.ts";
-import type { MetricRow, RunFolder } from "./store.ts";
+import { encodeEvents, encodeHeader, eventFileName, type Png } from "./events.ts";
+import type { RunFolder } from "./runs/folder.ts";
+import type { MetricRow } from "./runs/metrics.ts";
 
 /** A run's notes. */
 export interface Recorder {
@@ -17,7 +18,7 @@ export interface Recorder {
     names: readonly string[],
   ) => Effect.Effect<MetricRow[], ReturnType<typeof failed>>;
   /** Writes rows; values that are lists are only in metrics.jsonl. */
-  readonly write: (rows: readonly MetricRow[]) => ReturnType<RunFolder["append"]>;
+  readonly write: (rows: readonly MetricRow[]) => ReturnType<RunFolder["appendRows"]>;
   /** Writes pictures to panels/ and to TensorBoard. */
   readonly pictures: (
     step: number,
@@ -30,8 +31,8 @@ const failed = modelError("A step of training failed.");
 /** Opens the notes of a run that begins, or goes on, at `step`. */
 export const openRecorder = Effect.fnUntraced(function* (run: RunFolder, step: number) {
   const began = yield* Clock.currentTimeMillis;
-  const events = run.file(eventFileName(began));
-  yield* appendEvents(events, encodeHeader(began / 1000, step));
+  const events = eventFileName(began);
+  yield* run.append(events, encodeHeader(began / 1000, step));
   let pending: { readonly step: number; readonly row: Tensor }[] = [];
   const recorder: Recorder = {
     push: (step, row) => void pending.push({ step, row }),
@@ -54,7 +55,7 @@ export const openRecorder = Effect.fnUntraced(function* (run: RunFolder, step: n
       }),
     write: Effect.fnUntraced(function* (rows) {
       const time = (yield* Clock.currentTimeMillis) / 1000;
-      yield* run.append(rows);
+      yield* run.appendRows(rows);
       const encoded = rows.map(({ step, ...values }) => ({
         step,
         time,
@@ -64,14 +65,14 @@ export const openRecorder = Effect.fnUntraced(function* (run: RunFolder, step: n
           ),
         ),
       }));
-      yield* appendEvents(events, encodeEvents(encoded));
+      yield* run.append(events, encodeEvents(encoded));
     }),
     pictures: Effect.fnUntraced(function* (step, images) {
       const time = (yield* Clock.currentTimeMillis) / 1000;
       for (const [name, { bytes }] of Object.entries(images)) {
         yield* run.write(`panels/${name}-${String(step).padStart(8, "0")}.png`, bytes);
       }
-      yield* appendEvents(events, encodeEvents([{ step, time, images }]));
+      yield* run.append(events, encodeEvents([{ step, time, images }]));
     }),
   };
   return recorder;

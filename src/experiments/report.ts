@@ -1,56 +1,55 @@
 /**
  * `report.html`: all of a run on one page that needs nothing else, neither files beside it nor a network.
  */
-import { readdir, readFile } from "node:fs/promises";
+import { Buffer } from "node:buffer";
 import { Effect } from "effect";
 import { encodeConfig, type ExperimentConfig } from "./config.ts";
 import { scoreNames } from "./evaluate.ts";
 import { style } from "./reportStyle.ts";
-import { escapeHtml, legend, plot, type PlotOptions, type Series, smooth } from "./plots.ts";
-import type { MetricRow, RunFolder, Summary } from "./store.ts";
+import { html, Markup } from "./markup.ts";
+import { legend, plot, type PlotOptions, type Series, smooth } from "./plots.ts";
+import { formatFixed } from "./progress.ts";
+import type { RunFolder, Summary } from "./runs/folder.ts";
+import type { MetricRow } from "./runs/metrics.ts";
 
 /** Writes the report of a run from what is in its folder. */
 export const writeReport = Effect.fn("writeReport")(
   function* (run: RunFolder, config: ExperimentConfig) {
     const rows = yield* run.metrics();
-    const summary = yield* run.summary();
-    const pictures = yield* Effect.promise(() => latestPictures(run));
-    const environment = yield* Effect.promise(() =>
-      readFile(run.file("environment.json"), "utf8").then(
-        (text): unknown => JSON.parse(text),
-        () => ({}),
-      )
-    );
+    const summary = (yield* run.summary()).value;
+    const pictures = yield* latestPictures(run);
+    const environment = (yield* run.environments()).value ?? [];
     const body = [
       headline(run, config, summary),
       tiles(summary),
-      pictures.map(({ name, step, data }) => pictureSection(name, step, data)).join("\n"),
-      `<h2>Curves</h2>`,
+      pictures.map(({ name, step, data }) => pictureSection(name, step, data)),
+      html`<h2>Curves</h2>`,
       plots(rows),
       details("Config", encodeConfig(config)),
       details("Environment", environment),
     ];
-    yield* run.write("report.html", page(run.name, body.join("\n")));
+    yield* run.write("report.html", page(run.name, html`${body}`));
   },
 );
 
 /** A page in the style of all of them. */
-export function page(title: string, body: string): string {
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escapeHtml(title)}</title>
-<style>${style}</style>
-</head>
-<body>
-<main>
-${body}
-</main>
-</body>
-</html>
-`;
+export function page(title: string, body: Markup): string {
+  return html`
+    <!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8">
+        <meta name="viewport" content="width=device-width, initial-scale=1">
+        <title>${title}</title>
+        <style>${new Markup(style)}</style>
+      </head>
+      <body>
+        <main>
+    ${body}
+        </main>
+      </body>
+    </html>
+  `.text;
 }
 
 /** A metric over steps. */
@@ -66,19 +65,20 @@ function headline(run: RunFolder, { model, data, steps }: ExperimentConfig, summ
   const what = model.task === "discovery" ? "Object discovery" : "Property prediction";
   const status = summary === undefined
     ? ""
-    : `<span class="status ${summary.status}">${summary.status}, step ${summary.step} of ${steps}</span>`;
+    : html`<span class="status ${summary.status}">${summary.status}, step ${summary.step} of ${steps}</span>`;
   const message = summary?.message === undefined
     ? ""
-    : `<pre class="message">${escapeHtml(summary.message)}</pre>`;
-  return `<header><h1>${escapeHtml(run.name)}</h1>${status}
+    : html`<pre class="message">${summary.message}</pre>`;
+  return html`<header><h1>${run.name}</h1>${status}
 <p>${what} with ${kind} slot attention: ${model.slots} slots of ${model.slotSize}, ${model.iterations}
 iterations of ${model.solver}, on ${data.source} at ${data.resolution}×${data.resolution}.</p>${message}</header>`;
 }
 
 /** Results in the order of interest: key, name, digits, unit. */
-const shown: readonly (readonly [key: string, name: string, digits: number, unit?: string])[] = [
+type Shown = readonly [key: string, name: string | Markup, digits: number, unit?: string];
+const shown: readonly Shown[] = [
   ...scoreNames,
-  ["spectralNorm", "σ<sub>max</sub> of ∂f/∂z", 2],
+  ["spectralNorm", html`σ<sub>max</sub> of ∂f/∂z`, 2],
   ["imagesPerSecond", "images per second", 0],
   ["trainingSeconds", "training", 0, "s"],
   ["firstStepSeconds", "to the first step", 1, "s"],
@@ -87,15 +87,15 @@ const shown: readonly (readonly [key: string, name: string, digits: number, unit
   ["deviceGrowthTensors", "tensors more on the device", 0],
 ];
 
-function tiles(summary?: Summary): string {
+function tiles(summary?: Summary): Markup | "" {
   const results = summary?.results ?? {};
   const all = shown.flatMap(([key, name, digits, unit = ""]) => {
     const value = results[key];
     if (value === undefined) return [];
-    const text = typeof value === "number" ? value.toFixed(digits) : String(value);
-    return [`<div class="tile"><b>${text}<small>${unit}</small></b><span>${name}</span></div>`];
+    const text = formatFixed(value, digits);
+    return [html`<div class="tile"><b>${text}<small>${unit}</small></b><span>${name}</span></div>`];
   });
-  return all.length === 0 ? "" : `<section class="tiles">${all.join("")}</section>`;
+  return all.length === 0 ? "" : html`<section class="tiles">${all}</section>`;
 }
 
 interface SavedPicture {
@@ -104,23 +104,24 @@ interface SavedPicture {
   readonly data: string;
 }
 
-async function latestPictures(run: RunFolder): Promise<SavedPicture[]> {
-  const names = (await readdir(run.file("panels")).catch(() => [])).sort();
+const latestPictures = Effect.fnUntraced(function* (run: RunFolder) {
+  const names = yield* run.list("panels");
   const latest = new Map<string, { file: string; step: number }>();
   for (const file of names) {
     const found = /^(\w+)-(\d+)\.png$/.exec(file);
     if (found) latest.set(found[1]!, { file, step: Number(found[2]) });
   }
-  const order = Object.keys(captions);
+  const order = [...captions.keys()];
   const known = [...latest].sort(([a], [b]) => order.indexOf(a) - order.indexOf(b));
-  return await Promise.all(known.map(async ([name, { file, step }]) => ({
-    name,
-    step,
-    data: (await readFile(run.file("panels", file))).toString("base64"),
-  })));
-}
+  const pictures: SavedPicture[] = [];
+  for (const [name, { file, step }] of known) {
+    const bytes = yield* run.read(`panels/${file}`);
+    if (bytes) pictures.push({ name, step, data: Buffer.from(bytes).toString("base64") });
+  }
+  return pictures;
+});
 
-const captions: { readonly [name: string]: readonly [title: string, caption: string] } = {
+const captions = new Map<string, readonly [title: string, caption: string]>(Object.entries({
   reconstruction: [
     "Reconstruction by slots",
     "Each row is a held-out image: the image, its reconstruction, and what each slot draws where its mask is.",
@@ -133,15 +134,18 @@ const captions: { readonly [name: string]: readonly [title: string, caption: str
     "Attention",
     "The image, and where each slot looks: the image there, white elsewhere.",
   ],
-};
+}));
 
-function pictureSection(name: string, step: number, data: string): string {
-  const [title, caption] = captions[name] ?? [name, ""];
-  return `<h2>${title}</h2><p>${caption} Step ${step}.</p>
-<figure class="picture"><img alt="${title}" src="data:image/png;base64,${data}"></figure>`;
+function pictureSection(name: string, step: number, data: string): Markup {
+  const [title, caption] = captions.get(name) ?? [name, ""];
+  return html`
+    <h2>${title}</h2>
+    <p>${caption} Step ${step}.</p>
+    <figure class="picture"><img alt="${title}" src="data:image/png;base64,${data}"></figure>
+  `;
 }
 
-function plots(rows: readonly MetricRow[]): string {
+function plots(rows: readonly MetricRow[]): Markup {
   const curve = (key: string) => curvesOf(rows, key);
   const noisy = (key: string) => smooth(curve(key), Math.max(1, Math.floor(rows.length / 100)));
   const domain = [0, rows.at(-1)?.step ?? 1] as const;
@@ -180,11 +184,11 @@ function plots(rows: readonly MetricRow[]): string {
   ];
   const figures = all.filter(({ series }) => series.some(({ points }) => points.length > 0))
     .map((options) =>
-      `<figure><figcaption>${escapeHtml(options.title)}${
-        options.series.length > 1 ? `<br>${legend(options.series)}` : ""
+      html`<figure><figcaption>${options.title}${
+        options.series.length > 1 ? html`<br>${legend(options.series)}` : ""
       }</figcaption>${plot(options)}</figure>`
     );
-  return `<section class="plots">${figures.join("\n")}</section>`;
+  return html`<section class="plots">${figures}</section>`;
 }
 
 /** Residual curves early, in the middle and at the end of training. */
@@ -198,8 +202,11 @@ function residuals(rows: readonly MetricRow[]): Series[] {
   });
 }
 
-function details(title: string, value: unknown): string {
-  return `<details><summary>${title}</summary><pre>${
-    escapeHtml(JSON.stringify(value, null, 2))
-  }</pre></details>`;
+function details(title: string, value: unknown): Markup {
+  return html`
+    <details>
+      <summary>${title}</summary>
+      <pre>${JSON.stringify(value, null, 2)}</pre>
+    </details>
+  `;
 }

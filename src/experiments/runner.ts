@@ -4,19 +4,22 @@
  */
 import { Clock, DateTime, Effect, Stream } from "effect";
 import { batches } from "../data/index.ts";
-import { latestCheckpoint, type Progress, readCheckpoint, restore } from "./checkpoint.ts";
 import type { ExperimentConfig } from "./config.ts";
 import { openExamples, tellScenes } from "./data.ts";
-import { openDevice } from "./device.ts";
+import { openDevice, restore } from "./device.ts";
 import { denoCommand, describeEnvironment } from "./environment.ts";
-import { CheckpointError, datasetError, messageOf, modelError } from "./errors.ts";
+import { datasetError, messageOf, modelError } from "./errors.ts";
 import { makeEvaluator } from "./evaluate.ts";
 import { type Display, formatDuration } from "./progress.ts";
 import { openRecorder } from "./recorder.ts";
 import { writeReport } from "./report.ts";
+import { makerOf, type Progress, readCheckpoint } from "./runs/checkpoint.ts";
+import type { RunFolder } from "./runs/folder.ts";
+import { lockRun } from "./runs/lock.ts";
+import { createRun } from "./runs/open.ts";
+import { findRecovery, putRight, type Recovery } from "./runs/resume.ts";
 import { Session } from "./session.ts";
-import { createRun, type RunFolder } from "./store.ts";
-import { systemOf } from "./system.ts";
+import { type System, systemOf } from "./system.ts";
 import { checkFrozen, graft } from "./surgery.ts";
 import { makeTrainer, type Trainer } from "./trainStep.ts";
 
@@ -27,9 +30,14 @@ export interface TrainOptions {
   readonly display: Display;
   /** The run to go on with; a new one without. */
   readonly resume?: RunFolder;
+  /** Goes on also where config, backend or version are not those that the run had. */
+  readonly acceptChanges?: boolean;
+  /** The model and loss of a config; those of its task unless given. */
+  readonly system?: (config: ExperimentConfig) => System;
 }
 
-const beginning: Progress = { step: 0, seconds: 0, best: null };
+const beginning: Progress = { step: 0, seconds: 0, best: null, results: {} };
+const nothing: Recovery = { checkpoint: undefined, damaged: [], notes: [] };
 
 /** Trains as the config says; gives the run's folder. Interrupted, it saves before it ends. */
 export const train = Effect.fn("train")(
@@ -38,16 +46,23 @@ export const train = Effect.fn("train")(
     const backend = yield* openDevice(config.backend);
     const now = DateTime.toDateUtc(yield* DateTime.now);
     const environment = yield* describeEnvironment(backend, now);
+    const maker = makerOf(config, backend);
     const run = resume ?? (yield* createRun(root, config, environment, now));
+    for (const text of yield* lockRun(run, now)) display.line(`warning: ${text}`);
     display.line(`${run.path}  ·  backend ${backend}  ·  ${environment.cpu}`);
-    const { examples, system, trainer, state, progress } = yield* begin(config, run, options).pipe(
+    const recovery = resume === undefined ? nothing : yield* findRecovery(run, maker, {
+      acceptChanges: options.acceptChanges ?? false,
+    });
+    for (const text of recovery.notes) display.line(text);
+    const { examples, system, trainer, state } = yield* begin(config, recovery, options).pipe(
       // A run that never began leaves nothing.
       Effect.onError(() => resume === undefined ? run.discard() : Effect.void),
     );
+    const progress = recovery.checkpoint?.progress ?? beginning;
     if (resume !== undefined) {
-      yield* run.tidy();
-      yield* run.rewind(progress.step);
-      yield* run.addEnvironment(environment);
+      for (const text of yield* putRight(run, recovery)) display.line(text);
+      const damage = yield* run.addEnvironment(environment);
+      if (damage !== undefined) display.line(`warning: ${damage}`);
       yield* run.writeConfig(config); // more steps may have been asked for
       display.line(
         progress.step < config.steps
@@ -57,11 +72,12 @@ export const train = Effect.fn("train")(
     }
     const recorder = yield* openRecorder(run, progress.step);
     const evaluator = makeEvaluator(system, config, examples.heldOut);
-    const results = (yield* run.summary())?.results ?? {};
     const elapsed = () => performance.now() / 1000;
-    const parts = { run, config, examples, trainer, evaluator, recorder, display, elapsed };
-    const session = new Session(parts, state, progress, resume === undefined ? {} : results);
-    yield* session.summarize("running");
+    const parts = { run, config, maker, examples, trainer, evaluator, recorder, display, elapsed };
+    const session = new Session(parts, state, progress);
+    // With a checkpoint of step 0, a run without any is one that lost them, and is not begun again.
+    if (recovery.checkpoint === undefined) yield* session.save();
+    else yield* session.summarize("running");
 
     const { batchSize, seed, log } = config;
     const stream = batches(examples.train, { batchSize, seed, startStep: progress.step });
@@ -116,25 +132,18 @@ export const train = Effect.fn("train")(
 
 /** All that can be wrong before the first step: the data, the model, and the checkpoint to go on from. */
 const begin = Effect.fnUntraced(
-  function* (config: ExperimentConfig, run: RunFolder, { display, resume }: TrainOptions) {
+  function* (config: ExperimentConfig, { checkpoint }: Recovery, options: TrainOptions) {
+    const { display } = options;
     const examples = yield* openExamples(config, tellScenes(display));
     display.line(`${examples.train.size} images to train on, ${examples.heldOut.size} held out`);
     const system = yield* Effect.try({
-      try: () => systemOf(config),
+      try: () => (options.system ?? systemOf)(config),
       catch: modelError("The model cannot be made."),
     });
     const trainer = makeTrainer(system, config.optimizer);
     const initial = yield* initialState(trainer, config);
-    const { checkpoint, damaged } = yield* latestCheckpoint(run);
-    for (const { message } of damaged) display.line(`warning: ${message}`);
-    if (resume !== undefined && checkpoint === undefined && damaged.length > 0) {
-      return yield* new CheckpointError({
-        what: `No checkpoint of ${run.name} can be read.`,
-        cure: "Start again with the run's config.json: deno task train.",
-      });
-    }
     const state = checkpoint === undefined ? initial : yield* restore(checkpoint, initial);
-    return { examples, system, trainer, state, progress: checkpoint?.progress ?? beginning };
+    return { examples, system, trainer, state };
   },
 );
 

@@ -6,9 +6,9 @@ import { Effect } from "effect";
 import { type Draft, produce } from "immer";
 import { dispose } from "../index.ts";
 import type { Batch } from "../data/index.ts";
-import { type Progress, saveCheckpoint } from "./checkpoint.ts";
 import type { ExperimentConfig } from "./config.ts";
 import type { Example, Examples } from "./data.ts";
+import { readTree } from "./device.ts";
 import { diagnose, firstBroken } from "./diagnose.ts";
 import { modelError } from "./errors.ts";
 import { type Evaluator, formatScores, mainScore, placeBatch, type Scores } from "./evaluate.ts";
@@ -17,13 +17,16 @@ import { type Flatness, judgeMemory, type MemorySample, sampleMemory } from "./m
 import { drawPanels } from "./panels.ts";
 import { type Display, formatCount, formatDuration } from "./progress.ts";
 import type { Recorder } from "./recorder.ts";
-import type { MetricRow, RunFolder, Summary } from "./store.ts";
+import { type Maker, type Progress, saveCheckpoint } from "./runs/checkpoint.ts";
+import type { RunFolder, Summary } from "./runs/folder.ts";
+import type { MetricRow } from "./runs/metrics.ts";
 import type { Trainer, TrainState } from "./trainStep.ts";
 
 /** What a session needs, all of it open. */
 export interface SessionParts {
   readonly run: RunFolder;
   readonly config: ExperimentConfig;
+  readonly maker: Maker;
   readonly examples: Examples;
   readonly trainer: Trainer;
   readonly evaluator: Evaluator;
@@ -39,7 +42,6 @@ interface RunState {
   readonly loss: number;
   /** Images per second since the last note. */
   readonly rate: number | null;
-  readonly results: { readonly [name: string]: number };
   readonly score: string;
 }
 
@@ -58,10 +60,9 @@ export class Session {
     private readonly parts: SessionParts,
     state: TrainState,
     progress: Progress,
-    results: { readonly [name: string]: number },
   ) {
     this.#state = state;
-    this.#run = { progress, loss: NaN, rate: null, results, score: "" };
+    this.#run = { progress, loss: NaN, rate: null, score: "" };
     this.#since = parts.elapsed();
     this.#noted = progress.step;
   }
@@ -109,8 +110,8 @@ export class Session {
       const now = elapsed();
       const seconds = now - this.#since;
       const count = this.step - this.#noted;
-      if (this.#run.results["firstStepSeconds"] === undefined) {
-        this.#edit((draft) => void (draft.results["firstStepSeconds"] = now));
+      if (this.#run.progress.results["firstStepSeconds"] === undefined) {
+        this.#edit((draft) => void (draft.progress.results["firstStepSeconds"] = now));
       }
       const memory = sampleMemory(this.step);
       this.#memory.push(memory);
@@ -162,7 +163,7 @@ export class Session {
   /** Scores on held-out examples; the best parameters so far are kept. */
   readonly evaluate = () =>
     Effect.gen({ self: this }, function* () {
-      const { evaluator, recorder, display, run, config } = this.parts;
+      const { evaluator, recorder, display } = this.parts;
       const scores = yield* evaluator.score(this.#state.params);
       const { residuals, spectralNorm } = yield* evaluator.dynamics(this.#state.params);
       const row: MetricRow = {
@@ -174,16 +175,13 @@ export class Session {
       yield* recorder.write([row]);
       const { value, text } = mainScore(scores);
       this.#edit((draft) => {
-        Object.assign(draft.results, scores, { spectralNorm });
+        Object.assign(draft.progress.results, scores, { spectralNorm });
         draft.score = text;
       });
       const best = this.#run.progress.best;
       if (Number.isFinite(value) && (best === null || value > best)) {
         this.#edit((draft) => void (draft.progress.best = value));
-        yield* saveCheckpoint(run, this.#state, this.#run.progress, {
-          keep: config.log.keep,
-          best: true,
-        });
+        yield* this.#checkpoint({ best: true });
       }
       display.line(`step ${this.step}: ${formatScores(scores)}`);
       this.#since = this.parts.elapsed();
@@ -195,8 +193,8 @@ export class Session {
       const { evaluator, recorder, elapsed } = this.parts;
       yield* recorder.pictures(this.step, drawPanels(yield* evaluator.look(this.#state.params)));
       collectGarbage();
-      if (this.#run.results["firstPanelSeconds"] === undefined) {
-        this.#edit((draft) => void (draft.results["firstPanelSeconds"] = elapsed()));
+      if (this.#run.progress.results["firstPanelSeconds"] === undefined) {
+        this.#edit((draft) => void (draft.progress.results["firstPanelSeconds"] = elapsed()));
       }
       this.#since = elapsed();
     });
@@ -204,10 +202,19 @@ export class Session {
   /** A checkpoint, and a summary of where the run is. */
   readonly save = (status: Summary["status"] = "running", message?: string) =>
     Effect.gen({ self: this }, function* () {
-      const { run, config } = this.parts;
-      yield* saveCheckpoint(run, this.#state, this.#run.progress, { keep: config.log.keep });
+      yield* this.#checkpoint({ best: false });
       yield* this.summarize(status, message);
       this.#since = this.parts.elapsed();
+    });
+
+  readonly #checkpoint = ({ best }: { readonly best: boolean }) =>
+    Effect.gen({ self: this }, function* () {
+      const { run, maker, config: { log: { keep } } } = this.parts;
+      const tensors = yield* Effect.tryPromise({
+        try: () => readTree(this.#state),
+        catch: modelError("The state of training cannot be read."),
+      });
+      yield* saveCheckpoint(run, tensors, this.#run.progress, maker, { keep, best });
     });
 
   /** Writes the summary alone. */
@@ -215,7 +222,7 @@ export class Session {
     this.parts.run.writeSummary({
       status,
       step: this.step,
-      results: { ...this.#run.results, ...this.#measured() },
+      results: { ...this.#run.progress.results, ...this.#measured() },
       ...(message === undefined ? {} : { message }),
     });
 

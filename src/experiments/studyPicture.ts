@@ -1,5 +1,6 @@
 /** The picture of a study: a row for each measurement, a column for each number of iterations. */
 import { mean } from "simple-statistics";
+import { Markup } from "./markup.ts";
 import { plot, type Series, seriesColors, smooth } from "./plots.ts";
 import { curvesOf } from "./report.ts";
 import type { StudyResult } from "./studyTricks.ts";
@@ -13,7 +14,7 @@ const measurements = [
 const [width, height] = [340, 220];
 
 /** One SVG that stands alone. */
-export function drawStudy(results: readonly StudyResult[]): string {
+export function drawStudy(results: readonly StudyResult[]): Markup {
   const columns = [...new Set(results.map(({ iterations }) => iterations))];
   const panels = measurements.flatMap(({ key, title }, r) => {
     const all = results.map((result) => ({ ...result, series: seriesOf(result, key) }));
@@ -23,7 +24,7 @@ export function drawStudy(results: readonly StudyResult[]): string {
         .map((result) => result.series);
       const options = { title, y: title, series, logarithmic: true, width, height };
       const chart = plot(range === undefined ? options : { ...options, range });
-      return chart.replace(/^<svg /, `<svg x="${c * width}" y="${40 + r * height}" `);
+      return chart.text.replace(/^<svg /, `<svg x="${c * width}" y="${40 + r * height}" `);
     });
   });
   const heads = columns.map((n, c) =>
@@ -47,7 +48,9 @@ export function drawStudy(results: readonly StudyResult[]): string {
     }" font-family="system-ui, sans-serif" fill="currentColor">\n` +
     `${[...heads, ...panels, ...keys].join("\n")}\n</svg>\n`;
   // Tenths of a pixel are enough, and a third of the text.
-  return picture.replace(/\d+\.\d{2,}/g, (number) => String(Math.round(Number(number) * 10) / 10));
+  return new Markup(
+    picture.replace(/\d+\.\d{2,}/g, (number) => String(Math.round(Number(number) * 10) / 10)),
+  );
 }
 
 /** From the lowest to the highest value of all columns, so that they can be compared. */

@@ -11,11 +11,14 @@ import { produce } from "immer";
 import { max, mean, median, standardDeviation } from "simple-statistics";
 import { table } from "./compare.ts";
 import { decodeConfig, encodeConfig, type ExperimentConfig } from "./config.ts";
+import { html, htmlTable } from "./markup.ts";
 import { drawStudy } from "./studyPicture.ts";
-import type { Display } from "./progress.ts";
+import { type Display, formatSpread } from "./progress.ts";
 import { curvesOf, page } from "./report.ts";
 import { train } from "./runner.ts";
-import { listRuns, type MetricRow, RunFolder } from "./store.ts";
+import { RunFolder } from "./runs/folder.ts";
+import type { MetricRow } from "./runs/metrics.ts";
+import { listRuns } from "./runs/open.ts";
 
 /** Options of {@link studyTricks}. */
 export interface StudyOptions {
@@ -65,14 +68,16 @@ export const studyTricks = Effect.fn("studyTricks")(function* (options: StudyOpt
   const markdown = [header!, header!.map(() => "---"), ...lines]
     .map((row) => `| ${row.join(" | ")} |`).join("\n");
   // Alone, a picture has no page whose colours it could follow.
-  const alone = picture.replace(/^<svg /, '<svg style="background:#fff;color:#1d2126" ');
+  const alone = picture.text.replace(/^<svg /, '<svg style="background:#fff;color:#1d2126" ');
   yield* folder.write("tricks.svg", alone);
   yield* folder.write("tricks.md", markdown + "\n");
   yield* folder.write(
     "tricks.html",
     page(
       "Tricks",
-      `<h1>Without gradient clipping</h1>\n<figure>${picture}</figure>\n${html(rows)}`,
+      html`<h1>Without gradient clipping</h1>
+<figure>${picture}</figure>
+${htmlTable(rows)}`,
     ),
   );
   yield* Console.log(`\n${table(rows)}\n\n${folder.file("tricks.svg")}`);
@@ -114,17 +119,17 @@ const finishedRun = Effect.fnUntraced(function* (
   if (found === undefined) return yield* train(config, { root, display });
   const run = new RunFolder(found);
   // A run that failed (a NaN without clipping) is a result as well.
-  const status = (yield* run.summary())?.status;
+  const status = (yield* run.summary()).value?.status;
   if (status === "finished" || status === "failed") return run;
   return yield* train(config, { root, display, resume: run });
 });
 
 /** What the last tenth of training is like, mean ± deviation over seeds. */
 function summaryTable(results: readonly StudyResult[]): string[][] {
-  const spread = (values: readonly number[], digits: number) => {
+  const spread = (values: readonly number[]) => {
     const known = values.filter(Number.isFinite);
     if (known.length === 0) return "–";
-    return `${mean(known).toPrecision(digits)} ± ${standardDeviation(known).toPrecision(2)}`;
+    return formatSpread(mean(known), standardDeviation(known));
   };
   const last = (rows: readonly MetricRow[], key: string, part: number) => {
     const values = curvesOf(rows, key).map(({ y }) => y);
@@ -144,20 +149,14 @@ function summaryTable(results: readonly StudyResult[]): string[][] {
     ...results.map(({ name, iterations, seeds }) => [
       name,
       String(iterations),
-      spread(seeds.map((rows) => mean(orNaN(last(rows, "loss", 0.1)))), 4),
-      spread(seeds.map((rows) => last(rows, "heldOut/fgAri", 0)[0] ?? NaN), 3),
-      spread(seeds.map((rows) => last(rows, "heldOut/spectralNorm", 0)[0] ?? NaN), 3),
-      spread(seeds.map((rows) => median(orNaN(last(rows, "gradientNorm", 0.1)))), 3),
-      spread(seeds.map((rows) => max(orNaN(last(rows, "gradientNorm", 0.8)))), 3),
+      spread(seeds.map((rows) => mean(orNaN(last(rows, "loss", 0.1))))),
+      spread(seeds.map((rows) => last(rows, "heldOut/fgAri", 0)[0] ?? NaN)),
+      spread(seeds.map((rows) => last(rows, "heldOut/spectralNorm", 0)[0] ?? NaN)),
+      spread(seeds.map((rows) => median(orNaN(last(rows, "gradientNorm", 0.1))))),
+      spread(seeds.map((rows) => max(orNaN(last(rows, "gradientNorm", 0.8))))),
       String(seeds.length),
     ]),
   ];
 }
 
 const orNaN = (values: number[]) => values.length === 0 ? [NaN] : values;
-
-function html([header, ...rows]: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[], tag: string) =>
-    `<tr>${cells.map((cell) => `<${tag}>${cell}</${tag}>`).join("")}</tr>`;
-  return `<table>${line(header!, "th")}${rows.map((row) => line(row, "td")).join("")}</table>`;
-}

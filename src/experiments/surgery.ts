@@ -6,16 +6,16 @@ import { Effect } from "effect";
 import { produce } from "immer";
 import { flatten, unflatten } from "../core/tree.ts";
 import { optim } from "../index.ts";
-import { type Checkpoint, restore } from "./checkpoint.ts";
-import { pathNames } from "./device.ts";
+import { pathNames, restore } from "./device.ts";
 import { ConfigError } from "./errors.ts";
+import type { Checkpoint } from "./runs/checkpoint.ts";
 import type { Params } from "./system.ts";
 
 /** The subtree at a path; undefined when there is none. */
 export function subtreeAt(tree: unknown, path: string): unknown {
   return path.split(".").reduce<unknown>(
     (node, key) =>
-      typeof node === "object" && node !== null
+      typeof node === "object" && node !== null && Object.hasOwn(node, key)
         ? (node as { readonly [key: string]: unknown })[key]
         : undefined,
     tree,

@@ -1,22 +1,26 @@
 /** Checkpoints: exact, whole or not there, and the one before when the last is damaged. */
-import { mkdir, readdir, readFile, truncate, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, truncate, writeFile } from "node:fs/promises";
 import { Effect } from "effect";
 import { beforeAll, describe, expect, it } from "vitest";
 import { np, random, setBackend, type Tensor } from "trilevel";
+import { readTree, restore } from "../../src/experiments/device.ts";
 import {
   bestCheckpoint,
+  type Checkpoint,
+  decodeCheckpoint,
+  encodeCheckpoint,
   latestCheckpoint,
+  makerOf,
   readCheckpoint,
-  restore,
   saveCheckpoint,
-} from "../../src/experiments/checkpoint.ts";
+} from "../../src/experiments/runs/checkpoint.ts";
 import { decodeSafetensors, encodeSafetensors } from "../../src/experiments/safetensors.ts";
-import { RunFolder } from "../../src/experiments/store.ts";
-import { failure, temporaryFolder } from "./support.ts";
+import { RunFolder } from "../../src/experiments/runs/folder.ts";
+import { failure, temporaryFolder, tinyConfig } from "./support.ts";
 
 const folder = temporaryFolder();
 const run = Effect.runPromise;
-const progress = (step: number) => ({ step, seconds: 1, best: null });
+const progress = (step: number) => ({ step, seconds: 1, best: null, results: {} });
 
 const makeState = () => ({
   params: { layers: [{ weight: random.normal(random.key(3), [2, 3]), bias: null }] },
@@ -24,6 +28,10 @@ const makeState = () => ({
   step: np.array(new Int32Array([5]), { shape: [1] }),
   flags: np.array([true, false]),
 });
+
+const maker = makerOf(await tinyConfig(), "reference");
+const save = async (where: RunFolder, step: number, best = false) =>
+  run(saveCheckpoint(where, await readTree(makeState()), progress(step), maker, { keep: 2, best }));
 
 async function newRun(name: string): Promise<RunFolder> {
   await mkdir(folder(name), { recursive: true });
@@ -69,7 +77,7 @@ describe("checkpoints", () => {
   it("give back every bit, also of the reference's doubles", async () => {
     const where = await newRun("exact");
     const state = makeState();
-    await run(saveCheckpoint(where, state, progress(5), { keep: 2 }));
+    await save(where, 5);
     const { checkpoint } = await run(latestCheckpoint(where));
     const restored = await run(restore(checkpoint!, makeState()));
     const pairs: [Tensor, Tensor][] = [
@@ -88,48 +96,139 @@ describe("checkpoints", () => {
   it("keep the last ones and the best", async () => {
     const where = await newRun("keep");
     for (const step of [1, 2, 3, 4]) {
-      await run(saveCheckpoint(where, makeState(), progress(step), { keep: 2 }));
-      if (step === 2) {
-        await run(saveCheckpoint(where, makeState(), progress(step), { keep: 2, best: true }));
-      }
+      await save(where, step);
+      if (step === 2) await save(where, step, true);
     }
     expect((await readdir(where.file("checkpoints"))).sort()).toEqual([
       "best.safetensors",
       "step-00000003.safetensors",
       "step-00000004.safetensors",
     ]);
-    expect((await run(bestCheckpoint(where))).progress.step).toBe(2);
+    expect((await run(bestCheckpoint(where))).checkpoint.progress.step).toBe(2);
   });
 
   it("leave nothing partial behind when they cannot be written", async () => {
     const where = await newRun("unwritable");
     await writeFile(where.file("checkpoints"), "a file where a folder should be");
-    const error = await failure(saveCheckpoint(where, makeState(), progress(1), { keep: 2 }));
+    const tensors = await readTree(makeState());
+    const error = await failure(saveCheckpoint(where, tensors, progress(1), maker, { keep: 2 }));
     expect(error._tag).toBe("FileError");
-    expect(await readdir(where.path)).toEqual(["checkpoints"]);
+    expect(await readdir(where.path)).toEqual(["checkpoints", "metrics.jsonl"]);
   });
 
   it("fall back to the one before when the last is cut short", async () => {
     const where = await newRun("damaged");
-    for (const step of [1, 2]) {
-      await run(saveCheckpoint(where, makeState(), progress(step), { keep: 2 }));
-    }
+    for (const step of [1, 2]) await save(where, step);
     const last = where.file("checkpoints", "step-00000002.safetensors");
     await truncate(last, (await readFile(last)).length - 3);
     const { checkpoint, damaged } = await run(latestCheckpoint(where));
     expect(checkpoint!.progress.step).toBe(1);
     expect(damaged).toHaveLength(1);
-    expect(damaged[0]!.message).toContain("cut short");
+    expect(damaged[0]!.error.message).toContain("cut short");
     expect((await failure(readCheckpoint(last)))._tag).toBe("CheckpointError");
   });
 
   it("are refused by another model, which is told what differs", async () => {
     const where = await newRun("other");
-    await run(saveCheckpoint(where, makeState(), progress(1), { keep: 2 }));
+    await save(where, 1);
     const { checkpoint } = await run(latestCheckpoint(where));
     const other = { ...makeState(), key: np.zeros([2]), extra: np.zeros([1]) };
     const error = await failure(restore(checkpoint!, other));
     expect(error.message).toContain("extra is missing");
     expect(error.message).toContain("key is uint32[2], not float32[2]");
+  });
+});
+
+/** Numbers that look random and are the same every time. */
+function generator(seed: number) {
+  let state = seed;
+  return (below: number) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
+}
+
+/** What reading a checkpoint gives for bytes on the disk: it, or why not. */
+function reading(bytes: Uint8Array, name = "step-00000004.safetensors"): Checkpoint | string {
+  try {
+    return decodeCheckpoint(bytes, name);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    return error.message;
+  }
+}
+
+describe("a damaged checkpoint", () => {
+  const made = async () => encodeCheckpoint(await readTree(makeState()), progress(4), maker);
+
+  it("is refused wherever a byte is changed, inserted, removed or repeated", async () => {
+    const bytes = await made();
+    const below = generator(1);
+    const edits: ((at: number) => Uint8Array)[] = [
+      (at) => bytes.with(at, bytes[at]! ^ (1 << below(8))),
+      (at) => bytes.with(at, (bytes[at]! + 1 + below(255)) % 256),
+      (at) => bytes.slice(0, at),
+      (at) => Uint8Array.from([...bytes.slice(0, at), below(256), ...bytes.slice(at)]),
+      (at) => Uint8Array.from([...bytes.slice(0, at), ...bytes.slice(at + 1 + below(16))]),
+      (at) => Uint8Array.from([...bytes, ...bytes.slice(0, at + 1)]),
+      (at) => bytes.map((byte, i) => i < at || i > at + 64 || byte === 255 ? byte : 255),
+    ];
+    let tried = 0;
+    for (const edit of edits) {
+      for (let n = 0; n < 120; n++) {
+        const edited = edit(below(bytes.length));
+        if (`${edited}` === `${bytes}`) continue; // zeros over zeros
+        tried++;
+        expect(typeof reading(edited), `edit ${edits.indexOf(edit)}, try ${n}`).toBe("string");
+      }
+    }
+    expect(tried).toBeGreaterThan(700);
+  });
+
+  it("is refused when a number or a name of the header is another one", async () => {
+    const text = new TextDecoder("latin1").decode(await made());
+    const edits: [RegExp, string][] = [
+      [/step\\":4/, 'step\\":9'],
+      [/best\\":null/, 'best\\":1111'],
+      [/"F64"/, '"F32"'],
+      [/\[2,3\]/, "[3,2]"],
+      [/weight/, "weighs"],
+      [/"reference"/, '"reverence"'],
+      [/learningRate\\":0.01/, 'learningRate\\":0.02'],
+      [/checkpoint-2/, "checkpoint-3"],
+    ];
+    for (const [pattern, replacement] of edits) {
+      expect(text, String(pattern)).toMatch(pattern);
+      const edited = Uint8Array.from(
+        text.replace(pattern, replacement),
+        (c) => c.charCodeAt(0),
+      );
+      expect(typeof reading(edited), String(pattern)).toBe("string");
+    }
+  });
+
+  it("is refused under the name of another step", async () => {
+    const bytes = await made();
+    expect(reading(bytes)).toMatchObject({ progress: progress(4), maker });
+    expect(reading(bytes, "runs/step-1/checkpoints/step-00000009.safetensors"))
+      .toMatch(/of step 4/);
+    expect(reading(bytes, "runs/step-9/best.safetensors")).toMatchObject({ maker });
+  });
+
+  it("is passed over, whatever is damaged, for the newest whole one, which may be the best", async () => {
+    const where = await newRun("passed");
+    for (const step of [1, 2]) await save(where, step);
+    const last = where.file("checkpoints", "step-00000002.safetensors");
+    const bytes = await readFile(last);
+    const name = bytes.indexOf("weight");
+    await writeFile(last, bytes.with(name, bytes[name]! ^ 2));
+    const passed = await run(latestCheckpoint(where));
+    expect(passed.checkpoint!.progress.step).toBe(1);
+    expect(passed.damaged.map(({ error }) => error.message).join()).toMatch(/digest/);
+    await save(where, 3, true);
+    expect((await run(latestCheckpoint(where))).checkpoint!.progress.step).toBe(3);
+    await rename(last, where.file("checkpoints", "best.safetensors"));
+    const { checkpoint, damaged } = await run(bestCheckpoint(where));
+    expect([checkpoint.progress.step, damaged.length]).toEqual([1, 1]);
   });
 });

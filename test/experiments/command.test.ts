@@ -6,9 +6,9 @@ import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Effect } from "effect";
 import { describe, expect, it, vi } from "vitest";
-import { latestCheckpoint } from "../../src/experiments/checkpoint.ts";
+import { latestCheckpoint } from "../../src/experiments/runs/checkpoint.ts";
 import { train } from "../../src/experiments/runner.ts";
-import { openRun } from "../../src/experiments/store.ts";
+import { openRun } from "../../src/experiments/runs/open.ts";
 import { remember, temporaryFolder, tiny, tinyConfig } from "./support.ts";
 
 const folder = temporaryFolder();

@@ -35,7 +35,7 @@ describe("memory", () => {
     );
     const where = await run(train(config, { root: folder("flat"), display }));
     expect(display.lines.join("\n")).toMatch(/\nmemory is flat between steps 1250 and 5000/);
-    const { results } = (await run(where.summary()))!;
+    const { results } = (await run(where.summary())).value!;
     expect(results["deviceGrowthTensors"]).toBeLessThanOrEqual(0);
     expect(results["processGrowthMiB"]).toBeLessThan(100);
   }, 600_000);

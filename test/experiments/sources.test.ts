@@ -169,7 +169,7 @@ const learns = async (name: string, ...overrides: string[]) => {
   expect(mean(losses.slice(-6))).toBeLessThan(0.8 * mean(losses.slice(0, 6)));
   expect((await readFile(where.file("report.html"), "utf8")).match(/data:image\/png/g)?.length)
     .toBeGreaterThan(0);
-  return (await run(where.summary()))!.results;
+  return (await run(where.summary())).value!.results;
 };
 
 describeGenuine("clevr_v1", (root) => {

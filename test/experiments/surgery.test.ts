@@ -1,7 +1,7 @@
 /** Parameter surgery: what is frozen stays, what is grafted is the other run's, the rest is shared. */
 import { Effect } from "effect";
 import { describe, expect, it } from "vitest";
-import { latestCheckpoint } from "../../src/experiments/checkpoint.ts";
+import { latestCheckpoint } from "../../src/experiments/runs/checkpoint.ts";
 import { train } from "../../src/experiments/runner.ts";
 import { replaceSubtree, subtreeAt } from "../../src/experiments/surgery.ts";
 import { failure, remember, temporaryFolder, tinyConfig } from "./support.ts";

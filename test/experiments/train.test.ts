@@ -5,11 +5,12 @@ import { Effect, Exit, Fiber } from "effect";
 import { describe, expect, it, vi } from "vitest";
 import type { BackendName } from "trilevel";
 import { readTfRecords } from "trilevel/data";
-import { latestCheckpoint } from "../../src/experiments/checkpoint.ts";
+import { latestCheckpoint } from "../../src/experiments/runs/checkpoint.ts";
 import type { ExperimentConfig } from "../../src/experiments/config.ts";
 import { evaluateRun, renderRun } from "../../src/experiments/look.ts";
 import { train, type TrainOptions } from "../../src/experiments/runner.ts";
-import { openRun, type RunFolder } from "../../src/experiments/store.ts";
+import type { RunFolder } from "../../src/experiments/runs/folder.ts";
+import { openRun } from "../../src/experiments/runs/open.ts";
 import { webgpuPresent } from "../support/webgpu.ts";
 import { failure, remember, temporaryFolder, tinyConfig } from "./support.ts";
 
@@ -46,7 +47,7 @@ describe("a run", () => {
     expect(losses.every(Number.isFinite)).toBe(true);
     const mean = (part: number[]) => part.reduce((a, b) => a + b) / part.length;
     expect(mean(losses.slice(-5))).toBeLessThan(mean(losses.slice(0, 5)));
-    expect((await run(where.summary()))?.status).toBe("finished");
+    expect((await run(where.summary())).value?.status).toBe("finished");
   });
 
   it.skipIf(available.length < 2)("begins alike on every backend", async () => {
@@ -79,7 +80,7 @@ describe("a run", () => {
     const panels = await readdir(where.file("panels"));
     expect(panels).toContain("reconstruction-00000002.png");
     expect(panels).toContain("masks-00000012.png");
-    const { results } = (await run(where.summary()))!;
+    const { results } = (await run(where.summary())).value!;
     for (const name of ["fgAri", "mse", "spectralNorm", "firstStepSeconds", "firstPanelSeconds"]) {
       expect(Number.isFinite(results[name]), name).toBe(true);
     }
@@ -123,7 +124,7 @@ describe("a run", () => {
       "data.evaluate=2",
       "steps=3",
     );
-    const { results } = (await run((await trainTiny("properties", config)).summary()))!;
+    const { results } = (await run((await trainTiny("properties", config)).summary())).value!;
     expect(results["ap"]).toBeGreaterThanOrEqual(0);
   });
 });
@@ -167,7 +168,7 @@ describe("a resumed run", () => {
     });
     expect(display.lines.at(-1)).toContain("task train resume tiny-");
     const { folder: where } = await run(openRun(folder("stopped"), "latest"));
-    const { status, step } = (await run(where.summary()))!;
+    const { status, step } = (await run(where.summary())).value!;
     expect(status).toBe("interrupted");
     const { checkpoint } = await run(latestCheckpoint(where));
     expect(checkpoint!.progress.step).toBe(step);
@@ -188,12 +189,14 @@ describe("a run that fails", () => {
   it("names the operation that made a NaN and keeps the last good checkpoint", async () => {
     const good = await trainTiny("nan", await tinyConfig("steps=4"));
     const config = await tinyConfig("optimizer.learningRate=1e30", "optimizer.warmup=0");
-    const error = await failure(train(config, { ...options("nan"), resume: good }));
+    const error = await failure(
+      train(config, { ...options("nan"), resume: good, acceptChanges: true }),
+    );
     expect(error._tag).toBe("NumericsError");
     expect(error.message).toMatch(/(loss|gradientNorm|residual) is (NaN|-?Infinity)/);
     expect(error.message).toContain("step-00000004.safetensors");
     expect(error.message).toMatch(/gives NaN|overflowed/);
-    const { status, message } = (await run(good.summary()))!;
+    const { status, message } = (await run(good.summary())).value!;
     expect([status, message]).toEqual(["failed", error.message]);
     const { checkpoint } = await run(latestCheckpoint(good));
     expect(checkpoint!.progress.step).toBe(4);
