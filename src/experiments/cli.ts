@@ -117,6 +117,7 @@ const resume = Command.make(
       Flag.withDescription(
         "Go on although config, backend or version are not those of the checkpoint",
       ),
+      Flag.withDefault(false),
     ),
   },
   Effect.fn(function* ({ run: name, runs, steps, acceptChanges }) {
