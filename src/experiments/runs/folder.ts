@@ -31,9 +31,7 @@ export const CurrentDisk = Context.Reference<Disk>("trilevel/CurrentDisk", {
 
 /** Work on the disk; what fails is a {@link FileError} under a headline. */
 export const onDisk = <A>(what: string, work: (disk: Disk) => Promise<A>) =>
-  CurrentDisk.use((disk) =>
-    Effect.tryPromise({ try: () => work(disk), catch: fileError(what) })
-  );
+  CurrentDisk.use((disk) => Effect.tryPromise({ try: () => work(disk), catch: fileError(what) }));
 
 const statuses = ["running", "finished", "interrupted", "failed"] as const;
 const SummarySchema = Schema.Struct({
@@ -155,7 +153,9 @@ export class RunFolder {
           damaged++;
           const bytes = new Uint8Array([...line.bytes, 10]);
           await disk.append(this.file("metrics.damaged.jsonl"), bytes);
-        } else if (line.row["loss"] !== undefined && line.row.step > last && line.row.step <= step) {
+        } else if (
+          line.row["loss"] !== undefined && line.row.step > last && line.row.step <= step
+        ) {
           last = line.row.step;
           steps++;
         }

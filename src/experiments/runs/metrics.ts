@@ -1,0 +1,91 @@
+/**
+ * metrics.jsonl: a line of numbers for every step and every evaluation. It is read as a stream, so that its length does
+ * not matter, and a line that cannot be read is given to the caller as bytes, so that it need not be lost.
+ */
+
+/** Numbers, or lists of them, of one step by name; `step` counts finished updates. */
+export type MetricRow = {
+  readonly step: number;
+  readonly [name: string]: number | readonly number[];
+};
+
+/** A line of the file. */
+export interface MetricLine {
+  /** Undefined where the bytes are no row. */
+  readonly row: MetricRow | undefined;
+  readonly bytes: Uint8Array;
+  /** Whether a line feed ends it; a row that is written next would become part of it otherwise. */
+  readonly ended: boolean;
+}
+
+// JSON has no NaN and no infinity; a reader of metrics.jsonl gets them as text.
+const spelled = ["NaN", "Infinity", "-Infinity"];
+const finite = (_: string, value: unknown) =>
+  typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+/** Rows as lines of the file. */
+export function encodeRows(rows: readonly MetricRow[]): Uint8Array {
+  return encoder.encode(rows.map((row) => JSON.stringify(row, finite) + "\n").join(""));
+}
+
+/** The lines of a file that comes in pieces. */
+export async function* readLines(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<MetricLine> {
+  for await (const line of split(pieces)) yield { ...line, row: parseRow(line.bytes) };
+}
+
+/** No row is longer; what seems so is a damaged file, which must not be gathered in memory. */
+const longest = 1 << 20;
+
+/** The bytes between line feeds. */
+async function* split(
+  pieces: AsyncIterable<Uint8Array>,
+): AsyncGenerator<{ readonly bytes: Uint8Array; readonly ended: boolean }> {
+  let held: Uint8Array[] = [];
+  let length = 0;
+  const take = (ended: boolean) => {
+    const bytes = new Uint8Array(length);
+    let at = 0;
+    for (const part of held) {
+      bytes.set(part, at);
+      at += part.length;
+    }
+    [held, length] = [[], 0];
+    return { bytes, ended };
+  };
+  for await (const piece of pieces) {
+    let start = 0;
+    for (;;) {
+      const end = piece.indexOf(10, start);
+      const part = piece.subarray(start, end < 0 ? piece.length : end);
+      if (part.length > 0) held.push(part);
+      length += part.length;
+      if (end < 0) break;
+      if (length > 0) yield take(true);
+      start = end + 1;
+    }
+    if (length > longest) yield take(false);
+  }
+  if (length > 0) yield take(false);
+}
+
+function parseRow(bytes: Uint8Array): MetricRow | undefined {
+  try {
+    const row: unknown = JSON.parse(
+      decoder.decode(bytes),
+      (_, value) => spelled.includes(value) ? Number(value) : value,
+    );
+    return isRow(row) ? row : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isRow(row: unknown): row is MetricRow {
+  if (typeof row !== "object" || row === null || !("step" in row)) return false;
+  const number = (x: unknown) => typeof x === "number";
+  return Number.isSafeInteger(row.step) && Number(row.step) >= 0 &&
+    Object.values(row).every((x) => number(x) || (Array.isArray(x) && x.every(number)));
+}

@@ -1,0 +1,139 @@
+/**
+ * Going on with a run: which checkpoint it goes on from, whether the program is still the one that made it, and
+ * what is put right in the folder. Everything is looked at before anything is changed, so that a refusal leaves
+ * the folder as it was.
+ */
+import { basename } from "node:path";
+import { Effect } from "effect";
+import { CheckpointError, RunError } from "../errors.ts";
+import { type Checkpoint, type Damaged, latestCheckpoint, type Maker } from "./checkpoint.ts";
+import type { RunFolder } from "./folder.ts";
+
+/** Where a run goes on, and what to tell of it. */
+export interface Recovery {
+  /** Undefined for a run that never began. */
+  readonly checkpoint: Checkpoint | undefined;
+  readonly damaged: readonly Damaged[];
+  readonly notes: readonly string[];
+}
+
+/** Finds where a run goes on. Nothing is changed; fails where going on would lose or mix something. */
+export const findRecovery = Effect.fnUntraced(function* (
+  run: RunFolder,
+  now: Maker,
+  { acceptChanges }: { readonly acceptChanges: boolean },
+) {
+  const { checkpoint, damaged } = yield* latestCheckpoint(run);
+  if (checkpoint === undefined) {
+    yield* refuseToBeginAgain(run, damaged);
+    return { checkpoint, damaged, notes: [] } satisfies Recovery;
+  }
+  const notes = damaged.map(({ error }) =>
+    `warning: ${error.what} It is passed over for ${basename(checkpoint.path)}.`
+  );
+  const { step } = checkpoint.progress;
+  if (now.config.steps < step) {
+    return yield* new RunError({
+      what:
+        `${run.name} has made ${step} steps already; it cannot become a run of ${now.config.steps}.`,
+      cure:
+        `Nothing was changed. For a longer run say --steps with more than ${step}; for a shorter one ` +
+        "train anew with this config.json: deno task train --config " +
+        `${run.file("config.json")} --steps ${now.config.steps}.`,
+    });
+  }
+  const changes = differences(checkpoint.maker, now);
+  if (changes.length > 0 && !acceptChanges) {
+    return yield* new CheckpointError({
+      what: [
+        `${run.name} would go on from ${basename(checkpoint.path)} as another run than it was:`,
+        ...changes.map((change) => `  - ${change}`),
+      ].join("\n"),
+      cure:
+        "Nothing was changed. Put that back in config.json, or say --accept-changes to go on as it is now.",
+    });
+  }
+  return {
+    checkpoint,
+    damaged,
+    notes: [...notes, ...changes.map((change) => `changed: ${change}`)],
+  } satisfies Recovery;
+});
+
+/** Without a checkpoint a run would begin at step 0; that is right only where no step was made. */
+const refuseToBeginAgain = Effect.fnUntraced(function* (
+  run: RunFolder,
+  damaged: readonly Damaged[],
+) {
+  const step = (yield* run.summary()).value?.step ?? 0;
+  const evidence = [
+    ...damaged.map(({ error }) => error.what),
+    ...((yield* run.hasMetrics()) ? [`${run.file("metrics.jsonl")} has rows of steps made.`] : []),
+    ...(step > 0 ? [`${run.file("summary.json")} tells of step ${step}.`] : []),
+  ];
+  if (evidence.length === 0) return;
+  return yield* new CheckpointError({
+    what: [
+      `${run.name} has made steps, and no checkpoint to go on from can be read:`,
+      ...evidence.map((text) => `  - ${text}`),
+    ].join("\n"),
+    cure: "Nothing was changed. Put a checkpoint back, or train anew with this config.json: " +
+      `deno task train --config ${run.file("config.json")}.`,
+  });
+});
+
+/** Changes in the folder before the first step from a checkpoint; gives what to tell. */
+export const putRight = Effect.fnUntraced(function* (
+  run: RunFolder,
+  { checkpoint, damaged }: Recovery,
+) {
+  const notes: string[] = [];
+  yield* run.tidy();
+  // Out of the way of the checkpoints that are made now, and of counting them.
+  for (const { name } of damaged) notes.push(`it is kept as ${yield* run.setAside(name)}`);
+  const step = checkpoint?.progress.step ?? 0;
+  const lines = yield* run.rewind(step);
+  if (lines.damaged > 0) {
+    notes.push(
+      `warning: ${count(lines.damaged, "line")} of metrics.jsonl cannot be read; ` +
+        "metrics.damaged.jsonl has them now",
+    );
+  }
+  if (lines.missing > 0) {
+    notes.push(`warning: metrics.jsonl has no row for ${count(lines.missing, "step")} of ${step}`);
+  }
+  return notes;
+});
+
+const count = (n: number, what: string) => `${n} ${what}${n === 1 ? "" : "s"}`;
+
+/** Fields by which a run may change on its way: they do not enter the parameters. */
+const free = /^(name|steps|backend|log\..*)$/; // the backend is compared as the one that is in use
+
+/** The differences that enter the bits of what follows. */
+export function differences(then: Maker, now: Maker): string[] {
+  const [before, after] = [fieldsOf(then.config), fieldsOf(now.config)];
+  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])];
+  const tell = (name: string, a: string, b: string) =>
+    a === b ? [] : [`${name} was ${a}, and is ${b} now`];
+  return [
+    ...names.filter((name) => !free.test(name)).flatMap((name) =>
+      tell(name, before[name] ?? "absent", after[name] ?? "absent")
+    ),
+    ...tell("the backend", then.backend, now.backend),
+    ...tell("the version of Trilevel", then.version, now.version),
+  ];
+}
+
+/** The fields of a config by their paths, as JSON. */
+export function fieldsOf(value: unknown, prefix = ""): { [path: string]: string } {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    return { [prefix]: JSON.stringify(value) };
+  }
+  return Object.assign(
+    {},
+    ...Object.entries(value).map(([key, inner]) =>
+      fieldsOf(inner, prefix === "" ? key : `${prefix}.${key}`)
+    ),
+  );
+}
