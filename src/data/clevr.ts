@@ -68,7 +68,7 @@ export async function openClevr(
   root: string,
   { split, maxObjects, ...imageOptions }: OpenClevrOptions = {},
 ): Promise<Dataset<ClevrSample>> {
-  const all = await findScenes(root, split);
+  const all = await findScenes(root, split, imageOptions.limits);
   if (maxObjects !== undefined && all.some(({ objects }) => objects === null)) {
     throw new OptionError("maxObjects needs scenes, this split has none", {
       path: root,
@@ -97,7 +97,11 @@ interface Scene {
   readonly objects: readonly ClevrSceneObject[] | null;
 }
 
-async function findScenes(root: string, split: OpenClevrOptions["split"]): Promise<Scene[]> {
+async function findScenes(
+  root: string,
+  split: OpenClevrOptions["split"],
+  limits: OpenClevrOptions["limits"],
+): Promise<Scene[]> {
   const images = join(root, "images");
   if (!(await isFolder(images))) {
     const cure = "Give the folder that holds images/ and scenes/";
@@ -111,7 +115,7 @@ async function findScenes(root: string, split: OpenClevrOptions["split"]): Promi
     ),
   );
   const present = splits.flat();
-  if (present.length === 0) return await findMirror(root, images);
+  if (present.length === 0) return await findMirror(root, images, limits);
   const chosen = split ?? (present.length === 1 ? present[0]! : "train");
   if (!present.includes(chosen)) {
     throw new MissingFileError(`there is no split "${chosen}"`, {
@@ -131,11 +135,15 @@ async function findScenes(root: string, split: OpenClevrOptions["split"]): Promi
     }
     return names.map((name) => ({ path: join(folder, name), objects: null }));
   }
-  const scenes = readSceneList(await readJson(scenesPath), scenesPath);
+  const scenes = readSceneList(await readJson(scenesPath, limits), scenesPath);
   return pair(folder, names, scenesPath, scenes);
 }
 
-async function findMirror(root: string, images: string): Promise<Scene[]> {
+async function findMirror(
+  root: string,
+  images: string,
+  limits: OpenClevrOptions["limits"],
+): Promise<Scene[]> {
   const names = await listPngs(images);
   const folder = join(root, "scenes");
   if (!(await isFolder(folder))) {
@@ -144,7 +152,7 @@ async function findMirror(root: string, images: string): Promise<Scene[]> {
   const scenes = new Map<string, readonly ClevrSceneObject[]>();
   for (const file of await listFiles(folder, /\.json$/)) {
     const path = join(folder, file);
-    const scene = readScene(await readJson(path), path);
+    const scene = readScene(await readJson(path, limits), path);
     scenes.set(scene.name, scene.objects);
   }
   return pair(images, names, folder, scenes);
@@ -223,6 +231,11 @@ function readScene(json: unknown, path: string, at = "") {
     }
     return [value[0], value[1], value[2]];
   };
+  const angle = (object: Unknown, i: number): number => {
+    const value = object["rotation"] ?? 0;
+    if (typeof value !== "number") throw noScene(path, `${at}object ${i} has no rotation`);
+    return value;
+  };
   const objects = json["objects"].map((object: unknown, i): ClevrSceneObject => {
     if (!isRecord(object)) throw noScene(path, `${at}object ${i} is none`);
     return {
@@ -230,7 +243,7 @@ function readScene(json: unknown, path: string, at = "") {
       material: text(object, "material", i),
       shape: text(object, "shape", i),
       color: text(object, "color", i),
-      rotation: Number(object["rotation"] ?? 0),
+      rotation: angle(object, i),
       "3d_coords": triple(object, "3d_coords", i),
       pixel_coords: triple(object, "pixel_coords", i),
     };

@@ -11,6 +11,7 @@ import { type ImageOptions, openDecoder } from "./decoder.ts";
 import { CorruptError, MissingFileError, WrongKindError } from "./errors.ts";
 import { exists, listFiles, readJson } from "./files.ts";
 import { preparedShape, prepareGeometry } from "./image.ts";
+import { checkLimit, type Limits } from "./limits.ts";
 import { polygonsToMask, type RunLengths, runLengthsToMask } from "./masks.ts";
 import { type NdArray, stack } from "./ndarray.ts";
 
@@ -68,7 +69,8 @@ export async function openCoco(
         : "Download the split again",
     });
   }
-  const labels = readLabels(await readJson(labelsPath), labelsPath);
+  const { limits } = imageOptions;
+  const labels = readLabels(await readJson(labelsPath, limits), labelsPath);
   const present = new Set(await listFiles(join(folder, "data"), /./));
   for (const { name } of labels.images) {
     if (present.has(name)) continue;
@@ -91,10 +93,14 @@ export async function openCoco(
     },
     async get(i) {
       const { name, id, height, width } = labels.images[i]!;
-      const image = await decoder.decode(join(folder, "data", name));
+      const expected = { height, width, source: labelsPath };
+      const image = await decoder.decode(join(folder, "data", name), expected);
       const instances = (labels.annotations.get(id) ?? []).filter((it) => crowd || !it.crowd);
+      const pixels = instances.length * height * width;
+      const what = `the masks of ${name} have ${pixels} pixels`;
+      checkLimit("maskPixels", pixels, what, limits, { path: labelsPath });
       const masks = instances.map((instance) => {
-        const mask = toMask(instance, [height, width], labelsPath);
+        const mask = toMask(instance, [height, width], labelsPath, limits);
         return prepareGeometry(mask, imageOptions, "nearest");
       });
       const [outHeight, outWidth] = image.shape as [number, number];
@@ -155,35 +161,46 @@ function readLabels(json: unknown, path: string): Labels {
       return item as Unknown;
     });
   };
-  const numberOf = (item: Unknown, key: string, where: string): number => {
+  const integer = (item: Unknown, key: string, where: string, least = -Infinity): number => {
     const value = item[key];
     if (typeof value !== "number") throw wrong(`${where} has no ${key}`);
+    if (!Number.isSafeInteger(value) || value < least) {
+      throw wrong(`${where} has the ${key} ${value}`);
+    }
     return value;
   };
   const images = list("images").map((item, i): CocoImage => {
     const name = item["file_name"];
     if (typeof name !== "string") throw wrong(`images[${i}] has no file_name`);
-    const of = (key: string) => numberOf(item, key, `images[${i}]`);
-    return { id: of("id"), name, height: of("height"), width: of("width") };
+    const of = (key: string, least?: number) => integer(item, key, `images[${i}]`, least);
+    return { id: of("id"), name, height: of("height", 1), width: of("width", 1) };
   });
   const annotations = new Map<number, Instance[]>(images.map(({ id }) => [id, []]));
+  if (annotations.size < images.length) throw wrong("two images have the same id");
   list("annotations").forEach((item, i) => {
-    const of = (key: string) => numberOf(item, key, `annotations[${i}]`);
+    const of = (key: string) => integer(item, key, `annotations[${i}]`);
     const instances = annotations.get(of("image_id"));
     if (instances === undefined) throw wrong(`annotations[${i}] belongs to no image`);
     const box = item["bbox"];
-    if (!Array.isArray(box) || box.length !== 4) throw wrong(`annotations[${i}] has no bbox`);
+    if (!Array.isArray(box) || box.length !== 4 || !box.every(Number.isFinite)) {
+      throw wrong(`annotations[${i}] has no bbox of four numbers`);
+    }
+    // Some tools write JSON's booleans where COCO has 0 and 1.
+    const crowd = item["iscrowd"] ?? 0;
+    if (typeof crowd !== "boolean" && crowd !== 0 && crowd !== 1) {
+      throw wrong(`annotations[${i}] has the iscrowd ${JSON.stringify(crowd)}`);
+    }
     instances.push({
       id: item["id"],
       category: of("category_id"),
       box,
-      crowd: item["iscrowd"] === 1,
+      crowd: crowd === true || crowd === 1,
       segmentation: item["segmentation"],
     });
   });
   const categories = new Map(
     list("categories").map((item, i) => [
-      numberOf(item, "id", `categories[${i}]`),
+      integer(item, "id", `categories[${i}]`),
       String(item["name"]),
     ]),
   );
@@ -194,6 +211,7 @@ function toMask(
   { id, segmentation }: Instance,
   size: readonly [number, number],
   path: string,
+  limits: Partial<Limits> | undefined,
 ): NdArray<Uint8Array> {
   const what = `the segmentation of annotation ${id}`;
   const wrong = (why: string) =>
@@ -207,7 +225,7 @@ function toMask(
       Array.isArray(polygon) && polygon.length % 2 === 0 && polygon.every(Number.isFinite)
     );
     if (!fine) throw wrong("is no list of polygons");
-    return polygonsToMask(segmentation, size);
+    return polygonsToMask(segmentation, size, { limits, path, what });
   }
   if (typeof segmentation !== "object" || segmentation === null || !("counts" in segmentation)) {
     throw wrong("is neither polygons nor run lengths");

@@ -4,10 +4,10 @@ import { parentPort } from "node:worker_threads";
 import { type DecodeReply, type DecodeRequest, readImage } from "./decoder.ts";
 import { toPlainError } from "./errors.ts";
 
-parentPort?.on("message", async ({ path, options }: DecodeRequest) => {
+parentPort?.on("message", async ({ path, options, expected }: DecodeRequest) => {
   let reply: DecodeReply;
   try {
-    reply = { image: await readImage(path, options) };
+    reply = { image: await readImage(path, options, expected) };
     parentPort?.postMessage(reply, [reply.image.data.buffer as ArrayBuffer]);
   } catch (error) {
     reply = { error: toPlainError(error) };

@@ -9,7 +9,13 @@
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { decodeImage, type DecodeOptions, type Image } from "./codec.ts";
-import { ClosedError, fromPlainError, type PlainDataError, WorkerError } from "./errors.ts";
+import {
+  ClosedError,
+  CorruptError,
+  fromPlainError,
+  type PlainDataError,
+  WorkerError,
+} from "./errors.ts";
 import { readBytes } from "./files.ts";
 import { type Prepare, prepareImage } from "./image.ts";
 import type { Limits } from "./limits.ts";
@@ -26,10 +32,20 @@ export interface ImageOptions extends Prepare, ReadOptions {
   readonly workers?: number | undefined;
 }
 
+/** The size that an image has according to its labels. */
+export interface ExpectedSize {
+  /** In pixels, before anything is cropped or resized. */
+  readonly height: number;
+  /** In pixels. */
+  readonly width: number;
+  /** Who says so, for errors. */
+  readonly source: string;
+}
+
 /** Reads image files. */
 export interface Decoder {
-  /** Reads, checks, decodes and prepares one file. */
-  decode(path: string): Promise<Image>;
+  /** Reads, checks, decodes and prepares one file, which has the expected size if there is one. */
+  decode(path: string, expected?: ExpectedSize): Promise<Image>;
   /** Ends the threads; what is pending rejects with a {@linkcode ClosedError}. */
   close(): Promise<void>;
 }
@@ -38,22 +54,42 @@ export interface Decoder {
 export interface DecodeRequest {
   readonly path: string;
   readonly options: Prepare & ReadOptions;
+  readonly expected: ExpectedSize | undefined;
 }
 
 /** What a worker answers. */
 export type DecodeReply = { readonly image: Image } | { readonly error: PlainDataError };
 
-/** Reads, checks, decodes and prepares one image file on this thread. */
+/**
+ * Reads, checks, decodes and prepares one image file on this thread.
+ *
+ * @throws {CorruptError} when the image has another size than expected.
+ */
 export async function readImage(
   path: string,
   options: Prepare & ReadOptions = {},
+  expected?: ExpectedSize,
 ): Promise<Image> {
   const bytes = await readBytes(path, "imageBytes", options.limits);
-  return prepareImage(decodeImage(bytes, path, options), options);
+  const image = decodeImage(bytes, path, options);
+  const [height, width] = image.shape;
+  if (expected !== undefined && (height !== expected.height || width !== expected.width)) {
+    throw new CorruptError(
+      `the image has ${width}×${height} pixels, ${expected.source} says ` +
+        `${expected.width}×${expected.height}`,
+      {
+        path,
+        cure: "Check that images and labels belong together; if the labels are for the image as " +
+          "stored, without the camera's orientation, set rotate: false",
+      },
+    );
+  }
+  return prepareImage(image, options);
 }
 
 interface Job {
   readonly path: string;
+  readonly expected: ExpectedSize | undefined;
   readonly resolve: (image: Image) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -63,7 +99,10 @@ export function openDecoder(
   { workers = Math.min(4, availableParallelism() - 1), ...options }: ImageOptions = {},
 ): Decoder {
   if (workers <= 0) {
-    return { decode: (path) => readImage(path, options), close: () => Promise.resolve() };
+    return {
+      decode: (path, expected) => readImage(path, options, expected),
+      close: () => Promise.resolve(),
+    };
   }
   const waiting: Job[] = [];
   const idle: Worker[] = [];
@@ -79,7 +118,8 @@ export function openDecoder(
     }
     worker.ref();
     running.set(worker, job);
-    worker.postMessage({ path: job.path, options } satisfies DecodeRequest);
+    const { path, expected } = job;
+    worker.postMessage({ path, options, expected } satisfies DecodeRequest);
   };
   const start = () => {
     // The source is .ts in the repository and .js once packed.
@@ -107,9 +147,9 @@ export function openDecoder(
     return worker;
   };
   return {
-    decode: (path) =>
+    decode: (path, expected) =>
       new Promise((resolve, reject) => {
-        waiting.push({ path, resolve, reject });
+        waiting.push({ path, expected, resolve, reject });
         const worker = idle.pop() ?? (running.size < workers ? start() : undefined);
         if (worker !== undefined) next(worker);
       }),

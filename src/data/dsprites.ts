@@ -8,6 +8,7 @@
 import { type Dataset, makeDataset } from "./dataset.ts";
 import { CorruptError, WrongKindError } from "./errors.ts";
 import { type Prepare, preparedShape, prepareGeometry } from "./image.ts";
+import type { Limits } from "./limits.ts";
 import { elements, fromBytes, type NdArray } from "./ndarray.ts";
 import { type NpzFile, openNpz } from "./npz.ts";
 
@@ -26,8 +27,16 @@ export type DspritesSample = {
 
 /** Options of {@linkcode openDsprites}. */
 export interface DspritesOptions extends Omit<Prepare, "channels"> {
-  /** Read only the first pictures; what follows is not read, hence not checked. */
+  /** Keep only the first pictures. */
   readonly limit?: number;
+  /**
+   * Whether the checksum of all pictures is verified, for which the archive is inflated to its end, a few seconds for
+   * the whole of dSprites. It is, unless told otherwise; `false` reads no further than `limit`, and checks nothing of
+   * the pictures but that they are 0 and 1.
+   */
+  readonly verify?: boolean;
+  /** How much the file may ask for, see {@linkcode Limits}. */
+  readonly limits?: Partial<Limits> | undefined;
 }
 
 /**
@@ -37,11 +46,15 @@ export interface DspritesOptions extends Omit<Prepare, "channels"> {
  */
 export async function openDsprites(
   path: string,
-  { limit = Infinity, ...prepare }: DspritesOptions = {},
+  { limit = Infinity, verify = true, limits, ...prepare }: DspritesOptions = {},
 ): Promise<Dataset<DspritesSample>> {
-  const archive = await openNpz(path);
+  const archive = await openNpz(path, limits);
   try {
-    const { bits, shape: [count = 0, height = 0, width = 0] } = await readBits(archive, limit);
+    const { bits, shape: [count = 0, height = 0, width = 0] } = await readBits(
+      archive,
+      limit,
+      verify,
+    );
     const latents = await readFactors(archive, "latents_values", count);
     const classes = await readFactors(archive, "latents_classes", count);
     const pixels = height * width;
@@ -72,7 +85,7 @@ export async function openDsprites(
   }
 }
 
-async function readBits(archive: NpzFile, limit: number) {
+async function readBits(archive: NpzFile, limit: number, verify: boolean) {
   const { header: { dtype, shape }, data } = await archive.stream("imgs");
   const { path } = archive;
   if (dtype !== "uint8" || shape.length !== 3) {
@@ -98,7 +111,7 @@ async function readBits(archive: NpzFile, limit: number) {
       }
       bits[at >> 3]! |= value << (at & 7);
     }
-    if (at === wanted && limit < shape[0]!) break;
+    if (at === wanted && limit < shape[0]! && !verify) break;
   }
   return { bits, shape };
 }

@@ -5,6 +5,7 @@
  */
 
 import { CorruptError, ShapeError } from "./errors.ts";
+import { checkLimit, type Limits } from "./limits.ts";
 import { elements, type NdArray } from "./ndarray.ts";
 
 /** Run lengths down the columns, alternately outside and inside, first outside. */
@@ -41,7 +42,8 @@ export function decodeCounts(text: string, where: MaskSource = {}): number[] {
     let shift = 0;
     for (let more = true; more; shift += 5) {
       const code = text.charCodeAt(p++) - 48;
-      if (!(code >= 0 && code < 64)) {
+      // Seven digits of five bits hold more than any length.
+      if (!(code >= 0 && code < 64) || shift > 30) {
         throw new CorruptError(`${where.what ?? "a run-length code"} breaks off`, {
           ...(where.path === undefined ? {} : { path: where.path, offset: 0 }),
           cure: "Check the annotations, and download them again",
@@ -67,7 +69,8 @@ export function runLengthsToMask(
 ): NdArray<Uint8Array> {
   const lengths = typeof counts === "string" ? decodeCounts(counts, where) : counts;
   const total = lengths.reduce((sum, length) => sum + length, 0);
-  if (total !== height * width || lengths.some((length) => !(length >= 0))) {
+  const whole = lengths.every((length) => Number.isSafeInteger(length) && length >= 0);
+  if (total !== height * width || !whole) {
     throw new CorruptError(
       `${where.what ?? "a run-length code"} covers ${total} of ${height}×${width} pixels`,
       {
@@ -96,11 +99,22 @@ export function runLengthsToMask(
  * They walk each edge on a grid five times finer, and switch between outside and inside wherever the
  * walk crosses the centre line of a column; the boundary of one column is shared by its neighbours, so
  * what counts is parity.
+ *
+ * @throws {LimitError} when the walk is longer than `limits.outline`, as for corners far outside of any picture.
  */
 export function polygonsToMask(
   polygons: readonly (readonly number[])[],
   [height, width]: readonly [height: number, width: number],
+  { limits, path, what = "a mask" }: MaskSource & {
+    readonly limits?: Partial<Limits> | undefined;
+  } = {},
 ): NdArray<Uint8Array> {
+  const steps = polygons.reduce((sum, polygon) => sum + outline(polygon), 0);
+  const pixels = polygons.length * height * width;
+  checkLimit("outline", steps, `${what} has an outline of ${steps} steps`, limits, { path });
+  checkLimit("maskPixels", pixels, `the polygons of ${what} have ${pixels} pixels`, limits, {
+    path,
+  });
   const data = new Uint8Array(height * width);
   for (const polygon of polygons) {
     const switches = new Uint8Array(height * width + 1); // down the columns
@@ -134,6 +148,17 @@ function* columnCrossings(
     }
     before = [x, y];
   }
+}
+
+// The length of a walk.
+function outline(polygon: readonly number[]): number {
+  let steps = 0;
+  for (let i = 0; i < polygon.length; i += 2) {
+    const next = (i + 2) % polygon.length;
+    const [dx, dy] = [polygon[next]! - polygon[i]!, polygon[next + 1]! - polygon[i + 1]!];
+    steps += Math.ceil(FINE * Math.max(Math.abs(dx), Math.abs(dy))) + 1;
+  }
+  return steps;
 }
 
 // Every point of the fine grid along the edges, in order.

@@ -15,6 +15,7 @@ import { type Dataset, type FieldSpec, makeDataset, mapFields, type Schema } fro
 import { OptionError, TruncatedError, WrongKindError } from "./errors.ts";
 import { openFile, type RandomAccessFile } from "./files.ts";
 import { type Prepare, prepareGeometry } from "./image.ts";
+import type { Limits } from "./limits.ts";
 import {
   clevrWithMasks,
   type ClevrWithMasksSample,
@@ -42,6 +43,8 @@ export interface MultiObjectOptions extends Omit<Prepare, "channels"> {
   readonly cache?: string;
   /** Bytes of samples that may be held in memory; 2 GiB unless told otherwise. */
   readonly memory?: number;
+  /** How much a file may ask for, see {@linkcode Limits}. */
+  readonly limits?: Partial<Limits> | undefined;
   /** Told after every scene that goes into the conversion cache how many there are. */
   readonly onProgress?: ((done: number) => void) | undefined;
 }
@@ -95,7 +98,7 @@ async function openMultiObject<S extends MultiObjectSample>(
     if (!keep) await file.close();
   }
   if (options.cache === undefined) return await loadAll<S>(path, kind, options);
-  const { cache, memory: _, onProgress, ...rest } = options;
+  const { cache, memory: _, limits: __, onProgress, ...rest } = options;
   return await cachedSamples<S>(async () => {
     const { samples, schema } = await decodeAll<S>(path, kind, options);
     return { samples, schema };
@@ -105,9 +108,9 @@ async function openMultiObject<S extends MultiObjectSample>(
 async function openPlain<S extends MultiObjectSample>(
   file: RandomAccessFile,
   kind: Kind,
-  { maxObjects, limit = Infinity, ...prepare }: MultiObjectOptions,
+  { maxObjects, limit = Infinity, limits, ...prepare }: MultiObjectOptions,
 ): Promise<Dataset<S>> {
-  const records = await indexTfRecords(file);
+  const records = await indexTfRecords(file, { limits });
   const decode = decoder<S>(kind, file.path, prepare);
   const first = decode(await records.get(0));
   const kept: number[] = [];
@@ -160,11 +163,11 @@ async function loadAll<S extends MultiObjectSample>(
 async function decodeAll<S extends MultiObjectSample>(
   path: string,
   kind: Kind,
-  { maxObjects = Infinity, limit = Infinity, ...prepare }: MultiObjectOptions,
+  { maxObjects = Infinity, limit = Infinity, limits, ...prepare }: MultiObjectOptions,
 ): Promise<{ readonly schema: Schema<S>; readonly samples: AsyncIterable<S> }> {
   const decode = decoder<S>(kind, path, prepare);
   let schema: Schema<S> | undefined;
-  for await (const record of readTfRecords(path)) {
+  for await (const record of readTfRecords(path, { limits })) {
     schema = schemaOfArrays(decode(record));
     break;
   }
@@ -178,7 +181,7 @@ async function decodeAll<S extends MultiObjectSample>(
   async function* samples(): AsyncGenerator<S> {
     let kept = 0;
     if (limit <= 0) return;
-    for await (const record of readTfRecords(path)) {
+    for await (const record of readTfRecords(path, { limits })) {
       const sample = decode(record);
       if (visibleObjects(sample, kind) > maxObjects) continue;
       yield sample;

@@ -7,7 +7,7 @@
  */
 
 import { type Dataset, type FieldSpec, makeDataset, type Schema } from "./dataset.ts";
-import { WrongKindError } from "./errors.ts";
+import { UnsupportedError, WrongKindError } from "./errors.ts";
 import { type Hdf5Array, openHdf5 } from "./hdf5.ts";
 import { type Prepare, preparedShape, prepareGeometry, prepareImage } from "./image.ts";
 import { elements, type NdArray } from "./ndarray.ts";
@@ -67,11 +67,18 @@ export async function openNem(
 
 /** One frame of a sequence. */
 export type NemFrame = {
-  /** `[height, width, 3]`, or as prepared; features from 0 to 1 have become 0 to 255. */
+  /** `[height, width, 3]`, or as prepared; features 0 … 1 have become 0 … 255, uint8 are as they are. */
   readonly image: NdArray<Uint8Array>;
   /** Which object each pixel belongs to, 0 for background, `[height, width]` or as prepared. */
   readonly masks: NdArray<Uint8Array>;
 };
+
+function label(x: number): number {
+  if (Number.isInteger(x) && x >= 0 && x <= 255) return x;
+  throw new UnsupportedError(`a pixel of "groups" belongs to ${x}`, {
+    cure: "Number the objects from 1 to 255, with 0 for background",
+  });
+}
 
 /**
  * All frames of all sequences as single pictures: frame `t` of sequence `n` is picture `n · time + t`.
@@ -82,6 +89,12 @@ export function nemFrames(
   prepare: Prepare = {},
 ): Dataset<NemFrame> {
   const [time, height, width] = sequences.schema["features"]!.shape as readonly number[];
+  const { dtype } = sequences.schema["features"]!;
+  if (!["uint8", "float32", "float64"].includes(dtype)) {
+    throw new UnsupportedError(`frames of ${dtype} have no known range`, {
+      cure: "Save features as uint8 from 0 to 255, or as floats from 0 to 1",
+    });
+  }
   const shape = preparedShape({ size: [height!, width!], ...prepare });
   return makeDataset<NemFrame>({
     size: sequences.size * time!,
@@ -97,10 +110,14 @@ export function nemFrames(
         const values = data.subarray(start, start + elements(rest));
         return { data: Uint8Array.from(values, toByte), shape: rest };
       };
-      const labels = prepareGeometry(frame(groups, (x) => x), prepare, "nearest");
+      // Integers are pixels already; what is measured in floats runs from 0 to 1.
+      const pixel = features.data instanceof Uint8Array
+        ? (x: number) => x
+        : (x: number) => Math.round(255 * Math.min(1, Math.max(0, x)));
+      const labels = prepareGeometry(frame(groups, label), prepare, "nearest");
       return {
         image: prepareImage(
-          frame(features, (x) => Math.round(255 * Math.min(1, Math.max(0, x)))),
+          frame(features, pixel),
           prepare,
         ),
         masks: { data: labels.data, shape: labels.shape.slice(0, 2) },

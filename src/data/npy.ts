@@ -4,8 +4,9 @@
  * The conversion cache keeps its arrays in this form, so that NumPy can open them with `mmap_mode`.
  */
 
-import { TruncatedError, UnsupportedError, WrongKindError } from "./errors.ts";
-import type { DType } from "./ndarray.ts";
+import { CorruptError, TruncatedError, UnsupportedError, WrongKindError } from "./errors.ts";
+import { checkLimit, type Limits } from "./limits.ts";
+import { type DType, elements } from "./ndarray.ts";
 
 /** What a `.npy` header says. */
 export interface NpyHeader {
@@ -16,26 +17,24 @@ export interface NpyHeader {
   readonly dataOffset: number;
 }
 
-const descriptors: { readonly [descriptor: string]: DType | "int64" } = {
-  "|u1": "uint8",
-  "|b1": "uint8",
-  "|i1": "int8",
-  "<u2": "uint16",
-  "<i2": "int16",
-  "<u4": "uint32",
-  "<i4": "int32",
-  "<i8": "int64",
-  "<f4": "float32",
-  "<f8": "float64",
-};
+const descriptors: ReadonlyMap<string, DType | "int64"> = new Map([
+  ["|u1", "uint8"],
+  ["|b1", "uint8"],
+  ["|i1", "int8"],
+  ["<u2", "uint16"],
+  ["<i2", "int16"],
+  ["<u4", "uint32"],
+  ["<i4", "int32"],
+  ["<i8", "int64"],
+  ["<f4", "float32"],
+  ["<f8", "float64"],
+]);
 
 const magic = "\x93NUMPY";
 
 /** A version 1 header of exactly `length` bytes. */
 export function npyHeader(dtype: DType, shape: readonly number[], length = 128): Uint8Array {
-  const [descriptor] = Object.entries(descriptors).find(([name, value]) =>
-    value === dtype && name !== "|b1"
-  )!;
+  const [descriptor] = [...descriptors].find(([name, value]) => value === dtype && name !== "|b1")!;
   const tuple = shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(", ")})`;
   const text = `{'descr': '${descriptor}', 'fortran_order': False, 'shape': ${tuple}, }`;
   const bytes = new Uint8Array(length).fill(0x20);
@@ -49,43 +48,81 @@ export function npyHeader(dtype: DType, shape: readonly number[], length = 128):
 /**
  * Reads the header at the start of `bytes`.
  *
- * @throws {WrongKindError}, {@linkcode TruncatedError}, and {@linkcode UnsupportedError} for element
- * types without a typed array (objects, strings, big-endian) and for Fortran order.
+ * @throws {WrongKindError}, {@linkcode TruncatedError}, {@linkcode CorruptError}, {@linkcode LimitError} for a header
+ * longer than NumPy itself reads, and {@linkcode UnsupportedError} for element types without a typed array (objects,
+ * strings, records, big-endian) and for Fortran order.
  */
-export function parseNpyHeader(bytes: Uint8Array, path?: string): NpyHeader {
-  if (String.fromCharCode(...bytes.subarray(0, 6)) !== magic) {
+export function parseNpyHeader(
+  bytes: Uint8Array,
+  path?: string,
+  limits?: Partial<Limits>,
+): NpyHeader {
+  if ([...magic].some((c, i) => i < bytes.length && bytes[i] !== c.charCodeAt(0))) {
     throw new WrongKindError("this is no NumPy array", {
       path,
       offset: 0,
       cure: "Check that the file is the dataset it is said to be",
     });
   }
+  const unsupported = (what: string) =>
+    new UnsupportedError(`a NumPy array with ${what} is not supported`, {
+      path,
+      offset: 0,
+      cure: "Save it in C order as bool, (u)int8/16/32, int64, float32 or float64",
+    });
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const wide = bytes.length > 6 && bytes[6]! >= 2;
-  const start = wide ? 12 : 10;
-  const length = bytes.length < start
-    ? Infinity
-    : wide
-    ? view.getUint32(8, true)
-    : view.getUint16(8, true);
-  if (start + length > bytes.length) {
+  const version = bytes[6] ?? 1;
+  if (version < 1 || version > 3) throw unsupported(`a header of version ${version}`);
+  const start = version >= 2 ? 12 : 10;
+  const complete = bytes.length >= start;
+  const length = !complete ? 0 : version >= 2 ? view.getUint32(8, true) : view.getUint16(8, true);
+  const what = `the header of a NumPy array has ${length} bytes`;
+  checkLimit("headerBytes", length, what, limits, { path, offset: 8 });
+  if (!complete || start + length > bytes.length) {
     throw new TruncatedError("the header of a NumPy array is cut off", {
       path,
       offset: bytes.length,
       cure: "Download the file again",
     });
   }
-  const text = new TextDecoder("latin1").decode(bytes.subarray(start, start + length));
-  const descriptor = /'descr':\s*'([^']*)'/.exec(text)?.[1] ?? "";
-  const dtype = descriptors[descriptor];
-  if (dtype === undefined || /'fortran_order':\s*True/.test(text)) {
-    throw new UnsupportedError(`a NumPy array with the header ${text.trim()} is not supported`, {
+  const text = new TextDecoder("latin1").decode(bytes.subarray(start, start + length)).trim();
+  const { descr, fortran_order: fortran, shape: tuple, ...others } = parseDictionary(text) ?? {};
+  const lengths = tuple === undefined ? undefined : parseTuple(tuple);
+  if (
+    descr === undefined || lengths === undefined || !/^(True|False)$/.test(fortran ?? "") ||
+    Object.keys(others).length > 0
+  ) {
+    throw new CorruptError(`the header of a NumPy array is damaged: ${text.slice(0, 200)}`, {
       path,
       offset: start,
-      cure: "Save it in C order as bool, (u)int8/16/32, int64, float32 or float64",
+      cure: "Download the file again",
     });
   }
-  const shape = (/'shape':\s*\(([^)]*)\)/.exec(text)?.[1] ?? "")
-    .split(",").map((part) => part.trim()).filter((part) => part !== "").map(Number);
-  return { dtype, shape, dataOffset: start + length };
+  const dtype = descriptors.get(/^'(.*)'$/.exec(descr)?.[1] ?? "");
+  if (dtype === undefined) throw unsupported(`the element type ${descr}`);
+  if (fortran === "True") throw unsupported("Fortran order");
+  return { dtype, shape: lengths, dataOffset: start + length };
+}
+
+// The entries of a Python dictionary as it is written by NumPy: texts, lists, tuples and booleans, each key once.
+function parseDictionary(text: string): { readonly [key: string]: string } | undefined {
+  const inside = /^\{\s*(.*?),?\s*\}$/s.exec(text)?.[1];
+  if (inside === undefined) return undefined;
+  const entry = /\s*'(\w+)'\s*:\s*('[^']*'|\[[^\]]*\]|\([^)]*\)|True|False)\s*(,|$)/y;
+  const found = new Map<string, string>();
+  while (entry.lastIndex < inside.length) {
+    const match = entry.exec(inside);
+    if (match === null || found.has(match[1]!)) return undefined;
+    found.set(match[1]!, match[2]!);
+  }
+  return Object.fromEntries(found);
+}
+
+// `()`, `(3,)`, `(3, 4)`; Python 2 wrote `(3L, 4L)`.
+function parseTuple(text: string): readonly number[] | undefined {
+  if (!/^\(\s*(|\d+L?\s*,\s*|\d+L?(\s*,\s*\d+L?)+\s*,?\s*)\)$/.test(text)) return undefined;
+  const lengths = [...text.matchAll(/\d+/g)].map(Number);
+  return Number.isSafeInteger(elements(lengths)) && lengths.every(Number.isSafeInteger)
+    ? lengths
+    : undefined;
 }

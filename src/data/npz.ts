@@ -12,6 +12,8 @@ import {
   WrongKindError,
 } from "./errors.ts";
 import { openFile, pieces, plainBytes, type RandomAccessFile } from "./files.ts";
+import { mostInflated } from "./formats/inflate.ts";
+import type { Limits } from "./limits.ts";
 import { bytesPerElement, elements } from "./ndarray.ts";
 import { type NpyHeader, parseNpyHeader } from "./npy.ts";
 
@@ -19,6 +21,8 @@ import { type NpyHeader, parseNpyHeader } from "./npy.ts";
 export interface NpzEntry {
   readonly name: string;
   readonly method: number;
+  /** Bit 0: encrypted; bit 3: lengths and checksum follow the data instead of preceding it. */
+  readonly flags: number;
   readonly crc: number;
   readonly compressedSize: number;
   readonly size: number;
@@ -47,7 +51,7 @@ export interface NpzFile {
 const again = "Download the file again";
 
 /** Opens an archive by its directory, which stands at its end. */
-export async function openNpz(path: string): Promise<NpzFile> {
+export async function openNpz(path: string, limits?: Partial<Limits>): Promise<NpzFile> {
   const file = await openFile(path);
   try {
     const entries = await readDirectory(file).catch((error) => {
@@ -71,7 +75,7 @@ export async function openNpz(path: string): Promise<NpzFile> {
             cure: `It has ${[...entries.keys()].join(", ")}; check that it is the right dataset`,
           });
         }
-        const { header, data } = await splitHeader(contents(file, entry), path);
+        const { header, data } = await splitHeader(contents(file, entry), path, limits);
         // Checked before anyone allocates what a damaged header claims.
         const { dtype, shape, dataOffset } = header;
         const width = dtype === "int64" ? 8 : bytesPerElement(dtype);
@@ -98,45 +102,59 @@ async function readDirectory(file: RandomAccessFile): Promise<Map<string, NpzEnt
   const { path, size } = file;
   if (size === 0) throw new TruncatedError("the file is empty", { path, offset: 0, cure: again });
   const start = await file.read(0, Math.min(4, size));
-  if (!(start[0] === 0x50 && start[1] === 0x4b)) {
-    throw new WrongKindError("this is no zip archive", {
-      path,
-      offset: 0,
-      cure: "Check that the download is the dataset and not, say, an error page",
-    });
-  }
-  // The end record is 22 bytes and a comment of at most 65,535.
+  const isZip = start[0] === 0x50 && start[1] === 0x4b;
+  // The end record is 22 bytes and a comment of at most 65,535, which may look like one itself.
   const tailLength = Math.min(size, 22 + 65535);
   const tail = viewOf(await file.read(size - tailLength, tailLength));
+  const isEnd = (at: number) =>
+    tail.getUint32(at, true) === 0x06054b50 &&
+    at + 22 + tail.getUint16(at + 20, true) === tailLength;
   let at = tailLength - 22;
-  while (at >= 0 && tail.getUint32(at, true) !== 0x06054b50) at--;
+  while (at >= 0 && !isEnd(at)) at--;
   if (at < 0) {
-    throw new TruncatedError("the zip archive has no directory at its end", {
-      path,
-      offset: size,
-      cure: again,
-    });
+    throw isZip
+      ? new TruncatedError("the zip archive has no directory at its end", {
+        path,
+        offset: size,
+        cure: again,
+      })
+      : new WrongKindError("this is no zip archive", {
+        path,
+        offset: 0,
+        cure: "Check that the download is the dataset and not, say, an error page",
+      });
   }
+  const corrupt = (what: string, offset: number) =>
+    new CorruptError(what, { path, offset, cure: again });
+  const endAt = size - tailLength + at;
+  let directoryEnd = endAt;
   let count = tail.getUint16(at + 10, true);
-  let offset = tail.getUint32(at + 16, true);
   let length = tail.getUint32(at + 12, true);
-  if (offset === 0xffffffff || count === 0xffff) { // zip64: a locator precedes the end record
-    const end = Number(tail.getBigUint64(at - 20 + 8, true));
-    const record = viewOf(await file.read(end, 56));
+  let offset = tail.getUint32(at + 16, true);
+  if (offset === 0xffffffff || length === 0xffffffff || count === 0xffff) {
+    // zip64: a locator of 20 bytes precedes the end record, and a larger record precedes that.
+    directoryEnd = endAt - 20 - 56;
+    if (directoryEnd < 0) throw corrupt("the directory of the zip archive is damaged", endAt);
+    const record = viewOf(await file.read(directoryEnd, 56));
+    if (record.getUint32(0, true) !== 0x06064b50) {
+      throw corrupt("the directory of the zip archive is damaged", directoryEnd);
+    }
     count = Number(record.getBigUint64(32, true));
     length = Number(record.getBigUint64(40, true));
     offset = Number(record.getBigUint64(48, true));
   }
-  const bytes = await file.read(offset, length);
+  // Offsets count from where the archive begins, which need not be where the file does.
+  const prefix = directoryEnd - length - offset;
+  if (!(prefix >= 0 && length >= 46 * count)) {
+    throw corrupt("the directory of the zip archive is damaged", endAt);
+  }
+  const from = prefix + offset;
+  const bytes = await file.read(from, length);
   const directory = viewOf(bytes);
   const entries = new Map<string, NpzEntry>();
   for (let i = 0, p = 0; i < count; i++) {
     if (p + 46 > length || directory.getUint32(p, true) !== 0x02014b50) {
-      throw new CorruptError("the directory of the zip archive is damaged", {
-        path,
-        offset: offset + p,
-        cure: again,
-      });
+      throw corrupt("the directory of the zip archive is damaged", from + p);
     }
     const nameLength = directory.getUint16(p + 28, true);
     const extraLength = directory.getUint16(p + 30, true);
@@ -149,13 +167,16 @@ async function readDirectory(file: RandomAccessFile): Promise<Map<string, NpzEnt
     };
     // The order matters: zip64 lists only the fields that overflow, in this order.
     const [full, compressedSize, start] = [field(24), field(20), field(42)];
-    entries.set(name.replace(/\.npy$/, ""), {
+    const key = name.replace(/\.npy$/, "");
+    if (entries.has(key)) throw corrupt(`the archive has two arrays "${key}"`, from + p);
+    entries.set(key, {
       name,
       method: directory.getUint16(p + 10, true),
+      flags: directory.getUint16(p + 8, true),
       crc: directory.getUint32(p + 16, true),
       compressedSize,
       size: full,
-      offset: start,
+      offset: prefix + start,
     });
     p += 46 + nameLength + extraLength + directory.getUint16(p + 32, true);
   }
@@ -177,24 +198,44 @@ function wideFields(extra: Uint8Array): () => number {
   };
 }
 
+// Where the data of an entry begins. Its own header repeats what the directory says; where they differ, one is wrong.
+async function startOf(file: RandomAccessFile, entry: NpzEntry): Promise<number> {
+  const { path } = file;
+  const { name, method, flags, crc, size, compressedSize, offset } = entry;
+  const unsupported = (what: string) =>
+    new UnsupportedError(`"${name}" is ${what}`, {
+      path,
+      offset,
+      cure: "Write the archive with numpy.savez or numpy.savez_compressed",
+    });
+  if ((flags & 1) !== 0) throw unsupported("encrypted");
+  if (method !== 0 && method !== 8) throw unsupported(`compressed with method ${method}`);
+  const local = viewOf(await file.read(offset, 30));
+  const nameLength = local.getUint16(26, true);
+  const ownName = new TextDecoder().decode(await file.read(offset + 30, nameLength));
+  const sizes = [local.getUint32(18, true), local.getUint32(22, true)];
+  const agrees = local.getUint32(0, true) === 0x04034b50 && ownName === name &&
+    local.getUint16(8, true) === method &&
+    ((flags & 8) !== 0 || local.getUint32(14, true) === crc &&
+        sizes.every((own, i) => own === 0xffffffff || own === [compressedSize, size][i]));
+  const possible = method === 0 ? size === compressedSize : size <= mostInflated(compressedSize);
+  if (!agrees || !possible) {
+    throw new CorruptError(`the entry "${name}" is damaged`, { path, offset, cure: again });
+  }
+  return offset + 30 + nameLength + local.getUint16(28, true);
+}
+
 async function* contents(file: RandomAccessFile, entry: NpzEntry): AsyncGenerator<Uint8Array> {
   const { path } = file;
-  const local = viewOf(await file.read(entry.offset, 30));
-  if (local.getUint32(0, true) !== 0x04034b50) {
-    throw new CorruptError(`the entry "${entry.name}" is damaged`, {
-      path,
-      offset: entry.offset,
-      cure: again,
-    });
-  }
-  const start = entry.offset + 30 + local.getUint16(26, true) + local.getUint16(28, true);
+  const start = await startOf(file, entry);
   const raw = pieces(file, start, start + entry.compressedSize);
   let crc = 0;
   let length = 0;
   try {
-    for await (const piece of decompress(raw, entry, path)) {
+    for await (const piece of entry.method === 0 ? raw : inflate(raw)) {
       crc = crc32(piece, crc);
       length += piece.length;
+      if (length > entry.size) break;
       yield plainBytes(piece);
     }
   } catch (error) {
@@ -215,32 +256,25 @@ async function* contents(file: RandomAccessFile, entry: NpzEntry): AsyncGenerato
   }
 }
 
-function decompress(
-  raw: AsyncGenerator<Uint8Array>,
-  { method, name }: NpzEntry,
-  path: string,
-): AsyncIterable<Uint8Array> {
-  if (method === 0) return raw;
-  if (method !== 8) {
-    throw new UnsupportedError(`"${name}" is compressed with method ${method}`, {
-      path,
-      cure: "Write the archive with numpy.savez_compressed",
-    });
-  }
+function inflate(raw: AsyncGenerator<Uint8Array>): AsyncIterable<Uint8Array> {
   const source = Readable.from(raw);
-  const inflate = createInflateRaw({ finishFlush: constants.Z_FINISH, chunkSize: 1 << 18 });
-  source.on("error", (error) => inflate.destroy(error));
-  return source.pipe(inflate);
+  const inflated = createInflateRaw({ finishFlush: constants.Z_FINISH, chunkSize: 1 << 18 });
+  source.on("error", (error) => inflated.destroy(error));
+  return source.pipe(inflated);
 }
 
 // Collects pieces until the header is complete; the rest of them follows as data.
-async function splitHeader(source: AsyncGenerator<Uint8Array>, path: string) {
+async function splitHeader(
+  source: AsyncGenerator<Uint8Array>,
+  path: string,
+  limits: Partial<Limits> | undefined,
+) {
   let head: Uint8Array = new Uint8Array(0);
   for (;;) {
     const { done, value } = await source.next();
     if (!done) head = head.length === 0 ? value : plainBytes(Buffer.concat([head, value]));
     try {
-      const header = parseNpyHeader(head, path);
+      const header = parseNpyHeader(head, path, limits);
       return { header, data: rest(head.subarray(header.dataOffset), source) };
     } catch (error) {
       if (done || !(error instanceof TruncatedError)) throw error;

@@ -86,15 +86,19 @@ export async function openShapeStacks(
     },
     async get(i) {
       const { rgb, segmentation, environment, camera } = views[i]!;
-      const image = await decoder.decode(join(recordings, rgb));
+      const labels = segmentation === undefined || kind === "none"
+        ? undefined
+        : await readLabels(join(recordings, segmentation), kind, imageOptions);
+      const expected = labels && {
+        height: labels.shape[0]!,
+        width: labels.shape[1]!,
+        source: segmentation!, // there are labels
+      };
+      const image = await decoder.decode(join(recordings, rgb), expected);
       const [height, width] = image.shape as [number, number];
-      const masks = segmentation === undefined || kind === "none"
+      const masks = labels === undefined
         ? new Uint8Array(height * width)
-        : prepareGeometry(
-          await readLabels(join(recordings, segmentation), kind, imageOptions),
-          imageOptions,
-          "nearest",
-        ).data;
+        : prepareGeometry(labels, imageOptions, "nearest").data;
       const stable = /vcom=0/.test(environment) && /vpsf=0/.test(environment) ? 1 : 0;
       return {
         image,

@@ -19,10 +19,11 @@ import { CorruptError } from "./errors.ts";
 export type Feature =
   | { readonly kind: "bytes"; readonly data: Uint8Array }
   | { readonly kind: "float"; readonly data: Float32Array }
-  | { readonly kind: "int64"; readonly data: Float64Array };
+  | { readonly kind: "int64"; readonly data: BigInt64Array };
 
 /**
- * Parses one tf.Example.
+ * Parses one tf.Example, with protobuf's rules for what comes more than once: parts of one message are merged, and
+ * lists go on; of entries with the same name, and of lists of different kinds, the last one counts.
  *
  * @param where path and offset of the record, for errors.
  * @throws {CorruptError} when the bytes are no tf.Example.
@@ -36,6 +37,7 @@ export function parseExample(
     for (const featureMap of messages(bytes, 1)) {
       for (const entry of messages(featureMap, 1)) {
         const [name, feature] = parseEntry(entry);
+        features.delete(name);
         if (feature !== undefined) features.set(name, feature);
       }
     }
@@ -63,42 +65,51 @@ function* messages(bytes: Uint8Array, wanted: number): Generator<Uint8Array> {
 function parseEntry(entry: Uint8Array): [name: string, feature: Feature | undefined] {
   const reader = new BinaryReader(entry);
   let name = "";
-  let feature: Feature | undefined;
+  const parts: Uint8Array[] = [];
   while (reader.pos < reader.len) {
     const [field, wire] = reader.tag();
     if (field === 1 && wire === WireType.LengthDelimited) name = reader.string();
-    else if (field === 2 && wire === WireType.LengthDelimited) {
-      feature = parseFeature(reader.bytes());
-    } else reader.skip(wire, field);
+    else if (field === 2 && wire === WireType.LengthDelimited) parts.push(reader.bytes());
+    else reader.skip(wire, field);
   }
-  return [name, feature];
+  return [name, parseFeature(concatenated(parts))];
+}
+
+// Merging messages is the same as reading them as one.
+function concatenated(parts: readonly Uint8Array[]): Uint8Array {
+  if (parts.length === 1) return parts[0]!;
+  const joined = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    joined.set(part, at);
+    at += part.length;
+  }
+  return joined;
 }
 
 function parseFeature(bytes: Uint8Array): Feature | undefined {
   const reader = new BinaryReader(bytes);
-  let feature: Feature | undefined;
+  let kind = 0;
+  let parts: Uint8Array[] = [];
   while (reader.pos < reader.len) {
     const [field, wire] = reader.tag();
-    if (wire !== WireType.LengthDelimited) reader.skip(wire, field);
-    else if (field === 1) feature = { kind: "bytes", data: joinBytes(reader.bytes()) };
-    else if (field === 2) feature = { kind: "float", data: parseFloats(reader.bytes()) };
-    else if (field === 3) feature = { kind: "int64", data: parseIntegers(reader.bytes()) };
-    else reader.skip(wire, field);
+    if (wire !== WireType.LengthDelimited || field < 1 || field > 3) {
+      reader.skip(wire, field);
+      continue;
+    }
+    if (field !== kind) parts = [];
+    kind = field;
+    parts.push(reader.bytes());
   }
-  return feature;
+  const list = concatenated(parts);
+  if (kind === 1) return { kind: "bytes", data: joinBytes(list) };
+  if (kind === 2) return { kind: "float", data: Float32Array.from(floats(list)) };
+  if (kind === 3) return { kind: "int64", data: BigInt64Array.from(integers(list)) };
+  return undefined;
 }
 
 function joinBytes(list: Uint8Array): Uint8Array {
-  const single = joinSingleBytes(list);
-  if (single !== undefined) return single;
-  const strings = [...messages(list, 1)];
-  const joined = new Uint8Array(strings.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const string of strings) {
-    joined.set(string, at);
-    at += string.length;
-  }
-  return joined;
+  return joinSingleBytes(list) ?? concatenated([...messages(list, 1)]);
 }
 
 // One-byte strings are encoded as 0x0a 0x01 b; an image is 10⁵ of them, hence this shortcut.
@@ -112,32 +123,25 @@ function joinSingleBytes(list: Uint8Array): Uint8Array | undefined {
   return joined;
 }
 
-function parseFloats(list: Uint8Array): Float32Array {
-  const reader = new BinaryReader(list);
-  const values: number[] = [];
-  while (reader.pos < reader.len) {
-    const [field, wire] = reader.tag();
-    if (field !== 1) reader.skip(wire, field);
-    else if (wire === WireType.Bit32) values.push(reader.float());
-    else {
-      const end = reader.uint32() + reader.pos;
-      while (reader.pos < end) values.push(reader.float());
-    }
-  }
-  return Float32Array.from(values);
+function floats(list: Uint8Array): number[] {
+  return numbers(list, WireType.Bit32, (reader) => reader.float());
 }
 
-function parseIntegers(list: Uint8Array): Float64Array {
+function integers(list: Uint8Array): bigint[] {
+  return numbers(list, WireType.Varint, (reader) => BigInt(reader.int64()));
+}
+
+// The numbers of a list, each on its own or many packed together.
+function numbers<T>(list: Uint8Array, own: WireType, read: (reader: BinaryReader) => T): T[] {
   const reader = new BinaryReader(list);
-  const values: number[] = [];
+  const values: T[] = [];
   while (reader.pos < reader.len) {
     const [field, wire] = reader.tag();
-    if (field !== 1) reader.skip(wire, field);
-    else if (wire === WireType.Varint) values.push(Number(reader.int64()));
-    else {
-      const end = reader.uint32() + reader.pos;
-      while (reader.pos < end) values.push(Number(reader.int64()));
-    }
+    if (field === 1 && wire === own) values.push(read(reader));
+    else if (field === 1 && wire === WireType.LengthDelimited) {
+      const packed = new BinaryReader(reader.bytes());
+      while (packed.pos < packed.len) values.push(read(packed));
+    } else reader.skip(wire, field);
   }
-  return Float64Array.from(values);
+  return values;
 }

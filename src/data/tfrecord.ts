@@ -11,6 +11,7 @@ import { constants, createGunzip } from "node:zlib";
 import { crc32c } from "./crc32c.ts";
 import { CorruptError, TruncatedError, WrongKindError } from "./errors.ts";
 import { openFile, pieces, plainBytes, type RandomAccessFile } from "./files.ts";
+import { checkLimit, type Limits } from "./limits.ts";
 
 const HEADER = 12;
 const FOOTER = 4;
@@ -31,7 +32,13 @@ export function maskedCrc(bytes: Uint8Array): number {
 }
 
 // The length of the record that a header announces.
-function readHeader(header: Uint8Array, offset: number, path: string, number: number): number {
+function readHeader(
+  header: Uint8Array,
+  offset: number,
+  path: string,
+  number: number,
+  limits: Partial<Limits> | undefined,
+): number {
   const view = new DataView(header.buffer, header.byteOffset, HEADER);
   if (maskedCrc(header.subarray(0, 8)) !== view.getUint32(8, true)) {
     throw new (number === 0 ? WrongKindError : CorruptError)(
@@ -42,13 +49,8 @@ function readHeader(header: Uint8Array, offset: number, path: string, number: nu
     );
   }
   const length = Number(view.getBigUint64(0, true));
-  if (length > 2 ** 32) {
-    throw new CorruptError(`record ${number} claims ${length} bytes`, {
-      path,
-      offset,
-      cure: again,
-    });
-  }
+  const what = `record ${number} has ${length} bytes`;
+  checkLimit("recordBytes", length, what, limits, { path, offset });
   return length;
 }
 
@@ -82,9 +84,12 @@ export async function isGzip(file: RandomAccessFile): Promise<boolean> {
  * The records of a TFRecord file from front to back, gzipped or not, all checksums verified.
  *
  * @throws {MissingFileError}, {@linkcode WrongKindError}, {@linkcode TruncatedError},
- * {@linkcode CorruptError}
+ * {@linkcode CorruptError}, {@linkcode LimitError} for records of more than 64 MiB unless told otherwise.
  */
-export async function* readTfRecords(path: string): AsyncGenerator<TfRecord> {
+export async function* readTfRecords(
+  path: string,
+  { limits }: { readonly limits?: Partial<Limits> | undefined } = {},
+): AsyncGenerator<TfRecord> {
   const file = await openFile(path);
   try {
     refuseEmpty(file);
@@ -94,7 +99,7 @@ export async function* readTfRecords(path: string): AsyncGenerator<TfRecord> {
       const header = await take(HEADER);
       if (header.length === 0) return;
       if (header.length < HEADER) throw cutOff(path, offset + header.length, number);
-      const length = readHeader(header, offset, path, number);
+      const length = readHeader(header, offset, path, number, limits);
       const bytes = await take(length);
       const footer = await take(FOOTER);
       if (footer.length < FOOTER) {
@@ -120,9 +125,12 @@ export interface TfRecordIndex {
 /**
  * Finds all records of a plain (not gzipped) TFRecord file by walking its headers.
  *
- * @throws {WrongKindError}, {@linkcode TruncatedError}, {@linkcode CorruptError}
+ * @throws {WrongKindError}, {@linkcode TruncatedError}, {@linkcode CorruptError}, {@linkcode LimitError}
  */
-export async function indexTfRecords(file: RandomAccessFile): Promise<TfRecordIndex> {
+export async function indexTfRecords(
+  file: RandomAccessFile,
+  { limits }: { readonly limits?: Partial<Limits> | undefined } = {},
+): Promise<TfRecordIndex> {
   refuseEmpty(file);
   const { path, size } = file;
   const starts: number[] = [];
@@ -130,7 +138,7 @@ export async function indexTfRecords(file: RandomAccessFile): Promise<TfRecordIn
   while (offset < size) {
     const number = starts.length;
     if (offset + HEADER > size) throw cutOff(path, size, number);
-    const length = readHeader(await file.read(offset, HEADER), offset, path, number);
+    const length = readHeader(await file.read(offset, HEADER), offset, path, number, limits);
     starts.push(offset);
     offset += HEADER + length + FOOTER;
     if (offset > size) throw cutOff(path, size, number);

@@ -104,6 +104,81 @@ describe("COCO", () => {
   });
 });
 
+describe("COCO labels that contradict their images or themselves", () => {
+  const base = {
+    categories: [{ id: 1, name: "person" }],
+    images: [{ id: 3, file_name: "3.png", height: 4, width: 6 }],
+  };
+  const instance = (changes: object = {}) => ({
+    ...{ id: 1, image_id: 3, category_id: 1, bbox: [1, 2, 3, 4], iscrowd: 0 },
+    ...{ segmentation: [[1, 1, 4, 1, 4, 3]], ...changes },
+  });
+  const write = async (changes: object, annotation: object = {}) => {
+    const root = temporary(crypto.randomUUID());
+    await put(join(root, "data/3.png"), png(6, 4, 3, (i) => i));
+    const contents = { ...base, annotations: [instance(annotation)], ...changes };
+    await put(join(root, "labels.json"), JSON.stringify(contents));
+    return root;
+  };
+
+  it("name another size than the pixels have: refused, on threads and without", async () => {
+    const root = await write({ images: [{ ...base.images[0], height: 6, width: 4 }] });
+    for (const workers of [0, 1]) {
+      await using dataset = await openCoco(root, { workers, size: [8, 8] });
+      const error = await failure(dataset.get(0));
+      expect([error._tag, error.path]).toEqual(["CorruptError", join(root, "data/3.png")]);
+      expect(error.message).toMatch(/6×4 pixels, .*labels.json says 4×6/);
+    }
+  });
+
+  it("call a crowd true, as some tools do: a crowd", async () => {
+    await using dataset = await openCoco(await write({}, { iscrowd: true }), { crowd: true });
+    expect([...(await dataset.get(0)).crowd.data]).toEqual([1]);
+    await using without = await openCoco(await write({}, { iscrowd: true }));
+    expect((await without.get(0)).mask.shape[0]).toBe(0);
+    await using plain = await openCoco(await write({}, { iscrowd: false }));
+    expect((await plain.get(0)).mask.shape[0]).toBe(1);
+  });
+
+  it.each<readonly [string, object, object, string]>([
+    ["a crowd that is a text", {}, { iscrowd: "yes" }, 'iscrowd "yes"'],
+    ["a crowd of 2", {}, { iscrowd: 2 }, "iscrowd 2"],
+    ["a box of letters", {}, { bbox: ["a", 1, 2, 3] }, "no bbox of four numbers"],
+    ["a box of nothing", {}, { bbox: [null, 1, 2, 3] }, "no bbox of four numbers"],
+    ["a category between two", {}, { category_id: 1.5 }, "category_id 1.5"],
+    ["a height of 0", { images: [{ ...base.images[0], height: 0 }] }, {}, "height 0"],
+    ["a width of 1.5", { images: [{ ...base.images[0], width: 1.5 }] }, {}, "width 1.5"],
+    ["an id twice", { images: [base.images[0], base.images[0]] }, {}, "same id"],
+  ])("have %s: refused", async (_, changes, annotation, what) => {
+    const error = await failure(openCoco(await write(changes, annotation)));
+    expect(error._tag).toBe("WrongKindError");
+    expect(error.message).toContain(what);
+  });
+
+  it.each([1e9, 1e300, -1e12])("have a corner at %d: refused before the walk", async (far) => {
+    const root = await write({}, { segmentation: [[1, 1, far, 1, 4, 3]] });
+    await using dataset = await openCoco(root);
+    const error = await failure(dataset.get(0));
+    expect(error._tag).toBe("LimitError");
+    expect(error.message).toMatch(/annotation 1 has an outline of .* steps.*outline:/);
+  });
+
+  it("have more masks than there is room for: refused before they are made", async () => {
+    await using dataset = await openCoco(await write({}), { limits: { maskPixels: 23 } });
+    const error = await failure(dataset.get(0));
+    expect([error._tag, error.message.includes("maskPixels: 24")]).toEqual(["LimitError", true]);
+  });
+
+  it.each([[[["4", "4", 16]]], [[4, 4.5, 15.5]], [[4, -4, 24]], [[4, null, 20]]])(
+    "have the run lengths %j: refused",
+    async (counts) => {
+      const root = await write({}, { segmentation: { size: [4, 6], counts } });
+      await using dataset = await openCoco(root);
+      expect((await failure(dataset.get(0)))._tag).toBe("CorruptError");
+    },
+  );
+});
+
 describeGenuine("coco", (root) => {
   it("has eight photographs whose masks lie in their boxes", async () => {
     const dataset = await openCoco(root);

@@ -3,7 +3,17 @@
 import { copyFile, readFile, rename, utimes } from "node:fs/promises";
 import h5wasm from "h5wasm/node";
 import { describe, expect, it } from "vitest";
-import { DataError, type NdArray, openNem, openShapes3d, seeded, toFloat } from "trilevel/data";
+import {
+  DataError,
+  fromArrays,
+  type NdArray,
+  ndarray,
+  nemFrames,
+  openNem,
+  openShapes3d,
+  seeded,
+  toFloat,
+} from "trilevel/data";
 import { failure, fixture, put, temporaryFolder } from "./support.ts";
 
 const temporary = temporaryFolder();
@@ -153,6 +163,28 @@ describe("N-EM and R-NEM", () => {
       }
       await dataset.close();
     }
+  });
+
+  it("have frames of bytes as they are, and of floats from 0 to 1", async () => {
+    const sequences = (features: NdArray, groups: NdArray) =>
+      nemFrames(fromArrays({ features, groups }));
+    const shape = [1, 1, 2, 3, 1];
+    const bytes = Uint8Array.of(0, 1, 2, 100, 254, 255);
+    const labels = Int32Array.of(0, 1, 2, 3, 254, 255);
+    const frames = sequences(ndarray(bytes, shape), ndarray(labels, shape));
+    const { image, masks } = await frames.get(0);
+    expect([...image.data].filter((_, i) => i % 3 === 0)).toEqual([...bytes]);
+    expect([...masks.data]).toEqual([...labels]);
+    const floats = Float32Array.of(0, 1, 0.5, 0.2, -3, 7);
+    const real = await sequences(ndarray(floats, shape), ndarray(labels, shape)).get(0);
+    expect([...real.image.data].filter((_, i) => i % 3 === 0)).toEqual([0, 255, 128, 51, 0, 255]);
+    // Labels that bytes do not hold would come out as others.
+    for (const label of [256, -1, 0.5]) {
+      const wrong = ndarray(Float32Array.of(0, 0, 0, 0, 0, label), shape);
+      const error = await failure(sequences(ndarray(floats, shape), wrong).get(0));
+      expect(error._tag).toBe("UnsupportedError");
+    }
+    expect(() => sequences(ndarray(labels, shape), ndarray(labels, shape))).toThrow("int32");
   });
 
   it("refuse another layout", async () => {

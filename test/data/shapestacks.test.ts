@@ -49,6 +49,16 @@ describe("ShapeStacks", () => {
     expect(error.path).toBe(join(root, file("rgb", fallen, 1)));
   });
 
+  it("refuses a segmentation of another size than its picture", async () => {
+    const root = temporary("stacks-sizes");
+    await put(join(root, file("rgb", environment, 1)), png(4, 2, 3, (i) => i));
+    await put(join(root, file("vseg", environment, 1)), vseg);
+    await using dataset = await openShapeStacks(root, { size: [8, 8] });
+    const error = await failure(dataset.get(0));
+    expect(error._tag).toBe("CorruptError");
+    expect(error.message).toMatch(/4×2 pixels, .*vseg.* says 3×2/);
+  });
+
   it("prefers instance segmentations, and label maps to colours", async () => {
     const root = temporary("stacks-iseg");
     await put(join(root, file("rgb", environment, 1)), png(3, 1, 3, (i) => i));

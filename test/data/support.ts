@@ -107,7 +107,7 @@ export function tfRecords(records: readonly Uint8Array[]): Uint8Array {
 export type FeatureValue =
   | { readonly bytes: Uint8Array; readonly joined?: boolean }
   | { readonly floats: readonly number[]; readonly unpacked?: boolean }
-  | { readonly integers: readonly number[]; readonly unpacked?: boolean };
+  | { readonly integers: readonly (number | bigint)[]; readonly unpacked?: boolean };
 
 /** A tf.Example message. */
 export function tfExample(features: { readonly [name: string]: FeatureValue }): Uint8Array {
@@ -136,10 +136,10 @@ function feature(value: FeatureValue): Uint8Array {
     }
     return wrap(2, list);
   }
-  if (value.unpacked) value.integers.forEach((x) => list.tag(1, WireType.Varint).int64(x));
+  if (value.unpacked) value.integers.forEach((x) => list.tag(1, WireType.Varint).int64(String(x)));
   else {
     list.tag(1, WireType.LengthDelimited).fork();
-    value.integers.forEach((x) => list.int64(x));
+    value.integers.forEach((x) => list.int64(String(x)));
     list.join();
   }
   return wrap(3, list);

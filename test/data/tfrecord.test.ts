@@ -1,5 +1,6 @@
 /** TFRecord framing and tf.Example: round trips, checksums, and every way a file can be cut short. */
 
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import fc from "fast-check";
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
@@ -101,6 +102,21 @@ describe("a TFRecord file", () => {
       .toBe("CorruptError");
   });
 
+  it("is refused when a record claims more than the limit, before it is read", async () => {
+    const claim = new DataView(new ArrayBuffer(12));
+    claim.setBigUint64(0, 2n ** 32n, true);
+    claim.setUint32(8, maskedCrc(new Uint8Array(claim.buffer, 0, 8)), true);
+    const bomb = gzipSync(Buffer.concat([new Uint8Array(claim.buffer), new Uint8Array(1e6)]));
+    const error = await failure(all(await put(temporary("bomb.gz"), bomb)));
+    expect(error._tag).toBe("LimitError");
+    expect(error.message).toMatch(/record 0 has 4294967296 bytes.*recordBytes: 4294967296/);
+    const plain = await put(temporary("plain.tfrecords"), tfRecords([new Uint8Array(100)]));
+    const small = await failure(
+      Array.fromAsync(readTfRecords(plain, { limits: { recordBytes: 99 } })),
+    );
+    expect(small._tag).toBe("LimitError");
+  });
+
   it("is not taken for one when it is something else", async () => {
     const page = await put(temporary("page.tfrecords"), "<!DOCTYPE html><title>404</title>");
     expect((await failure(all(page)))._tag).toBe("WrongKindError");
@@ -110,7 +126,7 @@ describe("a TFRecord file", () => {
 });
 
 describe("tf.Example", () => {
-  const integers = fc.array(fc.integer({ min: -(2 ** 53) + 1, max: 2 ** 53 - 1 }));
+  const integers = fc.array(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }));
 
   it("comes back as written, packed or not, one string or many", () => {
     fc.assert(fc.property(
@@ -126,9 +142,49 @@ describe("tf.Example", () => {
         }));
         expect(example.get("b")).toEqual({ kind: "bytes", data });
         expect(example.get("f")).toEqual({ kind: "float", data: Float32Array.from(floats) });
-        expect(example.get("ünïcode")).toEqual({ kind: "int64", data: Float64Array.from(numbers) });
+        // As numbers, those beyond 2⁵³ would be rounded.
+        const found = example.get("ünïcode");
+        expect(found?.kind).toBe("int64");
+        expect([...found!.data]).toEqual(numbers);
       },
     ));
+  });
+
+  it("merges what comes more than once, as protobuf does", () => {
+    const message = (field: number, ...parts: readonly Uint8Array[]) =>
+      new BinaryWriter().tag(field, WireType.LengthDelimited).bytes(Buffer.concat(parts)).finish();
+    const text = (name: string) =>
+      new BinaryWriter().tag(1, WireType.LengthDelimited).string(name).finish();
+    const one = (field: number, x: number) => {
+      const list = field === 2
+        ? new BinaryWriter().tag(1, WireType.Bit32).float(x).finish()
+        : new BinaryWriter().tag(1, WireType.Varint).int64(x).finish();
+      return message(field, list); // one field of a Feature
+    };
+    const feature = (...parts: readonly Uint8Array[]) => message(2, ...parts);
+    const entry = (name: string, ...parts: readonly Uint8Array[]) =>
+      message(1, text(name), ...parts);
+    const parse = (...maps: readonly Uint8Array[]) =>
+      parseExample(Buffer.concat(maps.map((map) => message(1, map))));
+    const values = (example: ReturnType<typeof parse>, name: string) => [
+      ...example.get(name)?.data ?? [],
+    ];
+
+    // A list in two parts, inside one feature or in two features of one entry.
+    expect(values(parse(entry("a", feature(one(2, 1), one(2, 2)))), "a")).toEqual([1, 2]);
+    expect(values(parse(entry("a", feature(one(2, 1)), feature(one(2, 2)))), "a")).toEqual([1, 2]);
+    // A list of another kind replaces what was there.
+    expect(parse(entry("a", feature(one(2, 1), one(3, 7)))).get("a")?.kind).toBe("int64");
+    expect(values(parse(entry("a", feature(one(2, 1), one(3, 7), one(3, 8)))), "a")).toEqual([
+      7n,
+      8n,
+    ]);
+    // The last entry of a name counts, also when it is empty; both messages of features do.
+    const [first, second] = [entry("a", feature(one(2, 1))), entry("a", feature(one(2, 2)))];
+    expect(values(parse(Buffer.concat([first, second])), "a")).toEqual([2]);
+    expect(parse(Buffer.concat([first, entry("a", feature())])).has("a")).toBe(false);
+    const both = parse(first, entry("b", feature(one(3, 3))));
+    expect([values(both, "a"), values(both, "b")]).toEqual([[1], [3n]]);
   });
 
   it("never fails otherwise than with a DataError", () => {
