@@ -198,7 +198,7 @@ describe("an archive", () => {
 });
 
 describe("a part of dSprites", () => {
-  const damaged = async () => {
+  const damaged = () => {
     const bytes = Buffer.from(archive(0));
     const at = bytes.indexOf("imgs.npy") + 8 + 128 + 8000; // in the second picture
     bytes[at]! ^= 1;
@@ -206,9 +206,9 @@ describe("a part of dSprites", () => {
   };
 
   it("is checked as a whole, unless told otherwise", async () => {
-    const error = await failure(open(await damaged(), { limit: 1 }));
+    const error = await failure(open(damaged(), { limit: 1 }));
     expect(error.message).toContain('checksum or length of "imgs.npy" is wrong');
-    const unchecked = await open(await damaged(), { limit: 1, verify: false });
+    const unchecked = await open(damaged(), { limit: 1, verify: false });
     expect(unchecked.size).toBe(1);
   });
 
