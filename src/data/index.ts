@@ -36,6 +36,7 @@ export {
 } from "./dataset.ts";
 export {
   type Decoder,
+  type ExpectedSize,
   type ImageOptions,
   openDecoder,
   readImage,
