@@ -26,6 +26,10 @@ export interface Limits {
   readonly jsonDepth: number;
   /** Bytes of the header of one NumPy array, default 10,000 as in NumPy. */
   readonly headerBytes: number;
+  /** Bytes of one chunk of an HDF5 array, default 2²⁸ (256 MiB). */
+  readonly chunkBytes: number;
+  /** Bytes of one sample of an HDF5 array, default 2²⁸ (256 MiB). */
+  readonly partBytes: number;
   /** Bytes of one record of a TFRecord file, default 2²⁶ (64 MiB). */
   readonly recordBytes: number;
 }
@@ -40,6 +44,8 @@ export const defaultLimits: Limits = {
   jsonBytes: 2 ** 29 - 2 ** 8,
   jsonDepth: 256,
   headerBytes: 10_000,
+  chunkBytes: 2 ** 28,
+  partBytes: 2 ** 28,
   recordBytes: 2 ** 26,
 };
 

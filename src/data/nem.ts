@@ -10,6 +10,7 @@ import { type Dataset, type FieldSpec, makeDataset, type Schema } from "./datase
 import { UnsupportedError, WrongKindError } from "./errors.ts";
 import { type Hdf5Array, openHdf5 } from "./hdf5.ts";
 import { type Prepare, preparedShape, prepareGeometry, prepareImage } from "./image.ts";
+import type { Limits } from "./limits.ts";
 import { elements, type NdArray } from "./ndarray.ts";
 
 /** One sequence; further arrays of the file appear under their own names. */
@@ -28,13 +29,16 @@ export type NemSample = {
  */
 export async function openNem(
   path: string,
-  { split = "training" }: { readonly split?: "training" | "validation" | "test" } = {},
+  { split = "training", limits }: {
+    readonly split?: "training" | "validation" | "test";
+    readonly limits?: Partial<Limits>;
+  } = {},
 ): Promise<Dataset<NemSample>> {
-  const file = await openHdf5(path);
+  const file = await openHdf5(path, limits);
   try {
     const arrays = new Map<string, Hdf5Array>();
     for (const name of new Set(["features", "groups", ...file.keys(split)])) {
-      arrays.set(name, file.array(`${split}/${name}`));
+      arrays.set(name, await file.array(`${split}/${name}`));
     }
     const [time, size] = arrays.get("features")!.shape;
     for (const { name, shape } of arrays.values()) {

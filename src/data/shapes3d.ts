@@ -4,6 +4,7 @@ import { type Dataset, makeDataset } from "./dataset.ts";
 import { WrongKindError } from "./errors.ts";
 import { openHdf5 } from "./hdf5.ts";
 import { type Prepare, preparedShape, prepareImage } from "./image.ts";
+import type { Limits } from "./limits.ts";
 import type { NdArray } from "./ndarray.ts";
 
 /** The columns of the labels. */
@@ -32,12 +33,12 @@ export type Shapes3dSample = {
  */
 export async function openShapes3d(
   path: string,
-  prepare: Prepare = {},
+  { limits, ...prepare }: Prepare & { readonly limits?: Partial<Limits> } = {},
 ): Promise<Dataset<Shapes3dSample>> {
-  const file = await openHdf5(path);
+  const file = await openHdf5(path, limits);
   try {
-    const images = file.array("images");
-    const labels = file.array("labels");
+    const images = await file.array("images");
+    const labels = await file.array("labels");
     const [size = 0, height, width] = images.shape;
     const fits = images.shape.length === 4 && images.dtype === "uint8" && images.shape[3] === 3 &&
       labels.shape.length === 2 && labels.shape[0] === size && labels.shape[1] === 6 &&
