@@ -1,8 +1,10 @@
 /**
- * The backends there are, and the choice among them when the user makes none: `TRILEVEL_BACKEND` if it is set;
- * else `webgpu` when a hardware adapter answers, `onnx` where native libraries load, and `reference` elsewhere.
+ * The backends there are, and the choice among them when the user makes none: `TRILEVEL_BACKEND` if it is set; else
+ * `webgpu` when a hardware adapter answers, `onnx` where its native library loads, and `reference` elsewhere. When
+ * the library does not load although the runtime is Deno or Node, one warning tells why.
  */
-import { type BackendName, openBackend, preferBackend } from "../core/backend.ts";
+import { type BackendName, openBackend, preferBackends } from "../core/backend.ts";
+import { runtime } from "../core/runtime.ts";
 import "./onnx/index.ts";
 import "./reference/index.ts";
 import { hardwareAdapterPresent } from "./webgpu/index.ts";
@@ -15,15 +17,15 @@ function requested(): string | undefined {
   }
 }
 
-async function choose(): Promise<BackendName> {
+async function choose(): Promise<readonly BackendName[]> {
   const name = requested();
-  // An unknown name is refused when it is opened, with the names there are.
-  if (name !== undefined) return name as BackendName;
-  if (await hardwareAdapterPresent()) return "webgpu";
-  return typeof globalThis.process?.getBuiltinModule === "function" ? "onnx" : "reference";
+  // An unknown name is refused when it is opened, with the names there are; nothing replaces a name that was asked for.
+  if (name !== undefined) return [name as BackendName];
+  if (await hardwareAdapterPresent()) return ["webgpu"];
+  return runtime() === "browser" ? ["reference"] : ["onnx", "reference"];
 }
 
 const chosen = await choose();
-preferBackend(chosen);
+preferBackends(...chosen);
 // A GPU takes time to open, and the first operation cannot wait.
-if (chosen === "webgpu") await openBackend(chosen);
+if (chosen[0] === "webgpu") await openBackend("webgpu");

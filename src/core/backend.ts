@@ -48,6 +48,13 @@ export interface Backend {
   upload(data: TypedArray, aval: Aval): DeviceBuffer;
   /** Copies data out; rejects with the error of the run that should have made it. */
   download(buffer: DeviceBuffer, aval: Aval): Promise<TypedArray>;
+  /**
+   * The elements themselves, for backends whose runs are over when `run` returns: not a copy, only to be looked at
+   * before anything else runs.
+   *
+   * @throws the error of the run that should have made them.
+   */
+  peek?(buffer: DeviceBuffer): TypedArray;
   /** Lets the memory be used again; runs under way finish. */
   free(buffer: DeviceBuffer): void;
   /** What a program goes through before it is compiled; its outputs may become inputs or constants. */
@@ -64,7 +71,7 @@ export interface Backend {
 const factories = new Map<BackendName, () => Backend | Promise<Backend>>();
 const open = new Map<BackendName, Backend>();
 let current: Backend | undefined;
-let preferred: BackendName = "reference";
+let preferred: readonly BackendName[] = ["reference"];
 
 /** Makes a backend known; called once by each file in `src/backends`. */
 export function registerBackend(
@@ -74,9 +81,9 @@ export function registerBackend(
   factories.set(name, factory);
 }
 
-/** The backend to open at first use, when the user sets none. */
-export function preferBackend(name: BackendName): void {
-  preferred = name;
+/** The backends to try at first use when the user sets none, the best one first. */
+export function preferBackends(...names: readonly BackendName[]): void {
+  preferred = names;
 }
 
 /** Opens a backend, or finds it open. */
@@ -115,23 +122,47 @@ export async function setBackend(which: BackendName | Backend): Promise<void> {
   open.set(current.name, current);
 }
 
-/** The name of the backend in use. */
+/** The name of the backend in use; opens it if none is open yet. */
 export function backend(): BackendName {
-  return current?.name ?? preferred;
+  return currentBackend().name;
 }
 
-/** The backend in use; opened now if none was set. */
+/** The backend in use; the first of the preferred ones that opens if none was set. */
 export function currentBackend(): Backend {
   if (current) return current;
-  const made = open.get(preferred) ?? factoryOf(preferred)();
-  if (made instanceof Promise) {
-    throw new BackendError(
-      `the backend "${preferred}" needs time to open`,
-      `write: await setBackend("${preferred}") before the first operation`,
+  const failures: Error[] = [];
+  for (const name of preferred) {
+    try {
+      current = openNow(name);
+      break;
+    } catch (error) {
+      if (!(error instanceof BackendError)) throw error;
+      failures.push(error);
+    }
+  }
+  if (!current) throw failures[0];
+  if (failures.length > 0) {
+    const [reason] = failures[0]!.message.split("\n");
+    console.warn(
+      `Trilevel computes on the backend "${current.name}", because "${
+        preferred[0]
+      }" did not open: ${reason}\n` +
+        `  ${(failures[0] as BackendError).cure}`,
     );
   }
-  open.set(made.name, made);
-  return current = made;
+  return current;
+}
+
+function openNow(name: BackendName): Backend {
+  const made = open.get(name) ?? factoryOf(name)();
+  if (made instanceof Promise) {
+    throw new BackendError(
+      `the backend "${name}" needs time to open`,
+      `write: await setBackend("${name}") before the first operation`,
+    );
+  }
+  open.set(name, made);
+  return made;
 }
 
 /** Throws unless a backend has the element type of a value. */

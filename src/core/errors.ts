@@ -6,7 +6,11 @@
 /** The base of all errors that Trilevel throws. */
 export abstract class TrilevelError extends Error {
   /** Tells the kinds apart, also across realms and in Effect's `catchTag`. */
-  abstract readonly _tag: string;
+  abstract get _tag(): string;
+  /** The class's name as it is written here: the tag, so that code which shortens names does not shorten this one. */
+  override get name(): string {
+    return this._tag;
+  }
   /** What to do about it. */
   readonly cure: string;
 
@@ -14,7 +18,6 @@ export abstract class TrilevelError extends Error {
   constructor(message: string, cure: string, options?: ErrorOptions) {
     const line = userLine();
     super(`${message}${line ? `\n  at ${line}` : ""}\n  ${cure}`, options);
-    this.name = new.target.name;
     this.cure = cure;
   }
 }
@@ -22,55 +25,73 @@ export abstract class TrilevelError extends Error {
 /** Shapes do not fit the operation. */
 export class ShapeError extends TrilevelError {
   /** Tells this kind of error from others. */
-  readonly _tag = "ShapeError";
+  get _tag(): "ShapeError" {
+    return "ShapeError";
+  }
 }
 
 /** Element types do not fit the operation. */
 export class DTypeError extends TrilevelError {
   /** Tells this kind of error from others. */
-  readonly _tag = "DTypeError";
+  get _tag(): "DTypeError" {
+    return "DTypeError";
+  }
 }
 
 /** Trees differ in structure, or hold a leaf that is no tensor. */
 export class TreeError extends TrilevelError {
   /** Tells this kind of error from others. */
-  readonly _tag = "TreeError";
+  get _tag(): "TreeError" {
+    return "TreeError";
+  }
 }
 
 /** An argument is outside what the function accepts. */
 export class ArgumentError extends TrilevelError {
   /** Tells this kind of error from others. */
-  readonly _tag = "ArgumentError";
+  get _tag(): "ArgumentError" {
+    return "ArgumentError";
+  }
 }
 
 /** The host asked for the value of a tensor that has none yet: it is being traced. */
 export class TracedValueError extends TrilevelError {
   /** Tells this kind of error from others. */
-  readonly _tag = "TracedValueError";
+  get _tag(): "TracedValueError" {
+    return "TracedValueError";
+  }
 }
 
 /** A traced tensor was used after the function that made it had returned. */
 export class EscapedTensorError extends TrilevelError {
   /** Tells this kind of error from others. */
-  readonly _tag = "EscapedTensorError";
+  get _tag(): "EscapedTensorError" {
+    return "EscapedTensorError";
+  }
 }
 
 /** A tensor was used after it was disposed. */
 export class DisposedError extends TrilevelError {
   /** Tells this kind of error from others. */
-  readonly _tag = "DisposedError";
+  get _tag(): "DisposedError" {
+    return "DisposedError";
+  }
 }
 
 /** A derivative was asked of something that has none. */
 export class NotDifferentiableError extends TrilevelError {
   /** Tells this kind of error from others. */
-  readonly _tag = "NotDifferentiableError";
+  get _tag(): "NotDifferentiableError" {
+    return "NotDifferentiableError";
+  }
 }
 
 /** A derivative is not what it should be: what `checkGrads` throws. */
 export class GradientError extends TrilevelError {
   /** Tells this kind of error from others. */
-  readonly _tag = "GradientError";
+  get _tag(): "GradientError" {
+    return "GradientError";
+  }
 
   /** A derivative that differs from what it should be. */
   constructor(
@@ -97,19 +118,25 @@ export class GradientError extends TrilevelError {
 /** A backend is missing, lost, out of memory, or cannot run a program. */
 export class BackendError extends TrilevelError {
   /** Tells this kind of error from others. */
-  readonly _tag = "BackendError";
+  get _tag(): "BackendError" {
+    return "BackendError";
+  }
 }
 
 /** A value became NaN. */
 export class NanError extends TrilevelError {
   /** Tells this kind of error from others. */
-  readonly _tag = "NanError";
+  get _tag(): "NanError" {
+    return "NanError";
+  }
 }
 
 /** An inconsistency inside Trilevel: a bug, never the user's fault. */
 export class InternalError extends TrilevelError {
   /** Tells this kind of error from others. */
-  readonly _tag = "InternalError";
+  get _tag(): "InternalError" {
+    return "InternalError";
+  }
 
   /** An inconsistency, in words. */
   constructor(message: string) {

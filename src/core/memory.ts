@@ -2,6 +2,7 @@
  * Who owns device memory. Several tensors may share one storage (a function that returns its input);
  * it is freed when the last of them is disposed, or collected as garbage.
  */
+import { summarizedAbove } from "./arrayText.ts";
 import type { Backend, BackendName, DeviceBuffer } from "./backend.ts";
 import type { TypedArray } from "./dtype.ts";
 import { ArgumentError, CallSite, DisposedError } from "./errors.ts";
@@ -28,6 +29,7 @@ export class Storage {
   guard: Promise<unknown> | undefined;
 
   #buffer: DeviceBuffer | undefined;
+  #seen: TypedArray | undefined;
   /** The number that is all it holds, where it is known. */
   readonly splat: Splat | undefined;
   readonly #use: MemoryUse;
@@ -57,7 +59,19 @@ export class Storage {
 
   read(aval: Aval): Promise<TypedArray> {
     const value = this.backend.download(this.buffer, aval);
-    return this.guard ? this.guard.then(() => value) : value;
+    const sound = this.guard ? this.guard.then(() => value) : value;
+    return this.backend.peek ? sound : sound.then((data) => this.#remember(data));
+  }
+
+  /** The elements if the host can see them without waiting: to look at, not to keep. */
+  peek(): TypedArray | undefined {
+    return this.backend.peek?.(this.buffer) ?? this.#seen;
+  }
+
+  /** Few elements stay on the host once they were read, so that consoles can show them again. */
+  #remember(data: TypedArray): TypedArray {
+    if (data.length <= summarizedAbove) this.#seen = data.slice();
+    return data;
   }
 
   retain(): void {

@@ -8,6 +8,7 @@ import { allocate, coerce, type DType, type TypedArray } from "./dtype.ts";
 import { ArgumentError, TracedValueError } from "./errors.ts";
 import { Share, Storage } from "./memory.ts";
 import { type Aval, aval, formatAval, type Shape, sizeOf, type Var } from "./program.ts";
+import { inspectText, readText, valueText } from "./tensorText.ts";
 import type { Trace } from "./trace.ts";
 
 /** Nested lists of numbers or booleans. */
@@ -142,12 +143,39 @@ export class Tensor {
     this.dispose();
   }
 
-  /** Numbers cannot be read at once: always throws, so that no branch is taken silently. */
-  [Symbol.toPrimitive](hint: string): never {
-    if (this.source.kind === "traced") throw hostRead(hint === "string" ? "a string" : "a number");
+  /**
+   * Waits for the values, then shows on the console what `console.log(x)` shows once they are there.
+   *
+   * ```ts
+   * import { np } from "trilevel";
+   * await np.array([[1, 2], [3, 4]]).print();
+   * // Tensor float32[2, 2] onnx
+   * // [[1. 2.]
+   * //  [3. 4.]]
+   * ```
+   *
+   * @throws TracedValueError at the call, while traced: `debug.print` shows values from inside a traced function.
+   */
+  print(): Promise<void> {
+    if (this.source.kind === "traced") throw hostRead("text by print()");
+    return this.data().then((data) => console.log(readText(this, data)));
+  }
+
+  /**
+   * The values in NumPy's layout, where the host has them; else the type and the reason why they are not shown: the
+   * tensor is traced, disposed, or has not been read from the GPU. Never waits and never throws.
+   */
+  toString(): string {
+    return valueText(this);
+  }
+
+  /** Template strings show values; a tensor is not a number before it is read, so arithmetic on it throws. */
+  [Symbol.toPrimitive](hint: string): string {
+    if (hint === "string") return valueText(this);
+    if (this.source.kind === "traced") throw hostRead("a number");
     throw new ArgumentError(
-      `${formatAval(this.aval)} was used as a ${hint === "string" ? "string" : "number"}`,
-      "read it first: await x.item(), await x.data() or await x.array()",
+      `${formatAval(this.aval)} was used as a number`,
+      "compute with its methods (x.add(1)), or read it first: await x.item(), x.data() or x.array()",
     );
   }
 
@@ -160,30 +188,20 @@ export class Tensor {
     );
   }
 
-  /** What a console shows. */
+  /** The text that the consoles of Node and Deno show, indented where the tensor is part of something else. */
   [Symbol.for("nodejs.util.inspect.custom")](): string {
-    const where = this.source.kind === "stored"
-      ? this.source.storage.backend.name
-      : this.source.kind === "traced"
-      ? "traced"
-      : String(this.source.value);
-    return `Tensor ${formatAval(this.aval)} (${where})`;
+    return inspectText(this);
   }
 
-  /** What Deno's console shows. */
-  [Symbol.for("Deno.customInspect")](): string {
-    return `Tensor ${formatAval(this.aval)} (${describe(this.source)})`;
+  /** The text under a cell of a notebook in Deno's Jupyter kernel. */
+  async [Symbol.for("Jupyter.display")](): Promise<Record<string, string>> {
+    if (this.source.kind !== "traced") await this.data().catch(() => {}); // the text tells of a failed run
+    return { "text/plain": inspectText(this) };
   }
-}
 
-function describe(source: Source): string {
-  switch (source.kind) {
-    case "literal":
-      return String(source.value);
-    case "stored":
-      return source.storage.backend.name;
-    case "traced":
-      return "traced";
+  /** The name that browser consoles show. */
+  get [Symbol.toStringTag](): string {
+    return `Tensor ${formatAval(this.aval)}`;
   }
 }
 

@@ -13,6 +13,7 @@
  * @module
  */
 import "./methods.ts";
+import "./traps.ts";
 
 export * from "./constants.ts";
 export {

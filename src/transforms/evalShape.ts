@@ -59,8 +59,8 @@ export class TracedProgram {
     return formatProgram(this.program);
   }
 
-  /** What Deno's console shows. */
-  [Symbol.for("Deno.customInspect")](): string {
+  /** The text that the consoles of Node and Deno show. */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
     return this.toString();
   }
 }

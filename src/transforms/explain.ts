@@ -67,8 +67,8 @@ export class Explanation {
     ].join("\n\n");
   }
 
-  /** What Deno's console shows. */
-  [Symbol.for("Deno.customInspect")](): string {
+  /** The text that the consoles of Node and Deno show. */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
     return this.toString();
   }
 }

@@ -5,6 +5,7 @@
 import type { DType, TypedArray } from "../../core/dtype.ts";
 import { BackendError } from "../../core/errors.ts";
 import type { Shape } from "../../core/program.ts";
+import { runtime } from "../../core/runtime.ts";
 
 /** A tensor as the binding reads and writes it. */
 export interface NativeTensor {
@@ -79,7 +80,7 @@ const noOptions = {};
 /**
  * Loads the binding.
  *
- * @throws BackendError where there is none: in browsers, or for an unknown processor.
+ * @throws BackendError where there is none: in browsers, for an unknown processor, or without permission.
  */
 export function loadNative(): Native {
   try {
@@ -95,14 +96,22 @@ export function loadNative(): Native {
     binding.initOrtOnce(warnings, refusable(Tensor), isMainThread);
     return { InferenceSession: binding.InferenceSession, version };
   } catch (cause) {
+    const [reason] = (cause instanceof Error ? cause.message : String(cause)).split("\n");
     throw new BackendError(
-      `ONNX Runtime cannot be loaded: ${cause instanceof Error ? cause.message : cause}`,
-      `run under Deno with onnxruntime-node installed and permission for native code (-A), or choose ` +
-        `another backend: await setBackend("reference")`,
+      `ONNX Runtime cannot be loaded: ${reason}`,
+      `${hint[runtime()]}, or choose another backend: await setBackend("reference")`,
       { cause },
     );
   }
 }
+
+const hint: Record<ReturnType<typeof runtime>, string> = {
+  deno:
+    "it is native code: install onnxruntime-node and allow reading files and loading libraries " +
+    "(--allow-read --allow-ffi, or -A)",
+  node: "install it with: npm install onnxruntime-node",
+  browser: "it is native code for Deno and Node: in a browser, use WebGPU where there is a GPU",
+};
 
 /** Makes the package's tensors, for whoever else uses it, except while we refuse them. */
 function refusable(Tensor: TensorConstructor): TensorConstructor {
