@@ -92,8 +92,8 @@ function shortest(value: number, dtype: DType): Digits {
 /** `-12.5`: no exponent, no zeros at the end; whole numbers end in the point. */
 function positional(value: number, { sign, first, fraction, exponent }: Digits, most: number) {
   if (fraction.length - exponent > most) {
-    const [whole, rest = ""] = Math.abs(value).toFixed(most).split(".");
-    return `${sign}${whole}.${rest.replace(/0+$/, "")}`;
+    const [whole, rest] = toEven(Math.abs(value).toFixed(most + 30), 30).split(".");
+    return `${sign}${whole}.${rest!.replace(/0+$/, "")}`;
   }
   const digits = first + fraction;
   const whole = exponent < 0 ? "0" : digits.slice(0, exponent + 1).padEnd(exponent + 1, "0");
@@ -105,12 +105,27 @@ function positional(value: number, { sign, first, fraction, exponent }: Digits, 
 
 /** `-1.25e+10`, with this many digits after the point and at least this many in the exponent. */
 function scientific(value: number, digits: number, exponentDigits: number): string {
-  const [mantissa, exponent] = value.toExponential(digits).split("e") as [string, string];
-  const point = digits === 0 ? "." : "";
-  const sign = Object.is(value, -0) ? "-" : "";
-  return `${sign}${mantissa}${point}e${exponent[0]}${
-    exponent.slice(1).padStart(exponentDigits, "0")
-  }`;
+  const [exact, power] = Math.abs(value).toExponential(digits + 30).split("e") as [string, string];
+  const rounded = toEven(exact, 30);
+  // Rounding may have made a tenth of the next power of ten.
+  const carried = rounded.startsWith("10.");
+  const mantissa = carried ? `1.${rounded.slice(3, 3 + digits).padEnd(digits, "0")}` : rounded;
+  const exponent = carried ? Number(power) + 1 : Number(power);
+  const sign = value < 0 || Object.is(value, -0) ? "-" : "";
+  const digitsOfPower = String(Math.abs(exponent)).padStart(exponentDigits, "0");
+  return `${sign}${mantissa}e${exponent < 0 ? "-" : "+"}${digitsOfPower}`;
+}
+
+/** A decimal number without its last digits, rounded to the nearest, halves to even: JavaScript rounds them up. */
+function toEven(text: string, dropped: number): string {
+  const kept = text.slice(0, -dropped);
+  const rest = text.slice(-dropped);
+  const half = `5${"0".repeat(dropped - 1)}`;
+  const last = kept.at(-1) === "." ? kept.at(-2)! : kept.at(-1)!;
+  if (rest < half || (rest === half && Number(last) % 2 === 0)) return kept;
+  const [whole, fraction] = kept.split(".") as [string, string];
+  const up = String(BigInt(whole + fraction) + 1n).padStart(whole.length + fraction.length, "0");
+  return `${up.slice(0, up.length - fraction.length)}.${up.slice(up.length - fraction.length)}`;
 }
 
 /** How one element is written, so that all have the same width. */
@@ -131,9 +146,14 @@ function floatWords(shown: readonly number[], dtype: DType): (value: number) => 
   if (
     largest >= (dtype === "float32" ? 1e6 : 1e8) || smallest < 1e-4 || largest / smallest > 1000
   ) {
-    const all = finite.map((value) => shortest(value, dtype));
-    const digits = Math.max(...all.map(({ fraction }) => Math.min(fraction.length, precision)));
-    const power = Math.max(2, ...all.map(({ exponent }) => String(Math.abs(exponent)).length));
+    const fraction = (value: number) => {
+      const { fraction } = shortest(value, dtype);
+      if (fraction.length <= precision) return fraction;
+      return /\.(\d*?)0*e/.exec(scientific(value, precision, 2))![1]!; // it has a point and an exponent
+    };
+    const exponent = (value: number) => String(Math.abs(shortest(value, dtype).exponent));
+    const digits = Math.max(...finite.map((value) => fraction(value).length));
+    const power = Math.max(2, ...finite.map((value) => exponent(value).length));
     return (value) => Number.isFinite(value) ? scientific(value, digits, power) : numberWord(value);
   }
   const text = (value: number) => positional(value, shortest(value, dtype), precision);

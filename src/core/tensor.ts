@@ -169,10 +169,13 @@ export class Tensor {
     return valueText(this);
   }
 
-  /** Template strings show values; a tensor is not a number before it is read, so arithmetic on it throws. */
+  /**
+   * Template strings show values. A tensor is no number before it is read, so arithmetic on it throws; so does every
+   * use of a traced tensor as text, because JavaScript asks for text in `list[x]`, too.
+   */
   [Symbol.toPrimitive](hint: string): string {
+    if (this.source.kind === "traced") throw hostRead(hint === "string" ? "a string" : "a number");
     if (hint === "string") return valueText(this);
-    if (this.source.kind === "traced") throw hostRead("a number");
     throw new ArgumentError(
       `${formatAval(this.aval)} was used as a number`,
       "compute with its methods (x.add(1)), or read it first: await x.item(), x.data() or x.array()",

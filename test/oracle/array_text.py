@@ -22,7 +22,8 @@ arrays = [
     rng.normal(size=[2, 50]) * 10.0 ** rng.integers(-8, 8, [2, 50]), rng.integers(-5, 5, [4, 60]).astype(i),
     rng.normal(size=[1, 1, 1]).astype(f), rng.normal(size=[1001, 1]).astype(f), rng.normal(size=[2, 600]).astype(f),
     (rng.normal(size=[200]) * 10.0 ** rng.integers(-40, 38, [200])).astype(f),
-    (rng.random(size=[100]) * 1000).astype(f), rng.random(size=[100]) * 1000, (rng.random(size=[20]) * 1e7).astype(f),
+    (rng.random(size=[100]) * 1000).astype(f), rng.random(size=[100]) * 1000, np.array([2.0**-9, 3 * 2.0**-9, 0.5], f),
+    np.array([2.0**-9, 3 * 2.0**-10]), np.array([9.9999999996, 1e-5]), np.array([9.999999999e-5, 1]), (rng.random(size=[20]) * 1e7).astype(f),
 ]
 
 
