@@ -11,6 +11,9 @@ import { type Aval, aval, formatAval, type Shape, sizeOf, type Var } from "./pro
 import { inspectText, readText, valueText } from "./tensorText.ts";
 import type { Trace } from "./trace.ts";
 
+const consoleText: unique symbol = Symbol.for("nodejs.util.inspect.custom");
+const notebookDisplay: unique symbol = Symbol.for("Jupyter.display");
+
 /** Nested lists of numbers or booleans. */
 export type NestedArray = number | boolean | readonly NestedArray[];
 
@@ -192,12 +195,12 @@ export class Tensor {
   }
 
   /** The text that the consoles of Node and Deno show, indented where the tensor is part of something else. */
-  [Symbol.for("nodejs.util.inspect.custom")](): string {
+  [consoleText](): string {
     return inspectText(this);
   }
 
   /** The text under a cell of a notebook in Deno's Jupyter kernel. */
-  async [Symbol.for("Jupyter.display")](): Promise<Record<string, string>> {
+  async [notebookDisplay](): Promise<Record<string, string>> {
     if (this.source.kind !== "traced") await this.data().catch(() => {}); // the text tells of a failed run
     return { "text/plain": inspectText(this) };
   }
