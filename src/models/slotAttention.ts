@@ -15,6 +15,7 @@ import { type FixedPointSolver, forward } from "../solvers/index.ts";
 import {
   type Adjoint,
   fixedPointIteration,
+  type FixedPointOptions,
   type FixedPointStats,
   oneStep,
 } from "../transforms/index.ts";
@@ -47,8 +48,11 @@ export interface SlotAttentionOptions {
   readonly rtol?: number;
   /** `"random"` (the default): from a learned Gaussian; `"learned"`: the slots are parameters. */
   readonly start?: "random" | "learned";
-  /** The derivative in the first slots if the adjoint has none; see `fixedPointIteration`. */
-  readonly initGrad?: "zero" | "straightThrough";
+  /**
+   * The derivative in the first slots where the adjoint has none, with g the cotangent of the slots: 0; g itself
+   * (`"straightThrough"`); or Jᵀg of the last step (`"throughLastStep"`), as BO-QSA (Jia et al., 2023). 0 unless given.
+   */
+  readonly initGrad?: NonNullable<FixedPointOptions["initGrad"]>;
   /** Whose initializers and epsilons; `keras`, the official code's. */
   readonly conventions?: Conventions;
 }

@@ -57,7 +57,7 @@ export function anderson(options: AndersonOptions = {}): FixedPointSolver {
   const solver: FixedPointSolver<State> = {
     kind: "fixedPoint",
     name: "anderson",
-    returns: "measured",
+    returns: "best",
     init(z0) {
       const none = lax.full([z0.shape[0]!, window, z0.shape[1]!], 0, z0.dtype);
       return { z: none, f: none, count: lax.full([], 0, "int32") };

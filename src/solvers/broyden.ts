@@ -68,7 +68,7 @@ export function broyden(options: BroydenOptions = {}): FixedPointSolver {
   const solver: FixedPointSolver<State> = {
     kind: "fixedPoint",
     name: "broyden",
-    returns: "measured",
+    returns: "best",
     init(z0) {
       const none = lax.full([z0.shape[0]!, memory, z0.shape[1]!], 0, z0.dtype);
       const zero = like(z0, 0);

@@ -38,7 +38,7 @@ export function forward(options: ForwardOptions = {}): FixedPointSolver<null> {
   return {
     kind: "fixedPoint",
     name: "forward",
-    returns: "next",
+    returns: "last",
     init: () => null,
     next(z, f) {
       if (damping === 1) return { z: f, state: null };

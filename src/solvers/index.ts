@@ -4,6 +4,7 @@ export { broyden, type BroydenOptions } from "./broyden.ts";
 export { forward, type ForwardOptions } from "./forward.ts";
 export { FixedPointStatus } from "./iterate.ts";
 export { newton, type NewtonOptions } from "./newton.ts";
+export type { BatchAxis } from "./packing.ts";
 export type { Norm } from "./rows.ts";
 export type { FixedPointSolver, LinearSolver, LinearStats, RowMap } from "./solver.ts";
 export { bicgstab } from "./linear/bicgstab.ts";

@@ -1,15 +1,15 @@
 /**
  * The loop around every fixed-point solver: measures residuals, stops each sample on its own, keeps its best
- * iterate, and tells what happened.
+ * iterate, and tells what happened. What is told is always about the value that is returned.
  */
 import { scan, whileLoop } from "../control/index.ts";
 import type { Tensor } from "../core/tensor.ts";
 import type { Tree } from "../core/tree.ts";
 import * as lax from "../primitives/index.ts";
 import { checkpoint } from "../transforms/checkpoint.ts";
-import { stopGradient } from "../transforms/stopGradient.ts";
+import { detached, stopGradient } from "../transforms/stopGradient.ts";
 import { chooseRows, like, type Norm, rowNorm } from "./rows.ts";
-import type { FixedPointSolver, RowMap } from "./solver.ts";
+import type { FixedPointSolver } from "./solver.ts";
 
 /** How a fixed-point iteration ended, by the numbers in `stats.status`. */
 export const FixedPointStatus = {
@@ -21,6 +21,21 @@ export const FixedPointStatus = {
   diverged: 2,
 } as const;
 
+/** An iterate: rows, and the leaves that are carried beside them. */
+export type Point = { readonly rows: Tensor; readonly carried: readonly Tensor[] };
+
+/** The map on whole iterates. */
+export interface PointMap {
+  /** The next point, and f(z) - z where the map knows it more precisely than the difference tells. */
+  (z: Point): Point & { readonly change?: Tensor };
+}
+
+/** What tells carried leaves apart by sample: see `Packing`. */
+export interface Carrier {
+  choose(condition: Tensor, a: readonly Tensor[], b: readonly Tensor[]): Tensor[];
+  same(a: readonly Tensor[], b: readonly Tensor[]): Tensor;
+}
+
 /** When to stop, and what to return. */
 export interface IterateOptions {
   readonly maxSteps: number;
@@ -29,26 +44,31 @@ export interface IterateOptions {
   readonly norm: Norm;
   /** Return the iterate of the smallest residual, not the last. */
   readonly best: boolean;
-  /** How the loop is to be differentiated through: not at all, or stored, or computed again. */
-  readonly unroll: "no" | "store" | "checkpoint";
+  /** How the loop is to be differentiated through: not at all, stored, computed again, or the last steps only. */
+  readonly unroll: "no" | "store" | "checkpoint" | { readonly last: number };
+  /** For the last steps only: hands the derivative of where they begin on to the start. */
+  readonly passStart?: boolean;
 }
 
 /** What came of it, one entry per row. */
 export interface Iterated {
-  readonly value: Tensor;
-  readonly steps: Tensor;
-  readonly residual: Tensor;
-  readonly trace: Tensor;
-  readonly converged: Tensor;
-  readonly status: Tensor;
-  readonly [key: string]: Tensor;
+  readonly point: Point;
+  readonly stats: {
+    readonly steps: Tensor;
+    readonly residual: Tensor;
+    readonly trace: Tensor;
+    readonly converged: Tensor;
+    readonly status: Tensor;
+    readonly [key: string]: Tensor;
+  };
 }
 
 // A type, not an interface: only those are trees to the type system.
 type Loop = {
-  readonly z: Tensor;
+  readonly z: Point;
   readonly state: Tree<Tensor>;
-  readonly value: Tensor;
+  /** The best point so far; null where the last one is returned. */
+  readonly best: Point | null;
   readonly residual: Tensor;
   readonly trace: Tensor;
   readonly steps: Tensor;
@@ -57,91 +77,160 @@ type Loop = {
   readonly k: Tensor;
 };
 
-// As many steps as slot attention takes.
+// As many steps as slot attention takes: so few are not worth asking after each whether all rows are done.
 const fewSteps = 16;
 
 /** Applies the solver's rule until every row is done. */
 export function iterate(
   solver: FixedPointSolver,
-  map: RowMap,
-  z0: Tensor,
+  map: PointMap,
+  z0: Point,
+  carrier: Carrier,
   options: IterateOptions,
 ): Iterated {
-  const { maxSteps, atol, rtol, norm, best, unroll } = options;
-  const batch = z0.shape[0]!;
-  const infinite = lax.full([batch], Infinity, z0.dtype);
+  const { maxSteps, best, unroll } = options;
+  const batch = z0.rows.shape[0]!;
+  const infinite = lax.full([batch], Infinity, z0.rows.dtype);
+  const status = (x: number) => lax.full([batch], x, "int32");
   const start: Loop = {
     z: z0,
-    state: solver.init(z0),
-    value: z0,
+    state: solver.init(z0.rows),
+    best: best ? z0 : null,
     residual: infinite,
-    trace: lax.full([maxSteps, batch], Infinity, z0.dtype),
-    steps: lax.full([batch], 0, "int32"),
+    trace: lax.full([maxSteps, batch], Infinity, z0.rows.dtype),
+    steps: status(0),
     done: lax.full([batch], 0, "bool"),
-    status: lax.full([batch], FixedPointStatus.maxSteps, "int32"),
+    status: status(FixedPointStatus.maxSteps),
     k: lax.full([], 0, "int32"),
   };
-  // Without a tolerance only rows at rest or out of bounds end early: a few steps are not worth asking.
-  const fixed = atol === 0 && rtol === 0;
-  // The result is where the rows are in the end: one that is done moves no more.
-  const last = solver.returns === "next" && !best;
-  const step = (s: Loop): Loop => {
-    const f = map(s.z);
-    // What decides and what is told is not differentiated.
-    const [zNow, fNow] = [stopGradient(s.z), stopGradient(f)];
-    const change = lax.sub(fNow, zNow);
-    const residual = rowNorm(change, norm);
-    // Where only rest and NaN count, a plain sum knows both, and is cheaper than a norm that nobody reads.
-    const measure = fixed ? lax.reduceSum(lax.abs(change), [1]) : residual;
-    const absolute = like(residual, atol);
-    const bound = rtol === 0
-      ? absolute
-      : lax.add(lax.mul(rowNorm(fNow, norm), like(residual, rtol)), absolute);
+  const choose = (condition: Tensor, a: Point, b: Point): Point => ({
+    rows: chooseRows(condition, a.rows, b.rows),
+    carried: carrier.choose(condition, a.carried, b.carried),
+  });
+  // Without a tolerance the last iterate is the one after all steps, at rest or not: its derivative, too, is then
+  // that of a loop written out.
+  const fixed = options.atol === 0 && options.rtol === 0;
+
+  const advance = (s: Loop, allSteps: boolean): Loop => {
+    const image = map(s.z);
+    const { change, residual, within, finite } = look(s.z, image, carrier, options);
+    const mapHere = (rows: Tensor) => map({ rows, carried: s.z.carried }).rows;
+    const next = solver.next(s.z.rows, image.rows, s.state, mapHere, change);
+    // Where the next iterate is not the image, nobody has seen yet that it is finite.
+    const sound = best || next.z === image.rows
+      ? finite
+      : lax.and(finite, lax.finite(lax.reduceSum(stopGradient(next.z), [1])));
+    const ended = allSteps ? lax.not(sound) : lax.or(within, lax.not(sound));
     const active = lax.not(s.done);
-    const finite = lax.finite(measure);
-    const within = lax.and(finite, lax.le(measure, bound));
-    const proposal = solver.next(s.z, f, s.state, map);
-    const candidate = solver.returns === "next" ? proposal.z : s.z;
-    const better = lax.or(within, lax.lt(residual, s.residual));
-    const take = lax.and(active, best ? lax.and(finite, better) : finite);
-    const move = lax.and(active, lax.and(finite, lax.not(within)));
-    const number = (x: number) => like(s.status, x);
-    const ended = lax.select(
-      within,
-      number(FixedPointStatus.converged),
-      lax.select(finite, s.status, number(FixedPointStatus.diverged)),
-    );
+    const better = lax.and(finite, lax.or(within, lax.lt(residual, s.residual)));
+    const told = best ? lax.and(active, better) : active;
     const here = lax.eq(
       lax.iota(s.trace.shape, "int32", 0),
       lax.broadcast(s.k, s.trace.shape, []),
     );
-    const shown = lax.select(active, residual, infinite);
+    const shown = lax.broadcast(lax.select(active, residual, infinite), s.trace.shape, [1]);
+    const now = lax.select(
+      sound,
+      allSteps ? s.status : lax.select(within, status(FixedPointStatus.converged), s.status),
+      status(FixedPointStatus.diverged),
+    );
     return {
-      z: last ? chooseRows(take, proposal.z, s.z) : chooseRows(move, proposal.z, s.z),
-      state: proposal.state,
-      value: last ? s.value : chooseRows(take, candidate, s.value),
-      residual: lax.select(take, residual, s.residual),
-      trace: lax.select(here, lax.broadcast(shown, s.trace.shape, [1]), s.trace),
+      z: choose(
+        lax.and(active, lax.not(ended)),
+        { rows: next.z, carried: image.carried },
+        s.z,
+      ),
+      state: next.state,
+      best: s.best && choose(told, s.z, s.best),
+      residual: lax.select(told, lax.select(finite, residual, infinite), s.residual),
+      trace: lax.select(here, shown, s.trace),
       steps: lax.add(s.steps, lax.convert(active, "int32")),
-      done: lax.or(s.done, lax.or(within, lax.not(finite))),
-      status: lax.select(active, ended, s.status),
+      done: lax.or(s.done, ended),
+      status: lax.select(active, now, s.status),
       k: lax.add(s.k, like(s.k, 1)),
     };
   };
-  let end: Loop;
-  if (maxSteps === 0) end = start;
-  else if (unroll === "no" && !(fixed && maxSteps <= fewSteps)) {
-    end = whileLoop((s: Loop) => lax.not(lax.reduceAnd(s.done, [0])), step, start, { maxSteps });
-  } else {
-    const body = unroll === "checkpoint" ? checkpoint(step) : step;
-    [end] = scan((s: Loop) => [body(s), null] as const, start, null, { length: maxSteps });
-  }
-  return {
-    value: last ? end.z : end.value,
-    steps: end.steps,
-    residual: end.residual,
-    trace: end.trace,
-    converged: lax.eq(end.status, like(end.status, FixedPointStatus.converged)),
-    status: end.status,
+
+  const run = (from: Loop, length: number, how: "no" | "store" | "checkpoint", all: boolean) => {
+    if (length === 0) return from;
+    const body = (s: Loop) => advance(s, all);
+    if (how === "no" && !all && !(fixed && length <= fewSteps)) {
+      const going = (s: Loop) => lax.not(lax.reduceAnd(s.done, [0]));
+      return whileLoop(going, body, from, { maxSteps: length });
+    }
+    const step = how === "checkpoint" ? checkpoint(body) : body;
+    return scan((s: Loop) => [step(s), null] as const, from, null, { length })[0];
   };
+
+  /** The last steps only: what came before is constant, and samples that have converged go on. */
+  const runLast = (steps: number): Loop => {
+    const length = Math.min(steps, maxSteps);
+    const before = detached((s: Loop) => run(s, maxSteps - length, "no", fixed && !best), start);
+    const diverged = lax.eq(before.status, status(FixedPointStatus.diverged));
+    const { rows } = before.z;
+    const through = options.passStart
+      ? lax.add(rows, lax.sub(z0.rows, stopGradient(z0.rows)))
+      : rows;
+    return run(
+      {
+        ...before,
+        z: { ...before.z, rows: through },
+        done: diverged,
+        status: lax.select(diverged, before.status, status(FixedPointStatus.maxSteps)),
+      },
+      length,
+      "store",
+      true,
+    );
+  };
+
+  /** Measures where the steps ran out: the last iterate has not been looked at. */
+  const measured = (end: Loop): Loop =>
+    detached((s: Loop) => {
+      const { residual, within, finite } = look(s.z, map(s.z), carrier, options);
+      const now = lax.select(within, status(FixedPointStatus.converged), s.status);
+      const seen = lax.select(finite, now, status(FixedPointStatus.diverged));
+      return {
+        ...s,
+        residual: lax.select(s.done, s.residual, lax.select(finite, residual, infinite)),
+        status: lax.select(s.done, s.status, seen),
+      };
+    }, end);
+
+  const end = typeof unroll === "object"
+    ? runLast(unroll.last)
+    : run(start, maxSteps, unroll, fixed && !best);
+  const { residual, trace, steps, status: how } = best || maxSteps === 0 ? end : measured(end);
+  const converged = lax.eq(how, status(FixedPointStatus.converged));
+  return {
+    point: end.best ?? end.z,
+    stats: { steps, residual, trace, converged, status: how },
+  };
+}
+
+/** How far a point is from its image. What decides and what is told is not differentiated. */
+function look(
+  z: Point,
+  image: ReturnType<PointMap>,
+  carrier: Carrier,
+  { atol, rtol, norm }: IterateOptions,
+) {
+  const change = image.change ?? lax.sub(image.rows, z.rows);
+  const seen = stopGradient(change);
+  const residual = rowNorm(seen, norm);
+  // Where only rest and NaN count, a plain sum knows both, and is cheaper than a norm that nobody reads.
+  const fixed = atol === 0 && rtol === 0;
+  const measure = fixed ? lax.reduceSum(lax.abs(seen), [1]) : residual;
+  // Below the rounding of f(z), a residual is chance.
+  const epsilon = z.rows.dtype === "float64" ? 2 ** -52 : 2 ** -23;
+  const bound = fixed ? like(measure, 0) : lax.add(
+    lax.mul(rowNorm(stopGradient(image.rows), norm), like(residual, Math.max(rtol, epsilon))),
+    like(residual, atol),
+  );
+  const finite = lax.finite(measure);
+  const small = lax.and(finite, lax.le(measure, bound));
+  const within = z.carried.length === 0
+    ? small
+    : lax.and(small, carrier.same(z.carried, image.carried));
+  return { change, residual, within, finite };
 }

@@ -31,7 +31,7 @@ export function newton(options: NewtonOptions = {}): FixedPointSolver<null> {
   return {
     kind: "fixedPoint",
     name: "newton",
-    returns: "measured",
+    returns: "best",
     init: () => null,
     next(z, f, _, map) {
       const [, derivative] = linearize(map, z);

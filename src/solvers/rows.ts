@@ -2,9 +2,7 @@
  * Arithmetic on rows: tensors of shape [batch, n], one unknown vector per sample. All solvers are written
  * in it, so that samples never mix: sums run along a row, and decisions are one boolean per row.
  */
-import { isFloat } from "../core/dtype.ts";
-import { ShapeError } from "../core/errors.ts";
-import { type Aval, formatAval, type Shape, sizeOf } from "../core/program.ts";
+import type { Shape } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
 import * as lax from "../primitives/index.ts";
 
@@ -76,64 +74,4 @@ export function store(stored: Tensor, k: Tensor, x: Tensor): Tensor {
 /** An int32 scalar modulo a constant. */
 export function modulo(k: Tensor, n: number): Tensor {
   return lax.rem(k, like(k, n));
-}
-
-/**
- * How the float leaves of a tree become rows and rows become leaves again: with a batch axis one row per
- * sample, else a single row.
- */
-export class Packing {
-  readonly batch: number;
-  readonly dtype: Aval["dtype"];
-  readonly #avals: readonly Aval[];
-
-  constructor(avals: readonly Aval[], readonly batchAxis: number | undefined) {
-    this.#avals = avals.filter((a) => isFloat(a.dtype));
-    this.dtype = this.#avals.some((a) => a.dtype === "float64") ? "float64" : "float32";
-    const sizes = batchAxis === undefined ? [1] : avals.map((a) => a.shape[batchAxis]);
-    this.batch = sizes[0] ?? 1;
-    if (sizes.some((n) => n === undefined || n !== this.batch)) {
-      throw new ShapeError(
-        `fixedPointIteration: batchAxis ${batchAxis} of z = (${avals.map(formatAval).join(", ")})`,
-        "every leaf of z needs that axis, of one size",
-      );
-    }
-  }
-
-  /** Leaves (of which others than floats are left out) as rows. */
-  pack(leaves: readonly Tensor[]): Tensor {
-    const floats = leaves.filter((x) => isFloat(x.dtype));
-    const rows = floats.map((x) => {
-      const moved = this.batchAxis === undefined ? x : lax.transpose(x, this.#toFront(x.ndim));
-      return lax.convert(
-        lax.reshape(moved, [this.batch, x.size / Math.max(1, this.batch)]),
-        this.dtype,
-      );
-    });
-    return rows.length === 0 ? lax.full([this.batch, 0], 0, this.dtype) : lax.concatenate(rows, 1);
-  }
-
-  /** Rows as float leaves. */
-  unpack(rows: Tensor): Tensor[] {
-    let offset = 0;
-    return this.#avals.map(({ shape, dtype }) => {
-      const width = sizeOf(shape) / Math.max(1, this.batch);
-      const part = lax.slice(rows, {
-        start: [0, offset],
-        limit: [this.batch, offset + width],
-        strides: [1, 1],
-      });
-      offset += width;
-      const order = this.batchAxis === undefined
-        ? shape.map((_, i) => i)
-        : this.#toFront(shape.length);
-      const front = lax.reshape(part, order.map((a) => shape[a]!));
-      return lax.convert(lax.transpose(front, order.map((_, i) => order.indexOf(i))), dtype);
-    });
-  }
-
-  #toFront(rank: number): number[] {
-    const axis = this.batchAxis!;
-    return [axis, ...Array.from({ length: rank }, (_, i) => i).filter((i) => i !== axis)];
-  }
 }

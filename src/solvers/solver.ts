@@ -13,14 +13,20 @@ export interface FixedPointSolver<State extends Tree<Tensor> = Tree<Tensor>> {
   /** What reports call it. */
   readonly name: string;
   /**
-   * What is returned for a z whose residual ‖f(z) - z‖ was measured: z itself, or the iterate after it
-   * (as plain iteration does, so that N steps give f applied N times).
+   * What is returned where the steps run out: the iterate with the smallest residual, or the last (as plain iteration
+   * does, so that N steps give f applied N times).
    */
-  readonly returns: "measured" | "next";
+  readonly returns: "best" | "last";
   /** What it remembers before the first step. */
   init(z0: Tensor): State;
-  /** The next iterate, from one and its image. */
-  next(z: Tensor, f: Tensor, state: State, map: RowMap): { z: Tensor; state: State };
+  /** The next iterate, from one, its image, the map, and f(z) - z where it is known better than the difference. */
+  next(
+    z: Tensor,
+    f: Tensor,
+    state: State,
+    map: RowMap,
+    change?: Tensor,
+  ): { z: Tensor; state: State };
 }
 
 /** The kind of options that hold a fixed-point solver. */

@@ -1,16 +1,16 @@
 /** Transformations: functions of functions, one file each. */
 export {
   type Adjoint,
-  broydenAdjoint,
   implicit,
   type ImplicitOptions,
   neumann,
   oneStep,
   phantom,
   type SolveStats,
+  truncated,
   unrolled,
 } from "./adjoint.ts";
-export { argmin, type ArgminOptions, type Optimizer } from "./argmin.ts";
+export { argmin, type ArgminLimits, type ArgminOptions, type ArgminWay } from "./argmin.ts";
 export { checkpoint, type CheckpointOptions, savePolicies, type SavePolicy } from "./checkpoint.ts";
 export { checkGrads, type CheckGradsOptions, type DerivativeMode } from "./checkGrads.ts";
 export { customJvp } from "./customJvp.ts";

@@ -3,14 +3,14 @@
  * compiled, and with `batchAxis` give one number per sample.
  */
 import { foriLoop } from "../control/index.ts";
-import { isFloat } from "../core/dtype.ts";
 import { tensorLeaves, traceLeaves } from "../core/function.ts";
 import { evaluate } from "../core/evaluate.ts";
 import type { Tensor } from "../core/tensor.ts";
-import { declareOptions, integer, key, size } from "../options/index.ts";
+import { declareOptions, key, size } from "../options/index.ts";
 import * as lax from "../primitives/index.ts";
 import { key as randomKey, normal } from "../random/index.ts";
-import { inner, like, Packing, rowNorm, safeDivide, scaleRows } from "../solvers/rows.ts";
+import { type BatchAxis, batchAxisKind, Packing } from "../solvers/packing.ts";
+import { inner, like, rowNorm, safeDivide, scaleRows } from "../solvers/rows.ts";
 import type { RowMap } from "../solvers/solver.ts";
 import { linearize, linearTranspose } from "./linearize.ts";
 
@@ -18,24 +18,24 @@ import { linearize, linearTranspose } from "./linearize.ts";
 export interface PowerOptions {
   /** Where random vectors come from. Default `random.key(0)`. */
   key?: Tensor;
-  /** Iterations. Default 20. */
+  /**
+   * Iterations: 20 for `jacobianSpectralNorm` and 40 for `jacobianSpectralRadius`; random vectors for
+   * `jacobianPenalty`, where the default is 1.
+   */
   steps?: number;
-  /** The axis of every leaf of z that counts samples. Default: none, one number for all. */
-  batchAxis?: number;
+  /** The axis of every leaf of z that counts samples, as in `fixedPointIteration`. Default: none, one number for all. */
+  batchAxis?: BatchAxis;
 }
 
 /** A function of trees as a map of rows, at a point. */
-function asRows<Z>(f: (z: Z) => Z, z: Z, batchAxis: number | undefined) {
-  const [leaves, structure] = tensorLeaves(z, "the point");
+function asRows<Z>(name: string, f: (z: Z) => Z, z: Z, batchAxis: BatchAxis | undefined) {
+  const [leaves, structure] = tensorLeaves(z, `${name}: z`);
   const avals = leaves.map((x) => ({ ...x.aval, weak: false }));
-  const { program, captured } = traceLeaves(f, [structure], avals, "the step");
-  const packing = new Packing(avals, batchAxis);
-  const map: RowMap = (rows) => {
-    let next = 0;
-    const floats = packing.unpack(rows);
-    const merged = leaves.map((x) => isFloat(x.dtype) ? floats[next++]! : x);
-    return packing.pack(evaluate(program, [...captured, ...merged]));
-  };
+  const { program, captured } = traceLeaves(f, [structure], avals, `${name}: f`);
+  const packing = new Packing(name, avals, structure, batchAxis);
+  const carried = packing.carried(leaves);
+  const map: RowMap = (rows) =>
+    packing.pack(evaluate(program, [...captured, ...packing.unpack(rows, carried)]));
   const scalar = (x: Tensor) => batchAxis === undefined ? lax.reshape(x, []) : x;
   return { map, point: packing.pack(leaves), scalar };
 }
@@ -51,7 +51,7 @@ function start(point: Tensor, key: Tensor | undefined): Tensor {
 
 const checkJacobianSpectralNorm = declareOptions<PowerOptions>("jacobianSpectralNorm", ["f", "z"], {
   steps: size,
-  batchAxis: integer,
+  batchAxis: batchAxisKind,
   key,
 });
 
@@ -72,7 +72,7 @@ export function jacobianSpectralNorm<Z>(
 ): Tensor {
   checkJacobianSpectralNorm(options);
   const { key, steps = 20, batchAxis } = options;
-  const { map, point, scalar } = asRows(f, z, batchAxis);
+  const { map, point, scalar } = asRows("jacobianSpectralNorm", f, z, batchAxis);
   const [, jacobian] = linearize(map, point);
   const transposed = linearTranspose((v: Tensor) => jacobian(v), point);
   const v = foriLoop(0, steps, (_, v) => unit(transposed(jacobian(v))[0]), start(point, key));
@@ -84,7 +84,7 @@ const checkJacobianSpectralRadius = declareOptions<PowerOptions>("jacobianSpectr
   "z",
 ], {
   steps: size,
-  batchAxis: integer,
+  batchAxis: batchAxisKind,
   key,
 });
 
@@ -107,7 +107,7 @@ export function jacobianSpectralRadius<Z>(
 ): Tensor {
   checkJacobianSpectralRadius(options);
   const { key, steps = 40, batchAxis } = options;
-  const { map, point, scalar } = asRows(f, z, batchAxis);
+  const { map, point, scalar } = asRows("jacobianSpectralRadius", f, z, batchAxis);
   const [, jacobian] = linearize(map, point);
   const counted = Math.max(1, Math.ceil(steps / 2));
   const push = (v: Tensor) => jacobian(v);
@@ -122,7 +122,7 @@ export function jacobianSpectralRadius<Z>(
 
 const checkJacobianPenalty = declareOptions<PowerOptions>("jacobianPenalty", ["f", "z"], {
   steps: size,
-  batchAxis: integer,
+  batchAxis: batchAxisKind,
   key,
 });
 
@@ -145,7 +145,7 @@ export function jacobianPenalty<Z>(
 ): Tensor {
   checkJacobianPenalty(options);
   const { key, steps = 1, batchAxis } = options;
-  const { map, point, scalar } = asRows(f, z, batchAxis);
+  const { map, point, scalar } = asRows("jacobianPenalty", f, z, batchAxis);
   const [, jacobian] = linearize(map, point);
   const transposed = linearTranspose((v: Tensor) => jacobian(v), point);
   const n = point.shape[1]!;
@@ -173,7 +173,7 @@ function floatOf(x: Tensor): "float32" | "float64" {
 const checkRelativeResidual = declareOptions<Pick<PowerOptions, "batchAxis">>(
   "relativeResidual",
   ["f", "z"],
-  { batchAxis: integer },
+  { batchAxis: batchAxisKind },
 );
 
 /** ‖f(z) - z‖ / (‖f(z)‖ + 10⁻⁹): how far z is from a fixed point. */
@@ -184,7 +184,7 @@ export function relativeResidual<Z>(
 ): Tensor {
   checkRelativeResidual(options);
   const { batchAxis } = options;
-  const { map, point, scalar } = asRows(f, z, batchAxis);
+  const { map, point, scalar } = asRows("relativeResidual", f, z, batchAxis);
   const next = map(point);
   const size = rowNorm(next);
   return scalar(lax.div(rowNorm(lax.sub(next, point)), lax.add(size, like(size, 1e-9))));

@@ -1,6 +1,7 @@
 /** Approximate adjoints: what exactly they approximate, by identities that hold to rounding. */
 import {
   fixedPointIteration,
+  type FixedPointOptions,
   forward,
   grad,
   implicit,
@@ -12,9 +13,11 @@ import {
   setBackend,
   stopGradient,
   type Tensor,
+  truncated,
+  unrolled,
   vjp,
 } from "trilevel";
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { problems } from "./problems.ts";
 
 await setBackend("reference");
@@ -114,4 +117,58 @@ it("the start has no derivative, unless it is passed straight through", async ()
   const [, through] = vjp(run("straightThrough"), z0());
   expect([...await zero(ct)[0].data()]).toEqual([0, 0, 0, 0, 0, 0]);
   expect([...await through(ct)[0].data()]).toEqual([0, 1, 2, 3, 4, 5]);
+});
+
+describe("the start's derivative", () => {
+  const ct = np.arange(6).astype("float64");
+  const n = 4;
+  const fixed = { maxSteps: n, atol: 0, rtol: 0 };
+  type InitGrad = "zero" | "straightThrough" | "throughLastStep";
+  const pulled = async (f: (z: Tensor) => Tensor) => [...await vjp(f, z0())[1](ct)[0].data()];
+
+  // BO-QSA's code: the last step starts from slots.detach() + init - init.detach().
+  const written = (k: number, initGrad: InitGrad) => (z: Tensor) => {
+    let x = stopGradient(z);
+    for (let i = 0; i < n - k; i++) x = step(x, theta());
+    x = stopGradient(x);
+    if (initGrad === "throughLastStep") x = x.add(z.sub(stopGradient(z)));
+    for (let i = 0; i < k; i++) x = step(x, theta());
+    return initGrad === "straightThrough" ? x.add(z.sub(stopGradient(z))) : x;
+  };
+
+  it.each(["zero", "straightThrough", "throughLastStep"] as const)("%s", async (initGrad) => {
+    for (const k of [1, 2]) {
+      const solve = fixedPointIteration(step, {
+        ...fixed,
+        adjoint: truncated({ steps: k }),
+        initGrad,
+      });
+      const found = await pulled((z) => solve(z, theta()).value);
+      const right = await pulled(written(k, initGrad));
+      found.forEach((x, i) => expect(x).toBeCloseTo(right[i]!, 13));
+    }
+    // The step after the loop is the one that is differentiated.
+    const before = { ...fixed, maxSteps: n - 1, finalStep: true, initGrad };
+    for (const adjoint of [oneStep(), implicit(), neumann({ terms: 3 })]) {
+      const solve = fixedPointIteration(step, { ...before, adjoint });
+      const found = await pulled((z) => solve(z, theta()).value);
+      const right = await pulled(written(1, initGrad));
+      found.forEach((x, i) => expect(x).toBeCloseTo(right[i]!, 13));
+    }
+  });
+
+  it("what the adjoint has of its own is not replaced", () => {
+    const options = { adjoint: unrolled(), initGrad: "straightThrough" } as const;
+    expect(() => fixedPointIteration(step, options)).toThrow(/straightThrough.*unrolled/);
+  });
+});
+
+it("truncated to one step is oneStep after the steps before, to the last bit", async () => {
+  const gradient = (options: FixedPointOptions) =>
+    grad((b: Tensor) => {
+      const solve = fixedPointIteration(step, { atol: 0, rtol: 0, ...options });
+      return loss(solve(z0(), { ...theta(), b }).value);
+    })(theta().b).data();
+  expect([...await gradient({ adjoint: truncated({ steps: 1 }), maxSteps: 6 })])
+    .toEqual([...await gradient({ adjoint: oneStep(), maxSteps: 5, finalStep: true })]);
 });

@@ -4,7 +4,6 @@ import {
   anderson,
   bicgstab,
   broyden,
-  broydenAdjoint,
   dense,
   fixedPointIteration,
   type FixedPointSolver,
@@ -49,8 +48,8 @@ const exact: Record<string, Adjoint> = {
   bicgstab: implicit({ linear: bicgstab() }),
   normalCg: implicit({ linear: normalCg() }),
   dense: implicit({ linear: dense() }),
-  "broyden's adjoint": broydenAdjoint(broyden({ memory: 30 })),
-  "anderson's adjoint": broydenAdjoint(anderson({ window: 12 })),
+  "broyden's adjoint": implicit({ linear: broyden({ memory: 30 }) }),
+  "anderson's adjoint": implicit({ linear: anderson({ window: 12 }) }),
   neumannSeries: implicit({ linear: neumannSeries({ terms: 100 }) }),
   "a long Neumann series": neumann({ terms: 80 }),
 };

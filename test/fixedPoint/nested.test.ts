@@ -7,7 +7,6 @@ import {
   anderson,
   bicgstab,
   broyden,
-  broydenAdjoint,
   dense,
   fixedPointIteration,
   type FixedPointSolver,
@@ -38,7 +37,7 @@ const adjoints: Record<string, () => Adjoint> = {
   bicgstab: () => implicit({ linear: bicgstab() }),
   normalCg: () => implicit({ linear: normalCg() }),
   dense: () => implicit({ linear: dense() }),
-  broyden: () => broydenAdjoint(broyden()),
+  broyden: () => implicit({ linear: broyden() }),
 };
 const pairs = Object.entries(solvers).flatMap(([s, solver]) =>
   Object.entries(adjoints).map(([a, adjoint]) => ({ s, a, solver, adjoint }))

@@ -17,6 +17,8 @@ import {
   optim,
   setBackend,
   type Tensor,
+  truncated,
+  unrolled,
   vmap,
 } from "trilevel";
 import { answered, loose } from "../support/mistakes.ts";
@@ -36,7 +38,6 @@ const functions: Calls<Functions> = {
   associativeScan: [np.add, x],
   bicgstab: [],
   broyden: [],
-  broydenAdjoint: [forward()],
   checkGrads: [f, [x]],
   checkpoint: [f],
   customVjp: [f, (y: Tensor) => [f(y), null], (_: null, ct: Tensor) => [ct]],
@@ -60,6 +61,7 @@ const functions: Calls<Functions> = {
   phantom: { operands: [], options: { terms: 3, damping: 0.5 } },
   relativeResidual: [f, x],
   scan: [(c: Tensor, y: Tensor) => [c.add(y), y], np.array(0), x],
+  truncated: { operands: [], options: { steps: 1 } },
   unrolled: [],
   valueAndGrad: [f],
   vmap: [f],
@@ -97,6 +99,24 @@ describe("options", () => {
       /optim\.sgd\(0\.1\)/,
     ],
     [
+      "an optimizer and a solver",
+      () => argmin(f, loose({ optimizer: optim.sgd(0.1), solver: anderson() })),
+      /^argmin: both `optimizer` and `solver` are given$/,
+      /optimizer: optim\.sgd/,
+    ],
+    [
+      "a derivative of the start that unrolled steps give already",
+      () => fixedPointIteration(f, { adjoint: unrolled(), initGrad: "straightThrough" }),
+      /^fixedPointIteration: initGrad "straightThrough" with unrolled$/,
+      /leave initGrad out/,
+    ],
+    [
+      "a best iterate that no differentiated step leads to",
+      () => fixedPointIteration(f, { adjoint: truncated({ steps: 2 }), best: true }),
+      /^fixedPointIteration: best with truncated\(2\)$/,
+      /leave best out/,
+    ],
+    [
       "an adjoint that is not called",
       () => fixedPointIteration(f, { adjoint: loose(implicit) }),
       /`adjoint` must be an adjoint, got the function implicit$/,
@@ -126,7 +146,7 @@ describe("options", () => {
     [
       "a gradient of the start by JAX's words",
       () => fixedPointIteration(f, { initGrad: loose("straight_through") }),
-      /`initGrad` must be one of "zero", "straightThrough", got "straight_through"$/,
+      /`initGrad` must be one of "zero", "straightThrough", "throughLastStep", got "straight_through"$/,
       /initGrad: "straightThrough"/,
     ],
   ], /options\.test\.ts:\d+:\d+/);
