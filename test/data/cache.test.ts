@@ -2,12 +2,22 @@
 
 import fc from "fast-check";
 import { spawn } from "node:child_process";
-import { readdir, readFile, rm, truncate, utimes, writeFile } from "node:fs/promises";
+import {
+  copyFile,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  truncate,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import {
   cached,
+  DataError,
   describeSchema,
   fileStamp,
   fromArrays,
@@ -15,6 +25,7 @@ import {
   ndarray,
   type Sample,
   type Schema,
+  seeded,
 } from "trilevel/data";
 import { writeFileAtomically } from "../../src/data/atomic.ts";
 import { npyHeader, parseNpyHeader } from "../../src/data/npy.ts";
@@ -128,6 +139,83 @@ describe("the conversion cache", () => {
     const error = await failure(cached(from(samples), { directory, key: 0 }));
     expect([error._tag, error.path, error.offset]).toEqual(["TruncatedError", image, 140]);
     expect(error.cure).toContain(join(directory, folder!));
+  });
+
+  it("never gives other samples than it was given, whatever is wrong with its files", async () => {
+    const directory = temporary("mutations");
+    const samples = fc.sample(sample, { numRuns: 4, seed: 6 });
+    await (await cached(from(samples), { directory, key: "k" })).close();
+    const [folder] = await readdir(directory);
+    const path = (name: string) => join(directory, folder!, name);
+    const names = (await readdir(path(""))).sort();
+    const whole = new Map<string, Uint8Array>();
+    for (const name of names) whole.set(name, new Uint8Array(await readFile(path(name))));
+    const read = async () => {
+      await using dataset = await cached(from(samples), { directory, key: "k" });
+      for (const i of samples.keys()) expect(await dataset.get(i)).toEqual(samples[i]);
+    };
+    let noticed = 0;
+    const notices = async (what: string) => {
+      const error = await read().then(() => undefined, (error) => error);
+      if (error === undefined) return false; // the same samples
+      expect(error, what).toBeInstanceOf(DataError);
+      expect(error.cure, what).toContain(`Delete the folder ${path("").slice(0, -1)}`);
+      noticed++;
+      return true;
+    };
+    const random = seeded(7);
+    for (let i = 0; i < 150; i++) {
+      const name = names[random.below(names.length)]!;
+      const wrong = Uint8Array.from(whole.get(name)!);
+      wrong[random.below(wrong.length)]! ^= 1 << random.below(8);
+      await writeFile(path(name), wrong);
+      const found = await notices(`a bit of ${name}`);
+      if (name !== "manifest.json") expect(found, `a bit of ${name}`).toBe(true); // there, white space
+      await writeFile(path(name), whole.get(name)!);
+    }
+    expect(noticed).toBeGreaterThan(130);
+
+    // Two rows, and two files, that changed places.
+    const image = Uint8Array.from(whole.get("image.npy")!);
+    const [first, second] = [image.slice(128, 134), image.slice(134, 140)];
+    expect(first).not.toEqual(second);
+    image.set(second, 128);
+    image.set(first, 134);
+    await writeFile(path("image.npy"), image);
+    expect(await notices("rows")).toBe(true);
+    await writeFile(path("image.npy"), whole.get("image.npy")!);
+    for (const name of names) {
+      await rm(path(name));
+      expect(await notices(`without ${name}`)).toBe(true);
+      await writeFile(path(name), whole.get(name)!);
+    }
+    await read();
+  });
+
+  it("notices that a folder has the name of another", async () => {
+    const directory = temporary("swapped");
+    const open = (value: number) =>
+      cached(
+        () => Promise.resolve(fromArrays({ x: ndarray(Float32Array.of(value), [1]) })),
+        { directory, key: value },
+      );
+    await (await open(1)).close();
+    const [one] = await readdir(directory);
+    await (await open(2)).close();
+    const other = (await readdir(directory)).find((name) => name !== one)!;
+    const [a, b, c] = [one!, other, "aside"].map((name) => join(directory, name));
+    await rename(a!, c!);
+    await rename(b!, a!);
+    await rename(c!, b!);
+    expect((await failure(open(1))).message).toContain("something else than its name says");
+    // Rows of the other folder, which have their own checksums.
+    await rename(a!, c!);
+    await rename(b!, a!);
+    await rename(c!, b!);
+    await copyFile(join(b!, "x.npy"), join(a!, "x.npy"));
+    const dataset = await open(1);
+    expect((await failure(dataset.get(0))).message).toContain('row 0 of "x"');
+    await dataset.close();
   });
 
   it("survives kill -9 in the middle of a conversion", async () => {
