@@ -3,6 +3,10 @@
  * happened, on which line of the user's code, and what to do about it.
  */
 
+import { userLine } from "./callSite.ts";
+
+export { CallSite } from "./callSite.ts";
+
 /** The base of all errors that Trilevel throws. */
 export abstract class TrilevelError extends Error {
   /** Tells the kinds apart, also across realms and in Effect's `catchTag`. */
@@ -142,62 +146,4 @@ export class InternalError extends TrilevelError {
   constructor(message: string) {
     super(`internal: ${message}`, "This is a bug in Trilevel; please report it with the program.");
   }
-}
-
-/** A runtime that knows call stacks: remembers where an operation was called, at little cost. */
-export class CallSite {
-  readonly #error: Error;
-
-  constructor() {
-    this.#error = here();
-  }
-
-  /** The user's line, as `file:line:column`, or undefined when unknown. */
-  get line(): string | undefined {
-    return firstUserLine(this.#error.stack);
-  }
-}
-
-const library = new URL("../", import.meta.url).href;
-const own = [
-  "core",
-  "options",
-  "primitives",
-  "numpy",
-  "random",
-  "control",
-  "transforms",
-  "solvers",
-  "nn",
-  "optim",
-  "models",
-  "compiler",
-  "backends",
-]
-  .map((folder) => `${library}${folder}/`);
-
-/** The innermost line of the current call stack outside the array library. */
-export function userLine(): string | undefined {
-  return firstUserLine(here().stack);
-}
-
-/** An error for its stack, deep enough to reach out of the library: engines keep ten frames otherwise. */
-function here(): Error {
-  const limit = Error.stackTraceLimit;
-  Error.stackTraceLimit = 40;
-  const error = new Error();
-  Error.stackTraceLimit = limit;
-  return error;
-}
-
-function firstUserLine(stack: string | undefined): string | undefined {
-  for (const frame of stack?.split("\n").slice(1) ?? []) {
-    const place = /\(?((?:file|https?):\/\/[^)\s]+|\/[^)\s]+:\d+:\d+)\)?$/.exec(frame)?.[1];
-    if (place === undefined) continue;
-    const url = place.startsWith("/") ? `file://${place}` : place;
-    if (!own.some((folder) => url.startsWith(folder)) && !url.includes("/node_modules/")) {
-      return url.replace(/^file:\/\//, "");
-    }
-  }
-  return undefined;
 }

@@ -14,6 +14,7 @@
  * // check({ mode: "clamp" }) throws: np.take: `mode` must be one of "wrap", "clip", got "clamp"
  * ```
  */
+import { markOwnCode } from "../core/callSite.ts";
 import { ArgumentError } from "../core/errors.ts";
 import { kindOf } from "../core/kindOf.ts";
 import type { Kind, Refusal } from "./kinds.ts";
@@ -80,6 +81,7 @@ export function declareOptions<O extends object>(
   spec: Spec<NoInfer<O>>,
   refusal: Refusal = argumentError,
 ): Check<O> {
+  markOwnCode();
   // The types of kinds have done their work: at run time, options are looked at by name.
   const kinds = spec as unknown as Declaration["spec"];
   const declaration: Declaration = { name, operands, spec: kinds };
@@ -138,6 +140,7 @@ export function declareOptions<O extends object>(
  * their callbacks the index and the array as well, which may stand there: `xs.map(np.sin)`.
  */
 export function declareOperands(name: string, names: readonly string[]): Check<never> {
+  markOwnCode();
   const declaration: Declaration = { name, operands: names, spec: {} };
   const check = (given: unknown, args: readonly unknown[] = []): void => {
     if (given === undefined || isCallback(args)) return;
