@@ -13,6 +13,7 @@ import {
 } from "../core/program.ts";
 import { primitives } from "../primitives/index.ts";
 import type { PadParams } from "../primitives/shape.ts";
+import { Sums } from "./sums.ts";
 
 /** A piece, and where along an axis it lies. */
 interface Piece {
@@ -24,34 +25,13 @@ interface Piece {
 
 /** The program with sums of pieces that tile their whole joined; their padding is left as dead code. */
 export function joinPads(program: Program): Program {
-  const definitions = new Map<Atom, Equation>();
-  const uses = new Map<Atom, number>();
-  const count = (a: Atom) => uses.set(a, (uses.get(a) ?? 0) + 1);
-  for (const equation of program.equations) {
-    equation.outputs.forEach((v) => definitions.set(v, equation));
-    equation.inputs.forEach(count);
-  }
-  program.outputs.forEach(count);
-
-  /** The terms of a sum, in order, through additions that nothing else needs. */
-  const terms = (a: Atom): Atom[] => {
-    const sum = definitions.get(a);
-    return sum?.primitive.name === "add" && uses.get(a) === 1 ? sum.inputs.flatMap(terms) : [a];
-  };
-  const inner = new Set<Atom>(); // sums that are terms of others
-  for (const { primitive, inputs } of program.equations) {
-    if (primitive.name !== "add") continue;
-    for (const a of inputs) {
-      if (definitions.get(a)?.primitive.name === "add" && uses.get(a) === 1) inner.add(a);
-    }
-  }
-
+  const sums = new Sums(program);
   const equations = program.equations.flatMap((original): Equation[] => {
     const equation = { ...original, params: mapSubprograms(original.params, joinPads) };
+    const all = sums.termsOf(original);
+    if (!all) return [equation];
     const [out] = equation.outputs;
-    if (equation.primitive.name !== "add" || inner.has(out!)) return [equation];
-    const all = equation.inputs.flatMap(terms);
-    const pieces = all.map((a) => pieceOf(definitions.get(a)));
+    const pieces = all.map((a) => pieceOf(sums.definition(a)));
     const tiling = tile(pieces.filter((p) => p !== undefined), out!.aval.shape);
     if (!tiling) return [equation];
     const rest = all.filter((_, i) => pieces[i] === undefined);

@@ -15,50 +15,30 @@ import {
 import { primitives } from "../primitives/index.ts";
 import type { DotParams } from "../primitives/dot.ts";
 import type { ReduceParams } from "../primitives/reduce.ts";
-import { readersOf } from "./simplify.ts";
+import { Sums } from "./sums.ts";
 
 /** The program with the terms of every sum joined where that moves less. */
 export function joinSums(program: Program): Program {
-  const readers = readersOf(program);
-  const definitions = new Map<Atom, Equation>(
-    program.equations.flatMap((e) => e.outputs.map((v) => [v, e] as const)),
-  );
-
-  /** The equation of this name that makes a value for one reader alone. */
-  const soleTerm = (a: Atom, ...names: string[]) => {
-    const e = definitions.get(a);
-    return e && readers.get(a) === 1 && names.includes(e.primitive.name) ? e : undefined;
-  };
-  const termsOf = (a: Atom): Atom[] => {
-    const inner = soleTerm(a, "add");
-    return inner ? inner.inputs.flatMap(termsOf) : [a];
-  };
-  /** Sums that are part of larger ones; those take their terms. */
-  const parts = new Set<Equation>();
-  for (const e of program.equations) {
-    if (e.primitive.name !== "add") continue;
-    for (const a of e.inputs) {
-      const inner = soleTerm(a, "add");
-      if (inner) parts.add(inner);
-    }
-  }
-
+  const sums = new Sums(program);
   const equations = program.equations.flatMap((original): Equation[] => {
     const equation = { ...original, params: mapSubprograms(original.params, joinSums) };
-    if (equation.primitive.name !== "add" || parts.has(original)) return [equation];
+    const terms = sums.termsOf(original);
+    if (!terms) return [equation];
     const groups = new Map<string, Equation[]>();
     const rest: Atom[] = [];
-    for (const term of equation.inputs.flatMap(termsOf)) {
-      const made = soleTerm(term, "dot", "reduceSum");
+    for (const term of terms) {
+      const made = sums.soleTerm(term, "dot", "reduceSum");
       const key = made && kindOf(made);
       if (key === undefined) rest.push(term);
-      else groups.set(key, [...groups.get(key) ?? [], made!]);
+      else if (groups.has(key)) groups.get(key)!.push(made!);
+      else groups.set(key, [made!]);
     }
-    const joined = [...groups.values()].filter(worthJoining);
-    if (joined.length === 0) return [equation];
+    const joined: Equation[][] = [];
     for (const group of groups.values()) {
-      if (!joined.includes(group)) rest.push(...group.map((e) => e.outputs[0]!));
+      if (worthJoining(group)) joined.push(group);
+      else for (const e of group) rest.push(e.outputs[0]!);
     }
+    if (joined.length === 0) return [equation];
     const made = joined.flatMap(join);
     const products = made.filter((e) => e.primitive.name !== "concatenate");
     return [...made, ...summed([...rest, ...products.map((e) => e.outputs[0]!)], equation)];

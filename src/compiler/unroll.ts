@@ -2,14 +2,8 @@
  * Short loops written out, for backends to which a loop is no cheaper than its steps. What a step wrote for a later
  * loop is then read where it is, instead of being stacked and sliced, and what the steps share is computed once.
  */
-import {
-  type Atom,
-  type Equation,
-  mapSubprograms,
-  type Program,
-  subprograms,
-  Var,
-} from "../core/program.ts";
+import { type Atom, type Equation, mapSubprograms, type Program, Var } from "../core/program.ts";
+import { equationsIn } from "./cost.ts";
 import { primitives } from "../primitives/index.ts";
 import type { ScanParams } from "../primitives/control/scan.ts";
 
@@ -27,11 +21,6 @@ export function unrollLoops(program: Program): Program {
   });
   return { ...program, equations };
 }
-
-const equationsIn = (program: Program): number =>
-  program.equations.reduce((n, e) =>
-    n + 1 + subprograms(e.params).map(equationsIn)
-      .reduce((a, b) => a + b, 0), 0);
 
 /** The steps of a `scan`, one after the other; its outputs are defined at the end. */
 function steps(

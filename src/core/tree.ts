@@ -27,6 +27,8 @@ export type Structure =
     readonly children: readonly Structure[];
   };
 
+type Container = Extract<Structure, { readonly children: unknown }>;
+
 const leafStructure: Structure = { kind: "leaf" };
 const nullStructure: Structure = { kind: "null" };
 
@@ -36,39 +38,88 @@ function isPlainObject(value: unknown): value is Record<string, unknown> {
   return prototype === Object.prototype || prototype === null;
 }
 
+// No function here calls itself: a tree may be nested more deeply than calls can be. Each keeps a list of what is
+// still to be visited, the next one last.
+
 /** The leaves of a tree, in order, and the structure that puts them back. */
 export function flatten(tree: unknown): [leaves: unknown[], structure: Structure] {
   const leaves: unknown[] = [];
-  const visit = (node: unknown): Structure => {
-    if (node === null || node === undefined) return nullStructure;
-    if (Array.isArray(node)) return { kind: "array", children: node.map(visit) };
-    if (isPlainObject(node)) {
-      const keys = Object.keys(node).sort();
-      return { kind: "object", keys, children: keys.map((key) => visit(node[key])) };
+  const root: Structure[] = [];
+  const around = new Ancestors();
+  const left: { readonly node: unknown; readonly depth: number; readonly into: Structure[] }[] = [
+    { node: tree, depth: 0, into: root },
+  ];
+  for (let next = left.pop(); next; next = left.pop()) {
+    const { node, depth, into } = next;
+    if (node === null || node === undefined) {
+      into.push(nullStructure);
+      continue;
     }
-    leaves.push(node);
-    return leafStructure;
-  };
-  const structure = visit(tree);
-  return [leaves, structure];
+    const keys = Array.isArray(node) || !isPlainObject(node) ? undefined : Object.keys(node).sort();
+    if (!keys && !Array.isArray(node)) {
+      leaves.push(node);
+      into.push(leafStructure);
+      continue;
+    }
+    around.enter(node, depth);
+    const children: Structure[] = [];
+    into.push(keys ? { kind: "object", keys, children } : { kind: "array", children });
+    const parts: readonly unknown[] = keys
+      ? keys.map((key) => (node as Record<string, unknown>)[key]) // keys are those of an object
+      : node as readonly unknown[];
+    for (let i = parts.length - 1; i >= 0; i--) {
+      left.push({ node: parts[i], depth: depth + 1, into: children });
+    }
+  }
+  return [leaves, root[0]!];
+}
+
+/** The containers around the one that is visited, and whether it is one of them. */
+class Ancestors {
+  readonly #nodes: unknown[] = [];
+
+  /** Notes a container at a depth, below the one noted last at the depth before. */
+  enter(node: unknown, depth: number): void {
+    this.#nodes[depth] = node;
+    // At powers of two: going round once or twice more costs less than to compare at every depth.
+    if (depth < 64 || (depth & (depth - 1)) !== 0) return;
+    if (this.#nodes.indexOf(node) === depth) return;
+    throw new TreeError(
+      "a tree contains itself: a list or an object is found again somewhere inside it",
+      "give a tree whose lists and objects end in tensors, numbers or null",
+    );
+  }
 }
 
 /** The tree of a structure with these leaves. The caller vouches for the type. */
 export function unflatten<S = unknown>(structure: Structure, leaves: readonly unknown[]): S {
   let next = 0;
-  const build = (node: Structure): unknown => {
-    switch (node.kind) {
-      case "null":
-        return null;
-      case "leaf":
-        return leaves[next++];
-      case "array":
-        return node.children.map(build);
-      case "object":
-        return Object.fromEntries(node.keys.map((key, i) => [key, build(node.children[i]!)]));
+  const root: unknown[] = [];
+  const left: { readonly node: Structure; readonly put: (value: unknown) => void }[] = [
+    { node: structure, put: (value) => root.push(value) },
+  ];
+  for (let entry = left.pop(); entry; entry = left.pop()) {
+    const { node, put } = entry;
+    if (node.kind === "null") put(null);
+    else if (node.kind === "leaf") put(leaves[next++]);
+    else {
+      const { children } = node;
+      if (node.kind === "array") {
+        const list: unknown[] = [];
+        put(list);
+        for (let i = children.length - 1; i >= 0; i--) {
+          left.push({ node: children[i]!, put: (value) => list.push(value) });
+        }
+      } else {
+        // Its own fields from the start, so that none of them is taken for what all objects inherit.
+        const object: Record<string, unknown> = Object.fromEntries(node.keys.map((k) => [k, null]));
+        put(object);
+        for (let i = children.length - 1; i >= 0; i--) {
+          left.push({ node: children[i]!, put: (value) => object[node.keys[i]!] = value });
+        }
+      }
     }
-  };
-  const tree = build(structure);
+  }
   if (next !== leaves.length) {
     throw new TreeError(
       `the structure has ${next} leaves, but ${leaves.length} were given`,
@@ -76,7 +127,7 @@ export function unflatten<S = unknown>(structure: Structure, leaves: readonly un
     );
   }
   // The structure is data: only the caller knows the type it came from.
-  return tree as S;
+  return root[0] as S;
 }
 
 /** The leaves of a tree, in order. */
@@ -92,72 +143,80 @@ export function structure(tree: unknown): Structure {
 
 /** How many leaves a structure has. */
 export function leafCount(s: Structure): number {
-  switch (s.kind) {
-    case "null":
-      return 0;
-    case "leaf":
-      return 1;
-    default:
-      return s.children.reduce((sum, child) => sum + leafCount(child), 0);
+  let count = 0;
+  const left = [s];
+  for (let node = left.pop(); node; node = left.pop()) {
+    if (node.kind === "leaf") count++;
+    else if (node.kind !== "null") { for (const child of node.children) left.push(child); }
   }
+  return count;
+}
+
+/** The path of a child: `.weights`, `[0]`. */
+function step(s: Container, i: number): string {
+  return s.kind === "array" ? `[${i}]` : `.${s.keys[i]}`;
 }
 
 /** The paths of all leaves, as `.weights[0].bias`. */
 export function paths(s: Structure, prefix = ""): string[] {
-  switch (s.kind) {
-    case "null":
-      return [];
-    case "leaf":
-      return [prefix];
-    case "array":
-      return s.children.flatMap((child, i) => paths(child, `${prefix}[${i}]`));
-    case "object":
-      return s.keys.flatMap((key, i) => paths(s.children[i]!, `${prefix}.${key}`));
+  const found: string[] = [];
+  const left = [{ node: s, path: prefix }];
+  for (let next = left.pop(); next; next = left.pop()) {
+    const { node, path } = next;
+    if (node.kind === "leaf") found.push(path);
+    else if (node.kind !== "null") {
+      for (let i = node.children.length - 1; i >= 0; i--) {
+        left.push({ node: node.children[i]!, path: path + step(node, i) });
+      }
+    }
   }
+  return found;
 }
 
 /** A structure as text: `{ b: *, w: [*, null] }`. */
 export function formatStructure(s: Structure): string {
-  switch (s.kind) {
-    case "null":
-      return "null";
-    case "leaf":
-      return "*";
-    case "array":
-      return `[${s.children.map(formatStructure).join(", ")}]`;
-    case "object": {
-      const fields = s.keys.map((key, i) =>
-        `${/^[\w$]+$/.test(key) ? key : JSON.stringify(key)}: ${formatStructure(s.children[i]!)}`
-      );
-      return fields.length === 0 ? "{}" : `{ ${fields.join(", ")} }`;
+  let text = "";
+  const left: (Structure | string)[] = [s];
+  for (let next = left.pop(); next !== undefined; next = left.pop()) {
+    if (typeof next === "string") text += next;
+    else if (next.kind === "null") text += "null";
+    else if (next.kind === "leaf") text += "*";
+    else {
+      const { children } = next;
+      const keys = next.kind === "object" ? next.keys : undefined;
+      const [open, close] = !keys ? ["[", "]"] : keys.length === 0 ? ["{", "}"] : ["{ ", " }"];
+      text += open;
+      left.push(close);
+      for (let i = children.length - 1; i >= 0; i--) {
+        const key = keys?.[i];
+        left.push(children[i]!);
+        if (key !== undefined) left.push(`${/^[\w$]+$/.test(key) ? key : JSON.stringify(key)}: `);
+        if (i > 0) left.push(", ");
+      }
     }
   }
+  return text;
 }
 
 /** Where two structures first differ, in words; undefined when they are the same. */
 export function difference(a: Structure, b: Structure, path = ""): string | undefined {
-  const here = path === "" ? "at the root" : `at ${path}`;
   const show = (s: Structure) => s.kind === "leaf" ? "a leaf" : formatStructure(s);
-  if (a.kind !== b.kind) return `${here}: ${show(a)} against ${show(b)}`;
-  if (a.kind === "array" && b.kind === "array") {
-    if (a.children.length !== b.children.length) {
+  const left = [{ a, b, path }];
+  for (let next = left.pop(); next; next = left.pop()) {
+    const { a, b, path } = next;
+    if (a === b) continue;
+    const here = path === "" ? "at the root" : `at ${path}`;
+    if (a.kind !== b.kind) return `${here}: ${show(a)} against ${show(b)}`;
+    if (!("children" in a) || !("children" in b)) continue;
+    if (a.kind === "array" && a.children.length !== b.children.length) {
       return `${here}: ${a.children.length} against ${b.children.length} entries`;
     }
-    return first(a.children, (child, i) => difference(child, b.children[i]!, `${path}[${i}]`));
-  }
-  if (a.kind === "object" && b.kind === "object") {
-    if (a.keys.join("\0") !== b.keys.join("\0")) {
+    if (a.kind === "object" && b.kind === "object" && a.keys.join("\0") !== b.keys.join("\0")) {
       return `${here}: keys {${a.keys.join(", ")}} against {${b.keys.join(", ")}}`;
     }
-    return first(a.children, (c, i) => difference(c, b.children[i]!, `${path}.${a.keys[i]!}`));
-  }
-  return undefined;
-}
-
-function first<T>(items: readonly T[], find: (item: T, i: number) => string | undefined) {
-  for (const [i, item] of items.entries()) {
-    const found = find(item, i);
-    if (found !== undefined) return found;
+    for (let i = a.children.length - 1; i >= 0; i--) {
+      left.push({ a: a.children[i]!, b: b.children[i]!, path: path + step(a, i) });
+    }
   }
   return undefined;
 }
@@ -176,57 +235,70 @@ export function assertSameStructure(a: Structure, b: Structure, what: string): v
 /** What stands in a tree at each leaf of a structure: `null` where the tree has none there. */
 export function flattenUpTo(s: Structure, tree: unknown, what: string): unknown[] {
   const out: unknown[] = [];
-  const visit = (node: Structure, value: unknown, path: string): void => {
+  const left = [{ node: s, value: tree, path: "" }];
+  for (let next = left.pop(); next; next = left.pop()) {
+    const { node, value, path } = next;
     if (node.kind === "leaf") {
       out.push(value ?? null);
-    } else if (
-      node.kind === "array" && Array.isArray(value) && value.length === node.children.length
-    ) {
-      node.children.forEach((child, i) => visit(child, value[i], `${path}[${i}]`));
-    } else if (
-      node.kind === "object" && isPlainObject(value) &&
-      Object.keys(value).every((key) => node.keys.includes(key))
-    ) {
-      node.keys.forEach((key, i) => visit(node.children[i]!, value[key], `${path}.${key}`));
     } else if (value === null || value === undefined) {
       for (let i = leafCount(node); i > 0; i--) out.push(null);
     } else {
-      assertSameStructure(node, structure(value), path === "" ? what : `${what}, at ${path}`);
+      const parts = node.kind === "null" ? undefined : partsOf(node, value);
+      if (!parts) {
+        assertSameStructure(node, structure(value), path === "" ? what : `${what}, at ${path}`);
+        continue;
+      }
+      for (let i = parts.nodes.length - 1; i >= 0; i--) {
+        const [child, part] = [parts.nodes[i]!, parts.values[i]];
+        left.push({ node: child, value: part, path: path + step(parts.of, i) });
+      }
     }
-  };
-  visit(s, tree, "");
+  }
   return out;
+}
+
+/** What a container of a structure holds, and the same of a tree; nothing where that has another form. */
+function partsOf(of: Container, value: unknown) {
+  if (of.kind === "array") {
+    if (!Array.isArray(value) || value.length !== of.children.length) return undefined;
+    return { of, nodes: of.children, values: value as readonly unknown[] };
+  }
+  if (!isPlainObject(value)) return undefined;
+  const keys = new Set(of.keys);
+  if (!Object.keys(value).every((key) => keys.has(key))) return undefined;
+  return { of, nodes: of.children, values: of.keys.map((key) => value[key]) };
 }
 
 /** The leaves of `tree` below each leaf of `prefix`: how `inAxes: [0, { w: null }]` is read. */
 export function broadcastPrefix(prefix: unknown, s: Structure, what: string): unknown[] {
   const out: unknown[] = [];
-  const visit = (p: unknown, node: Structure, path: string): void => {
-    if (Array.isArray(p) && node.kind === "array" && p.length === node.children.length) {
-      node.children.forEach((child, i) => visit(p[i], child, `${path}[${i}]`));
-    } else if (
-      isPlainObject(p) && node.kind === "object" &&
-      Object.keys(p).sort().join("\0") === node.keys.join("\0")
-    ) {
-      node.children.forEach((child, i) =>
-        visit(p[node.keys[i]!], child, `${path}.${node.keys[i]!}`)
-      );
-    } else if (Array.isArray(p) && node.kind === "array") {
+  const left = [{ p: prefix, node: s, path: "" }];
+  for (let next = left.pop(); next; next = left.pop()) {
+    const { p, node, path } = next;
+    if (!Array.isArray(p) && !isPlainObject(p)) {
+      for (let i = leafCount(node); i > 0; i--) out.push(p);
+      continue;
+    }
+    const parts = "children" in node ? partsOf(node, p) : undefined;
+    if (parts && (Array.isArray(p) || Object.keys(p).length === parts.nodes.length)) {
+      for (let i = parts.nodes.length - 1; i >= 0; i--) {
+        const [child, part] = [parts.nodes[i]!, parts.values[i]];
+        left.push({ p: part, node: child, path: path + step(parts.of, i) });
+      }
+      continue;
+    }
+    const place = path && ` at ${path}`;
+    if (Array.isArray(p) && node.kind === "array") {
       throw new TreeError(
-        `${what}: ${p.length} entries for ${node.children.length}` + (path && ` at ${path}`),
+        `${what}: ${p.length} entries for ${node.children.length}${place}`,
         "give one entry for each, or one value for the whole",
       );
-    } else if (Array.isArray(p) || isPlainObject(p)) {
-      throw new TreeError(
-        `${what}: ${formatStructure(structure(p))} is no prefix of ${formatStructure(node)}` +
-          (path && ` at ${path}`),
-        "give one value for the whole, or a tree that follows the argument's containers",
-      );
-    } else {
-      for (let i = leafCount(node); i > 0; i--) out.push(p);
     }
-  };
-  visit(prefix, s, "");
+    throw new TreeError(
+      `${what}: ${formatStructure(structure(p))} is no prefix of ${formatStructure(node)}${place}`,
+      "give one value for the whole, or a tree that follows the argument's containers",
+    );
+  }
   return out;
 }
 

@@ -1,7 +1,7 @@
 /** Trees: order, structure, paths, and what is refused. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { grad, np, tree, TreeError } from "trilevel";
+import { grad, jit, np, type Tensor, tree, TreeError, vmap } from "trilevel";
 
 type Node = number | null | readonly Node[] | { readonly [key: string]: Node };
 const trees: fc.Arbitrary<Node> = fc.letrec<{ tree: Node }>((tie) => ({
@@ -87,4 +87,76 @@ test("a leaf that is no tensor is refused by the transformations, naming its pat
   const f = (p: { w: unknown[] }) => np.array(p.w.length);
   expect(() => grad(f as never)({ w: [np.array(1), "two"] } as never))
     .toThrow('grad: argument 0.w[1] is the string "two", not a tensor');
+});
+
+describe("a tree nested 10,000 deep", () => {
+  const depth = 10_000;
+  const lists = (leaf: unknown) => {
+    let t = leaf;
+    for (let i = 0; i < depth; i++) t = i % 2 === 0 ? [t] : { a: t };
+    return t;
+  };
+  const bottom = (t: unknown) => {
+    let at = t;
+    for (let i = depth - 1; i >= 0; i--) at = (at as { [key: string]: unknown })[i % 2 ? "a" : "0"];
+    return at;
+  };
+
+  test("is taken apart and put together again", () => {
+    const [leaves, s] = tree.flatten(lists(3));
+    expect(leaves).toEqual([3]);
+    expect(tree.leafCount(s)).toBe(1);
+    expect(tree.paths(s)[0]).toHaveLength(depth / 2 * (".a".length + "[0]".length));
+    expect(bottom(tree.unflatten(s, [5]))).toBe(5);
+  });
+
+  test("is compared with another, and printed", () => {
+    const [one, other] = [tree.structure(lists(3)), tree.structure(lists([3]))];
+    expect(tree.difference(one, tree.structure(lists(4)))).toBe(undefined);
+    expect(tree.difference(one, other)).toMatch(/a leaf against \[\*\]$/);
+    expect(tree.formatStructure(one).length).toBe(depth / 2 * ("{ a:  }".length + "[]".length) + 1);
+  });
+
+  test("is mapped, and followed by others", () => {
+    const mapped: unknown = tree.map((x: number) => x + 1, lists(1) as never);
+    expect(bottom(mapped)).toBe(2);
+    const s = tree.structure(lists(1));
+    expect(tree.flattenUpTo(s, lists(7), "test")).toEqual([7]);
+    expect(tree.flattenUpTo(s, null, "test")).toEqual([null]);
+    expect(tree.broadcastPrefix(lists(7), s, "test")).toEqual([7]);
+    expect(tree.broadcastPrefix(7, s, "test")).toEqual([7]);
+  });
+
+  test("goes through transformations", async () => {
+    const loss = (t: unknown) => np.square(bottom(t) as Tensor).sum();
+    const compiled = jit(grad(loss));
+    expect(await (bottom(compiled(lists(np.array([1, 2])))) as Tensor).array()).toEqual([2, 4]);
+    const mapped = vmap((t: unknown) => (bottom(t) as Tensor).sum(), {
+      inAxes: [lists(0)] as never,
+    });
+    expect(await mapped(lists(np.ones([2, 3]))).array()).toEqual([3, 3]);
+  });
+});
+
+test("a tree that contains itself is refused", () => {
+  const list: unknown[] = [1];
+  list.push({ inside: [2, list] });
+  expect(() => tree.flatten(list)).toThrow(/a tree contains itself/);
+  expect(() => jit((t: unknown) => t)(list)).toThrow(TreeError);
+});
+
+test("a tree may hold a container in several places", () => {
+  const shared = [1, 2];
+  let t: unknown = shared;
+  for (let i = 0; i < 200; i++) t = i === 100 ? [t, shared] : [t];
+  expect(tree.flatten(t)[0]).toEqual([1, 2, 1, 2]);
+});
+
+test("a key that all objects inherit is a key like others", () => {
+  const t = JSON.parse('{ "__proto__": 1, "constructor": 2 }');
+  const [leaves, s] = tree.flatten(t);
+  expect(Object.entries(tree.unflatten<object>(s, leaves))).toEqual([["__proto__", 1], [
+    "constructor",
+    2,
+  ]]);
 });

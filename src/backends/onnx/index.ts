@@ -1,6 +1,7 @@
 /**
  * The onnx backend: a program becomes one ONNX graph, which ONNX Runtime runs on the CPU. Element-wise
- * work on large tensors, and at its end, is WebAssembly instead (`simd/`), in the same memory.
+ * work on large tensors, and at its end, is WebAssembly instead (`simd/`), in the same memory. A long program
+ * becomes several graphs (`pieces.ts`).
  *
  * Buffers are typed arrays. A run is done when `run` returns; what went wrong in it is kept in its
  * outputs and comes up when they are read.
@@ -21,6 +22,7 @@ import { unrollingPasses } from "../../compiler/optimize.ts";
 import { BufferPool, OnnxBuffer } from "./buffers.ts";
 import { CompilationCache, warn } from "./cache/cache.ts";
 import { loadNative, type Native } from "./native.ts";
+import { piecesOf } from "./pieces.ts";
 import { OnnxExecutable } from "./session.ts";
 import { StagedExecutable } from "./simd/executable.ts";
 import { type Stage, stagesOf } from "./simd/stages.ts";
@@ -84,7 +86,12 @@ export class OnnxBackend implements Backend {
 
   #divide(program: Program): readonly Stage[] {
     const stages = this.#pool.heap.memory && stagesOf(program);
-    return stages ?? [{ kind: "graph", program }];
+    const whole: Stage = { kind: "graph", program };
+    return (stages ?? [whole]).flatMap((stage) =>
+      stage.kind === "graph"
+        ? piecesOf(stage.program).map((program): Stage => ({ kind: "graph", program }))
+        : [stage]
+    );
   }
 
   close(): void {
