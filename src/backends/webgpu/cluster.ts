@@ -18,8 +18,12 @@ import {
   type Spot,
 } from "./view.ts";
 
-/** Elements beyond this are not inlined into one kernel. */
-const maxCost = 3000;
+/**
+ * Arithmetic per element of one kernel. Compilers of shaders take time that grows faster than the kernel (a program of
+ * 3,000 additions takes ten times as long as one of 1,000), and from some hundred on, what is read and written between
+ * two kernels takes no longer than what they compute.
+ */
+export const maxCost = 600;
 
 /** Which values have memory, as decided so far. */
 export interface Memory {

@@ -46,6 +46,10 @@ export interface Schedule {
 const cheap = 4;
 /** Arithmetic that one value may compute in place. */
 const longest = 400;
+/** How many values after one another, counting those that only move elements, are computed in place. */
+const deepest = 100;
+/** How many kernels are asked whether they take a value: those after what it reads, and the last ones. */
+const asked = { next: 64, last: 8 };
 
 /** Cuts a region with these outputs into kernels. */
 export function schedule(region: Region, outputs: readonly Value[], target: Target): Schedule {
@@ -60,6 +64,7 @@ class Scheduler implements Memory {
   readonly #consumers = new Map<Value, Set<Value>>();
   readonly #leaves = new Map<Value, Set<Value>>();
   readonly #costs = new Map<Value, number>();
+  readonly #depths = new Map<Value, number>();
   readonly #after = new Map<Value, Set<Value>>();
   readonly #readers = new Map<Value, Set<Value>>();
   readonly #homes = new Map<Value, Item>();
@@ -177,6 +182,8 @@ class Scheduler implements Memory {
     }
     const own = definition.kind === "special" ? 100 : definition.cost;
     const inner = inputs.filter((x) => !this.stored.has(x)).reduce((c, x) => c + this.cost(x), 0);
+    const depths = inputs.map((x) => this.stored.has(x) ? 0 : this.#depths.get(x) ?? 0);
+    this.#depths.set(value, 1 + Math.max(0, ...depths));
     const after = new Set(definition.kind === "pointwise" ? definition.after : undefined);
     for (const x of inputs) {
       if (!this.stored.has(x)) this.#after.get(x)?.forEach((v) => after.add(v));
@@ -202,12 +209,14 @@ class Scheduler implements Memory {
     if (this.#required.has(value)) return true;
     // What costs nothing to make need not wait behind a fence.
     if (this.#fenced.has(value) && leaves.size > 0) return true;
-    if (cost > longest) return true;
+    if (cost > longest || this.#depths.get(value)! > deepest) return true;
     const consumers = [...this.#consumers.get(value) ?? []];
     const simple = cost <= cheap && leaves.size <= 2;
     if (consumers.length > 1 && !simple) return true;
     return consumers.some((c) => {
       if (c.region !== value.region) return !simple;
+      // A product's kernel says in several places how to read an operand.
+      if (c.definition.kind === "contraction" && cost > longest / 4) return true;
       const times = readsOf(c, value, this.target) / Math.max(1, value.size);
       return (times > 8 && cost > 2 * cheap) || (times > 2 && cost > 8 * cheap);
     });
@@ -254,8 +263,9 @@ class Scheduler implements Memory {
     const needs = [...this.leaves(value)].map((v) => homes.get(v) ?? -1);
     const fences = [...this.after(value)].map((v) => homes.get(v) ?? -1);
     const first = Math.max(-1, ...needs, ...fences.map((at) => at + 1));
-    const recent = items.length - 8;
-    for (let at = first < 0 ? Math.max(0, recent) : first; at < items.length; at++) {
+    const recent = Math.max(0, items.length - asked.last);
+    for (let at = first < 0 ? recent : first; at < items.length; at++) {
+      if (at === first + asked.next) at = Math.max(at, recent);
       const item = items[at]!;
       if (item.kind === "loop") continue;
       const joined = item.clusters[0]!.with(value);

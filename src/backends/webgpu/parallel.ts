@@ -2,7 +2,7 @@
  * Puts kernels side by side that do not wait for each other: one dispatch, whose workgroups belong to one or the
  * other. Small kernels then share the device instead of taking turns, and there are fewer to issue.
  */
-import type { Cluster, Memory } from "./cluster.ts";
+import { type Cluster, maxCost, type Memory } from "./cluster.ts";
 import type { Item, KernelItem } from "./fuse.ts";
 import { contractionGrid } from "./kernel/contraction.ts";
 import { rowGrid } from "./kernel/rows.ts";
@@ -55,6 +55,7 @@ function partner(
 
 function fit(clusters: readonly Cluster[], memory: Memory): boolean {
   if (clusters.length > most.parts) return false;
+  if (clusters.reduce((sum, c) => sum + c.work, 0) > maxCost) return false;
   const grids = clusters.map((c) => gridOf(c, memory));
   const size = grids[0]?.size;
   if (grids.some((g) => g === undefined || g.size !== size)) return false;

@@ -44,6 +44,8 @@ interface Draft {
   readonly reads: Var[];
   readonly writes: number[];
   readonly elements: number;
+  /** The draft of which it is part. */
+  joined?: Draft;
 }
 
 /** All loops. An output that only repeats a scalar is one by itself. Nothing where one has no space. */
@@ -56,11 +58,15 @@ export function loopsOf(program: Program, root: Root = rootsOf(program)): Loop[]
       found = { elements, equations: [], repeats: [], reads: [], writes: [] };
       drafts.set(a, found);
     }
+    // The way to the draft that it became is made shorter for the next who goes it.
+    while (found.joined) {
+      if (found.joined.joined) found.joined = found.joined.joined;
+      found = found.joined;
+    }
     return found;
   };
   const join = (a: Draft, b: Draft): void => {
-    if (a === b) return;
-    for (const [key, draft] of drafts) if (draft === b) drafts.set(key, a);
+    if (a !== b) b.joined = a;
   };
   /** The value whose elements an equation goes through. */
   const place = (e: Equation): Atom => isSum(e) ? root(e.inputs[0]!) : e.outputs[0]!;
@@ -82,8 +88,8 @@ export function loopsOf(program: Program, root: Root = rootsOf(program)): Loop[]
     if (isScalar(a) || sums.has(root(a))) return;
     draftOf(isScalar(root(a)) ? a : root(a)).writes.push(k);
   });
-  for (const v of program.inputs) drafts.get(v)?.reads.push(v);
-  const loops = [...new Set(drafts.values())]
+  for (const v of program.inputs) if (drafts.has(v)) draftOf(v).reads.push(v);
+  const loops = [...new Set(drafts.keys().map(draftOf))]
     .filter((d) => d.equations.length > 0 || d.writes.length > 0)
     .map((d) => placed(d, program));
   return loops.every((l) => l !== undefined) ? loops : undefined;

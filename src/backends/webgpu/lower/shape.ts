@@ -92,7 +92,7 @@ export const shape: Lowerings<
       const [left, right] = [join(parts.slice(0, middle)), join(parts.slice(middle))];
       const n = left.shape[axis]!;
       const shape = out!.shape.map((m, i) => i === axis ? n + right.shape[axis]! : m);
-      return pointwise(region, { shape, dtype: out!.dtype }, [left, right], 1, (read, at) => {
+      return pointwise(region, { shape, dtype: out!.dtype }, [left, right], 4, (read, at) => {
         const i = at[axis]!;
         if (n === 0) return read(right, at);
         if (right.shape[axis] === 0) return read(left, at);
