@@ -16,7 +16,7 @@ import {
   eliminateDeadCode,
   type Program,
   validateProgram,
-  Var,
+  type Var,
 } from "../../src/core/program.ts";
 import { traced } from "../support/passes.ts";
 import { type RandomProgram, randomPrograms } from "../support/random/randomProgram.ts";
