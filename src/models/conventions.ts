@@ -1,5 +1,6 @@
 /** What the parts of models share: how parameters begin, and what epsilon is. */
 import * as nn from "../nn/index.ts";
+import { type Kind, madeBy } from "../options/index.ts";
 
 /** How a model's layers begin, and how they normalize. */
 export interface Conventions {
@@ -10,6 +11,14 @@ export interface Conventions {
   /** Added to the variance in layer normalization. */
   readonly eps: number;
 }
+
+/** The kind of options that hold conventions. */
+export const conventionsKind: Kind<Conventions> = madeBy(
+  "conventions, those of `keras` or `torch`",
+  { keras: "keras", torch: "torch" },
+  ({ init, cell, eps }) =>
+    typeof init === "object" && typeof cell === "object" && typeof eps === "number",
+);
 
 /** Keras's, and so those of the official code of slot attention: the default of all models here. */
 export const keras: Conventions = {

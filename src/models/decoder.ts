@@ -5,8 +5,9 @@ import type { Tensor } from "../core/tensor.ts";
 import { requireParams, requireParamsList } from "../nn/checks.ts";
 import * as nn from "../nn/index.ts";
 import * as np from "../numpy/index.ts";
+import { count, declareOptions, finite, listOf, pairOf, required, size } from "../options/index.ts";
 import * as random from "../random/index.ts";
-import { type Conventions, keras } from "./conventions.ts";
+import { type Conventions, conventionsKind, keras } from "./conventions.ts";
 
 /** What decoders give. */
 export type Decoded = {
@@ -63,6 +64,30 @@ export interface BroadcastDecoderOptions extends DecoderOptions {
   readonly strides?: readonly number[];
 }
 
+/** The kinds of the options that models say of a broadcast decoder. */
+export const broadcastKinds = {
+  kernel: size,
+  strides: listOf(size),
+  channels: size,
+  coordinates: pairOf(finite),
+} as const;
+/** The kinds of the options that models say of a pixel decoder. */
+export const pixelKinds = { layers: count, channels: size, coordinates: pairOf(finite) } as const;
+const decoderKinds = {
+  resolution: required(pairOf(size)),
+  slotSize: size,
+  imageChannels: size,
+  conventions: conventionsKind,
+} as const;
+const checkBroadcast = declareOptions<BroadcastDecoderOptions>("broadcastDecoder", [], {
+  ...decoderKinds,
+  ...broadcastKinds,
+});
+const checkPixel = declareOptions<PixelDecoderOptions>("pixelDecoder", [], {
+  ...decoderKinds,
+  ...pixelKinds,
+});
+
 /** Parameters of {@link broadcastDecoder}. */
 export type BroadcastDecoderParams = {
   readonly position: nn.LinearParams;
@@ -88,6 +113,7 @@ export type BroadcastDecoderParams = {
 export function broadcastDecoder(
   options: BroadcastDecoderOptions,
 ): nn.Layer<BroadcastDecoderParams, [slots: Tensor], Decoded> {
+  checkBroadcast(options);
   const {
     resolution,
     slotSize = 64,
@@ -171,6 +197,7 @@ export type PixelDecoderParams = {
 export function pixelDecoder(
   options: PixelDecoderOptions,
 ): nn.Layer<PixelDecoderParams, [slots: Tensor], Decoded> {
+  checkPixel(options);
   const {
     resolution,
     slotSize = 64,

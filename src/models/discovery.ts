@@ -1,8 +1,7 @@
 /** Object discovery: an autoencoder whose bottleneck is slots (Locatello et al., 2020, §3.1). */
-import { ArgumentError } from "../core/errors.ts";
 import { requireForm } from "../core/form.ts";
-import { kindOf } from "../core/kindOf.ts";
 import type { Tensor } from "../core/tensor.ts";
+import { declareOptions, nested, oneOf, pairOf, required, size } from "../options/index.ts";
 import { requireParams } from "../nn/checks.ts";
 import * as nn from "../nn/index.ts";
 import * as random from "../random/index.ts";
@@ -11,19 +10,22 @@ import {
   broadcastDecoder,
   type BroadcastDecoderOptions,
   type BroadcastDecoderParams,
+  broadcastKinds,
   type Decoded,
   type DecoderOptions,
   pixelDecoder,
   type PixelDecoderOptions,
   type PixelDecoderParams,
+  pixelKinds,
 } from "./decoder.ts";
-import { cnnEncoder, type EncoderOptions, type EncoderParams } from "./encoder.ts";
+import { cnnEncoder, encoderKinds, type EncoderOptions, type EncoderParams } from "./encoder.ts";
 import {
   type SlotAttention,
   slotAttention,
   type SlotAttentionOptions,
   type SlotAttentionOutput,
   type SlotAttentionParams,
+  slotKinds,
 } from "./slotAttention.ts";
 
 /** Options of {@link objectDiscovery}. What they say of the whole is not said again of its parts. */
@@ -38,6 +40,31 @@ export interface DiscoveryOptions
     | { readonly kind: "broadcast" } & Omit<BroadcastDecoderOptions, keyof DiscoveryOptions>
     | { readonly kind: "pixel" } & Omit<PixelDecoderOptions, keyof DiscoveryOptions>;
 }
+
+const checkOptions = declareOptions<DiscoveryOptions>("objectDiscovery", [], {
+  resolution: required(pairOf(size)),
+  imageChannels: size,
+  encoder: nested(),
+  decoder: nested('{ kind: "broadcast" }'),
+  ...slotKinds,
+});
+const checkEncoder = declareOptions<NonNullable<DiscoveryOptions["encoder"]>>(
+  "objectDiscovery's encoder",
+  [],
+  encoderKinds,
+);
+// Both checks know both words, so that a third is told of both.
+const decoderKind = oneOf("broadcast", "pixel");
+type AnyKind<K> = Omit<Decoder<K>, "kind"> & { readonly kind: "broadcast" | "pixel" };
+const checkBroadcast = declareOptions<AnyKind<"broadcast">>("objectDiscovery's decoder", [], {
+  kind: required(decoderKind),
+  ...broadcastKinds,
+});
+const checkPixel = declareOptions<AnyKind<"pixel">>("objectDiscovery's decoder", [], {
+  kind: required(decoderKind),
+  ...pixelKinds,
+});
+type Decoder<K> = Extract<NonNullable<DiscoveryOptions["decoder"]>, { readonly kind: K }>;
 
 /** Parameters of {@link objectDiscovery}. */
 export type DiscoveryParams = {
@@ -97,11 +124,14 @@ export interface ObjectDiscovery
  * of another resolution; TreeError for parameters that `init` did not make.
  */
 export function objectDiscovery(options: DiscoveryOptions): ObjectDiscovery {
-  const { slotSize = 64, resolution, imageChannels = 3, conventions = keras } = options;
+  checkOptions(options);
+  checkEncoder(options.encoder);
+  const { encoder: _, decoder: __, resolution, imageChannels = 3, ...ofSlots } = options;
+  const { slotSize = 64, conventions = keras } = options;
   const shared = { conventions, imageChannels };
   const channels = options.encoder?.channels ?? 64;
   const encoder = cnnEncoder({ ...options.encoder, ...shared });
-  const slots = slotAttention({ ...options, inputSize: channels, slotSize, conventions });
+  const slots = slotAttention({ ...ofSlots, inputSize: channels, slotSize, conventions });
   const decoder = decoderOf(options.decoder ?? { kind: "broadcast" }, {
     ...shared,
     resolution,
@@ -134,21 +164,21 @@ export function objectDiscovery(options: DiscoveryOptions): ObjectDiscovery {
   return model;
 }
 
+/** What is said of a decoder beside its kind. */
+function ownOptions<K>({ kind: _, ...rest }: Decoder<K>): Omit<Decoder<K>, "kind"> {
+  return rest;
+}
+
 function decoderOf(
   own: NonNullable<DiscoveryOptions["decoder"]>,
   shared: Required<Pick<DecoderOptions, "resolution" | "imageChannels" | "slotSize">> & {
     readonly conventions: Conventions;
   },
 ): ObjectDiscovery["decoder"] {
-  switch (own.kind) {
-    case "broadcast":
-      return broadcastDecoder({ ...own, ...shared });
-    case "pixel":
-      return pixelDecoder({ ...own, ...shared });
-    default:
-      throw new ArgumentError(
-        `objectDiscovery: the decoder is ${kindOf(Object(own).kind ?? own)}`,
-        'give { kind: "broadcast" } or { kind: "pixel" }, with its options',
-      );
+  if (own.kind === "pixel") {
+    checkPixel(own);
+    return pixelDecoder({ ...ownOptions(own), ...shared });
   }
+  checkBroadcast(own);
+  return broadcastDecoder({ ...ownOptions(own), ...shared });
 }

@@ -3,8 +3,9 @@ import type { Tensor } from "../core/tensor.ts";
 import { requireParams, requireParamsList } from "../nn/checks.ts";
 import * as nn from "../nn/index.ts";
 import * as np from "../numpy/index.ts";
+import { declareOptions, finite, listOf, pairOf, size } from "../options/index.ts";
 import * as random from "../random/index.ts";
-import { type Conventions, keras } from "./conventions.ts";
+import { type Conventions, conventionsKind, keras } from "./conventions.ts";
 
 /** Options of {@link cnnEncoder}; the defaults are those of Locatello et al. for object discovery. */
 export interface EncoderOptions {
@@ -21,6 +22,20 @@ export interface EncoderOptions {
   /** Whose initializers and epsilons; `keras`. */
   readonly conventions?: Conventions;
 }
+
+/** The kinds of the options that models say of their encoder. */
+export const encoderKinds = {
+  channels: size,
+  kernel: size,
+  strides: listOf(size),
+  coordinates: pairOf(finite),
+} as const;
+
+const checkOptions = declareOptions<EncoderOptions>("cnnEncoder", [], {
+  ...encoderKinds,
+  imageChannels: size,
+  conventions: conventionsKind,
+});
 
 /** Parameters of {@link cnnEncoder}. */
 export type EncoderParams = {
@@ -46,6 +61,7 @@ export type EncoderParams = {
  * @throws ShapeError for images of other axes or channels; TreeError for parameters that `init` did not make.
  */
 export function cnnEncoder(options: EncoderOptions = {}): nn.Layer<EncoderParams> {
+  checkOptions(options);
   const {
     imageChannels = 3,
     channels = 64,

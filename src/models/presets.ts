@@ -6,6 +6,7 @@ import {
   linearSchedule,
   multiplySchedules,
 } from "../optim/index.ts";
+import { count, declareOptions, nonNegative, positive, required, size } from "../options/index.ts";
 import type { DiscoveryOptions } from "./discovery.ts";
 import type { PropertyOptions } from "./setPrediction.ts";
 
@@ -90,6 +91,15 @@ export const propertyPresets = {
   },
 } as const satisfies Record<string, { model: PropertyOptions; training: Training }>;
 
+const checkTraining = declareOptions<Training>("paperOptimizer", [], {
+  batchSize: required(size),
+  steps: required(count),
+  learningRate: required(nonNegative),
+  warmupSteps: required(count),
+  decaySteps: required(size),
+  decayRate: required(positive),
+});
+
 /**
  * Adam with the papers' learning rate: `rate · min(1, t / warmup) · decayRate^(t / decaySteps)`.
  *
@@ -102,6 +112,7 @@ export const propertyPresets = {
  * ```
  */
 export function paperOptimizer(training: Training): GradientTransformation {
+  checkTraining(training);
   const { learningRate, warmupSteps, decaySteps, decayRate } = training;
   const warmup = linearSchedule({ initValue: 0, endValue: 1, transitionSteps: warmupSteps });
   const decay = exponentialDecay({

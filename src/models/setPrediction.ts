@@ -4,17 +4,19 @@ import type { Tensor } from "../core/tensor.ts";
 import { requireParams } from "../nn/checks.ts";
 import * as nn from "../nn/index.ts";
 import * as np from "../numpy/index.ts";
+import { declareOptions, nested, size as sizeKind } from "../options/index.ts";
 import * as random from "../random/index.ts";
 import { vmap } from "../transforms/index.ts";
 import { assignment } from "./assignment.ts";
 import { keras } from "./conventions.ts";
-import { cnnEncoder, type EncoderOptions, type EncoderParams } from "./encoder.ts";
+import { cnnEncoder, encoderKinds, type EncoderOptions, type EncoderParams } from "./encoder.ts";
 import {
   type SlotAttention,
   slotAttention,
   type SlotAttentionOptions,
   type SlotAttentionOutput,
   type SlotAttentionParams,
+  slotKinds,
 } from "./slotAttention.ts";
 
 /**
@@ -61,6 +63,18 @@ export interface PropertyOptions extends Omit<SlotAttentionOptions, "inputSize">
   /** The convolutions that look at the image; strides 1, 2, 2, 1. */
   readonly encoder?: Omit<EncoderOptions, "conventions">;
 }
+
+const checkOptions = declareOptions<PropertyOptions>("propertyPrediction", [], {
+  size: sizeKind,
+  hidden: sizeKind,
+  encoder: nested(),
+  ...slotKinds,
+});
+const checkEncoder = declareOptions<NonNullable<PropertyOptions["encoder"]>>(
+  "propertyPrediction's encoder",
+  [],
+  { ...encoderKinds, imageChannels: sizeKind },
+);
 
 /** Parameters of {@link propertyPrediction}. */
 export type PropertyParams = {
@@ -111,10 +125,13 @@ export interface PropertyPrediction
  * for parameters that `init` did not make.
  */
 export function propertyPrediction(options: PropertyOptions): PropertyPrediction {
-  const { slotSize = 64, size = 19, hidden = 64, conventions = keras } = options;
+  checkOptions(options);
+  checkEncoder(options.encoder);
+  const { size = 19, hidden = 64, encoder: _, ...ofSlots } = options;
+  const { slotSize = 64, conventions = keras } = options;
   const { strides = [1, 2, 2, 1], channels = 64 } = options.encoder ?? {};
   const encoder = cnnEncoder({ ...options.encoder, strides, channels, conventions });
-  const slots = slotAttention({ ...options, inputSize: channels, slotSize, conventions });
+  const slots = slotAttention({ ...ofSlots, inputSize: channels, slotSize, conventions });
   const head = nn.mlp({
     ...conventions.init,
     sizes: [slotSize, hidden, size],

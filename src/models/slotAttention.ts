@@ -10,8 +10,11 @@ import type { Tensor } from "../core/tensor.ts";
 import { requireParams } from "../nn/checks.ts";
 import * as nn from "../nn/index.ts";
 import * as np from "../numpy/index.ts";
+import { count, declareOptions, nonNegative, oneOf, required, size } from "../options/index.ts";
 import * as random from "../random/index.ts";
 import { type FixedPointSolver, forward } from "../solvers/index.ts";
+import { solverKind } from "../solvers/solver.ts";
+import { adjointKind } from "../transforms/adjoint.ts";
 import {
   type Adjoint,
   fixedPointIteration,
@@ -19,7 +22,7 @@ import {
   type FixedPointStats,
   oneStep,
 } from "../transforms/index.ts";
-import { type Conventions, keras } from "./conventions.ts";
+import { type Conventions, conventionsKind, keras } from "./conventions.ts";
 
 /** Options of {@link slotAttention}; the defaults are the paper's. */
 export interface SlotAttentionOptions {
@@ -56,6 +59,27 @@ export interface SlotAttentionOptions {
   /** Whose initializers and epsilons; `keras`, the official code's. */
   readonly conventions?: Conventions;
 }
+
+/** The kinds of the options that models with slots share. */
+export const slotKinds = {
+  slots: required(size),
+  slotSize: size,
+  mlpHidden: count,
+  heads: size,
+  iterations: count,
+  solver: solverKind,
+  adjoint: adjointKind,
+  atol: nonNegative,
+  rtol: nonNegative,
+  start: oneOf("random", "learned"),
+  initGrad: oneOf("zero", "straightThrough"),
+  conventions: conventionsKind,
+} as const;
+
+const checkOptions = declareOptions<SlotAttentionOptions>("slotAttention", [], {
+  inputSize: required(size),
+  ...slotKinds,
+});
 
 /** Parameters of {@link slotAttention}. */
 export type SlotAttentionParams = {
@@ -181,6 +205,7 @@ function headsApart(assignment: Tensor, heads: number): Tensor {
  * size; TreeError for parameters that `init` did not make.
  */
 export function slotAttention(options: SlotAttentionOptions): SlotAttention {
+  checkOptions(options);
   const {
     inputSize,
     slotSize = 64,
@@ -205,7 +230,9 @@ export function slotAttention(options: SlotAttentionOptions): SlotAttention {
   const query = projection(slotSize);
   const [key, value] = [projection(inputSize), projection(inputSize)];
   const gru = nn.gruCell({ ...conventions.cell, in: slotSize, hidden: slotSize });
-  const mlp = nn.mlp({ ...conventions.init, sizes: [slotSize, mlpHidden, slotSize] });
+  const mlp = mlpHidden > 0
+    ? nn.mlp({ ...conventions.init, sizes: [slotSize, mlpHidden, slotSize] })
+    : null;
 
   const assign = (p: SlotAttentionParams, slots: Tensor, { k }: Keys) =>
     softAssignment(query.apply(p.query, normSlots.apply(p.normSlots, slots)), k, heads);
@@ -220,7 +247,7 @@ export function slotAttention(options: SlotAttentionOptions): SlotAttention {
         key: key.init(b),
         value: value.init(c),
         gru: gru.init(d),
-        mlp: mlpHidden > 0 ? { norm: normSlots.init(e), layers: mlp.init(e) } : null,
+        mlp: mlp ? { norm: normSlots.init(e), layers: mlp.init(e) } : null,
         start: startParams(f, options.slots, slotSize, options.start ?? "random"),
       };
     },
@@ -243,7 +270,7 @@ export function slotAttention(options: SlotAttentionOptions): SlotAttention {
     step(p, slots, keys) {
       const updates = weightedMean(assign(p, slots, keys), keys.v, heads);
       const next = gru.apply(p.gru, updates, slots);
-      if (p.mlp === null) return next;
+      if (p.mlp === null || mlp === null) return next;
       return next.add(mlp.apply(p.mlp.layers, normSlots.apply(p.mlp.norm, next)));
     },
     apply(p, inputs, from) {

@@ -1,12 +1,13 @@
 /** Attention by dot products (Vaswani et al., 2017). */
 import { isFloat } from "../core/dtype.ts";
 import { ArgumentError, DTypeError } from "../core/errors.ts";
-import { requireOptions } from "../core/options.ts";
 import { formatAval } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
 import * as np from "../numpy/index.ts";
+import { declareOptions, finite, required, size as sizeKind, tensor } from "../options/index.ts";
 import * as random from "../random/index.ts";
 import { requireInput, requireParams } from "./checks.ts";
+import { initializerKind, initKinds } from "./kinds.ts";
 import { xavierUniform, zeros } from "./initializers.ts";
 import type { Layer } from "./layer.ts";
 import { type InitOptions, linear, type LinearParams } from "./linear.ts";
@@ -30,7 +31,7 @@ export function attentionWeights(
   key: Tensor,
   options: AttentionOptions = {},
 ): Tensor {
-  requireOptions("nn.attention", options, "nn.attention(query, key, value, { mask })");
+  checkWeights(options);
   const { mask, scale = 1 / Math.sqrt(query.shape.at(-1)!) } = options;
   if (mask !== undefined && isFloat(mask.dtype)) {
     throw new DTypeError(
@@ -53,6 +54,7 @@ export function attention(
   value: Tensor,
   options: AttentionOptions = {},
 ): Tensor {
+  checkAttention(options);
   return np.einsum("...qk,...ke->...qe", attentionWeights(query, key, options), value);
 }
 
@@ -61,6 +63,23 @@ export function causalMask(n: number): Tensor {
   const i = np.arange(n);
   return np.greaterEqual(np.expandDims(i, 1), np.expandDims(i, 0));
 }
+
+const attentionKinds = { mask: tensor, scale: finite } as const;
+const checkWeights = declareOptions<AttentionOptions>(
+  "nn.attentionWeights",
+  ["query", "key"],
+  attentionKinds,
+);
+const checkAttention = declareOptions<AttentionOptions>(
+  "nn.attention",
+  ["query", "key", "value"],
+  attentionKinds,
+);
+const checkApply = declareOptions<AttentionOptions>(
+  "nn.multiHeadAttention.apply",
+  ["params", "query", "key", "value"],
+  attentionKinds,
+);
 
 /** Parameters of {@link multiHeadAttention}. */
 export type AttentionParams = {
@@ -81,6 +100,14 @@ export interface MultiHeadOptions extends InitOptions {
   /** The initializer of the last projection; as PyTorch's linear layers unless given. */
   readonly outInit?: InitOptions["weightInit"];
 }
+
+const checkHeads = declareOptions<MultiHeadOptions>("nn.multiHeadAttention", [], {
+  size: required(sizeKind),
+  heads: required(sizeKind),
+  keySize: sizeKind,
+  outInit: initializerKind,
+  ...initKinds,
+});
 
 /**
  * Attention with several heads, as PyTorch's `MultiheadAttention` with batches first:
@@ -104,6 +131,7 @@ export function multiHeadAttention(
   AttentionParams,
   [query: Tensor, key: Tensor, value: Tensor, options?: AttentionOptions]
 > {
+  checkHeads(options);
   const { size, heads, keySize = size, bias = true, outInit } = options;
   if (size % heads !== 0) {
     throw new ArgumentError(
@@ -138,7 +166,7 @@ export function multiHeadAttention(
     },
     apply(p, q, k, v, given = {}) {
       const name = "nn.multiHeadAttention";
-      requireOptions(name, given, "layer.apply(params, query, key, value, { mask })");
+      checkApply(given);
       requireParams(name, p, ["query", "key", "value", "out"]);
       requireInput(`${name}: the queries are`, q, ["…", "queries", size]);
       requireInput(`${name}: the keys are`, k, ["…", "keys", keySize]);

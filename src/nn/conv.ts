@@ -8,7 +8,9 @@ import { kindOf } from "../core/kindOf.ts";
 import { formatAval } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
 import * as np from "../numpy/index.ts";
+import { count, declareOptions, either, listOf, oneOf, required, size } from "../options/index.ts";
 import { requireImages, requireParams } from "./checks.ts";
+import { initKinds } from "./kinds.ts";
 import type { Layer } from "./layer.ts";
 import { affineParams, type InitOptions, type LinearParams } from "./linear.ts";
 
@@ -32,6 +34,23 @@ export interface ConvOptions extends InitOptions {
   /** 1 unless given. */
   readonly groups?: number;
 }
+
+const perAxisKind = either(size, listOf(size));
+const paddingKind = either(either(count, listOf(count)), oneOf("same"));
+const windowKinds = {
+  in: required(size),
+  out: required(size),
+  kernel: required(perAxisKind),
+  stride: perAxisKind,
+  padding: paddingKind,
+  dilation: perAxisKind,
+  ...initKinds,
+} as const;
+const checkConv = declareOptions<ConvOptions>("nn.conv", [], { ...windowKinds, groups: size });
+const checkTransposed = declareOptions<ConvTransposeOptions>("nn.convTranspose", [], {
+  ...windowKinds,
+  outputPadding: either(count, listOf(count)),
+});
 
 /** What is along the axes of sequences and of images, between the batch and the channels, and their layouts. */
 const kinds = [
@@ -106,8 +125,15 @@ function withBias(y: Tensor, { bias }: LinearParams): Tensor {
  * TreeError for parameters without weight and bias.
  */
 export function conv(options: ConvOptions): Layer<LinearParams> {
+  checkConv(options);
   const { space, axes, kernel, strides, dilation, layout } = geometry("conv", options);
   const { padding = 0, groups = 1 } = options;
+  if (options.in % groups !== 0 || options.out % groups !== 0) {
+    throw new ArgumentError(
+      `nn.conv: ${options.in} channels of the input and ${options.out} of the output in ${groups} groups`,
+      "give a number of groups that divides both",
+    );
+  }
   const pads = padding === "same" ? "SAME" : axes("padding", padding).map((p) => [p, p] as const);
   return {
     init: (key) => affineParams(key, [options.out, options.in / groups, ...kernel], options),
@@ -153,6 +179,7 @@ export interface ConvTransposeOptions extends Omit<ConvOptions, "groups"> {
  * TreeError for parameters without weight and bias.
  */
 export function convTranspose(options: ConvTransposeOptions): Layer<LinearParams> {
+  checkTransposed(options);
   const { space, axes, kernel, strides, dilation, layout } = geometry("convTranspose", options);
   const { padding = 0 } = options;
   const extra = axes("outputPadding", options.outputPadding ?? 0);

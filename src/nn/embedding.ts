@@ -1,7 +1,9 @@
 /** Tokens as vectors. */
 import type { Tensor } from "../core/tensor.ts";
 import * as np from "../numpy/index.ts";
+import { declareOptions, required, size as sizeKind } from "../options/index.ts";
 import { requireParams } from "./checks.ts";
+import { initializerKind } from "./kinds.ts";
 import { type Initializer, normal } from "./initializers.ts";
 import type { Layer } from "./layer.ts";
 
@@ -21,6 +23,12 @@ export interface EmbeddingOptions {
   readonly weightInit?: Initializer;
 }
 
+const checkOptions = declareOptions<EmbeddingOptions>("nn.embedding", [], {
+  count: required(sizeKind),
+  size: required(sizeKind),
+  weightInit: initializerKind,
+});
+
 /**
  * A vector for each token: int32 […] → […, size]. Tokens that are not there read NaN.
  *
@@ -33,9 +41,9 @@ export interface EmbeddingOptions {
  *
  * @throws DTypeError for tokens that are no integers; TreeError for parameters without a weight.
  */
-export function embedding(
-  { count, size, weightInit = normal(1) }: EmbeddingOptions,
-): Layer<EmbeddingParams> {
+export function embedding(options: EmbeddingOptions): Layer<EmbeddingParams> {
+  checkOptions(options);
+  const { count, size, weightInit = normal(1) } = options;
   return {
     init: (key) => ({ weight: weightInit(key, [count, size]) }),
     apply(params, tokens) {

@@ -24,7 +24,14 @@ export {
   type ConvTransposeOptions,
   type PerAxis,
 } from "./conv.ts";
-export { groupNorm, layerNorm, type NormOptions, type NormParams } from "./norm.ts";
+export {
+  groupNorm,
+  type GroupNormOptions,
+  layerNorm,
+  type LayerNormOptions,
+  type NormOptions,
+  type NormParams,
+} from "./norm.ts";
 export {
   type CellOptions,
   type CellParams,
@@ -48,11 +55,13 @@ export { embedding, type EmbeddingOptions, type EmbeddingParams } from "./embedd
 export {
   type Coordinates,
   learnedPosition,
+  type LearnedPositionOptions,
   sinusoidalPosition,
   softGrid,
   softPosition,
+  type SoftPositionOptions,
 } from "./position.ts";
 export { pixelShuffle, resize, type ResizeOptions } from "./resample.ts";
-export { crossEntropy, huber, type LossOptions, mse, oneHot } from "./losses.ts";
+export { crossEntropy, huber, type HuberOptions, type LossOptions, mse, oneHot } from "./losses.ts";
 /** The options of `oneHot`, which are those of `np.zeros`. */
 export type { DTypeOptions } from "../numpy/index.ts";

@@ -10,6 +10,7 @@ import { scope } from "../core/memory.ts";
 import type { Shape } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
 import * as np from "../numpy/index.ts";
+import { declareOptions, finite, oneOf, positive } from "../options/index.ts";
 import * as random from "../random/index.ts";
 
 /** Makes a parameter of a shape. */
@@ -64,6 +65,12 @@ export interface VarianceScalingOptions {
   readonly distribution?: "uniform" | "normal" | "truncatedNormal";
 }
 
+const checkScaling = declareOptions<VarianceScalingOptions>("initializers.varianceScaling", [], {
+  scale: positive,
+  mode: oneOf("fanIn", "fanOut", "fanAvg"),
+  distribution: oneOf("uniform", "normal", "truncatedNormal"),
+});
+
 // The standard deviation of a standard normal cut at ±2.
 const truncatedStd = 0.87962566103423978;
 
@@ -80,6 +87,7 @@ const truncatedStd = 0.87962566103423978;
  * @throws ArgumentError, when called, for shapes of fewer than two axes.
  */
 export function varianceScaling(options: VarianceScalingOptions = {}): Initializer {
+  checkScaling(options);
   const { scale = 1, mode = "fanIn", distribution = "truncatedNormal" } = options;
   return (key, shape) => {
     const { fanIn, fanOut } = fans(shape);
@@ -104,6 +112,18 @@ export interface KaimingOptions {
   readonly mode?: "fanIn" | "fanOut";
 }
 
+const kaimingKinds = { negativeSlope: finite, mode: oneOf("fanIn", "fanOut") } as const;
+const checkKaimingUniform = declareOptions<KaimingOptions>(
+  "initializers.kaimingUniform",
+  [],
+  kaimingKinds,
+);
+const checkKaimingNormal = declareOptions<KaimingOptions>(
+  "initializers.kaimingNormal",
+  [],
+  kaimingKinds,
+);
+
 function kaiming(distribution: "uniform" | "normal", options: KaimingOptions): Initializer {
   const { negativeSlope = 0, mode = "fanIn" } = options;
   return varianceScaling({ scale: 2 / (1 + negativeSlope ** 2), mode, distribution });
@@ -111,11 +131,13 @@ function kaiming(distribution: "uniform" | "normal", options: KaimingOptions): I
 
 /** PyTorch's `kaiming_uniform_` (He et al., 2015). */
 export function kaimingUniform(options: KaimingOptions = {}): Initializer {
+  checkKaimingUniform(options);
   return kaiming("uniform", options);
 }
 
 /** PyTorch's `kaiming_normal_`. */
 export function kaimingNormal(options: KaimingOptions = {}): Initializer {
+  checkKaimingNormal(options);
   return kaiming("normal", options);
 }
 

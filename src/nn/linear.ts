@@ -1,8 +1,10 @@
 /** The linear layer. */
 import type { Tensor } from "../core/tensor.ts";
 import * as np from "../numpy/index.ts";
+import { declareOptions, required, size } from "../options/index.ts";
 import * as random from "../random/index.ts";
 import { requireInput, requireParams } from "./checks.ts";
+import { initKinds } from "./kinds.ts";
 import { fans, type Initializer, linearDefault, uniform } from "./initializers.ts";
 import type { Layer } from "./layer.ts";
 
@@ -31,6 +33,12 @@ export interface LinearOptions extends InitOptions {
   /** The size of an output. */
   readonly out: number;
 }
+
+const checkOptions = declareOptions<LinearOptions>("nn.linear", [], {
+  in: required(size),
+  out: required(size),
+  ...initKinds,
+});
 
 /** A weight of this shape, and a bias for its first axis (or `biasSize`). */
 export function affineParams(
@@ -75,6 +83,7 @@ export function affine(
  * @throws ShapeError when the last axis is of another size; TreeError for parameters without weight and bias.
  */
 export function linear(options: LinearOptions): Layer<LinearParams> {
+  checkOptions(options);
   return {
     init: (key) => affineParams(key, [options.out, options.in], options),
     apply: (params, x) => affine(params, x),

@@ -1,12 +1,11 @@
 /** Losses: how far predictions are from targets. */
 import { isFloat } from "../core/dtype.ts";
-import { ArgumentError, ShapeError } from "../core/errors.ts";
-import { kindOf } from "../core/kindOf.ts";
-import { requireOptions } from "../core/options.ts";
+import { ShapeError } from "../core/errors.ts";
 import { formatAval } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
 import * as np from "../numpy/index.ts";
 import { checkCount } from "../numpy/promote.ts";
+import { declareOptions, dtype as dtypeKind, oneOf, positive } from "../options/index.ts";
 
 /** How elements become one number. */
 export interface LossOptions {
@@ -14,22 +13,13 @@ export interface LossOptions {
   readonly reduction?: "mean" | "sum" | "none";
 }
 
-function reduced(name: string, loss: Tensor, options: LossOptions): Tensor {
-  requireOptions(name, options, `${name}(…, { reduction: "sum" })`);
-  const { reduction = "mean" } = options;
-  switch (reduction) {
-    case "mean":
-      return np.mean(loss);
-    case "sum":
-      return np.sum(loss);
-    case "none":
-      return loss;
-    default:
-      throw new ArgumentError(
-        `${name}: the reduction is ${kindOf(reduction)}`,
-        'ask for "mean", "sum" or "none"',
-      );
-  }
+const reductionKind = oneOf("mean", "sum", "none");
+const operands = ["prediction", "target"] as const;
+const checkMse = declareOptions<LossOptions>("nn.mse", operands, { reduction: reductionKind });
+
+function reduced(loss: Tensor, { reduction = "mean" }: LossOptions): Tensor {
+  if (reduction === "none") return loss;
+  return reduction === "sum" ? np.sum(loss) : np.mean(loss);
 }
 
 /** `prediction - target`. Only the target may be stretched: a column and a vector would make a table. */
@@ -61,8 +51,20 @@ function errors(
  * @throws ShapeError for shapes that differ, unless the target stretches to the prediction's.
  */
 export function mse(prediction: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
-  return reduced("nn.mse", np.square(errors("nn.mse", prediction, target, options)), options);
+  checkMse(options);
+  return reduced(np.square(errors("nn.mse", prediction, target, options)), options);
 }
+
+/** Options of {@link huber}. */
+export interface HuberOptions extends LossOptions {
+  /** Up to which error the loss is a square; 1 unless given. */
+  readonly delta?: number;
+}
+
+const checkHuber = declareOptions<HuberOptions>("nn.huber", operands, {
+  delta: positive,
+  reduction: reductionKind,
+});
 
 /**
  * Huber's loss (1964): `½ d²` for errors up to `delta` (1 unless given), `delta (|d| - ½ delta)` above.
@@ -73,14 +75,19 @@ export function mse(prediction: Tensor, target: Tensor, options: LossOptions = {
 export function huber(
   prediction: Tensor,
   target: Tensor,
-  options: LossOptions & { readonly delta?: number } = {},
+  options: HuberOptions = {},
 ): Tensor {
+  checkHuber(options);
   const { delta = 1 } = options;
   const error = np.abs(errors("nn.huber", prediction, target, options));
   // ½ q² + delta (|d| - q) with q the part of |d| up to delta: no branch, and smooth.
   const q = np.minimum(error, delta);
-  return reduced("nn.huber", q.mul(q).mul(0.5).add(error.sub(q).mul(delta)), options);
+  return reduced(q.mul(q).mul(0.5).add(error.sub(q).mul(delta)), options);
 }
+
+const checkCrossEntropy = declareOptions<LossOptions>("nn.crossEntropy", ["logits", "target"], {
+  reduction: reductionKind,
+});
 
 /**
  * `-Σ target · log softmax(logits)` over the last axis. Targets are int32 labels, without that axis, or
@@ -97,6 +104,7 @@ export function huber(
  * @throws ShapeError for targets of other shapes, unless they stretch to the logits'.
  */
 export function crossEntropy(logits: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
+  checkCrossEntropy(options);
   const soft = isFloat(target.dtype);
   const shape = soft ? target.shape : [...target.shape, logits.shape.at(-1)!];
   if (!stretches(shape, logits.shape)) {
@@ -111,7 +119,7 @@ export function crossEntropy(logits: Tensor, target: Tensor, options: LossOption
   }
   const logProbabilities = np.logSoftmax(logits);
   const loss = soft ? ofDistribution(logProbabilities, target) : ofLabels(logProbabilities, target);
-  return reduced("nn.crossEntropy", loss, options);
+  return reduced(loss, options);
 }
 
 /** Selected, not multiplied by one-hot vectors: 0 · -∞ is NaN. */
@@ -135,12 +143,18 @@ function stretches(from: readonly number[], to: readonly number[]): boolean {
   return more >= 0 && from.every((n, i) => n === 1 || n === to[i + more]);
 }
 
+const checkOneHot = declareOptions<np.DTypeOptions>("nn.oneHot", ["labels", "count"], {
+  dtype: dtypeKind,
+});
+
 /** Labels as vectors with one 1: int32 […] → […, count]; zeros for labels that are no class. */
 export function oneHot(
   labels: Tensor,
   count: number,
-  { dtype = "float32" }: np.DTypeOptions = {},
+  options: np.DTypeOptions = {},
 ): Tensor {
+  checkOneHot(options);
+  const { dtype = "float32" } = options;
   checkCount("nn.oneHot", "count", count);
   return np.astype(np.equal(np.expandDims(labels, -1), np.arange(count)), dtype);
 }

@@ -1,8 +1,10 @@
 /** Linear layers with activations between. */
 import type { Tensor } from "../core/tensor.ts";
+import { callable, declareOptions, listOf, required, size } from "../options/index.ts";
 import * as random from "../random/index.ts";
 import { relu } from "./activations.ts";
 import { requireParamsList } from "./checks.ts";
+import { initKinds } from "./kinds.ts";
 import type { Activation, Layer } from "./layer.ts";
 import { affine, affineParams, type InitOptions, type LinearParams } from "./linear.ts";
 
@@ -15,6 +17,13 @@ export interface MlpOptions extends InitOptions {
   /** After the last; none unless given. */
   readonly outActivation?: Activation;
 }
+
+const checkOptions = declareOptions<MlpOptions>("nn.mlp", [], {
+  sizes: required(listOf(size)),
+  activation: callable("nn.gelu"),
+  outActivation: callable("nn.tanh"),
+  ...initKinds,
+});
 
 /**
  * A multi-layer perceptron on the last axis: […, sizes[0]] → […, the last size].
@@ -29,6 +38,7 @@ export interface MlpOptions extends InitOptions {
  * @throws ShapeError when the last axis is of another size; TreeError for parameters of another number of layers.
  */
 export function mlp(options: MlpOptions): Layer<readonly LinearParams[]> {
+  checkOptions(options);
   const { sizes, activation = relu, outActivation } = options;
   const count = Math.max(0, sizes.length - 1);
   return {

@@ -3,6 +3,15 @@ import { ArgumentError } from "../core/errors.ts";
 import type { Form } from "../core/form.ts";
 import type { Tensor } from "../core/tensor.ts";
 import * as np from "../numpy/index.ts";
+import {
+  boolean,
+  declareOptions,
+  either,
+  listOf,
+  nonNegative,
+  required,
+  size as sizeKind,
+} from "../options/index.ts";
 import { requireInput, requireParams } from "./checks.ts";
 import type { Layer } from "./layer.ts";
 
@@ -14,13 +23,39 @@ export type NormParams = {
   readonly bias: Tensor | null;
 };
 
-/** Options of {@link layerNorm} and {@link groupNorm}. */
+/** Options that {@link layerNorm} and {@link groupNorm} share. */
 export interface NormOptions {
   /** Added to the variance; 1e-5 as in PyTorch. Keras has 1e-3, Flax 1e-6. */
   readonly eps?: number;
   /** Whether there are a scale and an offset; true unless given. */
   readonly affine?: boolean;
 }
+
+/** Options of {@link layerNorm}. */
+export interface LayerNormOptions extends NormOptions {
+  /** The sizes of the last axes, whose statistics are taken; a number is the last axis alone. */
+  readonly size: number | readonly number[];
+}
+
+/** Options of {@link groupNorm}. */
+export interface GroupNormOptions extends NormOptions {
+  /** Into how many groups of neighbours the channels are split. */
+  readonly groups: number;
+  /** The size of the last axis. */
+  readonly channels: number;
+}
+
+const normKinds = { eps: nonNegative, affine: boolean } as const;
+const checkLayerNorm = declareOptions<
+  LayerNormOptions
+>("nn.layerNorm", [], { size: required(either(sizeKind, listOf(sizeKind))), ...normKinds });
+const checkGroupNorm = declareOptions<
+  GroupNormOptions
+>("nn.groupNorm", [], {
+  groups: required(sizeKind),
+  channels: required(sizeKind),
+  ...normKinds,
+});
 
 function initial(shape: readonly number[], affine: boolean): NormParams {
   return affine ? { weight: np.ones(shape), bias: np.zeros(shape) } : { weight: null, bias: null };
@@ -57,8 +92,9 @@ function scaled(x: Tensor, { weight, bias }: NormParams): Tensor {
  * @throws ShapeError when the last axes are of other sizes; TreeError for parameters without weight and bias.
  */
 export function layerNorm(
-  options: NormOptions & { readonly size: number | readonly number[] },
+  options: LayerNormOptions,
 ): Layer<NormParams> {
+  checkLayerNorm(options);
   const { size, eps = 1e-5, affine = true } = options;
   const shape = typeof size === "number" ? [size] : size;
   const axes = shape.map((_, i) => i - shape.length);
@@ -79,8 +115,9 @@ export function layerNorm(
  * parameters without weight and bias.
  */
 export function groupNorm(
-  options: NormOptions & { readonly groups: number; readonly channels: number },
+  options: GroupNormOptions,
 ): Layer<NormParams> {
+  checkGroupNorm(options);
   const { groups, channels, eps = 1e-5, affine = true } = options;
   if (channels % groups !== 0) {
     throw new ArgumentError(

@@ -2,25 +2,38 @@
 import { ShapeError } from "../core/errors.ts";
 import type { Tensor } from "../core/tensor.ts";
 import * as np from "../numpy/index.ts";
+import { declareOptions, finite, pairOf, required, size as sizeKind } from "../options/index.ts";
 import { requireInput, requireParams } from "./checks.ts";
 import type { EmbeddingParams } from "./embedding.ts";
+import { initializerKind, initKinds } from "./kinds.ts";
 import { type Initializer, normal } from "./initializers.ts";
 import type { Layer } from "./layer.ts";
 import { affine, affineParams, type InitOptions, type LinearParams } from "./linear.ts";
+
+/** Options of {@link learnedPosition}. */
+export interface LearnedPositionOptions {
+  /** How many positions there are. */
+  readonly length: number;
+  /** The size of a vector. */
+  readonly size: number;
+  /** Normal with deviation 0.02 unless given. */
+  readonly weightInit?: Initializer;
+}
+
+const checkLearned = declareOptions<LearnedPositionOptions>("nn.learnedPosition", [], {
+  length: required(sizeKind),
+  size: required(sizeKind),
+  weightInit: initializerKind,
+});
 
 /**
  * A learned vector for each position of a sequence, added: […, n, size], n ≤ length.
  *
  * @throws ShapeError for vectors of another size, and sequences that are too long.
  */
-export function learnedPosition(
-  { length, size, weightInit = normal(0.02) }: {
-    readonly length: number;
-    readonly size: number;
-    /** Normal with deviation 0.02 unless given. */
-    readonly weightInit?: Initializer;
-  },
-): Layer<EmbeddingParams> {
+export function learnedPosition(options: LearnedPositionOptions): Layer<EmbeddingParams> {
+  checkLearned(options);
+  const { length, size, weightInit = normal(0.02) } = options;
   return {
     init: (key) => ({ weight: weightInit(key, [length, size]) }),
     apply(params, x) {
@@ -58,6 +71,20 @@ export function softGrid(
   return np.concatenate([grid, np.subtract(least + greatest, grid)], { axis: -1 });
 }
 
+/** Options of {@link softPosition}. */
+export interface SoftPositionOptions extends InitOptions {
+  /** The channels of the input. */
+  readonly size: number;
+  /** The least and the greatest coordinate; 0 and 1 unless given. */
+  readonly coordinates?: Coordinates;
+}
+
+const checkSoft = declareOptions<SoftPositionOptions>("nn.softPosition", [], {
+  size: required(sizeKind),
+  coordinates: pairOf(finite),
+  ...initKinds,
+});
+
 /**
  * Slot attention's position embedding (Locatello et al., 2020): a linear map of {@link softGrid}, added
  * to […, height, width, size].
@@ -71,9 +98,8 @@ export function softGrid(
  *
  * @throws ShapeError for vectors of another size; TreeError for parameters without weight and bias.
  */
-export function softPosition(
-  options: InitOptions & { readonly size: number; readonly coordinates?: Coordinates },
-): Layer<LinearParams> {
+export function softPosition(options: SoftPositionOptions): Layer<LinearParams> {
+  checkSoft(options);
   const { size } = options;
   return {
     init: (key) => affineParams(key, [size, 4], options),

@@ -2,8 +2,10 @@
 import { requireList } from "../core/fields.ts";
 import type { Tensor } from "../core/tensor.ts";
 import * as np from "../numpy/index.ts";
+import { boolean, declareOptions, required, size } from "../options/index.ts";
 import * as random from "../random/index.ts";
 import { requireInput, requireParams } from "./checks.ts";
+import { initializerKind } from "./kinds.ts";
 import { type Initializer, uniform } from "./initializers.ts";
 import type { Layer } from "./layer.ts";
 import { affine } from "./linear.ts";
@@ -35,6 +37,21 @@ export interface CellOptions {
   /** Uniform in ±1/√hidden unless given; Keras has `initializers.zeros`. */
   readonly biasInit?: Initializer;
 }
+
+const cellKinds = {
+  in: required(size),
+  hidden: required(size),
+  bias: boolean,
+  weightInit: initializerKind,
+  recurrentInit: initializerKind,
+  biasInit: initializerKind,
+} as const;
+const checkGru = declareOptions<CellOptions & { readonly resetAfter?: boolean }>(
+  "nn.gruCell",
+  [],
+  { ...cellKinds, resetAfter: boolean },
+);
+const checkLstm = declareOptions<CellOptions>("nn.lstmCell", [], cellKinds);
 
 function cellParams(key: Tensor, gates: number, options: CellOptions): CellParams {
   const { hidden, bias = true } = options;
@@ -85,6 +102,7 @@ const fromState = (cell: string, p: CellParams, h: Tensor) =>
 export function gruCell(
   options: CellOptions & { readonly resetAfter?: boolean },
 ): Layer<CellParams, [x: Tensor, h: Tensor]> {
+  checkGru(options);
   const { resetAfter = true, hidden } = options;
   const name = "nn.gruCell";
   return {
@@ -145,6 +163,7 @@ export type LstmState = readonly [h: Tensor, c: Tensor];
 export function lstmCell(
   options: CellOptions,
 ): Layer<CellParams, [x: Tensor, state: LstmState], LstmState> {
+  checkLstm(options);
   const name = "nn.lstmCell";
   return {
     init: (key) => cellParams(key, 4, options),

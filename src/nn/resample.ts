@@ -1,8 +1,14 @@
 /** Images in other sizes: [batch, height, width, channels]. */
-import { ArgumentError, ShapeError } from "../core/errors.ts";
-import { kindOf } from "../core/kindOf.ts";
+import { ShapeError } from "../core/errors.ts";
 import type { Tensor } from "../core/tensor.ts";
 import * as np from "../numpy/index.ts";
+import {
+  declareOptions,
+  oneOf,
+  pairOf,
+  requireArgument,
+  size as sizeKind,
+} from "../options/index.ts";
 import { requireImages } from "./checks.ts";
 
 function sizesOf(name: string, x: Tensor): [number, number, number, number] {
@@ -18,6 +24,7 @@ function sizesOf(name: string, x: Tensor): [number, number, number, number] {
  */
 export function pixelShuffle(x: Tensor, factor: number): Tensor {
   const [batch, height, width, channels] = sizesOf("pixelShuffle", x);
+  requireArgument("nn.pixelShuffle", "factor", sizeKind, factor, ["x"]);
   const out = channels / factor ** 2;
   if (!Number.isInteger(out)) {
     throw new ShapeError(
@@ -36,6 +43,10 @@ export interface ResizeOptions {
   readonly method?: "bilinear" | "nearest";
 }
 
+const checkResize = declareOptions<ResizeOptions>("nn.resize", ["x", "[height, width]"], {
+  method: oneOf("bilinear", "nearest"),
+});
+
 /**
  * An image in another size, as PyTorch's `interpolate` (with `align_corners=False`): pixels are areas,
  * and nothing is smoothed when the image shrinks.
@@ -52,17 +63,11 @@ export interface ResizeOptions {
 export function resize(
   x: Tensor,
   size: readonly [height: number, width: number],
-  { method = "bilinear" }: ResizeOptions = {},
+  options: ResizeOptions = {},
 ): Tensor {
-  if (typeof size === "number") {
-    throw new ArgumentError(`nn.resize: the size is ${kindOf(size)}`, "give [height, width]");
-  }
-  if (method !== "bilinear" && method !== "nearest") {
-    throw new ArgumentError(
-      `nn.resize: the method is ${kindOf(method)}`,
-      'ask for "bilinear" or "nearest"',
-    );
-  }
+  requireArgument("nn.resize", "size", pairOf(sizeKind), size, ["x"]);
+  checkResize(options);
+  const { method = "bilinear" } = options;
   const [height, width] = size;
   const [, fromHeight, fromWidth] = sizesOf("resize", x);
   const along = method === "nearest" ? nearest : bilinear;

@@ -222,7 +222,7 @@ export const rot90: (
   options?: { readonly axes?: readonly [number, number] },
 ) => Tensor = managed(
   (x, quarters = 1, { axes: [first, second] = [0, 1] } = {}) => {
-    requireArgument("np.rot90", "quarters", integer, quarters);
+    requireArgument("np.rot90", "quarters", integer, quarters, ["x"]);
     switch (((quarters % 4) + 4) % 4) {
       case 1:
         return flip(swapaxes(x, first, second), first);

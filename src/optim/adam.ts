@@ -1,12 +1,19 @@
 /** Adam, and Adam with weights that decay. */
-import { requireOptions } from "../core/options.ts";
 import type { Tensor } from "../core/tensor.ts";
 import * as np from "../numpy/index.ts";
+import {
+  boolean,
+  declareOptions,
+  finite,
+  fraction,
+  nonNegative,
+  scalarOf,
+} from "../options/index.ts";
 import { chain } from "./chain.ts";
 import { requireGradients, requireState } from "./checks.ts";
-import { addDecayedWeights, type Mask } from "./decay.ts";
+import { addDecayedWeights, type Mask, maskKind } from "./decay.ts";
 import { increment, mapLeaves, movingAverage, unbiased, zeroCount, zerosLike } from "./leaves.ts";
-import { type CountState, type LearningRate, scaleByLearningRate } from "./scale.ts";
+import { type CountState, type LearningRate, requireRate, scaleByLearningRate } from "./scale.ts";
 import type { GradientTransformation, Scalar } from "./transformation.ts";
 
 /** The state of {@link scaleByAdam}. */
@@ -33,6 +40,15 @@ export interface AdamOptions {
   readonly nesterov?: boolean;
 }
 
+const adamKinds = {
+  b1: scalarOf(fraction),
+  b2: scalarOf(fraction),
+  eps: scalarOf(nonNegative),
+  epsRoot: scalarOf(nonNegative),
+  nesterov: boolean,
+} as const;
+const checkScale = declareOptions<AdamOptions>("optim.scaleByAdam", [], adamKinds);
+
 /**
  * `m̂ / (√(v̂ + epsRoot) + eps)`, with `m̂` and `v̂` the moving averages of gradients and of their
  * squares, rid of their bias towards 0 (Kingma & Ba, 2015, Algorithm 1).
@@ -41,7 +57,7 @@ export interface AdamOptions {
  * parameters.
  */
 export function scaleByAdam(options: AdamOptions = {}): GradientTransformation<AdamState> {
-  requireOptions("optim.scaleByAdam", options, "optim.adam(1e-3, { b1: 0.9, b2: 0.999 })");
+  checkScale(options);
   const { b1 = 0.9, b2 = 0.999, eps = 1e-8, epsRoot = 0, nesterov = false } = options;
   return {
     init: (params) => ({ count: zeroCount(), mu: zerosLike(params), nu: zerosLike(params) }),
@@ -62,6 +78,8 @@ export function scaleByAdam(options: AdamOptions = {}): GradientTransformation<A
   };
 }
 
+const checkAdam = declareOptions<AdamOptions>("optim.adam", ["1e-3"], adamKinds);
+
 /**
  * Adam.
  *
@@ -76,6 +94,8 @@ export function adam(
   learningRate: LearningRate,
   options: AdamOptions = {},
 ): GradientTransformation<[AdamState, CountState | null]> {
+  requireRate("adam", learningRate);
+  checkAdam(options);
   return chain(scaleByAdam(options), scaleByLearningRate(learningRate));
 }
 
@@ -87,12 +107,19 @@ export interface AdamwOptions extends AdamOptions {
   readonly mask?: Mask;
 }
 
+const checkAdamw = declareOptions<AdamwOptions>("optim.adamw", ["1e-3"], {
+  weightDecay: scalarOf(finite),
+  mask: maskKind,
+  ...adamKinds,
+});
+
 /** Adam with decoupled weight decay (Loshchilov & Hutter, 2019). `update` needs the parameters. */
 export function adamw(
   learningRate: LearningRate,
   options: AdamwOptions = {},
 ): GradientTransformation<[AdamState, null, CountState | null]> {
-  requireOptions("optim.adamw", options, "optim.adamw(1e-3, { weightDecay: 1e-4 })");
+  requireRate("adamw", learningRate);
+  checkAdamw(options);
   const { weightDecay = 1e-4, mask, ...adam } = options;
   return chain(
     scaleByAdam(adam),

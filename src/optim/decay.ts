@@ -1,6 +1,13 @@
 /** Weight decay. */
-import { requireOptions } from "../core/options.ts";
-import type { Tensor } from "../core/tensor.ts";
+import { Tensor } from "../core/tensor.ts";
+import {
+  declareOptions,
+  finite,
+  type Kind,
+  kind,
+  requireArgument,
+  scalarOf,
+} from "../options/index.ts";
 import { requireUpdates } from "./checks.ts";
 import { mapLeaves, required } from "./leaves.ts";
 import { byLabel, type Labels } from "./labels.ts";
@@ -8,6 +15,23 @@ import { type GradientTransformation, type Scalar, stateless } from "./transform
 
 /** Which parameters: a tree of booleans that follows the containers of the parameters, or a function. */
 export type Mask = Labels<boolean>;
+
+/** The kind of options that hold a mask. */
+export const maskKind: Kind<Mask> = kind(
+  "a tree of booleans, or a function that makes one",
+  "(params) => tree.map((p) => p.ndim > 1, params)",
+  function accepts(x): boolean {
+    if (typeof x === "boolean" || typeof x === "function") return true;
+    return typeof x === "object" && x !== null && !(x instanceof Tensor) &&
+      Object.values(x).every((part) => typeof part !== "function" && accepts(part));
+  },
+);
+
+const checkOptions = declareOptions<{ readonly mask?: Mask }>(
+  "optim.addDecayedWeights",
+  ["1e-4"],
+  { mask: maskKind },
+);
 
 /**
  * Adds `weightDecay · p` to the update of every parameter `p` in the mask. Before Adam's scaling this
@@ -30,7 +54,8 @@ export function addDecayedWeights(
   weightDecay: Scalar,
   options: { readonly mask?: Mask } = {},
 ): GradientTransformation<null> {
-  requireOptions("optim.addDecayedWeights", options, "optim.addDecayedWeights(1e-4, { mask })");
+  requireArgument("optim.addDecayedWeights", "weightDecay", scalarOf(finite), weightDecay);
+  checkOptions(options);
   const { mask = true } = options;
   const decayed = (u: Tensor, p: Tensor) => u.add(p.mul(weightDecay));
   return stateless((updates, given) => {

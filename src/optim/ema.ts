@@ -1,6 +1,6 @@
 /** Moving averages of updates, or of weights. */
-import { requireOptions } from "../core/options.ts";
 import type { Tensor } from "../core/tensor.ts";
+import { boolean, declareOptions, fraction, requireArgument, scalarOf } from "../options/index.ts";
 import { requireGradients, requireState } from "./checks.ts";
 import { increment, mapLeaves, movingAverage, unbiased, zeroCount, zerosLike } from "./leaves.ts";
 import type { GradientTransformation, Scalar } from "./transformation.ts";
@@ -12,6 +12,10 @@ export interface EmaState {
   /** The moving average, which starts from 0. */
   readonly ema: unknown;
 }
+
+const checkOptions = declareOptions<{ readonly debias?: boolean }>("optim.ema", ["0.9"], {
+  debias: boolean,
+});
 
 /**
  * The moving average `a ← decay · a + (1 - decay) · x` of what it is given: in a chain that of the
@@ -31,7 +35,8 @@ export function ema(
   decay: Scalar,
   options: { readonly debias?: boolean } = {},
 ): GradientTransformation<EmaState> {
-  requireOptions("optim.ema", options, "optim.ema(0.9, { debias: false })");
+  requireArgument("optim.ema", "decay", scalarOf(fraction), decay);
+  checkOptions(options);
   const { debias = true } = options;
   return {
     init: (params) => ({ count: zeroCount(), ema: zerosLike(params) }),

@@ -23,7 +23,9 @@ export {
   polynomialSchedule,
   type Schedule,
   warmupConstantSchedule,
+  type WarmupCosineDecayOptions,
   warmupCosineDecaySchedule,
+  type WarmupExponentialDecayOptions,
   warmupExponentialDecaySchedule,
   type WarmupOptions,
 } from "./schedules.ts";

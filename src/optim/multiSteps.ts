@@ -1,7 +1,7 @@
 /** Gradient accumulation: a large batch in small pieces. */
-import { ArgumentError } from "../core/errors.ts";
 import type { Tensor } from "../core/tensor.ts";
 import * as np from "../numpy/index.ts";
+import { requireArgument, size } from "../options/index.ts";
 import { requireGradients, requireState } from "./checks.ts";
 import { increment, mapLeaves, select, zeroCount, zerosLike } from "./leaves.ts";
 import type { GradientTransformation } from "./transformation.ts";
@@ -37,9 +37,7 @@ export function multiSteps<Inner>(
   inner: GradientTransformation<Inner>,
   every: number,
 ): GradientTransformation<MultiStepsState<Inner>> {
-  if (!Number.isInteger(every) || every < 1) {
-    throw new ArgumentError(`multiSteps: every ${every} gradients`, "give a whole number above 0");
-  }
+  requireArgument("optim.multiSteps", "every", size, every, ["optimizer"]);
   return {
     init: (params) => ({
       miniStep: zeroCount(),

@@ -2,6 +2,7 @@
 import { ArgumentError } from "../core/errors.ts";
 import type { Tensor } from "../core/tensor.ts";
 import * as np from "../numpy/index.ts";
+import { count, declareOptions, finite, nonNegative, positive, size } from "../options/index.ts";
 import { requireState } from "./checks.ts";
 import { floatType, increment, mapLeaves, zeroCount } from "./leaves.ts";
 import type { GradientTransformation } from "./transformation.ts";
@@ -49,6 +50,16 @@ export interface PlateauOptions {
   readonly minScale?: number;
 }
 
+const checkOptions = declareOptions<PlateauOptions>("optim.reduceOnPlateau", [], {
+  factor: positive,
+  patience: size,
+  rtol: nonNegative,
+  atol: finite,
+  cooldown: count,
+  accumulationSize: size,
+  minScale: nonNegative,
+});
+
 /**
  * Multiplies updates by a scale that shrinks whenever the loss has not improved for a while. The loss
  * comes with each update: `optimizer.update(gradients, state, params, { value: loss })`.
@@ -68,6 +79,7 @@ export interface PlateauOptions {
 export function reduceOnPlateau(
   options: PlateauOptions = {},
 ): GradientTransformation<PlateauState> {
+  checkOptions(options);
   const { accumulationSize = 1 } = options;
   return {
     init(params) {

@@ -1,7 +1,14 @@
 /** RMSProp: each parameter's step is scaled by the root mean square of its gradients. */
-import { requireOptions } from "../core/options.ts";
 import type { Tensor } from "../core/tensor.ts";
 import * as np from "../numpy/index.ts";
+import {
+  boolean,
+  declareOptions,
+  finite,
+  fraction,
+  nonNegative,
+  scalarOf,
+} from "../options/index.ts";
 import { chain, identity } from "./chain.ts";
 import { requireGradients, requireState } from "./checks.ts";
 import {
@@ -13,7 +20,7 @@ import {
   zeroCount,
   zerosLike,
 } from "./leaves.ts";
-import { type CountState, type LearningRate, scaleByLearningRate } from "./scale.ts";
+import { type CountState, type LearningRate, requireRate, scaleByLearningRate } from "./scale.ts";
 import { trace, type TraceState } from "./sgd.ts";
 import type { GradientTransformation, Scalar } from "./transformation.ts";
 
@@ -43,13 +50,23 @@ export interface RmsOptions {
   readonly biasCorrection?: boolean;
 }
 
+const rmsKinds = {
+  decay: scalarOf(fraction),
+  eps: scalarOf(nonNegative),
+  initialScale: nonNegative,
+  epsInSqrt: boolean,
+  centered: boolean,
+  biasCorrection: boolean,
+} as const;
+const checkScale = declareOptions<RmsOptions>("optim.scaleByRms", [], rmsKinds);
+
 /**
  * `g / √(v + eps)`, with `v` the moving average of squared gradients (Hinton, 2012), less the squared
  * average gradient if `centered` (Graves, 2013). That difference is kept by a recurrence of its own: taken
  * from two averages in single precision it may be negative, and its root NaN.
  */
 export function scaleByRms(options: RmsOptions = {}): GradientTransformation<RmsState> {
-  requireOptions("optim.scaleByRms", options, "optim.scaleByRms({ decay: 0.9, eps: 1e-8 })");
+  checkScale(options);
   const {
     decay = 0.9,
     eps = 1e-8,
@@ -120,12 +137,19 @@ export interface RmspropOptions extends RmsOptions {
   readonly nesterov?: boolean;
 }
 
+const checkRmsprop = declareOptions<RmspropOptions>("optim.rmsprop", ["1e-3"], {
+  ...rmsKinds,
+  momentum: scalarOf(finite),
+  nesterov: boolean,
+});
+
 /** RMSProp with optax's defaults; PyTorch's are `{ decay: 0.99, epsInSqrt: false }`. */
 export function rmsprop(
   learningRate: LearningRate,
   options: RmspropOptions = {},
 ): GradientTransformation<[RmsState, CountState | null, TraceState | null]> {
-  requireOptions("optim.rmsprop", options, "optim.rmsprop(1e-3, { decay: 0.9, momentum: 0.9 })");
+  requireRate("rmsprop", learningRate);
+  checkRmsprop(options);
   const { momentum, nesterov = false, ...rms } = options;
   const last: GradientTransformation<TraceState | null> = momentum === undefined
     ? identity()

@@ -1,8 +1,14 @@
 /** Updates multiplied by a factor: constant, or changing from step to step. */
-import { ArgumentError } from "../core/errors.ts";
-import { treeKind } from "../core/fields.ts";
 import { Tensor } from "../core/tensor.ts";
 import * as np from "../numpy/index.ts";
+import {
+  callable,
+  either,
+  finite,
+  type Kind,
+  requireArgument,
+  scalarOf,
+} from "../options/index.ts";
 import { requireState } from "./checks.ts";
 import { increment, mapLeaves, zeroCount } from "./leaves.ts";
 import type { Schedule } from "./schedules.ts";
@@ -16,11 +22,14 @@ export interface CountState {
 
 /** Multiplies updates by a factor. */
 export function scale(factor: Scalar): GradientTransformation<null> {
+  requireArgument("optim.scale", "factor", scalarOf(finite), factor);
   return stateless((updates) => mapLeaves((u) => u.mul(factor), updates));
 }
 
 /** Multiplies updates by a schedule's value. */
 export function scaleBySchedule(schedule: Schedule): GradientTransformation<CountState> {
+  const aSchedule = callable<Schedule>("optim.constantSchedule(1e-3)");
+  requireArgument("optim.scaleBySchedule", "schedule", aSchedule, schedule);
   return {
     init: () => ({ count: zeroCount() }),
     update(updates, state) {
@@ -38,6 +47,17 @@ export function scaleBySchedule(schedule: Schedule): GradientTransformation<Coun
 /** A learning rate: constant, or a schedule. */
 export type LearningRate = Scalar | Schedule;
 
+const rate: Kind<LearningRate> = {
+  ...either(scalarOf(finite), callable<Schedule>("optim.constantSchedule(1e-3)")),
+  expected: "a finite number, a scalar tensor or a schedule",
+  example: "1e-3",
+};
+
+/** Throws unless the first argument of an optimizer is a learning rate. */
+export function requireRate(name: string, learningRate: unknown): void {
+  requireArgument(`optim.${name}`, "learningRate", rate, learningRate);
+}
+
 /**
  * Multiplies updates by `-learningRate`: descends. The last transformation of most optimizers.
  *
@@ -46,13 +66,8 @@ export type LearningRate = Scalar | Schedule;
 export function scaleByLearningRate(
   learningRate: LearningRate,
 ): GradientTransformation<CountState | null> {
+  requireRate("scaleByLearningRate", learningRate);
   if (typeof learningRate === "number") return scale(-learningRate);
   if (learningRate instanceof Tensor) return scale(np.negative(learningRate));
-  if (typeof learningRate === "function") {
-    return scaleBySchedule((count, dtype) => np.negative(learningRate(count, dtype)));
-  }
-  throw new ArgumentError(
-    `an optimizer: the learning rate is ${treeKind(learningRate)}`,
-    "give a number, a scalar tensor or a schedule first: optim.adam(1e-3, { b1: 0.9 })",
-  );
+  return scaleBySchedule((count, dtype) => np.negative(learningRate(count, dtype)));
 }

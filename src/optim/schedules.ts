@@ -6,6 +6,15 @@ import type { DType } from "../core/dtype.ts";
 import { ArgumentError } from "../core/errors.ts";
 import type { Tensor } from "../core/tensor.ts";
 import * as np from "../numpy/index.ts";
+import {
+  boolean,
+  declareOptions,
+  finite,
+  nonNegative,
+  positive,
+  requireArgument,
+  required,
+} from "../options/index.ts";
 import type { TensorLike } from "../numpy/promote.ts";
 
 /**
@@ -14,18 +23,9 @@ import type { TensorLike } from "../numpy/promote.ts";
  */
 export type Schedule = (count: TensorLike, dtype?: DType) => Tensor;
 
-function requirePositive(name: string, what: string, n: number): void {
-  if (n > 0) return;
-  throw new ArgumentError(`${name}: ${what} is ${n}`, "give a number above 0");
-}
-
-function requireNotNegative(name: string, what: string, n: number): void {
-  if (n >= 0) return;
-  throw new ArgumentError(`${name}: ${what} is ${n}`, "give 0 or a number above it");
-}
-
 /** Always `value`. */
 export function constantSchedule(value: number): Schedule {
+  requireArgument("optim.constantSchedule", "value", finite, value);
   return (_, dtype = "float32") => np.full([], value, { dtype });
 }
 
@@ -41,6 +41,14 @@ export interface LinearScheduleOptions {
   readonly transitionBegin?: number;
 }
 
+const linearKinds = {
+  initValue: required(finite),
+  endValue: required(finite),
+  transitionSteps: required(nonNegative),
+  transitionBegin: finite,
+} as const;
+const checkLinear = declareOptions<LinearScheduleOptions>("optim.linearSchedule", [], linearKinds);
+
 /**
  * From `initValue` to `endValue` in equal steps, constant before and after. As in optax, a transition of 0
  * steps never takes place: the value stays `initValue`.
@@ -54,8 +62,15 @@ export interface LinearScheduleOptions {
  * @throws ArgumentError when `transitionSteps` is negative.
  */
 export function linearSchedule(options: LinearScheduleOptions): Schedule {
+  checkLinear(options);
   return polynomialSchedule({ ...options, power: 1 });
 }
+
+const checkPolynomial = declareOptions<LinearScheduleOptions & { readonly power: number }>(
+  "optim.polynomialSchedule",
+  [],
+  { ...linearKinds, power: required(finite) },
+);
 
 /**
  * From `initValue` to `endValue` as `(init - end) · (1 - t/T)^power + end`, constant before and after. As in
@@ -66,8 +81,8 @@ export function linearSchedule(options: LinearScheduleOptions): Schedule {
 export function polynomialSchedule(
   options: LinearScheduleOptions & { readonly power: number },
 ): Schedule {
+  checkPolynomial(options);
   const { initValue, endValue, transitionSteps, transitionBegin = 0, power } = options;
-  requireNotNegative("a schedule", "transitionSteps", transitionSteps);
   if (transitionSteps === 0 || power === 0) return constantSchedule(initValue);
   const begin = Math.max(transitionBegin, 0);
   return (count, dtype = "float32") => {
@@ -98,6 +113,18 @@ export interface ExponentialDecayOptions {
   readonly endValue?: number;
 }
 
+const decayKinds = {
+  transitionSteps: required(nonNegative),
+  decayRate: required(nonNegative),
+  transitionBegin: finite,
+  staircase: boolean,
+  endValue: finite,
+} as const;
+const checkExponential = declareOptions<ExponentialDecayOptions>("optim.exponentialDecay", [], {
+  initValue: required(finite),
+  ...decayKinds,
+});
+
 /**
  * `initValue · decayRate^(t / transitionSteps)`. As in optax, there is no decay when `transitionSteps` or
  * `decayRate` is 0: the value stays `initValue`.
@@ -105,9 +132,8 @@ export interface ExponentialDecayOptions {
  * @throws ArgumentError when either is negative.
  */
 export function exponentialDecay(options: ExponentialDecayOptions): Schedule {
+  checkExponential(options);
   const { initValue, transitionSteps, decayRate, transitionBegin = 0, endValue } = options;
-  requireNotNegative("exponentialDecay", "transitionSteps", transitionSteps);
-  requireNotNegative("exponentialDecay", "decayRate", decayRate);
   if (transitionSteps === 0 || decayRate === 0) return constantSchedule(initValue);
   return (count, dtype = "float32") => {
     // Before the beginning the exponent is 0, and the value the initial one.
@@ -134,10 +160,17 @@ export interface CosineDecayOptions {
   readonly exponent?: number;
 }
 
+const checkCosine = declareOptions<CosineDecayOptions>("optim.cosineDecaySchedule", [], {
+  initValue: required(finite),
+  decaySteps: required(positive),
+  alpha: finite,
+  exponent: finite,
+});
+
 /** `initValue · ((1 - α) · (½ (1 + cos(π t/T)))^exponent + α)` (Loshchilov & Hutter, 2017). */
 export function cosineDecaySchedule(options: CosineDecayOptions): Schedule {
+  checkCosine(options);
   const { initValue, decaySteps, alpha = 0, exponent = 1 } = options;
-  requirePositive("cosineDecaySchedule", "decaySteps", decaySteps);
   return (count, dtype = "float32") => {
     // ½ (1 + cos πt/T) = sin² ½π(T - t)/T, which does not lose its digits towards the end.
     const left = np.astype(np.subtract(decaySteps, np.minimum(count, decaySteps)), dtype);
@@ -208,6 +241,13 @@ export interface WarmupOptions {
   readonly warmupSteps: number;
 }
 
+const warmupKinds = {
+  initValue: required(finite),
+  peakValue: required(finite),
+  warmupSteps: required(nonNegative),
+} as const;
+const checkWarmup = declareOptions<WarmupOptions>("optim.warmupConstantSchedule", [], warmupKinds);
+
 /**
  * A linear warm-up, then `peakValue` for ever; without steps of warm-up, `peakValue` from the first step on
  * (optax stays at `initValue` then, here alone).
@@ -215,36 +255,58 @@ export interface WarmupOptions {
  * @throws ArgumentError when `warmupSteps` is negative.
  */
 export function warmupConstantSchedule(options: WarmupOptions): Schedule {
+  checkWarmup(options);
   return warmedUp(options, constantSchedule(options.peakValue));
 }
 
 /** A linear warm-up, then another schedule, which counts from its end. */
 function warmedUp({ initValue, peakValue, warmupSteps }: WarmupOptions, then: Schedule): Schedule {
-  requireNotNegative("a schedule", "warmupSteps", warmupSteps);
   const warmup = { initValue, endValue: peakValue, transitionSteps: warmupSteps };
   return joinSchedules([linearSchedule(warmup), then], [warmupSteps]);
 }
+
+/** Options of {@link warmupCosineDecaySchedule}. */
+export interface WarmupCosineDecayOptions extends WarmupOptions {
+  /** The step at which the last value is reached, counted from the start of the warm-up. */
+  readonly decaySteps: number;
+  /** The last value; 0 unless given. */
+  readonly endValue?: number;
+  /** To which power the cosine is taken; 1 unless given. */
+  readonly exponent?: number;
+}
+
+const checkWarmupCosine = declareOptions<WarmupCosineDecayOptions>(
+  "optim.warmupCosineDecaySchedule",
+  [],
+  { ...warmupKinds, decaySteps: required(positive), endValue: finite, exponent: finite },
+);
 
 /**
  * A linear warm-up, then a cosine decay to `endValue` (0 unless given) at step `decaySteps`, which
  * counts the warm-up.
  */
-export function warmupCosineDecaySchedule(
-  options: WarmupOptions & {
-    readonly decaySteps: number;
-    readonly endValue?: number;
-    readonly exponent?: number;
-  },
-): Schedule {
+export function warmupCosineDecaySchedule(options: WarmupCosineDecayOptions): Schedule {
+  checkWarmupCosine(options);
   const { peakValue, warmupSteps, decaySteps, endValue = 0, exponent = 1 } = options;
   const alpha = peakValue === 0 ? 0 : endValue / peakValue;
   const decay = { initValue: peakValue, decaySteps: decaySteps - warmupSteps, alpha, exponent };
   return warmedUp(options, cosineDecaySchedule(decay));
 }
 
+/** Options of {@link warmupExponentialDecaySchedule}. */
+export type WarmupExponentialDecayOptions =
+  & WarmupOptions
+  & Omit<ExponentialDecayOptions, "initValue">;
+
+const checkWarmupExponential = declareOptions<WarmupExponentialDecayOptions>(
+  "optim.warmupExponentialDecaySchedule",
+  [],
+  { ...warmupKinds, ...decayKinds },
+);
+
 /** A linear warm-up, then an {@link exponentialDecay} whose steps count from its end. */
-export function warmupExponentialDecaySchedule(
-  options: WarmupOptions & Omit<ExponentialDecayOptions, "initValue">,
-): Schedule {
-  return warmedUp(options, exponentialDecay({ ...options, initValue: options.peakValue }));
+export function warmupExponentialDecaySchedule(options: WarmupExponentialDecayOptions): Schedule {
+  checkWarmupExponential(options);
+  const { initValue: _, peakValue, warmupSteps: __, ...decay } = options;
+  return warmedUp(options, exponentialDecay({ ...decay, initValue: peakValue }));
 }

@@ -1,9 +1,9 @@
 /** Gradient descent, with or without momentum. */
-import { requireOptions } from "../core/options.ts";
+import { boolean, declareOptions, finite, requireArgument, scalarOf } from "../options/index.ts";
 import { chain, identity } from "./chain.ts";
 import { requireGradients, requireState } from "./checks.ts";
 import { mapLeaves, zerosLike } from "./leaves.ts";
-import { type CountState, type LearningRate, scaleByLearningRate } from "./scale.ts";
+import { type CountState, type LearningRate, requireRate, scaleByLearningRate } from "./scale.ts";
 import type { GradientTransformation, Scalar } from "./transformation.ts";
 
 /** The state of {@link trace}. */
@@ -18,6 +18,8 @@ export interface TraceOptions {
   readonly nesterov?: boolean;
 }
 
+const checkTrace = declareOptions<TraceOptions>("optim.trace", ["0.9"], { nesterov: boolean });
+
 /**
  * Momentum: `t ← g + decay · t` is the update; with `nesterov`, `g + decay · t` of the new `t`
  * (Sutskever et al., 2013).
@@ -26,7 +28,8 @@ export function trace(
   decay: Scalar,
   options: TraceOptions = {},
 ): GradientTransformation<TraceState> {
-  requireOptions("optim.trace", options, "optim.trace(0.9, { nesterov: true })");
+  requireArgument("optim.trace", "decay", scalarOf(finite), decay);
+  checkTrace(options);
   const { nesterov = false } = options;
   return {
     init: (params) => ({ trace: zerosLike(params) }),
@@ -49,6 +52,11 @@ export interface SgdOptions extends TraceOptions {
   readonly momentum?: Scalar;
 }
 
+const checkSgd = declareOptions<SgdOptions>("optim.sgd", ["0.1"], {
+  momentum: scalarOf(finite),
+  nesterov: boolean,
+});
+
 /**
  * Stochastic gradient descent.
  *
@@ -63,7 +71,8 @@ export function sgd(
   learningRate: LearningRate,
   options: SgdOptions = {},
 ): GradientTransformation<[TraceState | null, CountState | null]> {
-  requireOptions("optim.sgd", options, "optim.sgd(0.1, { momentum: 0.9 })");
+  requireRate("sgd", learningRate);
+  checkSgd(options);
   const { momentum: decay, ...rest } = options;
   const first: GradientTransformation<TraceState | null> = decay === undefined
     ? identity()

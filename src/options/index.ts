@@ -6,6 +6,7 @@ export {
   declarationBehind,
   declareOperands,
   declareOptions,
+  nested,
   type OptionsOf,
   requireArgument,
   type Required,

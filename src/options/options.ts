@@ -16,8 +16,8 @@
  */
 import { markOwnCode } from "../core/callSite.ts";
 import { ArgumentError } from "../core/errors.ts";
-import { kindOf } from "../core/kindOf.ts";
-import type { Kind, Refusal } from "./kinds.ts";
+import { treeKind } from "../core/fields.ts";
+import { type Kind, kind, type Refusal } from "./kinds.ts";
 import { nearest } from "./nearest.ts";
 
 /** The kind of an option that cannot be left out. */
@@ -161,28 +161,32 @@ function isCallback(args: readonly unknown[]): boolean {
   return Array.isArray(array) && typeof index === "number" && array[index] === element;
 }
 
+/** The part of a kind that a value is compared with, whatever its type. */
+type AnyKind = Pick<Kind<unknown>, "expected" | "example" | "accepts" | "meant" | "refusal">;
+
 /**
- * An argument that has a place instead of a name.
+ * An argument that has a place instead of a name; `before` is what is written in front of it.
  *
  * @throws ArgumentError unless it is of a kind.
  */
 export function requireArgument(
   name: string,
   what: string,
-  of: Pick<Kind<unknown>, "expected" | "example" | "accepts" | "meant" | "refusal">,
+  of: AnyKind,
   given: unknown,
+  before: readonly string[] = [],
 ): void {
   if (of.accepts(given)) return;
   const meant = of.meant?.(given) ?? of.example;
   const raise = of.refusal ?? argumentError;
   throw raise(
     `${name}: \`${what}\` must be ${of.expected}, got ${shown(given)}`,
-    `give for example ${meant}`,
+    `write for example ${name}(${[...before, meant].join(", ")})`,
   );
 }
 
 /** An object that is nobody's instance: not a tensor, a list or a date. */
-function isPlain(value: unknown): boolean {
+export function isPlain(value: unknown): boolean {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
   const prototype = Object.getPrototypeOf(value);
   return prototype === null || Object.getPrototypeOf(prototype) === null;
@@ -192,11 +196,11 @@ function isPlain(value: unknown): boolean {
 export function shown(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
   if (typeof value === "number" || typeof value === "boolean") return String(value);
-  if (typeof value === "function") return `the function ${value.name || "given"}`;
+  if (typeof value === "function") return value.name ? `the function ${value.name}` : "a function";
   if (Array.isArray(value) && value.length < 5 && value.every((x) => typeof x === "number")) {
     return `[${value.join(", ")}]`;
   }
-  return kindOf(value);
+  return treeKind(value);
 }
 
 function knownOptions(given: string, known: readonly string[]): string {
@@ -214,17 +218,27 @@ function named(given: unknown, spec: Declaration["spec"]): string | undefined {
   return option && `${option}: ${shown(given)}`;
 }
 
-/** A call with all required options, and one option as it is written; the first unless given. */
-function exampleCall({ name, operands, spec }: Declaration, option?: string): string {
-  const needed = Object.keys(spec).filter((key) => spec[key]!.required);
-  const first = needed.length > 0 ? [] : Object.keys(spec).slice(0, 1);
-  const written = (key: string) => `${key}: ${spec[key]!.example}`;
-  const others = needed.filter((key) => !option?.startsWith(`${key}:`)).map(written);
-  const inside = [...others, ...option === undefined ? first.map(written) : [option]];
-  return `${name}(${[...operands, `{ ${inside.join(", ")} }`].join(", ")})`;
+/** A call with all required options, and one option as it is written; the first unless any is required. */
+function exampleCall({ name, operands, spec }: Declaration, written?: string): string {
+  const all = Object.keys(spec);
+  const needed = all.filter((key) => spec[key]!.required);
+  const shown = written?.split(":")[0] ?? (needed.length > 0 ? undefined : all[0]);
+  const inside = all.filter((key) => key === shown || needed.includes(key))
+    .map((key) => written?.startsWith(`${key}:`) ? written : `${key}: ${spec[key]!.example}`);
+  const object = `{ ${inside.join(", ")} }`;
+  // A part of other options, "the encoder of a model", is no function to call.
+  return name.includes(" ") ? object : `${name}(${[...operands, object].join(", ")})`;
 }
 
-/** The options that a function takes last: an object of which nothing is required. Never, if it takes none. */
+/** Options of a part, which looks at them itself. */
+export function nested<O extends object>(example = "{}"): Kind<O> {
+  return kind("an object of options", example, isPlain);
+}
+
+/**
+ * The options that a function takes last: an object of which nothing is required, and that is no dictionary
+ * of names of one's own. Never, if it takes none.
+ */
 export type OptionsOf<F extends (...args: never[]) => unknown> = Last<Filled<Parameters<F>>>;
 
 type Filled<Args extends readonly unknown[]> = { [I in keyof Args]-?: Args[I] };
@@ -233,4 +247,9 @@ type Last<Args extends readonly unknown[]> = number extends Args["length"] ? nev
   : Args extends readonly [...unknown[], infer O] ? Weak<Exclude<O, undefined>>
   : never;
 
-type Weak<O> = unknown extends O ? never : Record<never, never> extends O ? O : never;
+type Weak<O> = unknown extends O ? never : O extends unknown ? NoDictionary<O> : never;
+
+type NoDictionary<O> = string extends keyof O ? never
+  : number extends keyof O ? never
+  : Record<never, never> extends O ? O
+  : never;

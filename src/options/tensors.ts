@@ -3,7 +3,7 @@ import type { DType } from "../core/dtype.ts";
 import { DTypeError } from "../core/errors.ts";
 import { Tensor } from "../core/tensor.ts";
 import { nearest } from "./nearest.ts";
-import { either, integer, type Kind, kind, listOf, number } from "./kinds.ts";
+import { either, integer, type Kind, kind, listOf } from "./kinds.ts";
 
 const oneType = (what: string, ...types: readonly DType[]): Kind<DType> => ({
   expected: `${what}, one of ${types.map((type) => `"${type}"`).join(", ")}`,
@@ -33,11 +33,11 @@ export const integerType: Kind<DType> = oneType("an integer type", "int32", "uin
 /** A tensor. */
 export const tensor: Kind<Tensor> = kind("a tensor", "np.array(1)", (x) => x instanceof Tensor);
 
-/** A number, or a tensor of one: what may change from step to step. */
-export const scalar: Kind<number | Tensor> = either(
-  number,
-  kind<Tensor>("a scalar tensor", "np.array(1)", (x) => x instanceof Tensor && x.ndim === 0),
-);
+/** A number of a kind, or a tensor that holds one: what may change from step to step. */
+export function scalarOf(of: Kind<number>): Kind<number | Tensor> {
+  const single = (x: unknown) => x instanceof Tensor && x.ndim === 0;
+  return either(of, kind<Tensor>("a scalar tensor", "np.array(1)", single));
+}
 
 /** A tensor, a number or a boolean. */
 export const tensorLike: Kind<Tensor | number | boolean> = kind(

@@ -267,16 +267,21 @@ describe("losses", () => {
     [
       "an unknown reduction",
       () => mse(ones(5), ones(5), { reduction: "avg" }),
-      /nn\.mse: the reduction is the string "avg"/,
-      /"mean", "sum" or "none"/,
+      /nn\.mse: `reduction` must be one of "mean", "sum", "none", got "avg"/,
+      /reduction: "mean"/,
     ],
     [
       "a reduction by place",
       () => mse(ones(5), ones(5), "sum"),
-      /string "sum"/,
+      /an object, got "sum"/,
       /reduction: "sum"/,
     ],
-    ["delta by place", () => huber(ones(5), ones(5), 0.5), /nn\.huber: .* 0\.5/, /\{ reduction/],
+    [
+      "delta by place",
+      () => huber(ones(5), ones(5), 0.5),
+      /nn\.huber: .* 0\.5/,
+      /\{ delta: 0\.5 \}/,
+    ],
     [
       "no count of classes",
       () => loose(nn).oneHot(labels(4)),
@@ -302,22 +307,22 @@ describe("options", () => {
     [
       "an axis by place",
       () => softmax(x(), 0),
-      /nn\.softmax: the options are the number 0/,
+      /nn\.softmax: the options must be an object, got 0/,
       /axis: 0/,
     ],
-    ["an axis by place", () => logSoftmax(x(), 0), /nn\.logSoftmax: .* number 0/, /axis: 0/],
+    ["an axis by place", () => logSoftmax(x(), 0), /nn\.logSoftmax: .* got 0/, /axis: 0/],
     ["an approximation by place", () => gelu(x(), true), /nn\.gelu: .* true/, /approximate: true/],
     [
       "a mask by place",
       () => attention(x(), x(), x(), nn.causalMask(5)),
-      /nn\.attention: the options are a Tensor/,
-      /\{ mask \}/,
+      /nn\.attention: .* an object, got bool\[5,5\]$/,
+      /\{ mask: /,
     ],
     [
       "a mask by place",
       () => heads.apply(heads.init(key()), x(), x(), x(), nn.causalMask(5)),
-      /nn\.multiHeadAttention: the options are a Tensor/,
-      /\{ mask \}/,
+      /nn\.multiHeadAttention\.apply: .* an object, got bool\[5,5\]$/,
+      /\{ mask: /,
     ],
     [
       "a mask to be added",
@@ -334,14 +339,14 @@ describe("options", () => {
     [
       "one size",
       () => resize(ones(1, 8, 8, 3), 4),
-      /the size is the number 4/,
-      /\[height, width\]/,
+      /`size` must be a list of 2, .* got 4$/,
+      /\[1, 1\]/,
     ],
     [
       "an unknown method",
       () => resize(ones(1, 8, 8, 3), [4, 4], { method: "cubic" }),
-      /the method is the string "cubic"/,
-      /"bilinear" or "nearest"/,
+      /one of "bilinear", "nearest", got "cubic"/,
+      /method: "bilinear"/,
     ],
     [
       "a list of stages",
@@ -352,7 +357,7 @@ describe("options", () => {
     [
       "a padding of another library",
       () => conv({ ...size, padding: "SAME" }),
-      /nn\.conv: the padding is the string "SAME"/,
+      /nn\.conv: `padding` must be .* got "SAME"/,
       /"same"/,
     ],
     [
@@ -361,7 +366,7 @@ describe("options", () => {
       /stride is a list of 1/,
       /of 2/,
     ],
-    ["no kernel", () => conv({ in: 3, out: 4 }), /nn\.conv: the kernel is undefined/, /window/],
+    ["no kernel", () => conv({ in: 3, out: 4 }), /nn\.conv: `kernel` is missing/, /kernel: 1/],
     ["no stage", () => sequential(nn.relu, undefined), /stage 1 is undefined/, /one by one/],
   ], here);
 });

@@ -173,21 +173,26 @@ describe("updates and parameters", () => {
 describe("hyperparameters", () => {
   const { adam, adamw, addDecayedWeights, chain, ema, rmsprop, sgd, trace } = loose(optim);
   answered([
-    ["no learning rate", () => adam(), /the learning rate is undefined/, /optim\.adam\(1e-3/],
+    ["no learning rate", () => adam(), /^optim\.adam: `learningRate` .* got undefined$/, /1e-3/],
     [
       "a named learning rate",
       () => sgd({ learningRate: 1 }),
-      /rate is \{ learningRate \}/,
-      /first/,
+      /^optim\.sgd: `learningRate` .* got \{ learningRate \}$/,
+      /optim\.sgd\(1e-3\)/,
     ],
-    ["a learning rate of text", () => sgd("0.1"), /the string "0\.1"/, /number/],
+    [
+      "a learning rate of text",
+      () => sgd("0.1"),
+      /a scalar tensor or a schedule, got "0\.1"/,
+      /optim\.sgd\(1e-3\)/,
+    ],
     [
       "momentum by place",
       () => sgd(0.1, 0.9),
-      /optim\.sgd: the options are .* 0\.9/,
+      /optim\.sgd: .* an object, got 0\.9/,
       /momentum: 0\.9/,
     ],
-    ["betas by place", () => adam(0.1, 0.9, 0.99), /optim\.scaleByAdam: .* 0\.9/, /b1: 0\.9/],
+    ["betas by place", () => adam(0.1, 0.9, 0.99), /optim\.adam: .* 0\.9/, /b1: 0\.9/],
     [
       "a weight decay by place",
       () => adamw(0.1, 1e-4),

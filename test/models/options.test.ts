@@ -1,0 +1,104 @@
+/** What models say to options that are none. */
+import { describe } from "vitest";
+import { anderson, setBackend, unrolled } from "trilevel";
+import * as models from "trilevel/models";
+import { answered, loose } from "../support/mistakes.ts";
+import { type Calls, lookAtOptions } from "../support/options.ts";
+
+await setBackend("reference"); // before the operands below are made
+
+const training = {
+  batchSize: 8,
+  steps: 10,
+  learningRate: 1e-3,
+  warmupSteps: 2,
+  decaySteps: 5,
+  decayRate: 0.5,
+};
+
+const functions: Calls<typeof models> = {
+  broadcastDecoder: { operands: [], options: { resolution: [16, 16] } },
+  cnnEncoder: [],
+  objectDiscovery: { operands: [], options: { resolution: [16, 16], slots: 3 } },
+  paperOptimizer: { operands: [], options: training },
+  pixelDecoder: { operands: [], options: { resolution: [16, 16] } },
+  propertyPrediction: { operands: [], options: { slots: 3 } },
+  slotAttention: { operands: [], options: { slots: 3, inputSize: 8 } },
+};
+lookAtOptions("models", models, functions);
+
+const { objectDiscovery, propertyPrediction } = models;
+const base = { resolution: [16, 16], slots: 3 } as const;
+// A part's options are an option of the whole.
+lookAtOptions("parts", {
+  encoderOfObjects: (encoder: object) => objectDiscovery({ ...base, encoder }),
+  broadcastDecoder: (decoder: object) => objectDiscovery({ ...base, decoder: loose(decoder) }),
+  pixelDecoder: (decoder: object) => objectDiscovery({ ...base, decoder: loose(decoder) }),
+  encoderOfProperties: (encoder: object) => propertyPrediction({ slots: 3, encoder }),
+}, {
+  encoderOfObjects: [],
+  broadcastDecoder: { operands: [], options: { kind: "broadcast" } },
+  pixelDecoder: { operands: [], options: { kind: "pixel" } },
+  encoderOfProperties: [],
+});
+
+describe("options", () => {
+  const { slotAttention } = models;
+  const small = { slots: 3, inputSize: 8 };
+  answered([
+    [
+      "one iteration too few letters",
+      () => slotAttention(loose({ ...small, iteration: 5 })),
+      /^slotAttention: no option is named `iteration`$/,
+      /did you mean `iterations`\?/,
+    ],
+    [
+      "a mask",
+      () => slotAttention(loose({ ...small, mask: 1 })),
+      /`mask`$/,
+      /it takes \{ inputSize/,
+    ],
+    [
+      "a temperature",
+      () => objectDiscovery(loose({ ...base, temperature: 2 })),
+      /`temperature`$/,
+      /takes/,
+    ],
+    [
+      "a kernel with an a",
+      () => objectDiscovery({ ...base, encoder: loose({ kernal: 3 }) }),
+      /^objectDiscovery's encoder: no option is named `kernal`$/,
+      /did you mean `kernel`\?/,
+    ],
+    [
+      "a kernel of another decoder",
+      () => objectDiscovery({ ...base, decoder: loose({ kind: "pixel", kernel: 3 }) }),
+      /^objectDiscovery's decoder: no option is named `kernel`$/,
+      /it takes \{ kind, layers, channels, coordinates \}/,
+    ],
+    [
+      "a word for the first slots' gradient",
+      () => slotAttention({ ...small, initGrad: loose("straight-through") }),
+      /`initGrad` must be one of "zero", "straightThrough", got "straight-through"$/,
+      /initGrad: "straightThrough"/,
+    ],
+    [
+      "an adjoint that is not called",
+      () => slotAttention({ ...small, adjoint: loose(unrolled) }),
+      /`adjoint` must be an adjoint, got the function unrolled$/,
+      /adjoint: unrolled\(\)/,
+    ],
+    [
+      "a solver by name",
+      () => slotAttention({ ...small, solver: loose("Anderson") }),
+      /`solver` must be a fixed-point solver, got "Anderson"$/,
+      /solver: anderson\(\)/,
+    ],
+    [
+      "a solver for an adjoint",
+      () => slotAttention({ ...small, adjoint: loose(anderson()) }),
+      /`adjoint` must be an adjoint, got \{/,
+      /adjoint: implicit\(\)/,
+    ],
+  ], /options\.test\.ts:\d+:\d+/);
+});
