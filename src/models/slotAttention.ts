@@ -14,7 +14,7 @@ import { count, declareOptions, nonNegative, oneOf, required, size } from "../op
 import * as random from "../random/index.ts";
 import { type FixedPointSolver, forward } from "../solvers/index.ts";
 import { solverKind } from "../solvers/solver.ts";
-import { adjointKind } from "../transforms/adjoint.ts";
+import { sharedOptions } from "../transforms/fixedPoint.ts";
 import {
   type Adjoint,
   fixedPointIteration,
@@ -68,11 +68,11 @@ export const slotKinds = {
   heads: size,
   iterations: count,
   solver: solverKind,
-  adjoint: adjointKind,
+  adjoint: sharedOptions.adjoint,
   atol: nonNegative,
   rtol: nonNegative,
   start: oneOf("random", "learned"),
-  initGrad: oneOf("zero", "straightThrough"),
+  initGrad: sharedOptions.initGrad,
   conventions: conventionsKind,
 } as const;
 
