@@ -60,7 +60,7 @@ export const train = Effect.fn("train")(
     );
     const progress = recovery.checkpoint?.progress ?? beginning;
     if (resume !== undefined) {
-      for (const text of yield* putRight(run, recovery)) display.line(text);
+      for (const text of yield* putRight(run, recovery, config.log)) display.line(text);
       const damage = yield* run.addEnvironment(environment);
       if (damage !== undefined) display.line(`warning: ${damage}`);
       yield* run.writeConfig(config); // more steps may have been asked for

@@ -146,12 +146,17 @@ export const saveCheckpoint = Effect.fnUntraced(function* (
   yield* onDisk(`The checkpoint ${path} cannot be written.`, async (disk) => {
     await makeFolders(folder, disk);
     await writeFileAtomically(path, encodeCheckpoint(tensors, progress, maker), disk);
-    if (best) return;
-    const steps = numbered(await disk.list(folder));
-    for (const name of steps.slice(0, -keep)) await disk.remove(run.file("checkpoints", name));
   });
+  if (!best) yield* forgetCheckpoints(run, keep);
   return path;
 });
+
+/** Removes all numbered checkpoints but the last `keep`. */
+export const forgetCheckpoints = (run: RunFolder, keep: number) =>
+  onDisk(`Old checkpoints of ${run.path} cannot be removed.`, async (disk) => {
+    const steps = numbered(await disk.list(run.file("checkpoints")));
+    for (const name of steps.slice(0, -keep)) await disk.remove(run.file("checkpoints", name));
+  });
 
 /** The numbered checkpoints among the names of a folder, oldest first. */
 const numbered = (names: readonly string[]) =>

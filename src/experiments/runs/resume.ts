@@ -6,7 +6,13 @@
 import { basename } from "node:path";
 import { Effect } from "effect";
 import { CheckpointError, RunError } from "../errors.ts";
-import { type Checkpoint, type Damaged, latestCheckpoint, type Maker } from "./checkpoint.ts";
+import {
+  type Checkpoint,
+  type Damaged,
+  forgetCheckpoints,
+  latestCheckpoint,
+  type Maker,
+} from "./checkpoint.ts";
 import type { RunFolder } from "./folder.ts";
 
 /** Where a run goes on, and what to tell of it. */
@@ -86,11 +92,13 @@ const refuseToBeginAgain = Effect.fnUntraced(function* (
 export const putRight = Effect.fnUntraced(function* (
   run: RunFolder,
   { checkpoint, damaged }: Recovery,
+  { keep }: { readonly keep: number },
 ) {
   const notes: string[] = [];
   yield* run.tidy();
   // Out of the way of the checkpoints that are made now, and of counting them.
   for (const { name } of damaged) notes.push(`it is kept as ${yield* run.setAside(name)}`);
+  yield* forgetCheckpoints(run, keep);
   const step = checkpoint?.progress.step ?? 0;
   const lines = yield* run.rewind(step);
   if (lines.damaged > 0) {
