@@ -7,8 +7,10 @@
  * bytes  of all tensors, offsets counted from here
  * ```
  *
- * A file that is cut short, or whose header contradicts its contents, is refused as a whole.
+ * A file that is cut short, or whose header contradicts its contents, is refused as a whole, as the official reader
+ * does: tensors must follow each other without gap or overlap, from the first byte to the last, each name once.
  */
+import { judgeJson } from "../data/formats/json.ts";
 import { allocate, type DType, type TypedArray } from "../core/dtype.ts";
 
 /** A tensor on the host. */
@@ -32,7 +34,6 @@ const codes = {
   uint32: "U32",
   bool: "BOOL",
 } as const;
-const sizes: { readonly [code: string]: number } = { F32: 4, F64: 8, I32: 4, U32: 4, BOOL: 1 };
 
 // Names under which a tensor's own element type is kept where the stored one is wider.
 const narrowed = "trilevel.dtype:";
@@ -63,69 +64,122 @@ export function encodeSafetensors({ tensors, metadata }: SafetensorsFile): Uint8
   return bytes;
 }
 
+/** The longest header that the official reader takes. */
+const longestHeader = 100_000_000;
+
 /** What the bytes of a file hold. @throws Error saying what is wrong, and at which byte. */
 export function decodeSafetensors(bytes: Uint8Array): SafetensorsFile {
-  const headerEnd = bytes.length < 8
-    ? Infinity
-    : 8 + Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
-  if (!(headerEnd <= bytes.length)) {
+  const headerLength = bytes.length < 8
+    ? 0
+    : Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
+  const headerEnd = 8 + headerLength;
+  if (bytes.length < 8 || headerEnd > bytes.length) {
     throw new Error(`the file ends at byte ${bytes.length}, inside its header`);
   }
-  const header = parseHeader(bytes.subarray(8, headerEnd));
-  const { __metadata__: texts = {}, ...entries } = header;
-  const metadata = texts as { readonly [key: string]: string }; // the format allows only texts
-  const tensors: Record<string, HostTensor> = {};
+  if (headerLength > longestHeader) {
+    throw new Error(`byte 0: the header has ${headerLength} bytes, more than ${longestHeader}`);
+  }
+  const { __metadata__: texts, ...entries } = parseHeader(bytes.subarray(8, headerEnd));
+  const metadata = parseMetadata(texts);
+  const tensors = new Map<string, HostTensor>();
+  const parsed = Object.entries(entries).map(([name, entry]) => parseEntry(name, entry))
+    .sort((a, b) => a.from - b.from || a.to - b.to);
   let end = 0;
-  for (const [name, entry] of Object.entries(entries)) {
-    const { code, shape, from, to } = parseEntry(name, entry);
-    end = Math.max(end, to);
+  for (const { name, code, shape, from, to } of parsed) {
+    if (from !== end) {
+      const what = from < end ? "overlaps the tensor before it" : "leaves a gap before it";
+      throw new Error(
+        `byte ${headerEnd + from}: ${name} ${what}, which ends at byte ${headerEnd + end}`,
+      );
+    }
+    end = to;
     if (headerEnd + to > bytes.length) {
       throw new Error(
         `the file ends at byte ${bytes.length}, ${name} at byte ${headerEnd + to}: it is cut short`,
       );
     }
-    const stored = dtypes[code]!;
+    const stored = dtypes.get(code)!.dtype;
     const data = allocate(stored, shape.reduce((n, size) => n * size, 1));
     new Uint8Array(data.buffer).set(bytes.subarray(headerEnd + from, headerEnd + to));
-    const dtype = metadata[narrowed + name] === "float32" ? "float32" : stored;
-    tensors[name] = { dtype, shape, data };
+    const dtype = metadata.get(narrowed + name) === "float32" ? "float32" : stored;
+    tensors.set(name, { dtype, shape, data });
   }
   if (headerEnd + end !== bytes.length) {
     throw new Error(`${bytes.length - headerEnd - end} bytes follow the last tensor`);
   }
-  const own = Object.entries(metadata).filter(([key]) => !key.startsWith(narrowed));
-  return { tensors, metadata: Object.fromEntries(own) };
+  const own = [...metadata].filter(([key]) => !key.startsWith(narrowed));
+  // In the order of the header, as they were given to the writer.
+  const named = Object.keys(entries).map((name) => [name, tensors.get(name)!] as const);
+  return { tensors: Object.fromEntries(named), metadata: Object.fromEntries(own) };
 }
 
-const dtypes: { readonly [code: string]: DType } = {
-  F32: "float32",
-  F64: "float64",
-  I32: "int32",
-  U32: "uint32",
-  BOOL: "bool",
-};
+const dtypes: ReadonlyMap<string, { readonly dtype: DType; readonly size: number }> = new Map([
+  ["F32", { dtype: "float32", size: 4 }],
+  ["F64", { dtype: "float64", size: 8 }],
+  ["I32", { dtype: "int32", size: 4 }],
+  ["U32", { dtype: "uint32", size: 4 }],
+  ["BOOL", { dtype: "bool", size: 1 }],
+]);
+
+/** Types of the format that this package has no arrays of. */
+const others = /^(I8|U8|I16|U16|I64|U64|F16|BF16|C64|F4|F6_E2M3|F6_E3M2|F8_[A-Z0-9]+)$/;
 
 function parseHeader(bytes: Uint8Array): { readonly [name: string]: unknown } {
+  const wrong = (at: number, what: string) =>
+    new Error(`byte ${8 + at}: the header ${what}, so this is no safetensors file`);
+  if (bytes[0] !== 0x7b) throw wrong(0, "is no JSON object");
+  const keys = new Set<string>();
+  const twice: string[] = [];
+  // A header is an object of objects with lists; keys may be written with escapes.
+  const verdict = judgeJson(bytes, 16, (key, depth) => {
+    if (depth !== 1) return;
+    const name: string = JSON.parse(`"${new TextDecoder().decode(key)}"`);
+    if (keys.has(name)) twice.push(name);
+    keys.add(name);
+  });
+  if (verdict.kind === "short") throw wrong(bytes.length, "is JSON that ends too early");
+  if (verdict.kind !== "fine") throw wrong(verdict.offset, "is no JSON");
+  if (twice.length > 0) throw new Error(`byte 8: the header has the name ${twice[0]} twice`);
+  let text: string;
   try {
-    const header: unknown = JSON.parse(new TextDecoder().decode(bytes));
-    if (typeof header === "object" && header !== null) return header as Record<string, unknown>;
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
-    // Reported below, like a header of another kind.
+    throw wrong(0, "is not UTF-8");
   }
-  throw new Error("byte 8: the header is no JSON object, so this is no safetensors file");
+  return JSON.parse(text) as Record<string, unknown>; // it begins with a brace
+}
+
+/** Texts by name; null stands for none, as in the official reader. */
+function parseMetadata(texts: unknown): ReadonlyMap<string, string> {
+  if (texts === undefined || texts === null) return new Map();
+  const entries = typeof texts === "object" && !Array.isArray(texts)
+    ? Object.entries(texts)
+    : undefined;
+  if (!entries?.every(([, text]) => typeof text === "string")) {
+    throw new Error(
+      `byte 8: __metadata__ is no object of texts: ${JSON.stringify(texts).slice(0, 100)}`,
+    );
+  }
+  return new Map(entries as [string, string][]); // as was checked
 }
 
 function parseEntry(name: string, entry: unknown) {
   const { dtype: code, shape, data_offsets: offsets } = (entry ?? {}) as Record<string, unknown>;
   const whole = (list: unknown): list is number[] =>
     Array.isArray(list) && list.every((n) => Number.isSafeInteger(n) && n >= 0);
-  if (typeof code !== "string" || !(code in sizes) || !whole(shape) || !whole(offsets)) {
-    throw new Error(`the header's entry for ${name} is ${JSON.stringify(entry)}`);
+  if (typeof code === "string" && others.test(code)) {
+    throw new Error(
+      `${name} has the element type ${code}, which is not supported: convert it to F32 first`,
+    );
   }
-  const [from, to] = offsets;
-  const length = shape.reduce((n, size) => n * size, 1) * sizes[code]!;
-  if (from === undefined || to === undefined || to - from !== length) {
+  const type = typeof code === "string" ? dtypes.get(code) : undefined;
+  if (type === undefined || !whole(shape) || !whole(offsets) || offsets.length !== 2) {
+    throw new Error(`the header's entry for ${name} is ${JSON.stringify(entry).slice(0, 200)}`);
+  }
+  const [from, to] = offsets as [number, number];
+  const length = shape.reduce((n, size) => n * size, 1) * type.size;
+  if (to - from !== length) {
     throw new Error(`${name} of shape [${shape}] takes ${length} bytes, not those of [${offsets}]`);
   }
-  return { code, shape, from, to };
+  return { name, code: code as string, shape, from, to };
 }

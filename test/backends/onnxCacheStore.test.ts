@@ -1,6 +1,15 @@
 /** The directory in which compiled programs are kept. */
-import fs, { existsSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import fs, {
+  chmodSync,
+  existsSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
+import process from "node:process";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { Store } from "../../src/backends/onnx/cache/store.ts";
 import { entries, fresh, removeAll } from "./onnxCacheRuns.ts";
@@ -40,6 +49,62 @@ test("reads where it may not write", () => {
   expect(refused).toHaveBeenCalledOnce();
   expect(() => store.write(keyOf(2), "value")).toThrow("read-only");
   expect(entries(directory)).toEqual([`${keyOf(1)}.entry`]);
+});
+
+describe("nobody else may write what is run", () => {
+  test("entries are the user's own, whatever the umask", () => {
+    const directory = join(fresh(), "made");
+    const before = process.umask(0);
+    try {
+      new Store(directory).write(keyOf(1), "value");
+    } finally {
+      process.umask(before);
+    }
+    expect(statSync(directory).mode & 0o777).toBe(0o700);
+    expect(statSync(join(directory, `${keyOf(1)}.entry`)).mode & 0o777).toBe(0o600);
+  });
+
+  test.each([0o777, 0o1777, 0o770, 0o722])("a directory of mode %o is refused", (mode) => {
+    const directory = fresh();
+    chmodSync(directory, mode);
+    expect(() => new Store(directory)).toThrow("others may write code there that is run; forbid");
+    chmodSync(directory, 0o755);
+    expect(new Store(directory).read(keyOf(1))).toBe(undefined);
+  });
+
+  test("a directory of another user is refused, one of root's is not", () => {
+    const directory = fresh();
+    const stat = fs.statSync(directory);
+    const of = (uid: number) =>
+      vi.spyOn(fs, "statSync").mockReturnValue(Object.assign(Object.create(stat), { uid }));
+    of(stat.uid + 1);
+    expect(() => new Store(directory)).toThrow(`belongs to the user ${stat.uid + 1}`);
+    of(0);
+    new Store(directory);
+  });
+
+  test("an entry that others may write counts as missing, and is written anew", () => {
+    const directory = fresh();
+    const store = new Store(directory);
+    store.write(keyOf(1), "value");
+    chmodSync(join(directory, `${keyOf(1)}.entry`), 0o666);
+    expect(store.read(keyOf(1))).toBe(undefined);
+    store.write(keyOf(1), "value");
+    expect(store.read(keyOf(1))).toBe("value");
+  });
+
+  test("entries that changed places count as missing", () => {
+    const directory = fresh();
+    const store = new Store(directory);
+    store.write(keyOf(1), "one");
+    store.write(keyOf(2), "two");
+    const [a, b, c] = [`${keyOf(1)}.entry`, `${keyOf(2)}.entry`, "aside"]
+      .map((name) => join(directory, name)) as [string, string, string];
+    renameSync(a, c);
+    renameSync(b, a);
+    renameSync(c, b);
+    expect([store.read(keyOf(1)), store.read(keyOf(2))]).toEqual([undefined, undefined]);
+  });
 });
 
 describe("a directory does not grow without end", () => {

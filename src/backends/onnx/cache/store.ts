@@ -1,7 +1,11 @@
 /**
- * A directory of values by key. An entry is a checksum and a serialized value; one that does not match counts as
- * missing. Entries are written aside and then renamed, so that processes may share a directory.
+ * A directory of values by key. An entry is a checksum of key and value, and the serialized value; one that does not
+ * match counts as missing. Entries are written aside and then renamed, so that processes may share a directory.
+ *
+ * Entries are code that is run, so nobody but their owner may write them: a directory or an entry that others own or
+ * may write is not used.
  */
+import type { Stats } from "node:fs";
 import { host } from "./host.ts";
 
 /** What files written here are called; others in the directory are left alone. */
@@ -19,13 +23,14 @@ export class Store {
   /**
    * Keeps about so many bytes at most: beyond, what was used least recently goes.
    *
-   * @throws where there is no such directory and none can be made.
+   * @throws where there is no such directory and none can be made, and where others may write in it.
    */
   constructor(directory: string, private readonly mostBytes = 2 ** 28) {
     const { fs, path } = this.#host;
     this.#directory = path.resolve(directory);
-    // Entries are run: nobody else should write them.
     fs.mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+    const stranger = this.#stranger(fs.statSync(this.#directory));
+    if (stranger !== undefined) throw new Error(stranger);
   }
 
   /** What was written; nothing where that is missing or damaged. */
@@ -33,6 +38,7 @@ export class Store {
     const { fs, v8 } = this.#host;
     const entry = this.#entry(key);
     try {
+      if (this.#stranger(fs.statSync(entry)) !== undefined) return undefined;
       const bytes = fs.readFileSync(entry);
       const body = bytes.subarray(checksumBytes);
       if (!this.#checksum(key, body).equals(bytes.subarray(0, checksumBytes))) return undefined;
@@ -41,6 +47,17 @@ export class Store {
     } catch {
       return undefined;
     }
+  }
+
+  /** Who else may write a file or directory, in words; nothing where nobody may. Windows has no modes. */
+  #stranger({ uid, mode }: Pick<Stats, "uid" | "mode">): string | undefined {
+    const own = this.#host.process.getuid?.();
+    if (own === undefined) return undefined;
+    if (uid !== own && uid !== 0) {
+      return `it belongs to the user ${uid}, who could write code there that is run; name a directory of your own`;
+    }
+    if ((mode & 0o022) === 0) return undefined;
+    return "others may write code there that is run; forbid it with chmod go-w, or name another directory";
   }
 
   /** Says that an entry was used. */
@@ -62,7 +79,7 @@ export class Store {
     bytes.set(body, checksumBytes);
     const part = path.join(this.#directory, `${key}.${crypto.randomUUID()}.part`);
     try {
-      fs.writeFileSync(part, bytes);
+      fs.writeFileSync(part, bytes, { flag: "wx", mode: 0o600 });
       fs.renameSync(part, this.#entry(key));
     } finally {
       fs.rmSync(part, { force: true });
