@@ -160,8 +160,8 @@ const primitives = {
   ),
   /** Bitwise for integers, logical for booleans. */
   not: unary("not", bits, null),
-  /** The identity, through which no derivative passes. */
-  stopGradient: unary("stopGradient", any, null),
+  /** The identity, through which no derivative passes, and no cotangent. */
+  stopGradient: unary("stopGradient", any, null, () => [null]),
 
   add: binary("add", number, (d) => d, (d) => d, sumTranspose((ct) => ct)),
   sub: binary("sub", number, (d) => d, (d) => neg(d), sumTranspose((ct) => neg(ct))),

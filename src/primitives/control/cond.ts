@@ -17,12 +17,12 @@ import {
 import { literal, type Tensor } from "../../core/tensor.ts";
 import { bind, rewrite } from "../../core/trace.ts";
 import { evaluate } from "../../core/evaluate.ts";
-import { batchProgram, runBatched } from "../derive/batch.ts";
+import { batchProgram } from "../derive/batch.ts";
 import { linearizeProgram } from "../derive/linearize.ts";
 import { transposeProgram } from "../derive/transpose.ts";
-import { ge, select } from "../elementwise.ts";
+import { eq, ge, le } from "../elementwise.ts";
 import { full, materialize } from "../rules.ts";
-import { broadcast } from "../shape.ts";
+import { runLive, selectLanes } from "./lanes.ts";
 
 /**
  * Parameters of `cond`. The first operand is an int32 scalar (below 0 counts as 0, above the last as
@@ -133,15 +133,14 @@ const condPrimitive: Primitive<CondParams> = {
       return { outputs: cond(index, operands, { branches: programs }), batched: force };
     }
     // An index for each element: all branches run, and each element selects.
-    const results = branches.map((b) => {
-      const [outputs, flags] = runBatched(b, operands, batched, size);
-      return outputs.map((x, i) => flags[i] ? x : materialize(x, size));
+    const number = (k: number) => materialize(literal(k, "int32"), size);
+    const last = branches.length - 1;
+    const results = branches.map((b, k) => {
+      const taken = k === 0 ? le(index, number(0)) : (k === last ? ge : eq)(index, number(k));
+      return runLive(b, taken, operands, batched);
     });
     const outputs = results.reduce((chosen, result, k) =>
-      chosen.map((before, i) => {
-        const reached = ge(index, materialize(literal(k, "int32"), size));
-        return select(broadcast(reached, before.shape, [0]), result[i]!, before);
-      })
+      chosen.map((before, i) => selectLanes(ge(index, number(k)), result[i]!, before))
     );
     return { outputs };
   },

@@ -20,11 +20,11 @@ import type { Tensor } from "../../core/tensor.ts";
 import { bind, rewrite } from "../../core/trace.ts";
 import { batchProgram, runBatched } from "../derive/batch.ts";
 import { jvpProgram, pushForward } from "../derive/jvp.ts";
-import { convert, select } from "../elementwise.ts";
+import { convert, stopGradient } from "../elementwise.ts";
 import { reduceOr } from "../reduce.ts";
 import { instantiate, materialize } from "../rules.ts";
-import { broadcast } from "../shape.ts";
 import { cond } from "./cond.ts";
+import { fromLive, isHarmless, selectLanes } from "./lanes.ts";
 import { fixedFlags, scan, type ScanParams, scanPrimitive } from "./scan.ts";
 
 /**
@@ -146,34 +146,53 @@ const whilePrimitive: Primitive<WhileParams> = {
       });
       return { outputs: [...outputs], batched: carried };
     }
-    // Elements end at different steps: go on while any does, and keep those that have ended.
-    const holds = (xs: readonly Tensor[]) =>
-      runBatched(params.condition, xs, [...conditionFlags, ...carried], size)[0][0]!;
+    // Elements end at different steps: go on while any does, and keep those that have ended. The step runs on
+    // what an element carried into its last one; on another's if it never takes any.
+    const holds = (consts: readonly Tensor[], state: readonly Tensor[]) =>
+      runBatched(
+        params.condition,
+        [...consts, ...state.slice(0, init.length)],
+        [...conditionFlags, ...carried],
+        size,
+      )[0][0]!;
+    const flags = [...bodyFlags, ...carried];
+    const guarded = size > 0 && !isHarmless(params.body, flags);
+    const starts = guarded ? holds(conditionConsts, carry) : undefined;
+    const consts = starts
+      ? bodyConsts.map((x, i) => bodyFlags[i] ? fromLive(starts, x) : x)
+      : bodyConsts;
+    const state = [...carry, ...(starts ? carry.map((x) => fromLive(starts, x)) : [])];
     const condition = rewrite(
-      (...xs) => [reduceOr(holds(xs), [0])],
-      [...conditionConsts, ...carry].map((x) => x.aval),
+      (...xs) => [
+        reduceOr(holds(xs.slice(0, params.conditionConsts), xs.slice(params.conditionConsts)), [0]),
+      ],
+      [...conditionConsts, ...state].map((x) => x.aval),
     );
     const body = rewrite((...xs) => {
-      const old = xs.slice(params.conditionConsts + params.bodyConsts);
-      const go = holds([...xs.slice(0, params.conditionConsts), ...old]);
-      const [next, flags] = runBatched(
-        params.body,
-        xs.slice(params.conditionConsts),
-        [...bodyFlags, ...carried],
-        size,
-      );
-      return next.map((x, i) => {
-        const full = flags[i] ? x : materialize(x, size);
-        return select(broadcast(go, full.shape, [0]), full, old[i]!);
-      });
-    }, operands.map((x) => x.aval));
-    const outputs = bind(whilePrimitive, [...conditionConsts, ...operands], {
+      const [forCondition, forBody, now] = parts(xs, params);
+      const old = now.slice(0, init.length);
+      const go = holds(forCondition, old);
+      const taken = guarded
+        ? old.map((x, i) => selectLanes(go, x, stopGradient(now[init.length + i]!)))
+        : old;
+      const [next, isBatched] = runBatched(params.body, [...forBody, ...taken], flags, size);
+      return [
+        ...next.map((x, i) => selectLanes(go, isBatched[i] ? x : materialize(x, size), old[i]!)),
+        ...(guarded ? taken.map(stopGradient) : []),
+      ];
+    }, [...conditionConsts, ...consts, ...state].map((x) => x.aval));
+    const outputs = bind(whilePrimitive, [
+      ...conditionConsts,
+      ...conditionConsts,
+      ...consts,
+      ...state,
+    ], {
       condition,
       body,
       conditionConsts: params.conditionConsts,
       bodyConsts: params.conditionConsts + params.bodyConsts,
       maxSteps: params.maxSteps,
-    });
+    }).slice(0, init.length);
     return { outputs: [...outputs] };
   },
 };
