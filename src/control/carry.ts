@@ -3,16 +3,14 @@
  * Weak types adapt as in JAX: a bare number at the start takes the type that the step gives, and a bare
  * number that the step gives takes the type of the carry.
  */
-import { isInteger, promoteTypes, type Typed } from "../core/dtype.ts";
+import { promoteTypes, type Typed } from "../core/dtype.ts";
 import { DTypeError, ShapeError } from "../core/errors.ts";
 import { evaluate } from "../core/evaluate.ts";
 import { type AnyFunction, traceLeaves } from "../core/function.ts";
 import {
-  type Atom,
   type Aval,
   formatAval,
   inputAvals,
-  Literal,
   outputAvals,
   type Program,
   sameShape,
@@ -36,6 +34,8 @@ export interface Carry {
   readonly structure: Structure;
   readonly init: readonly Tensor[];
   readonly name: string;
+  /** What it is called in errors; "the carry" unless given. */
+  readonly what?: string;
 }
 
 /**
@@ -46,7 +46,7 @@ export interface Carry {
  */
 export function traceStep(
   f: AnyFunction,
-  { structure, init, name }: Carry,
+  { structure, init, name, what = "the carry" }: Carry,
   rest: { readonly structures: readonly Structure[]; readonly avals: readonly Aval[] },
   check: (output: Structure) => void,
 ): Step {
@@ -62,13 +62,10 @@ export function traceStep(
     check(output);
     const given = outputAvals(program).slice(0, carry.length);
     const settled = carry.map((c, i) =>
-      settle(c, given[i]!, `${name}: the carry${where(names[i]!)}`, {
-        before: wholeNumber(init[i]!),
-        after: wholeLiteral(program.outputs[i]!),
-      })
+      settle(c, given[i]!, `${name}: ${what}${where(names[i]!)}`)
     );
     // Types only ever grow, so this ends.
-    if (settled.every((s, i) => s.dtype === carry[i]!.dtype && s.weak === carry[i]!.weak)) {
+    if (settled.every((s, i) => formatAval(s) === formatAval(carry[i]!))) {
       return { program: converted(program, settled), captured, carry: settled, output };
     }
     carry = settled;
@@ -81,48 +78,33 @@ export function where(path: string): string {
 }
 
 /** The carry's type after looking at what the step gives. */
-function settle(taken: Aval, given: Aval, what: string, whole: Whole): Aval {
+function settle(taken: Aval, given: Aval, what: string): Aval {
   const mismatch = `${what} is ${formatAval(taken)} before the step and ${
     formatAval(given)
   } after it`;
   if (!sameShape(taken.shape, given.shape)) {
     throw new ShapeError(
       mismatch,
-      "the step must give a carry of the shape it takes: broadcast the initial carry to that shape",
+      "the step must give the shape it takes: broadcast the initial value to that shape",
     );
   }
-  const type = meet(taken, given, whole);
+  const type = meet(taken, given);
   if (type) return { ...taken, ...type };
   throw new DTypeError(
     mismatch,
-    `the step must give a carry of the type it takes: convert the initial carry with ` +
+    `the step must give the type it takes: convert the initial value with ` +
       `astype("${given.dtype}"), or the step's result with astype("${taken.dtype}")`,
   );
 }
 
-/** Whether the carry is a bare whole number: at home among integers, as in all of the array language. */
-interface Whole {
-  readonly before: boolean;
-  readonly after: boolean;
-}
-
-function meet(taken: Aval, given: Aval, whole: Whole): Typed | undefined {
-  const { dtype } = promoteTypes(taken, given);
-  if (taken.dtype === given.dtype) return { dtype, weak: taken.weak && given.weak };
-  if (taken.weak && (dtype === given.dtype || (whole.before && isInteger(given.dtype)))) {
-    return { dtype: given.dtype, weak: given.weak };
+function meet(taken: Aval, given: Aval): Typed | undefined {
+  const type = promoteTypes(taken, given);
+  if (taken.dtype === given.dtype) {
+    const weak = taken.weak && given.weak;
+    return { dtype: taken.dtype, weak, whole: weak && taken.whole && given.whole };
   }
-  const adapts = given.weak && (dtype === taken.dtype || (whole.after && isInteger(taken.dtype)));
-  return adapts ? taken : undefined;
-}
-
-/** Whether a program gives a bare whole number. */
-export function wholeLiteral(atom: Atom): boolean {
-  return atom instanceof Literal && atom.aval.weak && Number.isInteger(atom.value);
-}
-
-function wholeNumber({ source, aval }: Tensor): boolean {
-  return aval.weak && source.kind === "literal" && Number.isInteger(source.value);
+  if (taken.weak && type.dtype === given.dtype) return given;
+  return given.weak && type.dtype === taken.dtype ? taken : undefined;
 }
 
 /** The program with its first outputs in these types. */

@@ -13,7 +13,7 @@ import { literal, type Tensor } from "../core/tensor.ts";
 import { currentTrace } from "../core/trace.ts";
 import { assertSameStructure, paths, type Structure, unflatten } from "../core/tree.ts";
 import * as lax from "../primitives/index.ts";
-import { converted, where, wholeLiteral } from "./carry.ts";
+import { converted, where } from "./carry.ts";
 
 /**
  * `onTrue(...operands)` if the predicate holds, else `onFalse(...operands)`. Both are traced, and give
@@ -75,7 +75,7 @@ export function switchCase<A extends readonly unknown[], R>(
     return choose("switchCase", clamped, branches, operands) as R; // the branches' own type
   }
   checkScalar("switchCase", "the index", index);
-  if (isFloat(index.dtype)) {
+  if (isFloat(index.dtype) && !index.aval.whole) {
     throw new DTypeError(
       `switchCase: the index is ${formatAval(index.aval)}`,
       'give an integer: index.astype("int32")',
@@ -139,11 +139,7 @@ function joinTypes(name: string, programs: readonly Program[], output: Structure
   const names = paths(output);
   const all = programs.map(outputAvals);
   return all[0]!.map((first, i) => {
-    const discrete = all.some((avals) => !isFloat(avals[i]!.dtype));
-    const type = promoteTypes(...programs.map(({ outputs }): Typed => {
-      const atom = outputs[i]!;
-      return discrete && wholeLiteral(atom) ? { dtype: "int32", weak: true } : atom.aval;
-    }));
+    const type = promoteTypes(...all.map((avals) => avals[i]!));
     all.forEach((avals, k) => {
       const mine = avals[i]!;
       if (!sameShape(first.shape, mine.shape)) {

@@ -69,7 +69,7 @@ export function foriLoop<C>(
 
 function checkBound(bound: Tensor | number): void {
   if (bound instanceof Tensor) {
-    if (bound.ndim === 0 && isInteger(bound.dtype)) return;
+    if (bound.ndim === 0 && (isInteger(bound.dtype) || bound.aval.whole)) return;
     throw new DTypeError(
       `foriLoop: a bound is ${formatAval(bound.aval)}`,
       'give a whole number, or an integer scalar: bound.astype("int32")',

@@ -3,7 +3,8 @@
  *
  * The promotion lattice is JAX's, without the types Trilevel lacks (int64, float16, complex):
  * `bool → weak int → {int32, uint32} → weak float → float32 → float64`. A weak type comes from a bare
- * number: it adapts to what it meets. See https://docs.jax.dev/en/latest/type_promotion.html.
+ * number: it adapts to what it meets. JavaScript does not tell 2 from 2.0, so a bare whole number is a weak int
+ * among integers and booleans, and a weak float otherwise. See https://docs.jax.dev/en/latest/type_promotion.html.
  */
 import { BackendError, DTypeError } from "./errors.ts";
 
@@ -22,6 +23,8 @@ export interface Typed {
   readonly dtype: DType;
   /** Whether it is only a bare number's. */
   readonly weak: boolean;
+  /** Of a weak type: whether it is that of a bare whole number, which is at home among integers as well. */
+  readonly whole?: boolean | undefined;
 }
 
 const bytes: Record<DType, number> = { float32: 4, float64: 8, int32: 4, uint32: 4, bool: 1 };
@@ -114,7 +117,10 @@ const height = (t: Typed): number =>
 
 /** The type in which values of several types meet (JAX's promotion rules). */
 export function promoteTypes(...types: readonly Typed[]): Typed {
+  const discrete = types.some((t) => !t.whole && !isFloat(t.dtype));
+  const bare: Typed = { dtype: discrete ? "int32" : "float32", weak: true };
   let best: Typed = { dtype: "bool", weak: false };
-  for (const t of types) if (height(t) > height(best)) best = t;
-  return { dtype: best.dtype, weak: best.weak };
+  for (const t of types.map((t) => t.whole ? bare : t)) if (height(t) > height(best)) best = t;
+  const whole = best === bare && types.every((t) => t.whole && isFloat(t.dtype));
+  return whole ? { ...bare, whole } : { dtype: best.dtype, weak: best.weak };
 }

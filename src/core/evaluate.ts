@@ -19,7 +19,10 @@ export class Environment {
   }
 
   read(atom: Atom): Tensor {
-    if (atom instanceof Literal) return literal(atom.value, atom.aval.dtype, atom.aval.weak);
+    if (atom instanceof Literal) {
+      const { dtype, weak, whole } = atom.aval;
+      return literal(atom.value, dtype, weak, whole);
+    }
     return this.#values.get(atom)!;
   }
 }

@@ -1,10 +1,11 @@
 /** How functions of trees become programs: what all transformations begin and end with. */
-import { DTypeError, TreeError } from "./errors.ts";
+import { coerce } from "./dtype.ts";
+import { TreeError } from "./errors.ts";
 import { kindOf } from "./kindOf.ts";
 import type { Aval, Program } from "./program.ts";
 import { literal, Tensor } from "./tensor.ts";
 import { trace } from "./trace.ts";
-import { flatten, flattenUpTo, paths, type Structure, unflatten } from "./tree.ts";
+import { flatten, paths, type Structure, unflatten } from "./tree.ts";
 
 /** A function of trees, traced on its arguments. */
 export interface TracedFunction {
@@ -19,10 +20,20 @@ export interface TracedFunction {
   readonly output: Structure;
 }
 
-/** A leaf as a tensor: bare numbers are weak float32 scalars, booleans are bool. */
+// Beyond it float32 skips whole numbers.
+const largestExact = 2 ** 24;
+
+/**
+ * A leaf as a tensor: bare numbers are weak float32 scalars, or weak int32 ones where float32 would lose
+ * something; booleans are bool.
+ */
 export function toTensor(leaf: unknown, where: string): Tensor {
   if (leaf instanceof Tensor) return leaf;
-  if (typeof leaf === "number") return literal(leaf, "float32", true);
+  if (typeof leaf === "number") {
+    const large = Number.isInteger(leaf) && Math.abs(leaf) > largestExact;
+    const exact = large && coerce(leaf, "int32") === leaf;
+    return exact ? literal(leaf, "int32", true, true) : literal(leaf, "float32", true);
+  }
   if (typeof leaf === "boolean") return literal(leaf ? 1 : 0, "bool");
   throw new TreeError(
     `${where} is ${kindOf(leaf)}, not a tensor`,
@@ -41,52 +52,30 @@ export function tensorLeaves(tree: unknown, what: string): [Tensor[], Structure]
   return [leaves.map((leaf, i) => toTensor(leaf, `${what}${names[i]}`)), structure];
 }
 
-/** Leaves that belong to those of another tree, such as its tangents; `null` where there are none. */
-export function companionLeaves(
-  structure: Structure,
-  tree: unknown,
-  of: readonly { readonly aval: Aval }[],
-  what: string,
-): (Tensor | null)[] {
-  const names = paths(structure);
-  return flattenUpTo(structure, tree, what).map((leaf, i) => {
-    if (leaf === null) return null;
-    const x = toTensor(leaf, `${what}${names[i]}`);
-    const expected = of[i]!.aval;
-    const same = x.shape.length === expected.shape.length &&
-      x.shape.every((n, k) => n === expected.shape[k]);
-    if (same && (x.dtype === expected.dtype || x.aval.weak)) {
-      return x.dtype === expected.dtype ? x : literalLike(x, expected);
-    }
-    throw new DTypeError(
-      `${what}${names[i]} has type ${x.dtype}[${x.shape.join(",")}], but belongs to ` +
-        `${expected.dtype}[${expected.shape.join(",")}]`,
-      "tangents and cotangents have the shape and element type of what they belong to",
-    );
-  });
-}
-
-function literalLike(x: Tensor, { dtype }: Aval): Tensor {
-  return x.source.kind === "literal" ? literal(x.source.value, dtype) : x;
-}
-
 // A function of trees; what it takes and gives is the caller's to know.
 // deno-lint-ignore no-explicit-any
 export type AnyFunction = (...args: any[]) => unknown;
 
-/** Traces a function on the leaves of these arguments. */
+/**
+ * Traces a function on the leaves of these arguments. In those that `real` names, bare numbers are reals, since
+ * the function is differentiated in them.
+ */
 export function traceFunction(
   f: AnyFunction,
   args: readonly unknown[],
   name: string,
+  real: (argument: number) => boolean = () => false,
 ): TracedFunction {
   const flat = args.map((arg, i) => tensorLeaves(arg, `${name}: argument ${i}`));
-  const leaves = flat.flatMap(([xs]) => xs);
+  const leaves = flat.flatMap(([xs], i) => real(i) ? xs.map(asReal) : xs);
+  const avals = flat.flatMap(([xs], i) =>
+    xs.map((x) => real(i) ? { ...asReal(x).aval, whole: false } : x.aval)
+  );
   const structures = flat.map(([, structure]) => structure);
   const { program, captured, output } = traceLeaves(
     f,
     structures,
-    leaves.map((x) => x.aval),
+    avals,
     name,
   );
   return { program, captured, leaves, structures, counts: flat.map(([xs]) => xs.length), output };
@@ -109,6 +98,12 @@ export function traceLeaves(
     return xs;
   }, avals);
   return { program, captured, output };
+}
+
+/** A bare whole number as a real one. */
+function asReal(x: Tensor): Tensor {
+  if (!x.aval.whole || x.source.kind !== "literal") return x;
+  return literal(x.source.value, "float32", true, false);
 }
 
 /** Arguments from the leaves of all of them. */

@@ -86,6 +86,9 @@ export interface Primitive<P extends Params = NoParams> {
   /** Its `shape` decides about weakness too; otherwise outputs are weak when all inputs are. */
   readonly ownWeakness?: boolean;
 
+  /** Of whole numbers it makes whole numbers. */
+  readonly keepsWholes?: boolean;
+
   /** A loop that stacks what each step gives: its body, and how to run it with a body that gives more. */
   readonly loop?: (params: P) => {
     readonly body: Program;

@@ -10,7 +10,7 @@ import { type Params, type Primitive, row } from "./primitive.ts";
 /** A shape: the size of each axis. */
 export type Shape = readonly number[];
 
-/** What is known of a value before it exists. `weak` marks a bare number's type. */
+/** What is known of a value before it exists. */
 export interface Aval extends Typed {
   /** The size of each axis. */
   readonly shape: Shape;
@@ -86,9 +86,9 @@ export function aval(shape: Shape, dtype: DType, weak = false): Aval {
   return { shape, dtype, weak };
 }
 
-/** `float32[2,3]`, with a star for a weak type. */
+/** `float32[2,3]`, with a star for a weak type, and two for that of a whole number. */
 export function formatAval(a: Aval): string {
-  return `${a.dtype}${a.weak ? "*" : ""}[${a.shape.join(",")}]`;
+  return `${a.dtype}${a.weak ? a.whole ? "**" : "*" : ""}[${a.shape.join(",")}]`;
 }
 
 /** Abstract values of what a program takes. */

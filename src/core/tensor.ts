@@ -4,7 +4,7 @@
  * `src/numpy/methods.ts`.
  */
 import { type Backend, type BackendName, checkSupported, openBackend } from "./backend.ts";
-import { allocate, coerce, type DType, type TypedArray } from "./dtype.ts";
+import { allocate, coerce, type DType, isFloat, type TypedArray } from "./dtype.ts";
 import { ArgumentError, TracedValueError } from "./errors.ts";
 import { Share, Storage } from "./memory.ts";
 import { type Aval, aval, formatAval, type Shape, sizeOf, type Var } from "./program.ts";
@@ -232,8 +232,15 @@ function nest(data: TypedArray, shape: Shape, boolean: boolean): NestedArray {
 }
 
 /** A scalar constant. */
-export function literal(value: number, dtype: DType, weak = false): Tensor {
-  return new Tensor(aval([], dtype, weak), { kind: "literal", value: coerce(value, dtype) });
+export function literal(
+  value: number,
+  dtype: DType,
+  weak = false,
+  whole: boolean | undefined = weak && isFloat(dtype) && Number.isInteger(value),
+): Tensor {
+  const type = aval([], dtype, weak);
+  const source = { kind: "literal", value: coerce(value, dtype) } as const;
+  return new Tensor(whole ? { ...type, whole } : type, source);
 }
 
 /** Host data placed on a backend. */

@@ -102,8 +102,9 @@ export function bind<P extends Params>(
   // A tensor that got out of its trace is refused before its shape misleads anyone.
   for (const x of inputs) assertReachable(x, current);
   const weak = !primitive.ownWeakness && inputs.length > 0 && inputs.every((x) => x.aval.weak);
+  const whole = weak && primitive.keepsWholes && inputs.every((x) => x.aval.whole);
   const avals = primitive.shape(row(inputs.map((x) => x.aval)), params)
-    .map((a) => weak && a.dtype === inputs[0]!.dtype ? { ...a, weak } : a);
+    .map((a) => weak && a.dtype === inputs[0]!.dtype ? { ...a, weak, whole } : a);
   if (!current) return row(runEquation(primitive, inputs, params, avals));
   const trace = current;
   const atoms = inputs.map((x) => trace.atom(x));

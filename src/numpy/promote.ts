@@ -39,16 +39,7 @@ function show(x: TensorLike): string {
  * weak int32 among integers and booleans: `x.mul(2)` keeps an int32 tensor int32.
  */
 export function commonType(inputs: readonly TensorLike[]): Typed {
-  const discrete = inputs.some((x) =>
-    typeof x === "boolean" || (x instanceof Tensor && !isFloat(x.dtype))
-  );
-  return promoteTypes(
-    ...inputs.map((x): Typed =>
-      typeof x === "number"
-        ? { dtype: discrete && Number.isInteger(x) ? "int32" : "float32", weak: true }
-        : asTensor(x).aval
-    ),
-  );
+  return promoteTypes(...inputs.map((x) => asTensor(x).aval));
 }
 
 /** An operand as a tensor of a given type. */
@@ -197,7 +188,7 @@ export function shapeOf(name: string, shape: Shape | number): Shape {
 
 /** Throws unless operands are integers or booleans. */
 export function requireIntegers(name: string, inputs: readonly TensorLike[]): void {
-  const wrong = inputs.find((x) => x instanceof Tensor && isFloat(x.dtype));
+  const wrong = inputs.find((x) => x instanceof Tensor && isFloat(x.dtype) && !x.aval.whole);
   if (wrong === undefined) return;
   throw new DTypeError(
     `${name} is not defined for ${show(wrong)}`,

@@ -2,7 +2,7 @@
 import type { DType } from "../core/dtype.ts";
 import { DTypeError, ShapeError } from "../core/errors.ts";
 import { formatAval, type Shape } from "../core/program.ts";
-import { literal, type Tensor } from "../core/tensor.ts";
+import { literal, Tensor } from "../core/tensor.ts";
 import {
   axis,
   declareOperands,
@@ -37,9 +37,8 @@ export interface TakeOptions {
 
 /** Indices as an int32 tensor. */
 export function integers(name: string, indices: TensorLike): Tensor {
-  const t = typeof indices === "number"
-    ? cast(name, indices, { dtype: "int32", weak: false })
-    : asTensor(indices);
+  const bare = typeof indices === "number" || (indices instanceof Tensor && indices.aval.whole);
+  const t = bare ? cast(name, indices, { dtype: "int32", weak: false }) : asTensor(indices);
   if (t.dtype === "int32") return t;
   if (t.dtype === "uint32") return lax.convert(t, "int32");
   throw new DTypeError(

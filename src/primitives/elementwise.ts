@@ -13,7 +13,9 @@ import {
   elementwiseBatch,
   fullLike,
   instantiate,
+  ofWholes,
   requireDType,
+  weakest,
   zeroJvp,
 } from "./rules.ts";
 
@@ -122,9 +124,9 @@ const share = (d: Tensor, mine: Tensor, other: Tensor, won: Tensor) =>
   mul(d, select(eq(mine, other), half(d), select(won, one(d), fullLike(d, 0))));
 
 const primitives = {
-  neg: unary("neg", number, (dx) => neg(dx), negTranspose),
-  abs: unary("abs", number, (dx, x) => mul(dx, sign(x))),
-  sign: unary("sign", number, null),
+  neg: ofWholes(unary("neg", number, (dx) => neg(dx), negTranspose)),
+  abs: ofWholes(unary("abs", number, (dx, x) => mul(dx, sign(x)))),
+  sign: ofWholes(unary("sign", number, null)),
   floor: unary("floor", float, null),
   ceil: unary("ceil", float, null),
   /** To the nearest, ties to even. */
@@ -161,11 +163,13 @@ const primitives = {
   /** Bitwise for integers, logical for booleans. */
   not: unary("not", bits, null),
   /** The identity, through which no derivative passes, and no cotangent. */
-  stopGradient: unary("stopGradient", any, null, () => [null]),
+  stopGradient: ofWholes(unary("stopGradient", any, null, () => [null])),
 
-  add: binary("add", number, (d) => d, (d) => d, sumTranspose((ct) => ct)),
-  sub: binary("sub", number, (d) => d, (d) => neg(d), sumTranspose((ct) => neg(ct))),
-  mul: binary("mul", number, (d, _, y) => mul(d, y), (d, x) => mul(d, x), productTranspose, true),
+  add: ofWholes(binary("add", number, (d) => d, (d) => d, sumTranspose((ct) => ct))),
+  sub: ofWholes(binary("sub", number, (d) => d, (d) => neg(d), sumTranspose((ct) => neg(ct)))),
+  mul: ofWholes(
+    binary("mul", number, (d, _, y) => mul(d, y), (d, x) => mul(d, x), productTranspose, true),
+  ),
   /**
    * Integers truncate; x / 0 is -1 (all bits set), as in XLA. (x/y)′ = ẋ/y - ẏ (x/y)/y, where the division comes last so
    * that it is the first of both transposes, and shared.
@@ -178,10 +182,10 @@ const primitives = {
     quotientTranspose,
   ),
   /** The remainder with the sign of x; x rem 0 is x for integers. ∂/∂y = -trunc(x / y) */
-  rem: binary("rem", number, (d) => d, (d, x, y) => {
+  rem: ofWholes(binary("rem", number, (d) => d, (d, x, y) => {
     const quotient = div(x, y);
     return neg(mul(d, mul(sign(quotient), floor(abs(quotient)))));
-  }),
+  })),
   /** ∂/∂x = y x^(y-1), 0 at y = 0; ∂/∂y = log(x) x^y, 0 at x = 0 */
   pow: binary("pow", float, (d, x, y) => {
     const constant = eq(y, fullLike(y, 0));
@@ -189,19 +193,19 @@ const primitives = {
     return mul(d, select(constant, fullLike(y, 0), mul(y, pow(x, exponent))));
   }, (d, x, _, out) => mul(d, mul(log(select(eq(x, fullLike(x, 0)), one(x), x)), out))),
   /** NaN if either is. */
-  max: binary(
+  max: ofWholes(binary(
     "max",
     number,
     (d, x, y) => share(d, x, y, gt(x, y)),
     (d, x, y) => share(d, y, x, gt(y, x)),
-  ),
+  )),
   /** NaN if either is. */
-  min: binary(
+  min: ofWholes(binary(
     "min",
     number,
     (d, x, y) => share(d, x, y, lt(x, y)),
     (d, x, y) => share(d, y, x, lt(y, x)),
-  ),
+  )),
   /** The angle of the point (y, x) given as atan2(y, x): x ẏ/(x²+y²) - y ẋ/(x²+y²) */
   atan2: binary(
     "atan2",
@@ -239,11 +243,12 @@ const isFinite: Primitive = {
 /** `condition ? a : b`, all of one shape. ẏ = condition ? ȧ : ḃ */
 const selectPrimitive: Primitive = {
   name: "select",
+  ownWeakness: true,
   shape([condition, a, b]) {
-    const { shape, dtype } = assertSame("select", [a!, b!]);
+    const { shape } = assertSame("select", [a!, b!]);
     requireDType("select's condition", condition, (d) => d === "bool", "a boolean");
     assertSame("select", [condition, { ...a!, dtype: "bool" }]);
-    return [aval(shape, dtype)];
+    return [{ ...weakest(a!, b!), shape }];
   },
   jvp([condition, a, b], [, da, db]) {
     return {

@@ -31,6 +31,7 @@ function reduction(
 ): Primitive<ReduceParams> {
   const self: Primitive<ReduceParams> = {
     name,
+    keepsWholes: true,
     shape([x], { axes }) {
       checkAxes(name, x.shape, axes);
       requireDType(name, x, (d) => (d === "bool") === (accept === "bool"), `a ${accept}`);
@@ -101,6 +102,7 @@ export interface CumulativeParams extends AxisParams {
 
 const cumsumPrimitive: Primitive<CumulativeParams> = {
   name: "cumsum",
+  keepsWholes: true,
   shape([x], { axis }) {
     checkAxes("cumsum", x.shape, [axis]);
     requireDType("cumsum", x, (d) => d !== "bool", "numbers");

@@ -1,5 +1,5 @@
 /** Rule factories: what most primitives' rules look like, so that the rest of a rule is one line. */
-import type { DType } from "../core/dtype.ts";
+import type { DType, Typed } from "../core/dtype.ts";
 import { DTypeError, NotDifferentiableError, ShapeError } from "../core/errors.ts";
 import { type Params, type Primitive, type Tangents, Unknown } from "../core/primitive.ts";
 import { type Aval, formatAval, sameShape, type Shape } from "../core/program.ts";
@@ -69,6 +69,18 @@ export function elementwiseBatch<P extends Params>(
 /** The tensor repeated along a new axis 0. */
 export function materialize(x: Tensor, size: number): Tensor {
   return broadcast(x, [size, ...x.shape], x.shape.map((_, i) => i + 1));
+}
+
+/** The primitive, which makes whole numbers of whole numbers. */
+export function ofWholes<P extends Params>(primitive: Primitive<P>): Primitive<P> {
+  return Object.assign(primitive, { keepsWholes: true });
+}
+
+/** The type of what is one of several values of one element type: weak if all are. */
+export function weakest(...types: readonly Typed[]): Typed {
+  const { dtype } = types[0]!;
+  const weak = types.every((t) => t.weak);
+  return { dtype, weak, whole: weak && types.every((t) => t.whole) };
 }
 
 /** Throws unless all have one shape and one element type; gives the first. */

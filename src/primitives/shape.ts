@@ -24,6 +24,7 @@ export interface BroadcastParams extends Params {
 
 const broadcastPrimitive: Primitive<BroadcastParams> = {
   name: "broadcast",
+  keepsWholes: true,
   splat: true,
   shape([x], { shape, axes }) {
     checkAxes("broadcast", shape, axes);
@@ -62,6 +63,7 @@ export interface ReshapeParams extends Params {
 
 const reshapePrimitive: Primitive<ReshapeParams> = {
   name: "reshape",
+  keepsWholes: true,
   shape([x], { shape }) {
     if (sizeOf(shape) !== sizeOf(x.shape)) {
       throw refuse(
@@ -86,6 +88,7 @@ export interface TransposeParams extends Params {
 
 const transposePrimitive: Primitive<TransposeParams> = {
   name: "transpose",
+  keepsWholes: true,
   shape([x], { permutation }) {
     checkAxes("transpose", x.shape, permutation);
     if (permutation.length !== x.shape.length) {
@@ -111,6 +114,7 @@ export interface SliceParams extends Params {
 
 const slicePrimitive: Primitive<SliceParams> = {
   name: "slice",
+  keepsWholes: true,
   shape([x], { start, limit, strides }) {
     const rank = x.shape.length;
     const fits = [start, limit, strides].every((p) => p.length === rank) &&
@@ -157,6 +161,7 @@ export interface PadParams extends Params {
 /** The second operand, a scalar, is the value that is put in. */
 const padPrimitive: Primitive<PadParams> = {
   name: "pad",
+  keepsWholes: true,
   shape([x, value], { low, high, interior }) {
     assertSame("pad", [{ ...value, shape: [] }, { ...x, shape: [] }]);
     const rank = x.shape.length;
@@ -223,6 +228,7 @@ export interface ConcatenateParams extends Params {
 
 const concatenatePrimitive: Primitive<ConcatenateParams> = {
   name: "concatenate",
+  keepsWholes: true,
   shape(inputs, { axis }) {
     const without = (x: Aval) => ({ ...x, shape: x.shape.map((n, i) => i === axis ? 0 : n) });
     const first = inputs[0]!;
@@ -255,6 +261,7 @@ export interface ReverseParams extends Params {
 
 const reversePrimitive: Primitive<ReverseParams> = {
   name: "reverse",
+  keepsWholes: true,
   shape([x], { axes }) {
     checkAxes("reverse", x.shape, axes);
     return [aval(x.shape, x.dtype)];

@@ -30,7 +30,7 @@ import { keyed } from "./keyed.ts";
  */
 export const key: (seed: number | Tensor) => Tensor = managed((seed) => {
   if (seed instanceof Tensor) {
-    if (seed.ndim !== 0 || !isInteger(seed.dtype)) {
+    if (seed.ndim !== 0 || !(isInteger(seed.dtype) || seed.aval.whole)) {
       throw new DTypeError(
         `random.key: the seed is ${formatAval(seed.aval)}`,
         'give a whole number or an integer scalar, seed.astype("uint32"); random.split and foldIn make keys of a key',

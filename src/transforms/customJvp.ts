@@ -13,6 +13,7 @@ import {
   traceFunction,
   unflattenAll,
 } from "../core/function.ts";
+import { adapted } from "./companions.ts";
 
 /**
  * The function `f` with another derivative: `rule` gets lists of primals and tangents, and gives the
@@ -61,11 +62,14 @@ export function customJvp<A extends unknown[], R>(
       const [value, structure] = tensorLeaves(result[0], "customJvp: the rule's value");
       assertSameStructure(output, structure, "customJvp: the rule's value");
       const moved = flattenUpTo(output, result[1], "customJvp: the rule's tangent")
-        .map((t) => t === null ? null : toTensor(t, "customJvp: the rule's tangent"));
-      value.forEach((y, i) => checkLike(y, values[i]!, "value"));
+        .map((t, i) =>
+          t === null ? null : adapted(toTensor(t, "customJvp: the rule's tangent"), values[i]!)
+        );
+      const results = value.map((y, i) => adapted(y, values[i]!));
+      results.forEach((y, i) => checkLike(y, values[i]!, "value"));
       return [
-        ...value,
-        ...value.flatMap((y, i) => {
+        ...results,
+        ...results.flatMap((y, i) => {
           if (!isFloat(y.dtype)) return [];
           const t = instantiate(moved[i], { aval: values[i]! });
           checkLike(t, values[i]!, "tangent");

@@ -21,6 +21,7 @@ import {
   unflattenAll,
 } from "../core/function.ts";
 import { boolean, declareOptions } from "../options/index.ts";
+import { adapted } from "./companions.ts";
 
 /** An argument's leaf as `forward` sees it with `symbolicZeros`. */
 export interface PerturbedTensor {
@@ -120,8 +121,9 @@ export function customVjp<A extends unknown[], R, Residuals>(
       const result = forward(...unflattenAll(structures, seen) as never[]);
       const [xs, structure] = tensorLeaves(result, "customVjp: the result of forward");
       residualStructure = checkForward(structure, output);
-      checkValues(xs.slice(0, values.length), values);
-      return xs;
+      const given = xs.map((x, i) => values[i] ? adapted(x, values[i]) : x);
+      checkValues(given.slice(0, values.length), values);
+      return given;
     };
     const runBackward = (count: number, present?: readonly boolean[]) => (...inputs: Tensor[]) => {
       let next = count;
@@ -227,7 +229,7 @@ function cotangentsOf(
     const { aval } = leaves[i]!;
     if (!isFloat(aval.dtype)) return [];
     if (leaf === null) return [instantiate(null, leaves[i]!)];
-    const ct = toTensor(leaf, `customVjp: the cotangent ${names[i]}`);
+    const ct = adapted(toTensor(leaf, `customVjp: the cotangent ${names[i]}`), aval);
     if (ct.dtype !== aval.dtype || ct.shape.join() !== aval.shape.join()) {
       throw new ShapeError(
         `customVjp: backward gives ${formatAval(ct.aval)} for argument ${names[i]}, which is ` +

@@ -2,16 +2,17 @@
  * The solution of a fixed-point problem, inside a trace: the step becomes a program of leaves, the solver looks for
  * the point, and the adjoint says how it moves.
  */
+import { type Step as TracedStep, traceStep } from "../control/carry.ts";
 import { isFloat } from "../core/dtype.ts";
-import { ArgumentError, DTypeError, ShapeError, TreeError } from "../core/errors.ts";
+import { ArgumentError, TreeError } from "../core/errors.ts";
 import { evaluate } from "../core/evaluate.ts";
 import { backendOf, compileCached } from "../core/execute.ts";
 import { type AnyFunction, tensorLeaves, traceFunction, traceLeaves } from "../core/function.ts";
 import { inlineCalls } from "../core/inline.ts";
-import { formatAval, formatProgram, type Program } from "../core/program.ts";
+import { formatProgram, type Program } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { currentTrace } from "../core/trace.ts";
-import { assertSameStructure, paths, type Structure, unflatten } from "../core/tree.ts";
+import { assertSameStructure, type Structure, unflatten } from "../core/tree.ts";
 import * as lax from "../primitives/index.ts";
 import { forward } from "../solvers/forward.ts";
 import { iterate, type Point } from "../solvers/iterate.ts";
@@ -85,12 +86,16 @@ export function solution<Z>(
   const [start, zStructure] = tensorLeaves(z0, `${name}: z0`);
   const flat = args.map((arg, i) => tensorLeaves(arg, `${name}: argument ${i + 1}`));
   const argLeaves = flat.flatMap(([xs]) => xs);
-  const structures = [zStructure, ...flat.map(([, s]) => s)];
-  const avals = [...start, ...argLeaves].map((x) => ({ ...x.aval, weak: false }));
-  const traced = traceLeaves(step, structures, avals, `${name}: step`);
-  const described = describeStep(name, traced, zStructure, start, hasAux);
-  const packing = new Packing(name, start.map((x) => x.aval), zStructure, options.batchAxis);
-  const z = start.map((x) => lax.convert(x, x.dtype));
+  const traced = traceStep(
+    step,
+    { structure: zStructure, init: start, name, what: "z" },
+    { structures: flat.map(([, s]) => s), avals: argLeaves.map((x) => x.aval) },
+    (output) =>
+      assertSameStructure(zStructure, zOf(name, output, hasAux), `${name}: z and step(z)`),
+  );
+  const described = describeStep(traced, start.length, hasAux);
+  const packing = new Packing(name, traced.carry, zStructure, options.batchAxis);
+  const z = start.map((x, i) => lax.convert(x, traced.carry[i]!.dtype));
   // Everything that the step depends on: what it closes over, and its arguments.
   const theta = [...traced.captured, ...argLeaves.map((x) => lax.convert(x, x.dtype))];
   const apply: Apply = (zs, th) => {
@@ -239,29 +244,14 @@ interface Step {
   readonly aux: Structure;
 }
 
-function describeStep(
-  name: string,
-  traced: { program: Program; captured: readonly Tensor[]; output: Structure },
-  zStructure: Structure,
-  start: readonly Tensor[],
-  hasAux: boolean,
-): Step {
-  const { program, output } = traced;
-  if (hasAux && !(output.kind === "array" && output.children.length === 2)) {
-    throw new TreeError(`${name}: step does not return a pair`, "return [z, aux]");
-  }
-  const zOut = hasAux && output.kind === "array" ? output.children[0]! : output;
+function describeStep({ program, output }: TracedStep, zCount: number, hasAux: boolean): Step {
   const aux = hasAux && output.kind === "array" ? output.children[1]! : { kind: "null" } as const;
-  assertSameStructure(zStructure, zOut, `${name}: z and step(z)`);
-  const names = paths(zStructure);
-  start.forEach((x, i) => {
-    const after = program.outputs[i]!.aval;
-    if (after.dtype === x.dtype && after.shape.join() === x.shape.join()) return;
-    const Wrong = after.dtype === x.dtype ? ShapeError : DTypeError;
-    throw new Wrong(
-      `${name}: z${names[i]} is ${formatAval(x.aval)}, step(z)${names[i]} ${formatAval(after)}`,
-      "step must give a tree of the shapes and element types it takes",
-    );
-  });
-  return { program, zCount: start.length, aux };
+  return { program, zCount, aux };
+}
+
+/** The structure of z in that of what the step returns. */
+function zOf(name: string, output: Structure, hasAux: boolean): Structure {
+  if (!hasAux) return output;
+  if (output.kind === "array" && output.children.length === 2) return output.children[0]!;
+  throw new TreeError(`${name}: step does not return a pair`, "return [z, aux]");
 }

@@ -66,9 +66,9 @@ export function valueAndGrad<
   checkBoth(options);
   const argnums: number | readonly number[] = options.argnums ?? 0;
   return (...args) => {
-    const traced = traceFunction(f, args, "grad");
     const chosen = (typeof argnums === "number" ? [argnums] : [...argnums])
       .map((n) => n < 0 ? n + args.length : n);
+    const traced = traceFunction(f, args, "grad", (i) => chosen.includes(i));
     const active = activeLeaves(traced, chosen);
     checkScalar(traced, options.hasAux ?? false);
     const { program, captured, leaves } = traced;

@@ -56,7 +56,7 @@ function cut(stacked: Tensor, axis: number, leaves: readonly Tensor[]): Tensor[]
 
 /** Runs `f` as one program, so that what it makes on the way is freed. */
 function asProgram<X, R>(name: string, f: (x: X) => R, x: X): R {
-  const { program, captured, leaves, output } = traceFunction(f, [x], name);
+  const { program, captured, leaves, output } = traceFunction(f, [x], name, () => true);
   return unflatten(output, evaluate(program, [...captured, ...leaves]));
 }
 

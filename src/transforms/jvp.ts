@@ -6,7 +6,8 @@ import type { Tensor } from "../core/tensor.ts";
 import { unflatten } from "../core/tree.ts";
 import { jvpProgram } from "../primitives/derive/jvp.ts";
 import { fullLike } from "../primitives/index.ts";
-import { companionLeaves, traceFunction } from "../core/function.ts";
+import { traceFunction } from "../core/function.ts";
+import { companionLeaves } from "./companions.ts";
 
 /** The type of a list with any entry absent. */
 export type Optional<A extends readonly unknown[]> = { [I in keyof A]: A[I] | null };
@@ -34,7 +35,12 @@ export function jvp<A extends unknown[], R>(
       "write jvp(f, [x, y], [dx, dy])",
     );
   }
-  const { program, captured, leaves, structures, output } = traceFunction(f, primals, "jvp");
+  const { program, captured, leaves, structures, output } = traceFunction(
+    f,
+    primals,
+    "jvp",
+    () => true,
+  );
   const all = { kind: "array", children: structures } as const;
   const directions = companionLeaves(all, tangents, leaves, "jvp: tangents")
     .map((t, i) => isFloat(leaves[i]!.dtype) ? t : null);

@@ -7,7 +7,8 @@ import { type MapTree, unflatten } from "../core/tree.ts";
 import { linearizeProgram } from "../primitives/derive/linearize.ts";
 import { transposeProgram } from "../primitives/derive/transpose.ts";
 import { fullLike, instantiate } from "../primitives/index.ts";
-import { companionLeaves, traceFunction, unflattenAll } from "../core/function.ts";
+import { traceFunction, unflattenAll } from "../core/function.ts";
+import { companionLeaves } from "./companions.ts";
 import type { Optional } from "./jvp.ts";
 
 /**
@@ -24,7 +25,12 @@ export function linearize<A extends unknown[], R>(
   f: (...args: A) => R,
   ...args: A
 ): [value: R, lin: ((...tangents: Optional<A>) => R) & Disposable] {
-  const { program, captured, leaves, structures, output } = traceFunction(f, args, "linearize");
+  const { program, captured, leaves, structures, output } = traceFunction(
+    f,
+    args,
+    "linearize",
+    () => true,
+  );
   const active = leaves.map((x) => isFloat(x.dtype));
   const split = linearizeProgram(program, [...captured.map(() => false), ...active]);
   const results = evaluate(split.primal, [...captured, ...leaves]);
@@ -61,7 +67,7 @@ export function linearTranspose<A extends unknown[], R>(
   f: (...args: A) => R,
   ...examples: A
 ): (cotangent: MapTree<R, Tensor, Tensor | null>) => A {
-  const traced = traceFunction(f, examples, "linearTranspose");
+  const traced = traceFunction(f, examples, "linearTranspose", () => true);
   const { program, captured, leaves, structures, output } = traced;
   const linear = [...captured.map(() => false), ...leaves.map(() => true)];
   return (cotangent) => {

@@ -6,7 +6,8 @@ import type { Tensor } from "../core/tensor.ts";
 import { type MapTree, unflatten } from "../core/tree.ts";
 import { linearizeProgram } from "../primitives/derive/linearize.ts";
 import { transposeProgram } from "../primitives/derive/transpose.ts";
-import { companionLeaves, traceFunction, unflattenAll } from "../core/function.ts";
+import { traceFunction, unflattenAll } from "../core/function.ts";
+import { companionLeaves } from "./companions.ts";
 
 /**
  * The value of `f` and its pullback v ↦ Jᵀv, which takes a cotangent like the value (`null` anywhere in
@@ -25,7 +26,12 @@ export function vjp<A extends unknown[], R>(
   f: (...args: A) => R,
   ...args: A
 ): [value: R, pullback: ((cotangent: MapTree<R, Tensor, Tensor | null>) => A) & Disposable] {
-  const { program, captured, leaves, structures, output } = traceFunction(f, args, "vjp");
+  const { program, captured, leaves, structures, output } = traceFunction(
+    f,
+    args,
+    "vjp",
+    () => true,
+  );
   const active = leaves.map((x) => isFloat(x.dtype));
   const split = linearizeProgram(program, [...captured.map(() => false), ...active]);
   const results = evaluate(split.primal, [...captured, ...leaves]);

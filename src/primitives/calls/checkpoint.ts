@@ -4,7 +4,7 @@
  */
 import { evaluate } from "../../core/evaluate.ts";
 import { type Params, type Primitive, Unknown } from "../../core/primitive.ts";
-import { aval, outputAvals, type Program } from "../../core/program.ts";
+import { outputAvals, type Program } from "../../core/program.ts";
 import type { Tensor } from "../../core/tensor.ts";
 import { bind, rewrite } from "../../core/trace.ts";
 import { barrier } from "../control/barrier.ts";
@@ -25,7 +25,8 @@ export interface CheckpointParams extends Params {
 
 const checkpointPrimitive: Primitive<CheckpointParams> = {
   name: "checkpoint",
-  shape: (_, { program }) => outputAvals(program).map((a) => aval(a.shape, a.dtype)),
+  ownWeakness: true,
+  shape: (_, { program }) => outputAvals(program),
   jvp(primals, tangents, { program, policy }) {
     const active = tangents.map((t) => t !== null);
     const kept = policy === undefined ? [] : program.equations

@@ -3,7 +3,7 @@ import { isFloat } from "../../core/dtype.ts";
 import { NotDifferentiableError } from "../../core/errors.ts";
 import { evaluate } from "../../core/evaluate.ts";
 import type { Params, Primitive } from "../../core/primitive.ts";
-import { aval, outputAvals, type Program } from "../../core/program.ts";
+import { outputAvals, type Program } from "../../core/program.ts";
 import type { Tensor } from "../../core/tensor.ts";
 import { bind } from "../../core/trace.ts";
 import { batchProgram } from "../derive/batch.ts";
@@ -54,7 +54,8 @@ function refuseCaptured(name: string, tangents: readonly (Tensor | null)[], cons
 
 const customJvpPrimitive: Primitive<CustomJvpParams> = {
   name: "customJvp",
-  shape: (_, { program }) => outputAvals(program).map((a) => aval(a.shape, a.dtype)),
+  ownWeakness: true,
+  shape: (_, { program }) => outputAvals(program),
   jvp(primals, tangents, { program, rule, consts }) {
     refuseCaptured("customJvp", tangents, consts);
     const directions = primals.flatMap((x, i) =>
@@ -85,7 +86,8 @@ const customJvpPrimitive: Primitive<CustomJvpParams> = {
 
 const customVjpPrimitive: Primitive<CustomVjpParams> = {
   name: "customVjp",
-  shape: (_, { program }) => outputAvals(program).map((a) => aval(a.shape, a.dtype)),
+  ownWeakness: true,
+  shape: (_, { program }) => outputAvals(program),
   jvp(primals, tangents, { program, forward, backward, consts }) {
     refuseCaptured("customVjp", tangents, consts);
     const perturbed = tangents.map((t) => t !== null);

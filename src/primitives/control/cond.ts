@@ -21,7 +21,7 @@ import { batchProgram } from "../derive/batch.ts";
 import { linearizeProgram } from "../derive/linearize.ts";
 import { transposeProgram } from "../derive/transpose.ts";
 import { eq, ge, le } from "../elementwise.ts";
-import { full, materialize } from "../rules.ts";
+import { full, materialize, weakest } from "../rules.ts";
 import { runLive, selectLanes } from "./lanes.ts";
 
 /**
@@ -53,6 +53,7 @@ function sideBySide(branches: readonly Program[], shared: number): Program[] {
 
 const condPrimitive: Primitive<CondParams> = {
   name: "cond",
+  ownWeakness: true,
   choice: ({ branches }) => ({
     branches,
     withBranches: (more) => ({ branches: sideBySide(more, branches[0]!.outputs.length) }),
@@ -77,7 +78,7 @@ const condPrimitive: Primitive<CondParams> = {
     if (branches.some((b) => b.inputs.length !== operands.length)) {
       throw new ShapeError("cond: branches take different operands", "give all the same operands");
     }
-    return first!.map((a) => aval(a.shape, a.dtype));
+    return first!.map((a, i) => ({ ...weakest(a, ...rest.map((r) => r[i]!)), shape: a.shape }));
   },
   jvp([index, ...primals], [, ...tangents], { branches }) {
     const active = tangents.map((t) => t !== null);

@@ -15,7 +15,7 @@ import { batchProgram } from "../derive/batch.ts";
 import { linearizeProgram } from "../derive/linearize.ts";
 import { pullBack } from "../derive/transpose.ts";
 import { add } from "../elementwise.ts";
-import { fullLike, instantiate, materialize } from "../rules.ts";
+import { fullLike, instantiate, materialize, weakest } from "../rules.ts";
 import { transpose } from "../shape.ts";
 
 /**
@@ -56,6 +56,7 @@ export function fixedFlags(
 
 const scanPrimitive: Primitive<ScanParams> = {
   name: "scan",
+  ownWeakness: true,
   loop: (params) => ({ ...params, withBody: (body) => ({ ...params, body }) }),
   shape(inputs, params) {
     const { body, length } = params;
@@ -79,7 +80,9 @@ const scanPrimitive: Primitive<ScanParams> = {
       }
     });
     return outputs.map((a, i) =>
-      i < carry.length ? aval(a.shape, a.dtype) : aval([length, ...a.shape], a.dtype)
+      i < carry.length
+        ? { ...weakest(a, body.inputs[params.consts + i]!.aval), shape: a.shape }
+        : { ...a, shape: [length, ...a.shape] }
     );
   },
   jvp(primals, tangents, params) {

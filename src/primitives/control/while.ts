@@ -8,7 +8,6 @@ import { evaluate } from "../../core/evaluate.ts";
 import type { Params, Primitive } from "../../core/primitive.ts";
 import {
   type Aval,
-  aval,
   formatAval,
   hasEffect,
   inputAvals,
@@ -22,7 +21,7 @@ import { batchProgram, runBatched } from "../derive/batch.ts";
 import { jvpProgram, pushForward } from "../derive/jvp.ts";
 import { convert, stopGradient } from "../elementwise.ts";
 import { reduceOr } from "../reduce.ts";
-import { instantiate, materialize } from "../rules.ts";
+import { instantiate, materialize, weakest } from "../rules.ts";
 import { cond } from "./cond.ts";
 import { fromLive, isHarmless, selectLanes } from "./lanes.ts";
 import { fixedFlags, scan, type ScanParams, scanPrimitive } from "./scan.ts";
@@ -51,6 +50,7 @@ function parts<T>(list: readonly T[], p: WhileParams): [condition: T[], body: T[
 
 const whilePrimitive: Primitive<WhileParams> = {
   name: "while",
+  ownWeakness: true,
   bounded(inputs, params) {
     const { maxSteps, condition } = params;
     // As a scan it would ask the condition again after the end.
@@ -77,7 +77,8 @@ const whilePrimitive: Primitive<WhileParams> = {
         "the step must give a carry of the type it takes",
       );
     }
-    return carry.map((a) => aval(a.shape, a.dtype));
+    const before = parts(inputAvals(params.body), { ...params, conditionConsts: 0 })[2];
+    return next.map((a, i) => ({ ...weakest(a, before[i]!), shape: a.shape }));
   },
   jvp(primals, tangents, params) {
     if (params.maxSteps !== undefined) {
