@@ -42,6 +42,20 @@ const pick = (wholes: Tensor, c: number) => {
   const at = Math.floor((c + 1) / 2 * (wholes.size - 1));
   return lax.reshape(lax.slice(wholes, { start: [at], limit: [at + 1], strides: [1] }), []);
 };
+/** Numbers that are positive where a whole number is above a limit, and zero or negative where it is not. */
+const positiveAbove = (x: Tensor, k: Tensor, limit: number) => {
+  const sign = lax.convert(lax.sub(k, lax.fullLike(k, limit)), x.dtype);
+  return lax.mul(
+    lax.add(lax.logistic(x), lax.fullLike(x, 0.5)),
+    lax.broadcast(sign, x.shape, []),
+  );
+};
+/** Defined for positive numbers alone: elsewhere it, or its derivative, is infinite or NaN. */
+const partial = (u: Tensor, c: number) => {
+  if (c < -0.5) return lax.sqrt(u);
+  if (c < 0) return lax.log(u);
+  return c < 0.5 ? lax.div(lax.fullLike(u, 1), u) : lax.pow(u, lax.fullLike(u, -0.5));
+};
 const policies = [undefined, ...Object.values(savePolicies)];
 /** Up to four of a value's elements: Jacobians are as wide as their argument. */
 const few = (x: Tensor) => inShape(x, [Math.min(4, x.size)]);
@@ -106,6 +120,31 @@ export const wrappers: Readonly<Record<string, (scene: Scene) => Tensor>> = {
       x,
       c > 0 ? rows : lax.transpose(rows, [1, 0]),
     );
+  },
+  vmapOfBranches: ({ x, wholes, open, c }) => {
+    const a = batch(x);
+    const f = (z: Tensor, k: Tensor) =>
+      switchCase(
+        lax.sub(k, lax.fullLike(k, 3)), // below 0, in range, and above the last
+        [bounded, (v) => step(open, z.shape)(partial(v, c)), (v) => lax.sin(partial(v, -c))],
+        positiveAbove(z, k, 3),
+      );
+    return vmap(f)(a, inShape(wholes, [a.shape[0]!]));
+  },
+  vmapOfLoops: ({ x, wholes, open, c }) => {
+    const a = batch(x);
+    const f = (z: Tensor, k: Tensor) =>
+      whileLoop(
+        ([n]: readonly [Tensor, Tensor]) => lax.gt(n, lax.fullLike(n, 4)),
+        ([n, v]) =>
+          [
+            lax.sub(n, lax.fullLike(n, 2)),
+            step(open, z.shape)(partial(positiveAbove(v, n, 4), c)),
+          ] as const,
+        [k, z] as const,
+        { maxSteps: 4 },
+      )[1];
+    return vmap(f)(a, inShape(wholes, [a.shape[0]!]));
   },
   map: ({ x, open }) => map((z: Tensor) => open(z), batch(x)),
   scan: ({ x, y, open, c }) => {
