@@ -115,6 +115,30 @@ function addedAvals(program: Program, before: Program): Aval[] {
 }
 
 let queue: Promise<void> = Promise.resolve();
+let checks: Promise<void>[] | undefined;
+
+/** Runs `f`, and gives what must go well before anything that it made may be read. */
+export function collectChecks<R>(f: () => R): [result: R, checks: readonly Promise<void>[]] {
+  const outer = checks;
+  const own: Promise<void>[] = checks = [];
+  try {
+    return [f(), own];
+  } finally {
+    checks = outer;
+    outer?.push(...own);
+  }
+}
+
+const isFatal = (effect: Effect): boolean => {
+  switch (effect.kind) {
+    case "call":
+      return effect.params.fatal;
+    case "choice":
+      return effect.branches.flat().some(isFatal);
+    case "loop":
+      return effect.body.some(isFatal);
+  }
+};
 
 /** Calls the host for effects whose values these outputs are; settles when done. */
 export function perform(effects: readonly Effect[], outputs: readonly Tensor[]): Promise<void> {
@@ -127,6 +151,7 @@ export function perform(effects: readonly Effect[], outputs: readonly Tensor[]):
     }
   });
   queue = done.catch(() => {}); // later effects happen all the same
+  if (effects.some(isFatal)) checks?.push(done);
   return done;
 }
 

@@ -2,6 +2,8 @@
  * Running a program on tensors: equation by equation, through `bind`. Inside a trace that inlines the
  * program; outside it computes, and frees every intermediate after its last use.
  */
+import { collectChecks } from "./effects.ts";
+import { readAfter } from "./memory.ts";
 import { type Atom, Literal, type Program, type Var } from "./program.ts";
 import { literal, type Tensor } from "./tensor.ts";
 import { ascribed, bind, currentTrace } from "./trace.ts";
@@ -30,7 +32,26 @@ export class Environment {
 /** The program's outputs for these inputs. */
 export function evaluate(program: Program, inputs: readonly Tensor[]): Tensor[] {
   const env = new Environment(program.inputs, inputs);
-  const last = currentTrace() ? undefined : lastUses(program);
+  if (currentTrace()) {
+    walk(program, env);
+    return program.outputs.map((a) => env.read(a));
+  }
+  // One check that fails fails all that the program gives, whichever equation it belongs to.
+  const [, checks] = collectChecks(() => walk(program, env, lastUses(program)));
+  // The caller owns what it gets: an input that is handed through is shared, not handed over.
+  const taken = new Set<Tensor>(inputs);
+  const outputs = program.outputs.map((a) => {
+    const x = env.read(a);
+    if (taken.has(x)) return x.alias();
+    taken.add(x);
+    return x;
+  });
+  if (checks.length > 0) readAfter(checks, outputs, inputs.map((x) => x.share?.storage));
+  return outputs;
+}
+
+/** Applies the equations one by one; what is not needed any more is freed. */
+function walk(program: Program, env: Environment, last?: readonly Var[][]): void {
   program.equations.forEach((equation, i) => {
     const { primitive, params } = equation;
     const outputs = ascribed(
@@ -39,15 +60,6 @@ export function evaluate(program: Program, inputs: readonly Tensor[]): Tensor[] 
     );
     env.define(equation.outputs, outputs);
     for (const v of last?.[i] ?? []) env.read(v).dispose();
-  });
-  if (!last) return program.outputs.map((a) => env.read(a));
-  // The caller owns what it gets: an input that is handed through is shared, not handed over.
-  const taken = new Set<Tensor>(inputs);
-  return program.outputs.map((a) => {
-    const x = env.read(a);
-    if (taken.has(x)) return x.alias();
-    taken.add(x);
-    return x;
   });
 }
 

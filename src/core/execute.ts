@@ -14,7 +14,7 @@ import { BackendError, InternalError } from "./errors.ts";
 import { evaluate } from "./evaluate.ts";
 import { inlineCalls } from "./inline.ts";
 import { LruCache } from "./lru.ts";
-import { endTogether, Storage } from "./memory.ts";
+import { endTogether, readAfter, Storage } from "./memory.ts";
 import type { Params, Primitive } from "./primitive.ts";
 import {
   type Atom,
@@ -88,19 +88,13 @@ export class Compiled {
     if (this.#effects.length > 0) {
       guards.push(perform(this.#effects, outputs.slice(results.length)));
     }
-    if (guards.length > 0) guard(results, Promise.all(guards));
+    readAfter(guards, results, placed.map((p) => p.storage));
     return results;
   }
 
   dispose(): void {
     this.executable.dispose();
   }
-}
-
-/** Results that can be read only when something else has gone well. */
-function guard(results: readonly Tensor[], by: Promise<unknown>): void {
-  by.catch(() => {}); // told when a result is read
-  for (const { share } of results) if (share) share.storage.guard = by;
 }
 
 /** An input as its backend has it; a bare number is nobody's storage. */

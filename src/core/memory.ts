@@ -88,6 +88,26 @@ export class Storage {
   }
 }
 
+/**
+ * Makes results readable only when checks have gone well. What was an input is left as it is: its owner had it before.
+ */
+export function readAfter(
+  checks: readonly Promise<unknown>[],
+  results: readonly Tensor[],
+  inputs: readonly (Storage | undefined)[],
+): void {
+  if (checks.length === 0) return;
+  const given = new Set(inputs);
+  const all = Promise.all(checks);
+  all.catch(() => {}); // told when a result is read
+  for (const { share } of results) {
+    if (!share || given.has(share.storage)) continue;
+    const { storage } = share;
+    storage.guard = storage.guard ? Promise.all([storage.guard, all]) : all;
+    storage.guard.catch(() => {});
+  }
+}
+
 /** One tensor's hold on a storage. */
 export class Share {
   #ended = false;
