@@ -6,6 +6,7 @@ import { formatAval, type Shape, sizeOf } from "../core/program.ts";
 import { Tensor } from "../core/tensor.ts";
 import { axisOf, checkCount, floatTensor, shapeOf } from "../numpy/promote.ts";
 import { axis, boolean, count, declareOptions, listOf, tensor } from "../options/index.ts";
+import { countBefore } from "../numpy/sorting.ts";
 import * as lax from "../primitives/index.ts";
 import { randomBits } from "./bits.ts";
 import { split } from "./key.ts";
@@ -202,12 +203,7 @@ function weighted(key: Tensor, p: Tensor, shape: Shape, replace: boolean): Tenso
       lax.sub(lax.fullLike(u, 1), u),
       lax.broadcast(lax.reshape(total, []), shape, []),
     );
-    const all = [...shape, count];
-    const below = lax.lt(
-      lax.broadcast(sums, all, [shape.length]),
-      lax.broadcast(reached, all, shape.map((_, i) => i)),
-    );
-    return lax.reduceSum(lax.convert(below, "int32"), [shape.length]);
+    return countBefore(sums, reached, lax.lt);
   }
   // The largest of logits + gumbel, in order (Gumbel top-k).
   const scores = lax.add(gumbel(key, [count], { dtype: p.dtype }), lax.log(p));
