@@ -2,6 +2,7 @@
  * Convolution over any number of spatial axes (cross-correlation, as everyone in the field says), and
  * its transpose. Layouts are named by letters, as in JAX.
  */
+import { isFloat } from "../core/dtype.ts";
 import { ArgumentError, ShapeError } from "../core/errors.ts";
 import { formatAval, type Shape } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
@@ -20,7 +21,8 @@ import {
 } from "../options/index.ts";
 import * as lax from "../primitives/index.ts";
 import { managed } from "./managed.ts";
-import { promote, type TensorLike, toFloat } from "./promote.ts";
+import { integerConv } from "./integerConv.ts";
+import { promote, type TensorLike, toNumber } from "./promote.ts";
 
 /** Zeros around the input: as many as make the output's size that of the input (divided by the
  * strides), none, or so many before and after each spatial axis. */
@@ -63,7 +65,7 @@ const layouts = kind<DimensionNumbers>(
 
 /**
  * Convolution of an input `[batch, …space, channels]` with a filter `[…space, in, out]`:
- * `y[n, p, o] = Σ_{q, i} x[n, p·stride + q·dilation - low, i] w[q, i, o]`.
+ * `y[n, p, o] = Σ_{q, i} x[n, p·stride + q·dilation - low, i] w[q, i, o]`. Integers stay integers.
  *
  * ```ts
  * import { np } from "trilevel";
@@ -82,7 +84,7 @@ export const convGeneralDilated: (
   options?: ConvOptions,
 ) => Tensor = managed(
   (input, filter, options = {}) => {
-    const [x, w] = promote("convGeneralDilated", [input, filter], toFloat) as [Tensor, Tensor];
+    const [x, w] = promote("convGeneralDilated", [input, filter], toNumber) as [Tensor, Tensor];
     const layout = layoutOf("convGeneralDilated", x, w, options.dimensionNumbers);
     const lhs = lax.transpose(x, layout.input);
     const rhs = lax.transpose(w, layout.filter);
@@ -112,13 +114,14 @@ export const convGeneralDilated: (
       );
     }
     const reach = rhs.shape.slice(2).map((k, i) => k === 0 ? 0 : (k - 1) * rhsDilation[i]! + 1);
-    const y = lax.conv(lhs, rhs, {
+    const params = {
       strides,
       padding: paddingOf("convGeneralDilated", padding, lhs.shape.slice(2), reach, strides),
       lhsDilation,
       rhsDilation,
       groups,
-    });
+    };
+    const y = isFloat(x.dtype) ? lax.conv(lhs, rhs, params) : integerConv(lhs, rhs, params);
     return lax.transpose(y, layout.output);
   },
   declareOptions("np.convGeneralDilated", ["input", "filter"], {
@@ -161,7 +164,7 @@ export const convTranspose: (
   options?: ConvTransposeOptions,
 ) => Tensor = managed(
   (input, filter, options = {}) => {
-    const [x, w] = promote("convTranspose", [input, filter], toFloat) as [Tensor, Tensor];
+    const [x, w] = promote("convTranspose", [input, filter], toNumber) as [Tensor, Tensor];
     const layout = layoutOf("convTranspose", x, w, options.dimensionNumbers);
     const [outAxis, inAxis, ...space] = layout.filter as [number, number, ...number[]];
     const strides = perAxis("convTranspose", "strides", options.strides ?? 1, space.length);

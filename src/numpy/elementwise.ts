@@ -79,7 +79,9 @@ export const floorDivide: Binary = managed((x, y) => {
   }
   const quotient = lax.div(lax.sub(a, remainder), b);
   const below = lax.and(inexact, lax.ne(lax.sign(b), lax.sign(remainder)));
-  return lax.round(lax.select(below, lax.sub(quotient, c(a, 1)), quotient));
+  const whole = lax.select(below, lax.sub(quotient, c(a, 1)), quotient);
+  // There is no remainder of a division by 0, whose quotient is infinite.
+  return lax.round(lax.select(lax.eq(b, c(b, 0)), lax.div(a, b), whole));
 }, declareOperands("np.floorDivide", ["x", "y"]));
 
 /**
@@ -302,10 +304,16 @@ export const radians: Unary = deg2rad;
 /** Same as {@link rad2deg}. */
 export const degrees: Unary = rad2deg;
 
-/** `√(x² + y²)`, without overflow; its derivative at (0, 0) is 0. */
+/**
+ * `√(x² + y²)`, without overflow; its derivative at (0, 0) is 0. Infinite if either is, whatever the other
+ * is, as in JAX.
+ */
 export const hypot: Binary = managed((x, y) => {
   const [a, b] = alignPair("hypot", x, y, toFloat);
-  const first = lax.ge(lax.abs(a), lax.abs(b));
+  const endless = (x: Tensor) => lax.eq(lax.abs(x), c(x, Infinity));
+  // Infinity is the larger, also than NaN; NaN is the larger otherwise, so that it is seen.
+  const larger = lax.or(lax.ge(lax.abs(a), lax.abs(b)), lax.ne(a, a));
+  const first = lax.and(lax.or(larger, endless(a)), lax.not(lax.and(endless(b), lax.ne(a, a))));
   const large = lax.abs(lax.select(first, a, b));
   const small = lax.select(first, b, a);
   const zero = lax.eq(large, c(large, 0));

@@ -14,8 +14,11 @@
  * @module
  */
 export { cholesky } from "./linalg/cholesky.ts";
+export { det } from "./linalg/det.ts";
 export { eigh } from "./linalg/eigh.ts";
-export { det, inv, matrixPower, slogdet, solve, trace } from "./linalg/lu.ts";
-export { norm, type NormOptions } from "./linalg/norm.ts";
-export { lstsq, pinv, qr } from "./linalg/qr.ts";
+export { inv, matrixPower, slogdet, solve, trace } from "./linalg/lu.ts";
+export { lstsq, matrixRank, pinv, type RankOptions } from "./linalg/leastSquares.ts";
+export { cond, norm, type NormOptions } from "./linalg/norm.ts";
+export { qr } from "./linalg/qr.ts";
+export { svd, svdvals } from "./linalg/svd.ts";
 export { type TriangularOptions, triangularSolve } from "./linalg/triangular.ts";

@@ -115,8 +115,13 @@ export const isinf: Unary = ofFloats(
 );
 /** Whether elements are neither infinite nor NaN. */
 export const isfinite: Unary = ofFloats("isfinite", lax.finite, true);
-/** Whether the sign bit says minus; for -0 this looks at the number only, and says no. */
-export const signbit: Unary = managed((x) => less(x, 0), declareOperands("np.signbit", ["x"]));
+/** Whether the sign bit says minus: true of -0, too. */
+export const signbit: Unary = managed((x) => {
+  const t = asTensor(x);
+  if (!isFloat(t.dtype)) return less(t, 0);
+  const zero = lax.eq(t, lax.fullLike(t, 0));
+  return less(lax.select(zero, lax.div(lax.fullLike(t, 1), t), t), 0);
+}, declareOperands("np.signbit", ["x"]));
 
 /**
  * `condition ? a : b`, element by element, all broadcast to one shape. Derivatives go to the chosen

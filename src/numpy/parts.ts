@@ -68,3 +68,11 @@ export function diagonalOfLast(x: Tensor, k: number): Tensor {
     strides: [...outer.map(() => 1), columns + 1],
   });
 }
+
+/** All index tuples of a shape, the last axis running first. */
+export function indexTuples(shape: Shape): number[][] {
+  return shape.reduce<number[][]>(
+    (tuples, n) => tuples.flatMap((t) => Array.from({ length: n }, (_, i) => [...t, i])),
+    [[]],
+  );
+}

@@ -140,7 +140,7 @@ export interface VarianceOptions extends ReduceOptions {
 }
 
 /**
- * The variance `Σ (x - mean)² / (n - ddof)`; exported as `np.var`.
+ * The variance `Σ (x - mean)² / (n - ddof)`; exported as `np.var`. NaN where `n - ddof` is not positive.
  *
  * ```ts
  * import { np } from "trilevel";
@@ -154,7 +154,8 @@ export const variance: (x: TensorLike, options?: VarianceOptions) => Tensor = ma
     const of = reduction("var", float("var"), (t, axes) => {
       const centered = lax.sub(t, again(meanOf(t, axes), t, axes));
       const total = lax.reduceSum(lax.mul(centered, centered), axes);
-      return lax.div(total, c(total, countOf(t, axes) - ddof));
+      const degrees = countOf(t, axes) - ddof;
+      return lax.div(total, c(total, degrees > 0 ? degrees : NaN));
     });
     return of(x, options);
   },

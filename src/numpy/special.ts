@@ -24,7 +24,8 @@ export const sigmoid: Unary = onFloats("sigmoid", lax.logistic);
 export const logistic: Unary = sigmoid;
 
 /**
- * `log(eˣ + eʸ)`, without overflow. Its derivatives are `e^(x - out)` and `e^(y - out)`.
+ * `log(eˣ + eʸ)`, without overflow. Its derivatives are `e^(x - out)` and `e^(y - out)`; where both operands
+ * are ∞ both are 1, as in JAX, and where both are -∞ (JAX: NaN) they are ½, the limit.
  */
 export const logaddexp: Binary = managed((x, y) => {
   const [a, b] = alignPair("logaddexp", x, y, toFloat);
@@ -33,7 +34,9 @@ export const logaddexp: Binary = managed((x, y) => {
   const [high, low] = [lax.select(first, a, b), lax.select(first, b, a)];
   const endless = lax.and(lax.eq(a, b), lax.not(lax.finite(a))); // ∞ - ∞ is NaN
   const difference = lax.select(endless, c(a, 0), lax.sub(low, high));
-  return lax.add(high, lax.log1p(lax.exp(difference)));
+  const sum = lax.add(high, lax.log1p(lax.exp(difference)));
+  const share = lax.select(lax.gt(a, c(a, 0)), c(a, 1), c(a, 0.5));
+  return lax.select(endless, lax.mul(share, lax.add(a, b)), sum);
 }, declareOperands("np.logaddexp", ["x", "y"]));
 
 /**
@@ -55,11 +58,13 @@ export const erf: Unary = onFloats("erf", lax.erf);
 /** The inverse error function: ±Infinity at ±1, NaN beyond. Its derivative is `√π/2 e^(y²)`. */
 export const erfInv: Unary = onFloats("erfInv", lax.erfInv);
 
-/** `x · log(y)`, and 0 where `x` is 0, whatever `y` is; derivatives are 0 where `log(y)` is not finite. */
+/**
+ * `x · log(y)`, and 0 where `x` is 0, whatever number `y` is; derivatives are 0 there, if `log(y)` is not finite.
+ */
 export const xlogy: Binary = managed((x, y) => {
   const [a, b] = alignPair("xlogy", x, y, toFloat);
-  const usable = lax.and(lax.gt(b, c(b, 0)), lax.finite(b));
-  const none = lax.and(lax.eq(a, c(a, 0)), lax.not(usable));
+  const unusable = lax.or(lax.le(b, c(b, 0)), lax.eq(b, c(b, Infinity)));
+  const none = lax.and(lax.eq(a, c(a, 0)), unusable);
   const product = lax.mul(a, lax.log(lax.select(none, c(b, 1), b)));
   return lax.select(none, c(a, 0), product);
 }, declareOperands("np.xlogy", ["x", "y"]));

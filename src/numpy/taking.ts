@@ -29,7 +29,10 @@ import {
 export interface TakeOptions {
   /** An axis; the flattened tensor unless given. */
   readonly axis?: number | undefined;
-  /** Outside of the axis: `"fill"` (the default), `"clip"`, or `"wrap"` around. */
+  /**
+   * Outside of the axis: `"fill"` (the default), `"clip"` to the first or last element, or `"wrap"` around.
+   * Negative indices count from the end, but for `"clip"`, which reads the first element, as NumPy and JAX do.
+   */
   readonly mode?: "fill" | "clip" | "wrap" | undefined;
   /** What `"fill"` gives; NaN unless given, or the smallest int32, the largest uint32, true. */
   readonly fillValue?: TensorLike | undefined;
@@ -67,7 +70,11 @@ export const take: (x: TensorLike, indices: TensorLike, options?: TakeOptions) =
     const along = axisOf("take", axis ?? 0, t.ndim);
     const at = integers("take", indices);
     const whole: Index[] = t.shape.slice(0, along).map(() => []);
-    if (mode !== "wrap") return read("take", t, [...whole, at], { mode, fillValue });
+    if (mode === "fill") return read("take", t, [...whole, at], { mode, fillValue });
+    if (mode === "clip") {
+      const first = lax.max(at, lax.fullLike(at, 0));
+      return read("take", t, [...whole, first], { mode });
+    }
     const size = lax.fullLike(at, Math.max(1, t.shape[along]!));
     const wrapped = lax.rem(lax.add(lax.rem(at, size), size), size);
     return read("take", t, [...whole, wrapped], { mode: "clip" });

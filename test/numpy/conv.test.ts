@@ -260,3 +260,30 @@ describe("pooling", () => {
     expect(await values(np.minPool(y, [2]))).toEqual([NaN, NaN]);
   });
 });
+
+describe("integers", () => {
+  const options: readonly np.ConvOptions[] = [
+    {},
+    { strides: 2, padding: "SAME" },
+    { padding: [[2, 1], [-1, 3]], rhsDilation: 2 },
+    { lhsDilation: 2, padding: [[1, 0], [0, 2]], groups: 2 },
+  ];
+  it.each(options)("stay integers, with the values of floats: %o", async (given) => {
+    const inside = given.groups === 2 ? 2 : 4;
+    const x = np.arange(2 * 6 * 5 * 4).reshape([2, 6, 5, 4]).sub(99);
+    const w = np.arange(3 * 2 * inside * 6).reshape([3, 2, inside, 6]).sub(31);
+    const y = np.convGeneralDilated(x, w, given);
+    expect(y.dtype).toBe("int32");
+    const right = np.convGeneralDilated(x.astype("float64"), w.astype("float64"), given);
+    expect(await y.array()).toEqual(await right.array());
+  });
+
+  it("are exact beyond 2²⁴, and transposed too", async () => {
+    const x = np.array([[[16777217], [1]]], { dtype: "int32" });
+    const w = np.array([[[1]], [[1]]], { dtype: "int32" });
+    expect(await np.convGeneralDilated(x, w).array()).toEqual([[[16777218]]]);
+    const y = np.convTranspose(x, w, { strides: 2 });
+    expect(y.dtype).toBe("int32");
+    expect((await y.data())[0]).toBe(16777217);
+  });
+});

@@ -160,7 +160,7 @@ describe("take", () => {
       );
       await expectHost(
         np.take(t, i, { axis: axis - x.shape.length, mode: "clip" }),
-        expected((k) => Math.min(Math.max(counted(k), 0), size - 1)),
+        expected((k) => Math.min(Math.max(k, 0), size - 1)),
       );
       await expectHost(
         np.take(t, i, { axis, mode: "wrap" }),

@@ -227,7 +227,7 @@ describe("edges", () => {
 
   it("matrices that are not positive definite have no Cholesky factor", async () => {
     const l = await linalg.cholesky(np.array([[1, 2], [2, 1]])).data();
-    expect([...l].some(Number.isNaN)).toBe(true);
+    expect([...l]).toEqual([NaN, 0, NaN, NaN]);
   });
 
   it("pivots, rows of zeros and repeated eigenvalues are no trouble", async () => {

@@ -104,7 +104,14 @@ const functions: Calls<typeof np> = {
   zerosLike: [x],
 };
 
-const linalg: Calls<typeof np.linalg> = { norm: [x], triangularSolve: [x, v] };
+const linalg: Calls<typeof np.linalg> = {
+  cond: [x],
+  lstsq: [x, v],
+  matrixRank: [x],
+  norm: [x],
+  pinv: [x],
+  triangularSolve: [x, v],
+};
 
 const methods: Calls<Tensor> = {
   all: [],

@@ -18,8 +18,8 @@ import {
 import { triangular } from "./triangular.ts";
 
 /**
- * The lower triangular `L` with `A = L Lᵀ`, of symmetric positive definite matrices […, n, n]; NaN where
- * they are not positive definite. What is taken is `(A + Aᵀ) / 2`. The derivative is `L Φ(L⁻¹ Ȧ L⁻ᵀ)`,
+ * The lower triangular `L` with `A = L Lᵀ`, of symmetric positive definite matrices […, n, n]; all of it is NaN
+ * (zeros above the diagonal) if they are not positive definite. What is taken is `(A + Aᵀ) / 2`. The derivative is `L Φ(L⁻¹ Ȧ L⁻ᵀ)`,
  * where Φ takes the lower triangle with half the diagonal (Murray, "Differentiation of the Cholesky
  * decomposition", 2016).
  *
@@ -68,5 +68,9 @@ function columns(a: Tensor): Tensor {
     const from = lax.ge(index, lax.broadcast(k, [n], []));
     return [withRow(done!, k, lax.select(from, row, lax.fullLike(row, 0)))];
   });
-  return transposed(rows!);
+  // A pivot below 0 makes what follows NaN; what precedes it is no part of a factor either.
+  const l = transposed(rows!);
+  const failed = lax.reduceOr(lax.ne(l, l), [0, 1]);
+  const lost = whereIndices(lax.fullLike(l, NaN), lax.ge);
+  return lax.select(lax.broadcast(failed, l.shape, []), lost, l);
 }

@@ -15,6 +15,7 @@ import {
   whereIndices,
   withDerivative,
 } from "./matrices.ts";
+import { partners, rotation, sweepsOf } from "./rotations.ts";
 
 /**
  * `[w, V]` with `A V = V diag(w)`, of symmetric matrices […, n, n]: eigenvalues in increasing order, and
@@ -56,9 +57,7 @@ function decompose(a: Tensor): [values: Tensor, vectors: Tensor] {
 function jacobi(a: Tensor): Tensor[] {
   const n = a.shape[0]!;
   const rounds = Math.max(1, n + n % 2 - 1);
-  // Quadratic convergence: some sweeps to come near, few to finish.
-  const sweeps = n < 2 ? 0 : 6 + Math.ceil(1.5 * Math.log2(n));
-  const [d, v] = forRows(sweeps * rounds, [a, identityLike(a)], (k, x, q) => {
+  const [d, v] = forRows(sweepsOf(n) * rounds, [a, identityLike(a)], (k, x, q) => {
     const round = lax.rem(k, lax.fullLike(k, rounds));
     return rotate(x!, q!, partners(n, rounds, round));
   });
@@ -67,51 +66,16 @@ function jacobi(a: Tensor): Tensor[] {
   return [values!, transposed(vectors)];
 }
 
-/**
- * Whom everyone meets in a round of a tournament, in which all meet all: i and j with `i + j = round` modulo
- * the number of rounds. Who would meet himself meets the last one, who takes no part in the sums; if
- * there is none (n is odd), he pauses: his own partner.
- */
-function partners(n: number, rounds: number, round: Tensor): Tensor {
-  const index = lax.iota([n], "int32", 0);
-  const c = (value: number) => lax.fullLike(index, value);
-  const now = lax.broadcast(round, [n], []);
-  const other = lax.rem(lax.add(lax.sub(now, index), c(2 * rounds)), c(rounds));
-  const even = n % 2 === 0;
-  const met = lax.select(lax.eq(other, index), even ? c(rounds) : index, other);
-  if (!even) return met;
-  // The last one meets the i with 2 i = round: half of (rounds + 1) inverts 2.
-  const guest = lax.rem(lax.mul(now, c((rounds + 1) / 2)), c(rounds));
-  return lax.select(lax.eq(index, c(rounds)), guest, met);
-}
-
 /** Rotates disjoint pairs of rows and columns so that their off-diagonal elements vanish. */
 function rotate(a: Tensor, v: Tensor, partner: Tensor): Tensor[] {
   const n = a.shape[0]!;
   const index = lax.iota([n], "int32", 0);
-  const first = lax.lt(index, partner);
   const pairs = selector(partner, a);
   const diagonal = diagonalOf(a);
   const across = lax.gather(diagonal, lax.reshape(partner, [n, 1]));
   const off = lax.reduceSum(lax.mul(a, pairs), [1]);
-  const zero = lax.fullLike(off, 0);
-  const one = lax.fullLike(off, 1);
-  // θ = (a_qq - a_pp) / 2 a_pq, t = sign θ / (|θ| + √(θ² + 1)): Golub and Van Loan, 8.5.2.
-  const none = lax.or(lax.eq(off, zero), lax.eq(index, partner));
-  const difference = lax.select(first, lax.sub(across, diagonal), lax.sub(diagonal, across));
-  const theta = lax.div(difference, lax.mul(lax.fullLike(off, 2), lax.select(none, one, off)));
-  const side = lax.select(lax.ge(theta, zero), one, lax.neg(one));
-  const root = lax.sqrt(lax.add(lax.mul(theta, theta), one));
-  const t = lax.select(none, zero, lax.div(side, lax.add(lax.abs(theta), root)));
-  const c = lax.rsqrt(lax.add(lax.mul(t, t), one));
-  const s = lax.mul(t, c);
-  // Rows p and q become c·p - s·q and s·p + c·q.
-  const mixed = lax.select(first, lax.neg(s), s);
-  const turn = (x: Tensor) => {
-    const paired = lax.gather(x, lax.reshape(partner, [n, 1]));
-    const by = (f: Tensor) => lax.broadcast(f, [n, n], [0]);
-    return lax.add(lax.mul(by(c), x), lax.mul(by(mixed), paired));
-  };
+  const none = lax.or(lax.eq(off, lax.fullLike(off, 0)), lax.eq(index, partner));
+  const turn = rotation(partner, diagonal, across, off, none);
   const both = transposed(turn(transposed(turn(a))));
   // Rounding leaves a little where the rotation makes a zero.
   const clean = lax.select(

@@ -1,4 +1,4 @@
-/** Square systems, inverses and determinants, by LU decomposition with partial pivoting. */
+/** Square systems, inverses and logarithms of determinants, by LU decomposition with partial pivoting. */
 import { literal, type Tensor } from "../../core/tensor.ts";
 import { rewrite } from "../../core/trace.ts";
 import { declareOperands } from "../../options/index.ts";
@@ -41,7 +41,7 @@ export const solve: (a: TensorLike, b: TensorLike) => Tensor = managed((a, b) =>
 }, declareOperands("np.linalg.solve", ["a", "b"]));
 
 /** As {@link solve}, of matrices with equal leading axes. */
-function solveMatrices(a: Tensor, b: Tensor): Tensor {
+export function solveMatrices(a: Tensor, b: Tensor): Tensor {
   // The decomposition only serves to solve: all that depends on `a` is in `multiply`.
   const [factors, order] = decompose(lax.stopGradient(a));
   const operands = [a, factors, order, b];
@@ -73,7 +73,7 @@ function solveMatrices(a: Tensor, b: Tensor): Tensor {
  * L and U in one matrix (the ones on L's diagonal left out), the order of rows, and the sign of that
  * permutation: `A[order] = L U`. Column by column, the largest element below becomes the pivot.
  */
-function decompose(a: Tensor): [factors: Tensor, order: Tensor, sign: Tensor] {
+export function decompose(a: Tensor): [factors: Tensor, order: Tensor, sign: Tensor] {
   const one = (m: Tensor): Tensor[] => {
     const n = m.shape[0]!;
     const index = lax.iota([n], "int32", 0);
@@ -127,67 +127,8 @@ export const inv: (a: TensorLike) => Tensor = managed((a) => {
   return solveMatrices(m, identityLike(m));
 }, declareOperands("np.linalg.inv", ["a"]));
 
-/**
- * Determinants of square matrices […, n, n]. The derivative is `tr(adj A Ȧ)`, which for regular matrices is
- * `det A · tr(A⁻¹ Ȧ)`; it exists for most singular ones too (if all pivots but the last differ from 0),
- * and is NaN for the others, as is the second derivative for all singular ones.
- *
- * ```ts
- * import { np } from "trilevel";
- * console.assert(Math.abs(await np.linalg.det(np.array([[1, 2], [3, 4]])).item() + 2) < 1e-6);
- * ```
- *
- * @throws ShapeError when `a` is not square.
- */
-export const det: (a: TensorLike) => Tensor = managed(
-  (a) => determinant(matrix("det", a)),
-  declareOperands("np.linalg.det", ["a"]),
-);
-
-function determinant(a: Tensor): Tensor {
-  return withDerivative([a], (m) => {
-    const [factors, , sign] = decompose(m!);
-    return [lax.mul(sign, productOf(diagonalOf(factors)))];
-  }, (m, dm) => [determinant(m!), traceOf(product(adjugate(m!), dm!))])[0]!;
-}
-
-/** adj A = det A · A⁻¹, whose derivative is `tr(A⁻¹ Ȧ) adj A - adj A Ȧ A⁻¹`. */
-function adjugate(a: Tensor): Tensor {
-  return withDerivative([a], (m) => {
-    const [factors, order, sign] = decompose(m!);
-    const lasts = [factors, order, sign];
-    return overLeading("det", (lu, p, s) => [fromPivots(lu!, p!, s!)], lasts, [2, 1, 0]);
-  }, (m, dm) => {
-    const y = adjugate(m!);
-    const moved = solveMatrices(m!, dm!);
-    const scale = lax.broadcast(traceOf(moved), y.shape, y.shape.slice(0, -2).map((_, i) => i));
-    const right = solveMatrices(m!, identityLike(m!));
-    return [y, lax.sub(lax.mul(scale, y), product(y, product(dm!, right)))];
-  })[0]!;
-}
-
-/**
- * det A · U⁻¹ L⁻¹ P without dividing by the last pivot, which may be 0: the last row of L⁻¹ P is
- * multiplied by the other pivots alone, the other rows by all.
- */
-function fromPivots(lu: Tensor, order: Tensor, sign: Tensor): Tensor {
-  const last = lu.shape[0]! - 1;
-  const inLast = lax.eq(lax.iota([last + 1], "int32", 0), lax.full([last + 1], last, "int32"));
-  const pivots = diagonalOf(lu);
-  const others = lax.mul(sign, productOf(lax.select(inLast, lax.fullLike(pivots, 1), pivots)));
-  const all = lax.mul(sign, productOf(pivots));
-  const spread = (x: Tensor, axes: number[]) => lax.broadcast(x, lu.shape, axes);
-  const rows = lax.gather(identityLike(lu), lax.reshape(order, [last + 1, 1]));
-  const scaled = lax.mul(
-    substitute(triangleOf(lu, true, true), rows, true),
-    lax.select(spread(inLast, [0]), spread(others, []), spread(all, [])),
-  );
-  const corner = lax.and(spread(inLast, [0]), spread(inLast, [1]));
-  return substitute(lax.select(corner, lax.fullLike(lu, 1), lu), scaled, false);
-}
-
 /** The product along the last axis. */
-function productOf(x: Tensor): Tensor {
+export function productOf(x: Tensor): Tensor {
   const size = x.shape.at(-1)!;
   const at = (i: number) => {
     const start = x.shape.map((_, axis) => axis === x.ndim - 1 ? i : 0);

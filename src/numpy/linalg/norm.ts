@@ -7,8 +7,9 @@ import * as lax from "../../primitives/index.ts";
 import { rootOfSquares } from "../magnitude.ts";
 import { managed } from "../managed.ts";
 import { axesOf, axisOf, floatTensor, type TensorLike } from "../promote.ts";
-import { eigh } from "./eigh.ts";
-import { product, transposed } from "./matrices.ts";
+import { inv } from "./lu.ts";
+import { matrix } from "./matrices.ts";
+import { svdvals } from "./svd.ts";
 
 /** Which norm, and of what. */
 export interface NormOptions {
@@ -114,22 +115,14 @@ function ofMatrices(x: Tensor, row: number, column: number, ord: number | "fro" 
     case -Infinity:
       return lax.reduceMin(sums(-1), last);
     case 2:
-      return lax.reduceMax(singularValues(m), last);
+      return lax.reduceMax(svdvals(m), last);
     case -2:
-      return lax.reduceMin(singularValues(m), last);
+      return lax.reduceMin(svdvals(m), last);
     case "nuc":
-      return lax.reduceSum(singularValues(m), last);
+      return lax.reduceSum(svdvals(m), last);
     default:
       throw unknown(ord, "matrices");
   }
-}
-
-/** Roots of the eigenvalues of the smaller of `Aᵀ A` and `A Aᵀ`: exact to half the digits when small. */
-function singularValues(a: Tensor): Tensor {
-  const wide = a.shape.at(-2)! < a.shape.at(-1)!;
-  const gram = wide ? product(a, transposed(a)) : product(transposed(a), a);
-  const [squares] = eigh(gram);
-  return safely(lax.max(squares, lax.fullLike(squares, 0)), lax.sqrt);
 }
 
 function unknown(ord: number | string, what: string): ArgumentError {
@@ -137,4 +130,39 @@ function unknown(ord: number | string, what: string): ArgumentError {
     `norm: no ord ${ord} for ${what}`,
     "see NormOptions for those there are",
   );
+}
+
+/**
+ * The condition number of matrices […, m, n]: the largest singular value over the smallest, infinite where
+ * that is 0 (NaN where all are). With another `ord` (see {@link norm}), the norms of the square matrix and of
+ * its inverse, multiplied; with -2 the smallest singular value over the largest.
+ *
+ * ```ts
+ * import { np } from "trilevel";
+ * console.assert(Math.abs(await np.linalg.cond(np.array([[1, 0], [0, 4]])).item() - 4) < 1e-5);
+ * ```
+ *
+ * @throws ShapeError when `a` is not square, for an `ord` other than ±2; ArgumentError for an `ord` that does
+ * not exist.
+ */
+export const cond: (a: TensorLike, options?: Pick<NormOptions, "ord">) => Tensor = managed(
+  (a, { ord = 2 } = {}) => {
+    const singular = ord === 2 || ord === -2;
+    const m = matrix("cond", a, !singular);
+    if (!singular) {
+      const size = (x: Tensor) => norm(x, { ord, axis: [-2, -1] });
+      return numberOrInfinite(lax.mul(size(m), size(inv(m))), m);
+    }
+    const s = svdvals(m);
+    const [largest, smallest] = [lax.reduceMax(s, [s.ndim - 1]), lax.reduceMin(s, [s.ndim - 1])];
+    if (ord === 2) return lax.div(largest, smallest);
+    return numberOrInfinite(lax.div(smallest, largest), m);
+  },
+  declareOptions("np.linalg.cond", ["a"], { ord: either(number, oneOf("fro", "nuc")) }),
+);
+
+/** NaN becomes infinity, unless the matrix holds NaN itself. */
+function numberOrInfinite(x: Tensor, of: Tensor): Tensor {
+  const unknown = lax.reduceOr(lax.ne(of, of), [of.ndim - 2, of.ndim - 1]);
+  return lax.select(lax.and(lax.ne(x, x), lax.not(unknown)), lax.fullLike(x, Infinity), x);
 }

@@ -1,11 +1,9 @@
-/** The QR decomposition, and least squares by it. */
-import { ShapeError } from "../../core/errors.ts";
-import { formatAval } from "../../core/program.ts";
+/** The QR decomposition. */
 import type { Tensor } from "../../core/tensor.ts";
 import { declareOperands } from "../../options/index.ts";
 import * as lax from "../../primitives/index.ts";
 import { managed } from "../managed.ts";
-import { promote, type TensorLike, toFloat } from "../promote.ts";
+import type { TensorLike } from "../promote.ts";
 import {
   forRows,
   identityLike,
@@ -18,7 +16,7 @@ import {
   whereIndices,
   withDerivative,
 } from "./matrices.ts";
-import { solveColumns, triangular } from "./triangular.ts";
+import { triangular } from "./triangular.ts";
 
 /**
  * `[Q, R]` with `A = Q R`, of matrices […, m, n]: Q has min(m, n) orthonormal columns, R is upper
@@ -80,7 +78,7 @@ function tall(a: Tensor): [q: Tensor, r: Tensor] {
  * Reflections `H = I - τ v vᵀ` that zero one column after the other below its diagonal (LAPACK's
  * `larfg`: v_k = 1, τ = 0 where there is nothing to do).
  */
-function householder(a: Tensor): Tensor[] {
+export function householder(a: Tensor): Tensor[] {
   const [m, n] = a.shape as [number, number]; // one matrix
   const index = lax.iota([m], "int32", 0);
   const spread = (x: Tensor) => lax.broadcast(x, [m], []);
@@ -121,51 +119,3 @@ function householder(a: Tensor): Tensor[] {
   const top = lax.slice(reduced!, { start: [0, 0], limit: [n, n], strides: [1, 1] });
   return [q!, whereIndices(top, lax.le)];
 }
-
-/**
- * The `x` of least squares: `|A x - b|` is smallest, and, where several are (more unknowns than equations),
- * `|x|` too. `A`, of shape […, m, n], must have full rank; `b` is a vector [m] or matrices […, m, k].
- *
- * ```ts
- * import { np } from "trilevel";
- * const a = np.array([[1, 0], [1, 1], [1, 2]]);
- * const line = np.linalg.lstsq(a, np.array([1, 3, 5]));
- * console.assert(await np.allclose(line, np.array([1, 2])).item() === 1);
- * ```
- *
- * @throws ShapeError when `b` has other rows than `a`.
- */
-export const lstsq: (a: TensorLike, b: TensorLike) => Tensor = managed((a, b) => {
-  const [x, y] = promote("lstsq", [a, b], toFloat) as [Tensor, Tensor];
-  const m = matrix("lstsq", x, false);
-  if (y.ndim === 0) {
-    throw new ShapeError(`lstsq: b is ${formatAval(y.aval)}`, "give a vector, or matrices");
-  }
-  return solveColumns("lstsq", m, y, leastSquares);
-}, declareOperands("np.linalg.lstsq", ["a", "b"]));
-
-function leastSquares(a: Tensor, b: Tensor): Tensor {
-  if (a.shape.at(-2)! >= a.shape.at(-1)!) {
-    const [q, r] = tall(a);
-    return triangular(r, product(transposed(q), b), false);
-  }
-  const [q, r] = tall(transposed(a));
-  return product(q, triangular(transposed(r), b, true));
-}
-
-/**
- * The Moore-Penrose inverse of matrices […, m, n] of full rank.
- *
- * ```ts
- * import { np } from "trilevel";
- * const a = np.array([[1, 0], [1, 1], [1, 2]]);
- * const left = np.matmul(np.linalg.pinv(a), a);
- * console.assert(await np.allclose(left, np.eye(2), { atol: 1e-5 }).item() === 1);
- * ```
- *
- * @throws ShapeError when `a` has fewer than two axes.
- */
-export const pinv: (a: TensorLike) => Tensor = managed((a) => {
-  const m = matrix("pinv", a, false);
-  return leastSquares(m, identityLike(m));
-}, declareOperands("np.linalg.pinv", ["a"]));
