@@ -7,6 +7,8 @@
 
 import type { Sample } from "./dataset.ts";
 import { OptionError, ShapeError } from "./errors.ts";
+import { boolean, fraction, nonNegative, pairOf, size } from "../options/index.ts";
+import { dataOptions, names } from "./options.ts";
 import { crop, flipHorizontal, flipVertical, resize } from "./image.ts";
 import { isNdArray, type NdArray } from "./ndarray.ts";
 import type { Random } from "./seeded.ts";
@@ -33,6 +35,18 @@ export interface AugmentOptions {
   readonly saturation?: number;
 }
 
+const checkOptions = dataOptions<AugmentOptions>("augmentWith", [], {
+  images: names,
+  masks: names,
+  flipHorizontal: boolean,
+  flipVertical: boolean,
+  crop: pairOf(size),
+  size: pairOf(size),
+  brightness: nonNegative,
+  contrast: fraction,
+  saturation: fraction,
+});
+
 /**
  * A function that changes a sample at random as `options` say.
  *
@@ -47,13 +61,8 @@ export interface AugmentOptions {
 export function augmentWith(
   options: AugmentOptions,
 ): <S extends Sample>(sample: S, random: Random) => S {
+  checkOptions(options);
   const { images = ["image"], masks = [], brightness = 0, contrast = 0, saturation = 0 } = options;
-  if (Math.min(brightness, contrast, saturation) < 0 || Math.max(contrast, saturation) > 1) {
-    throw new OptionError(
-      `brightness ${brightness}, contrast ${contrast}, saturation ${saturation}`,
-      { cure: "They are at least 0, contrast and saturation at most 1" },
-    );
-  }
   return <S extends Sample>(sample: S, random: Random): S => {
     const first = picture(sample, images[0] ?? masks[0] ?? "image");
     const [height, width] = first.shape.slice(-3) as [number, number];

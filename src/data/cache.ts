@@ -7,6 +7,8 @@
  */
 
 import { createHash } from "node:crypto";
+import { callable, kind, nested, required, text } from "../options/index.ts";
+import { dataOptions } from "./options.ts";
 import { join } from "node:path";
 import { createFolderAtomically } from "./atomic.ts";
 import { openCacheFolder, VERSION, writeCacheFolder } from "./cacheFolder.ts";
@@ -26,6 +28,26 @@ export interface CacheOptions {
   readonly onProgress?: ((done: number) => void) | undefined;
 }
 
+function isJson(value: unknown): boolean {
+  if (typeof value !== "object") {
+    return typeof value === "string" || typeof value === "boolean" || Number.isFinite(value);
+  }
+  if (value === null) return true;
+  // What is left out by JSON is no part of a key.
+  const parts = Object.values(value).filter((part) => part !== undefined);
+  return (Array.isArray(value) || nested().accepts(value)) && parts.every(isJson);
+}
+
+const cacheKinds = {
+  directory: required(text),
+  key: required(
+    kind<unknown>("JSON: lists and objects of text, finite numbers and null", '"name"', isJson),
+  ),
+  onProgress: callable<(done: number) => void>("(done) => console.log(done)"),
+} as const;
+const checkCached = dataOptions<CacheOptions>("cached", ["make"], cacheKinds);
+const checkSamples = dataOptions<CacheOptions>("cachedSamples", ["make"], cacheKinds);
+
 /**
  * The dataset that `make` makes, through the cache: the first call converts, later ones open the result
  * without calling `make`.
@@ -39,6 +61,7 @@ export async function cached<S extends Sample>(
   make: () => Promise<Dataset<S>>,
   options: CacheOptions,
 ): Promise<Dataset<S>> {
+  checkCached(options);
   return await cachedSamples(async () => {
     const dataset = await make();
     return { schema: dataset.schema, samples: inOrder(dataset), close: () => dataset.close() };
@@ -58,10 +81,12 @@ export interface SampleStream<S extends Sample> {
 /** As {@linkcode cached}, from samples in order. */
 export async function cachedSamples<S extends Sample>(
   make: () => Promise<SampleStream<S>>,
-  { directory, key, onProgress }: CacheOptions,
+  options: CacheOptions,
 ): Promise<Dataset<S>> {
-  const text = JSON.stringify({ version: VERSION, key });
-  const name = createHash("sha256").update(text).digest("hex").slice(0, 24);
+  checkSamples(options);
+  const { directory, key, onProgress } = options;
+  const description = JSON.stringify({ version: VERSION, key });
+  const name = createHash("sha256").update(description).digest("hex").slice(0, 24);
   const folder = join(directory, name);
   if (!(await exists(folder))) {
     await createFolderAtomically(folder, async (temporary) => {

@@ -8,8 +8,10 @@
 
 import { basename, join } from "node:path";
 import { type Dataset, makeDataset } from "./dataset.ts";
-import { type ImageOptions, openDecoder } from "./decoder.ts";
+import { imageKinds, type ImageOptions, openDecoder } from "./decoder.ts";
 import { MissingFileError, OptionError, ShapeError, WrongKindError } from "./errors.ts";
+import { count, oneOf } from "../options/index.ts";
+import { dataOptions } from "./options.ts";
 import { exists, isFolder, listFiles, readJson } from "./files.ts";
 import { preparedShape } from "./image.ts";
 import type { NdArray } from "./ndarray.ts";
@@ -58,6 +60,12 @@ export interface OpenClevrOptions extends ImageOptions {
   readonly maxObjects?: number | undefined;
 }
 
+const checkOpenClevr = dataOptions<OpenClevrOptions>("openClevr", ["root"], {
+  split: oneOf("train", "val", "test"),
+  maxObjects: count,
+  ...imageKinds,
+});
+
 /**
  * Opens a folder in either layout.
  *
@@ -66,8 +74,10 @@ export interface OpenClevrOptions extends ImageOptions {
  */
 export async function openClevr(
   root: string,
-  { split, maxObjects, ...imageOptions }: OpenClevrOptions = {},
+  options: OpenClevrOptions = {},
 ): Promise<Dataset<ClevrSample>> {
+  checkOpenClevr(options);
+  const { split, maxObjects, ...imageOptions } = options;
   const all = await findScenes(root, split, imageOptions.limits);
   if (maxObjects !== undefined && all.some(({ objects }) => objects === null)) {
     throw new OptionError("maxObjects needs scenes, this split has none", {

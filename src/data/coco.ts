@@ -7,8 +7,10 @@
 
 import { join } from "node:path";
 import { type Dataset, makeDataset } from "./dataset.ts";
-import { type ImageOptions, openDecoder } from "./decoder.ts";
+import { imageKinds, type ImageOptions, openDecoder } from "./decoder.ts";
 import { CorruptError, MissingFileError, WrongKindError } from "./errors.ts";
+import { boolean, oneOf } from "../options/index.ts";
+import { dataOptions } from "./options.ts";
 import { exists, listFiles, readJson } from "./files.ts";
 import { preparedShape, prepareGeometry } from "./image.ts";
 import { checkLimit, type Limits } from "./limits.ts";
@@ -48,6 +50,12 @@ export interface CocoDataset extends Dataset<CocoSample> {
   readonly categories: CocoCategories;
 }
 
+const checkOpenCoco = dataOptions<CocoOptions>("openCoco", ["root"], {
+  split: oneOf("train", "validation", "test"),
+  crowd: boolean,
+  ...imageKinds,
+});
+
 /**
  * Opens COCO in FiftyOne's layout. Images come in the order of `labels.json`.
  *
@@ -56,8 +64,10 @@ export interface CocoDataset extends Dataset<CocoSample> {
  */
 export async function openCoco(
   root: string,
-  { split, crowd = false, ...imageOptions }: CocoOptions = {},
+  options: CocoOptions = {},
 ): Promise<CocoDataset> {
+  checkOpenCoco(options);
+  const { split, crowd = false, ...imageOptions } = options;
   const folder = split === undefined ? root : join(root, split);
   const labelsPath = join(folder, "labels.json");
   if (!(await exists(labelsPath))) {

@@ -7,6 +7,8 @@
  */
 
 import { TruncatedError, WrongKindError } from "./errors.ts";
+import { boolean } from "../options/index.ts";
+import { dataOptions, limitsKind } from "./options.ts";
 import type { Image } from "./formats/decoded.ts";
 import { upright } from "./formats/exif.ts";
 import { decodeJpeg } from "./formats/jpeg/index.ts";
@@ -23,6 +25,11 @@ export interface DecodeOptions {
   readonly limits?: Partial<Pick<Limits, "pixels" | "scans">> | undefined;
 }
 
+const checkOptions = dataOptions<DecodeOptions>("decodeImage", ["bytes", "path"], {
+  rotate: boolean,
+  limits: limitsKind,
+});
+
 /**
  * Decodes a PNG (any colour type, 1 to 16 bits) or a JPEG (8 bits, baseline or progressive).
  *
@@ -38,8 +45,10 @@ export interface DecodeOptions {
 export function decodeImage(
   bytes: Uint8Array,
   path?: string,
-  { rotate = true, limits }: DecodeOptions = {},
+  options: DecodeOptions = {},
 ): Image {
+  checkOptions(options);
+  const { rotate = true, limits } = options;
   const decode = decoderOf(bytes);
   if (decode === undefined) {
     throw new (bytes.length === 0 ? TruncatedError : WrongKindError)(

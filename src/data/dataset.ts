@@ -8,6 +8,8 @@
  */
 
 import { ClosedError, IndexError, OptionError, ShapeError } from "./errors.ts";
+import { count, kind, listOf, nonNegative, required } from "../options/index.ts";
+import { dataOptions } from "./options.ts";
 import { type DType, dtypeOf, elements, isNdArray, type NdArray } from "./ndarray.ts";
 import { permutation } from "./seeded.ts";
 
@@ -210,6 +212,19 @@ export interface Split<S extends Sample> {
   readonly test: Dataset<S>;
 }
 
+/** How {@linkcode split} splits. */
+export interface SplitOptions {
+  /** Another seed is another split. */
+  readonly seed: number;
+  /** How much each part gets of the whole; 0.7, 0.15 and 0.15 unless told otherwise. */
+  readonly fractions?: readonly [train: number, validation: number, test: number];
+}
+
+const checkSplit = dataOptions<SplitOptions>("split", ["dataset"], {
+  seed: required(count),
+  fractions: kind("three numbers, 0 or more", "[0.7, 0.15, 0.15]", listOf(nonNegative, 3).accepts),
+});
+
 /**
  * Splits by seed, 70 : 15 : 15 unless told otherwise. Part sizes are the rounded cumulative fractions.
  *
@@ -224,11 +239,10 @@ export interface Split<S extends Sample> {
  */
 export function split<S extends Sample>(
   dataset: Dataset<S>,
-  { seed, fractions = [0.7, 0.15, 0.15] }: {
-    readonly seed: number;
-    readonly fractions?: readonly [train: number, validation: number, test: number];
-  },
+  options: SplitOptions,
 ): Split<S> {
+  checkSplit(options);
+  const { seed, fractions = [0.7, 0.15, 0.15] } = options;
   const [first, second, third] = fractions;
   if (!(Math.min(...fractions) >= 0 && Math.abs(first + second + third - 1) < 1e-9)) {
     throw new OptionError(`fractions [${fractions}] are no partition`, {

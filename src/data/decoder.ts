@@ -16,6 +16,8 @@ import {
   type PlainDataError,
   WorkerError,
 } from "./errors.ts";
+import { boolean, count } from "../options/index.ts";
+import { dataOptions, limitsKind, prepareKinds } from "./options.ts";
 import { readBytes } from "./files.ts";
 import { type Prepare, prepareImage } from "./image.ts";
 import type { Limits } from "./limits.ts";
@@ -60,6 +62,12 @@ export interface DecodeRequest {
 /** What a worker answers. */
 export type DecodeReply = { readonly image: Image } | { readonly error: PlainDataError };
 
+const readKinds = { ...prepareKinds, rotate: boolean, limits: limitsKind } as const;
+/** The kinds of the options of images that are read by threads. */
+export const imageKinds = { ...readKinds, workers: count } as const;
+const checkRead = dataOptions<Prepare & ReadOptions>("readImage", ["path"], readKinds);
+const checkOpen = dataOptions<ImageOptions>("openDecoder", [], imageKinds);
+
 /**
  * Reads, checks, decodes and prepares one image file on this thread.
  *
@@ -70,8 +78,10 @@ export async function readImage(
   options: Prepare & ReadOptions = {},
   expected?: ExpectedSize,
 ): Promise<Image> {
-  const bytes = await readBytes(path, "imageBytes", options.limits);
-  const image = decodeImage(bytes, path, options);
+  checkRead(options);
+  const { rotate, limits } = options;
+  const bytes = await readBytes(path, "imageBytes", limits);
+  const image = decodeImage(bytes, path, { rotate, limits });
   const [height, width] = image.shape;
   if (expected !== undefined && (height !== expected.height || width !== expected.width)) {
     throw new CorruptError(
@@ -96,8 +106,10 @@ interface Job {
 
 /** A decoder that prepares every image in one way; threads start at the first call. */
 export function openDecoder(
-  { workers = Math.min(4, availableParallelism() - 1), ...options }: ImageOptions = {},
+  given: ImageOptions = {},
 ): Decoder {
+  checkOpen(given);
+  const { workers = Math.min(4, availableParallelism() - 1), ...options } = given;
   if (workers <= 0) {
     return {
       decode: (path, expected) => readImage(path, options, expected),

@@ -7,6 +7,8 @@
 
 import { type Dataset, makeDataset } from "./dataset.ts";
 import { CorruptError, WrongKindError } from "./errors.ts";
+import { boolean, positive } from "../options/index.ts";
+import { dataOptions, geometryKinds, limitsKind } from "./options.ts";
 import { type Prepare, preparedShape, prepareGeometry } from "./image.ts";
 import type { Limits } from "./limits.ts";
 import { elements, fromBytes, type NdArray } from "./ndarray.ts";
@@ -39,6 +41,13 @@ export interface DspritesOptions extends Omit<Prepare, "channels"> {
   readonly limits?: Partial<Limits> | undefined;
 }
 
+const checkOpenDsprites = dataOptions<DspritesOptions>("openDsprites", ["path"], {
+  limit: positive,
+  verify: boolean,
+  limits: limitsKind,
+  ...geometryKinds,
+});
+
 /**
  * Opens `dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz`.
  *
@@ -46,8 +55,10 @@ export interface DspritesOptions extends Omit<Prepare, "channels"> {
  */
 export async function openDsprites(
   path: string,
-  { limit = Infinity, verify = true, limits, ...prepare }: DspritesOptions = {},
+  options: DspritesOptions = {},
 ): Promise<Dataset<DspritesSample>> {
+  checkOpenDsprites(options);
+  const { limit = Infinity, verify = true, limits, ...prepare } = options;
   const archive = await openNpz(path, limits);
   try {
     const { bits, shape: [count = 0, height = 0, width = 0] } = await readBits(

@@ -2,8 +2,10 @@
 
 import { join } from "node:path";
 import { type Dataset, makeDataset } from "./dataset.ts";
-import { type ImageOptions, openDecoder } from "./decoder.ts";
+import { imageKinds, type ImageOptions, openDecoder } from "./decoder.ts";
 import { MissingFileError } from "./errors.ts";
+import { boolean } from "../options/index.ts";
+import { dataOptions } from "./options.ts";
 import { listFiles } from "./files.ts";
 import { preparedShape } from "./image.ts";
 import type { NdArray } from "./ndarray.ts";
@@ -22,6 +24,11 @@ export interface FolderOptions extends ImageOptions {
   readonly recursive?: boolean;
 }
 
+const checkOpenFolder = dataOptions<FolderOptions>("openFolder", ["path"], {
+  recursive: boolean,
+  ...imageKinds,
+});
+
 /**
  * Opens all `.png`, `.jpg` and `.jpeg` files of a folder, sorted by path.
  *
@@ -32,8 +39,10 @@ export interface FolderOptions extends ImageOptions {
  */
 export async function openFolder(
   path: string,
-  { recursive = true, ...imageOptions }: FolderOptions = {},
+  options: FolderOptions = {},
 ): Promise<Dataset<FolderSample>> {
+  checkOpenFolder(options);
+  const { recursive = true, ...imageOptions } = options;
   const names = await listFiles(path, /\.(png|jpe?g)$/i, { recursive });
   if (names.length === 0) {
     throw new MissingFileError("there are no PNG or JPEG images here", {

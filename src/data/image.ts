@@ -6,6 +6,8 @@
  */
 
 import { OptionError, ShapeError } from "./errors.ts";
+import { boolean, oneOf } from "../options/index.ts";
+import { dataOptions } from "./options.ts";
 import { allocate, dtypeOf, elements, type NdArray, type TypedArray } from "./ndarray.ts";
 
 /** A part of a picture, in pixels. */
@@ -159,6 +161,19 @@ function taps(from: number, to: number, antialias: boolean) {
   });
 }
 
+/** How {@linkcode resize} reads between pixels. */
+export interface ResizeOptions {
+  /** `"bilinear"` unless told otherwise; masks want `"nearest"`. */
+  readonly method?: "bilinear" | "nearest";
+  /** Whether shrinking averages; true unless told otherwise. */
+  readonly antialias?: boolean;
+}
+
+const checkResize = dataOptions<ResizeOptions>("resize", ["picture", "[height, width]"], {
+  method: oneOf("bilinear", "nearest"),
+  antialias: boolean,
+});
+
 /**
  * Resizes to `[height, width]` with half-pixel centres.
  *
@@ -176,11 +191,10 @@ function taps(from: number, to: number, antialias: boolean) {
 export function resize<D extends TypedArray>(
   picture: NdArray<D>,
   [outHeight, outWidth]: readonly [number, number],
-  { method = "bilinear", antialias = true }: {
-    readonly method?: "bilinear" | "nearest";
-    readonly antialias?: boolean;
-  } = {},
+  options: ResizeOptions = {},
 ): NdArray<D> {
+  checkResize(options);
+  const { method = "bilinear", antialias = true } = options;
   if (
     !(Number.isInteger(outHeight) && Number.isInteger(outWidth) && outHeight > 0 && outWidth > 0)
   ) {

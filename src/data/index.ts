@@ -33,6 +33,7 @@ export {
   type Source,
   type Split,
   split,
+  type SplitOptions,
 } from "./dataset.ts";
 export {
   type Decoder,
@@ -74,6 +75,7 @@ export {
   prepareGeometry,
   prepareImage,
   resize,
+  type ResizeOptions,
   toFloat,
   withChannels,
 } from "./image.ts";
@@ -105,6 +107,7 @@ export {
   batches,
   type BatchOptions,
   collate,
+  type EpochOptions,
   type Stacked,
   stepsPerEpoch,
 } from "./stream.ts";

@@ -5,6 +5,8 @@
  */
 
 import { CorruptError, ShapeError } from "./errors.ts";
+import { count as countKind, text as textKind } from "../options/index.ts";
+import { dataOptions, limitsKind } from "./options.ts";
 import { checkLimit, type Limits } from "./limits.ts";
 import { elements, type NdArray } from "./ndarray.ts";
 
@@ -92,6 +94,22 @@ export function runLengthsToMask(
   return { data, shape: [height, width, 1] };
 }
 
+/** Options of {@linkcode polygonsToMask}. */
+export interface PolygonOptions extends MaskSource {
+  /** What polygons may ask for. */
+  readonly limits?: Partial<Limits> | undefined;
+}
+
+const checkPolygons = dataOptions<PolygonOptions>(
+  "polygonsToMask",
+  ["polygons", "[height, width]"],
+  {
+    limits: limitsKind,
+    path: textKind,
+    what: textKind,
+  },
+);
+
 /**
  * The mask of polygons `[x0, y0, x1, y1, …]` (their union), `[height, width, 1]`, with the very pixels
  * that COCO's own tools choose.
@@ -105,10 +123,10 @@ export function runLengthsToMask(
 export function polygonsToMask(
   polygons: readonly (readonly number[])[],
   [height, width]: readonly [height: number, width: number],
-  { limits, path, what = "a mask" }: MaskSource & {
-    readonly limits?: Partial<Limits> | undefined;
-  } = {},
+  options: PolygonOptions = {},
 ): NdArray<Uint8Array> {
+  checkPolygons(options);
+  const { limits, path, what = "a mask" } = options;
   const steps = polygons.reduce((sum, polygon) => sum + outline(polygon), 0);
   const pixels = polygons.length * height * width;
   checkLimit("outline", steps, `${what} has an outline of ${steps} steps`, limits, { path });
@@ -183,6 +201,10 @@ function* finePoints(polygon: readonly number[]): Generator<[x: number, y: numbe
   }
 }
 
+const checkLabels = dataOptions<{ readonly backgrounds?: number }>("masksToLabels", ["masks"], {
+  backgrounds: countKind,
+});
+
 /**
  * Which mask owns each pixel: masks `[n, height, width, 1]` to a label map `[height, width]`.
  *
@@ -200,8 +222,10 @@ function* finePoints(polygon: readonly number[]): Generator<[x: number, y: numbe
  */
 export function masksToLabels(
   { data, shape }: NdArray,
-  { backgrounds = 1 }: { readonly backgrounds?: number } = {},
+  options: { readonly backgrounds?: number } = {},
 ): NdArray<Uint8Array> {
+  checkLabels(options);
+  const { backgrounds = 1 } = options;
   const [count, height, width, channels] = shape;
   if (shape.length !== 4 || channels !== 1 || count! - backgrounds > 255) {
     throw new ShapeError(`masks of shape [${shape}] have no label map of bytes`, {

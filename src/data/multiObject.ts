@@ -13,6 +13,8 @@
 import { cachedSamples } from "./cache.ts";
 import { type Dataset, type FieldSpec, makeDataset, mapFields, type Schema } from "./dataset.ts";
 import { OptionError, TruncatedError, WrongKindError } from "./errors.ts";
+import { callable, type Check, count, nonNegative, positive, text } from "../options/index.ts";
+import { dataOptions, geometryKinds, limitsKind } from "./options.ts";
 import { openFile, type RandomAccessFile } from "./files.ts";
 import { type Prepare, prepareGeometry } from "./image.ts";
 import type { Limits } from "./limits.ts";
@@ -49,12 +51,27 @@ export interface MultiObjectOptions extends Omit<Prepare, "channels"> {
   readonly onProgress?: ((done: number) => void) | undefined;
 }
 
+const check = (name: string) =>
+  dataOptions<MultiObjectOptions>(name, ["path"], {
+    maxObjects: count,
+    limit: positive,
+    cache: text,
+    memory: nonNegative,
+    onProgress: callable("(done) => console.log(done)"),
+    limits: limitsKind,
+    ...geometryKinds,
+  });
+const checkObjectsRoom = check("openObjectsRoom");
+const checkTetrominoes = check("openTetrominoes");
+const checkMultiDsprites = check("openMultiDsprites");
+const checkClevrWithMasks = check("openClevrWithMasks");
+
 /** Opens `objects_room_*.tfrecords`. */
 export function openObjectsRoom(
   path: string,
   options: MultiObjectOptions = {},
 ): Promise<Dataset<ObjectsRoomSample>> {
-  return openMultiObject<ObjectsRoomSample>(path, objectsRoom, options);
+  return openMultiObject<ObjectsRoomSample>(path, objectsRoom, options, checkObjectsRoom);
 }
 
 /** Opens `tetrominoes_train.tfrecords`. */
@@ -62,7 +79,7 @@ export function openTetrominoes(
   path: string,
   options: MultiObjectOptions = {},
 ): Promise<Dataset<TetrominoesSample>> {
-  return openMultiObject<TetrominoesSample>(path, tetrominoes, options);
+  return openMultiObject<TetrominoesSample>(path, tetrominoes, options, checkTetrominoes);
 }
 
 /** Opens `multi_dsprites_*.tfrecords`; the variant shows in the lengths of the features. */
@@ -70,7 +87,7 @@ export function openMultiDsprites(
   path: string,
   options: MultiObjectOptions = {},
 ): Promise<Dataset<MultiDspritesSample>> {
-  return openMultiObject<MultiDspritesSample>(path, multiDsprites, options);
+  return openMultiObject<MultiDspritesSample>(path, multiDsprites, options, checkMultiDsprites);
 }
 
 /** Opens `clevr_with_masks_train.tfrecords`. */
@@ -78,14 +95,16 @@ export function openClevrWithMasks(
   path: string,
   options: MultiObjectOptions = {},
 ): Promise<Dataset<ClevrWithMasksSample>> {
-  return openMultiObject<ClevrWithMasksSample>(path, clevrWithMasks, options);
+  return openMultiObject<ClevrWithMasksSample>(path, clevrWithMasks, options, checkClevrWithMasks);
 }
 
 async function openMultiObject<S extends MultiObjectSample>(
   path: string,
   kind: Kind,
   options: MultiObjectOptions,
+  check: Check<MultiObjectOptions>,
 ): Promise<Dataset<S>> {
+  check(options);
   const file = await openFile(path);
   let keep = false;
   try {

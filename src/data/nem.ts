@@ -8,6 +8,8 @@
 
 import { type Dataset, type FieldSpec, makeDataset, type Schema } from "./dataset.ts";
 import { UnsupportedError, WrongKindError } from "./errors.ts";
+import { oneOf } from "../options/index.ts";
+import { dataOptions, limitsKind } from "./options.ts";
 import { type Hdf5Array, openHdf5 } from "./hdf5.ts";
 import { type Prepare, preparedShape, prepareGeometry, prepareImage } from "./image.ts";
 import type { Limits } from "./limits.ts";
@@ -22,6 +24,19 @@ export type NemSample = {
   readonly [name: string]: NdArray;
 };
 
+/** Options of {@linkcode openNem}. */
+export interface NemOptions {
+  /** The group of the file; `"training"` unless told otherwise. */
+  readonly split?: "training" | "validation" | "test";
+  /** What a file may ask for. */
+  readonly limits?: Partial<Limits>;
+}
+
+const checkOpenNem = dataOptions<NemOptions>("openNem", ["path"], {
+  split: oneOf("training", "validation", "test"),
+  limits: limitsKind,
+});
+
 /**
  * Opens one split of an N-EM or R-NEM file.
  *
@@ -29,11 +44,10 @@ export type NemSample = {
  */
 export async function openNem(
   path: string,
-  { split = "training", limits }: {
-    readonly split?: "training" | "validation" | "test";
-    readonly limits?: Partial<Limits>;
-  } = {},
+  options: NemOptions = {},
 ): Promise<Dataset<NemSample>> {
+  checkOpenNem(options);
+  const { split = "training", limits } = options;
   const file = await openHdf5(path, limits);
   try {
     const arrays = new Map<string, Hdf5Array>();

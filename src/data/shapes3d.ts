@@ -2,6 +2,7 @@
 
 import { type Dataset, makeDataset } from "./dataset.ts";
 import { WrongKindError } from "./errors.ts";
+import { dataOptions, limitsKind, prepareKinds } from "./options.ts";
 import { openHdf5 } from "./hdf5.ts";
 import { type Prepare, preparedShape, prepareImage } from "./image.ts";
 import type { Limits } from "./limits.ts";
@@ -25,6 +26,12 @@ export type Shapes3dSample = {
   readonly labels: NdArray<Float64Array>;
 };
 
+const checkOpenShapes3d = dataOptions<Prepare & { readonly limits?: Partial<Limits> }>(
+  "openShapes3d",
+  ["path"],
+  { ...prepareKinds, limits: limitsKind },
+);
+
 /**
  * Opens `3dshapes.h5`. The file is read lazily; it is chunked, so wrap it in `cached` for training.
  *
@@ -33,8 +40,10 @@ export type Shapes3dSample = {
  */
 export async function openShapes3d(
   path: string,
-  { limits, ...prepare }: Prepare & { readonly limits?: Partial<Limits> } = {},
+  options: Prepare & { readonly limits?: Partial<Limits> } = {},
 ): Promise<Dataset<Shapes3dSample>> {
+  checkOpenShapes3d(options);
+  const { limits, ...prepare } = options;
   const file = await openHdf5(path, limits);
   try {
     const images = await file.array("images");

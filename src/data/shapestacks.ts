@@ -10,8 +10,16 @@
 import { join } from "node:path";
 import type { Image } from "./codec.ts";
 import { type Dataset, makeDataset } from "./dataset.ts";
-import { type ImageOptions, openDecoder, readImage, type ReadOptions } from "./decoder.ts";
+import {
+  imageKinds,
+  type ImageOptions,
+  openDecoder,
+  readImage,
+  type ReadOptions,
+} from "./decoder.ts";
 import { MissingFileError, ShapeError } from "./errors.ts";
+import { kind, oneOf } from "../options/index.ts";
+import { dataOptions } from "./options.ts";
 import { listFiles, readBytes } from "./files.ts";
 import { preparedShape, prepareGeometry } from "./image.ts";
 import type { NdArray } from "./ndarray.ts";
@@ -48,6 +56,22 @@ const colours = {
 } as const;
 const BRIGHTNESS = 0.3 * 255;
 
+const checkOpenShapeStacks = dataOptions<ShapeStacksOptions>("openShapeStacks", ["root"], {
+  masks: oneOf("vseg", "iseg", "none"),
+  split: kind(
+    'a split { name, part }, the part being "train", "eval" or "test"',
+    '{ name: "default", part: "train" }',
+    (x) =>
+      typeof Object(x).name === "string" && oneOf("train", "eval", "test").accepts(Object(x).part),
+  ),
+  size: imageKinds.size,
+  crop: imageKinds.crop,
+  antialias: imageKinds.antialias,
+  rotate: imageKinds.rotate,
+  limits: imageKinds.limits,
+  workers: imageKinds.workers,
+});
+
 /**
  * Opens the folder that holds `recordings/` (and `splits/`).
  *
@@ -56,8 +80,10 @@ const BRIGHTNESS = 0.3 * 255;
  */
 export async function openShapeStacks(
   root: string,
-  { masks, split, ...imageOptions }: ShapeStacksOptions = {},
+  options: ShapeStacksOptions = {},
 ): Promise<Dataset<ShapeStacksSample>> {
+  checkOpenShapeStacks(options);
+  const { masks, split, ...imageOptions } = options;
   const recordings = join(root, "recordings");
   const files = await listFiles(recordings, /\.(png|map)$/, { recursive: true });
   const wanted = split && await readSplit(join(root, "splits", split.name, `${split.part}.txt`));

@@ -8,6 +8,15 @@
 
 import type { Dataset, Field, Json, Sample } from "./dataset.ts";
 import { OptionError } from "./errors.ts";
+import {
+  boolean,
+  callable,
+  count,
+  nonNegative,
+  required,
+  size as sizeKind,
+} from "../options/index.ts";
+import { dataOptions } from "./options.ts";
 import { isNdArray, type NdArray, stack, type TypedArray } from "./ndarray.ts";
 import { permutation, type Random, seeded } from "./seeded.ts";
 
@@ -52,14 +61,28 @@ export interface BatchOptions<S extends Sample, T extends Sample = S> {
 const ORDER = 1;
 const AUGMENT = 2;
 
+/** What an epoch's length depends on. */
+export type EpochOptions = Pick<BatchOptions<Sample>, "batchSize" | "dropRemainder">;
+
+const epochKinds = { batchSize: required(sizeKind), dropRemainder: boolean } as const;
+const checkEpoch = dataOptions<EpochOptions>("stepsPerEpoch", ["size"], epochKinds);
+const checkBatches = dataOptions<BatchOptions<never>>("batches", ["dataset"], {
+  ...epochKinds,
+  seed: count,
+  shuffle: boolean,
+  epochs: nonNegative,
+  startStep: count,
+  prefetch: count,
+  augment: callable("augmentWith({ flipHorizontal: true })"),
+});
+
 /** How many steps make one epoch. */
 export function stepsPerEpoch(
   size: number,
-  { batchSize, dropRemainder = true }: {
-    readonly batchSize: number;
-    readonly dropRemainder?: boolean;
-  },
+  options: EpochOptions,
 ): number {
+  checkEpoch(options);
+  const { batchSize, dropRemainder = true } = options;
   return dropRemainder ? Math.floor(size / batchSize) : Math.ceil(size / batchSize);
 }
 
@@ -81,16 +104,11 @@ export async function* batches<S extends Sample, T extends Sample = S>(
   dataset: Dataset<S>,
   options: BatchOptions<S, T>,
 ): AsyncGenerator<Batch<T>, void, undefined> {
+  checkBatches(options);
   const { batchSize, seed = 0, epochs = Infinity, startStep = 0, prefetch = 2 } = options;
   const { shuffle = true, augment } = options;
-  const whole = (x: number, least: number) => Number.isSafeInteger(x) && x >= least;
-  if (!whole(batchSize, 1) || !whole(startStep, 0) || !whole(prefetch, 0) || !(epochs >= 0)) {
-    throw new OptionError(
-      `batchSize ${batchSize}, startStep ${startStep}, prefetch ${prefetch}, epochs ${epochs}`,
-      { cure: "All are whole numbers, batchSize at least 1, the others at least 0" },
-    );
-  }
-  const perEpoch = stepsPerEpoch(dataset.size, options);
+  const { dropRemainder = true } = options;
+  const perEpoch = stepsPerEpoch(dataset.size, { batchSize, dropRemainder });
   if (perEpoch === 0) {
     throw new OptionError(`${dataset.size} samples do not fill one batch of ${batchSize}`, {
       cure: "Make the batch smaller, or set dropRemainder: false",

@@ -10,6 +10,7 @@ import { Readable } from "node:stream";
 import { constants, createGunzip } from "node:zlib";
 import { crc32c } from "./crc32c.ts";
 import { CorruptError, TruncatedError, WrongKindError } from "./errors.ts";
+import { dataOptions, limitsKind } from "./options.ts";
 import { openFile, pieces, plainBytes, type RandomAccessFile } from "./files.ts";
 import { checkLimit, type Limits } from "./limits.ts";
 
@@ -80,6 +81,10 @@ export async function isGzip(file: RandomAccessFile): Promise<boolean> {
   return first === 0x1f && second === 0x8b;
 }
 
+type ReadOptions = { readonly limits?: Partial<Limits> | undefined };
+const checkRead = dataOptions<ReadOptions>("readTfRecords", ["path"], { limits: limitsKind });
+const checkIndex = dataOptions<ReadOptions>("indexTfRecords", ["file"], { limits: limitsKind });
+
 /**
  * The records of a TFRecord file from front to back, gzipped or not, all checksums verified.
  *
@@ -88,8 +93,10 @@ export async function isGzip(file: RandomAccessFile): Promise<boolean> {
  */
 export async function* readTfRecords(
   path: string,
-  { limits }: { readonly limits?: Partial<Limits> | undefined } = {},
+  options: { readonly limits?: Partial<Limits> | undefined } = {},
 ): AsyncGenerator<TfRecord> {
+  checkRead(options);
+  const { limits } = options;
   const file = await openFile(path);
   try {
     refuseEmpty(file);
@@ -129,8 +136,10 @@ export interface TfRecordIndex {
  */
 export async function indexTfRecords(
   file: RandomAccessFile,
-  { limits }: { readonly limits?: Partial<Limits> | undefined } = {},
+  options: { readonly limits?: Partial<Limits> | undefined } = {},
 ): Promise<TfRecordIndex> {
+  checkIndex(options);
+  const { limits } = options;
   refuseEmpty(file);
   const { path, size } = file;
   const starts: number[] = [];

@@ -1,5 +1,7 @@
 // Adjusted mutual information, the score of the N-EM family.
 
+import { integer, listOf, oneOf } from "../options/index.ts";
+import { metricOptions } from "./options.ts";
 import {
   type Contingency,
   contingency,
@@ -13,6 +15,15 @@ import {
  * published N-EM numbers do; newer versions use `arithmetic`.
  */
 export type AmiNormalisation = "arithmetic" | "max";
+
+const normalisation = oneOf("arithmetic", "max");
+const operands = ["truth", "predicted"] as const;
+const checkAmi = metricOptions<{ readonly normalisation?: AmiNormalisation }>("ami", operands, {
+  normalisation,
+});
+const checkForeground = metricOptions<
+  { readonly ignore?: readonly number[]; readonly normalisation?: AmiNormalisation }
+>("foregroundAmi", operands, { ignore: listOf(integer), normalisation });
 
 /**
  * Adjusted mutual information of two segmentations: 1 when they are equal up to names, 0 expected
@@ -37,8 +48,10 @@ export type AmiNormalisation = "arithmetic" | "max";
 export function ami(
   truth: Labels,
   predicted: Labels,
-  { normalisation = "arithmetic" }: { readonly normalisation?: AmiNormalisation } = {},
+  options: { readonly normalisation?: AmiNormalisation } = {},
 ): number {
+  checkAmi(options);
+  const { normalisation = "arithmetic" } = options;
   const table = contingency(truth, predicted);
   if (hasUnknown(truth, predicted)) return NaN;
   // The partitions equal by necessity, of one cluster or of singletons, would be 0/0; scikit-learn
@@ -69,11 +82,13 @@ export function ami(
 export function foregroundAmi(
   truth: Labels,
   predicted: Labels,
-  { ignore = [0], normalisation = "arithmetic" }: {
+  options: {
     readonly ignore?: readonly number[];
     readonly normalisation?: AmiNormalisation;
   } = {},
 ): number {
+  checkForeground(options);
+  const { ignore = [0], normalisation = "arithmetic" } = options;
   const foreground = withoutTrueLabels(truth, predicted, ignore);
   return ami(foreground.truth, foreground.predicted, { normalisation });
 }

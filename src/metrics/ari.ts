@@ -1,5 +1,7 @@
 // The adjusted Rand index, and its foreground variant by which object discovery is judged.
 
+import { integer, listOf } from "../options/index.ts";
+import { metricOptions } from "./options.ts";
 import { contingency, hasUnknown, type Labels, withoutTrueLabels } from "./labels.ts";
 
 /**
@@ -43,6 +45,12 @@ function sumOfSquares(values: Float64Array): number {
   return sum;
 }
 
+const checkOptions = metricOptions<{ readonly ignore?: readonly number[] }>(
+  "foregroundAri",
+  ["truth", "predicted"],
+  { ignore: listOf(integer) },
+);
+
 /**
  * FG-ARI: the adjusted Rand index over the pixels whose *true* label is no background.
  *
@@ -66,8 +74,10 @@ function sumOfSquares(values: Float64Array): number {
 export function foregroundAri(
   truth: Labels,
   predicted: Labels,
-  { ignore = [0] }: { readonly ignore?: readonly number[] } = {},
+  options: { readonly ignore?: readonly number[] } = {},
 ): number {
+  checkOptions(options);
+  const { ignore = [0] } = options;
   const foreground = withoutTrueLabels(truth, predicted, ignore);
   return ari(foreground.truth, foreground.predicted);
 }

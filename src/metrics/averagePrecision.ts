@@ -1,6 +1,8 @@
 // Average precision of set prediction: are the predicted objects there, with the right attributes,
 // within a distance of where they should be?
 
+import { type Kind, kind, listOf, nonNegative, required, size } from "../options/index.ts";
+import { metricOptions } from "./options.ts";
 import { checkSameLength, MetricError } from "./errors.ts";
 import { hasUnknown } from "./labels.ts";
 
@@ -23,6 +25,33 @@ export const clevrLayout: ObjectLayout = {
   positionScale: 6,
   attributes: [2, 2, 3, 8],
 };
+
+const layoutKind: Kind<ObjectLayout> = kind(
+  "a layout { position, positionScale, attributes }",
+  "clevrLayout",
+  (x) =>
+    size.accepts(Object(x).position) && nonNegative.accepts(Object(x).positionScale) &&
+    listOf(size).accepts(Object(x).attributes),
+);
+const operands = ["predictions", "targets"] as const;
+const checkOne = metricOptions<
+  { readonly slots: number; readonly threshold: number; readonly layout?: ObjectLayout }
+>("averagePrecision", operands, {
+  slots: required(size),
+  threshold: required(nonNegative),
+  layout: layoutKind,
+});
+const checkMany = metricOptions<
+  {
+    readonly slots: number;
+    readonly thresholds?: readonly number[];
+    readonly layout?: ObjectLayout;
+  }
+>("averagePrecisions", operands, {
+  slots: required(size),
+  thresholds: listOf(nonNegative),
+  layout: layoutKind,
+});
 
 /**
  * Average precision at a distance threshold, over a whole evaluation set.
@@ -57,12 +86,14 @@ export const clevrLayout: ObjectLayout = {
 export function averagePrecision(
   predictions: ArrayLike<number>,
   targets: ArrayLike<number>,
-  { slots, threshold, layout = clevrLayout }: {
+  options: {
     readonly slots: number;
     readonly threshold: number;
     readonly layout?: ObjectLayout;
   },
 ): number {
+  checkOne(options);
+  const { slots, threshold, layout = clevrLayout } = options;
   checkSameLength("averagePrecision", predictions, targets);
   const width = layout.position + layout.attributes.reduce((sum, n) => sum + n, 0) + 1;
   if (targets.length % (slots * width) !== 0) {
@@ -109,14 +140,16 @@ export function averagePrecision(
 export function averagePrecisions(
   predictions: ArrayLike<number>,
   targets: ArrayLike<number>,
-  { thresholds = [Infinity, 1, 0.5, 0.25, 0.125], ...options }: {
+  options: {
     readonly slots: number;
     readonly thresholds?: readonly number[];
     readonly layout?: ObjectLayout;
   },
 ): number[] {
+  checkMany(options);
+  const { thresholds = [Infinity, 1, 0.5, 0.25, 0.125], ...others } = options;
   return thresholds.map((threshold) =>
-    averagePrecision(predictions, targets, { ...options, threshold })
+    averagePrecision(predictions, targets, { ...others, threshold })
   );
 }
 

@@ -6,6 +6,14 @@ export class MetricError extends Error {
   readonly _tag = "MetricError";
   /** As a stack trace shows it. */
   override readonly name = "MetricError";
+  /** What to do about it, where the message does not say it. */
+  readonly cure: string | undefined;
+
+  /** What does not fit together, and what to do. */
+  constructor(message: string, cure?: string) {
+    super(cure === undefined ? message : `${message}\n  ${cure}`);
+    this.cure = cure;
+  }
 }
 
 /** Throws a {@link MetricError} unless both arrays have the same number of elements. */

@@ -1,5 +1,7 @@
 // How far a reconstruction is from its image, in the scalings that papers use without saying which.
 
+import { finite, pairOf, size } from "../options/index.ts";
+import { metricOptions } from "./options.ts";
 import { checkSameLength, MetricError } from "./errors.ts";
 
 /** Reconstruction errors of a batch of images. */
@@ -13,6 +15,10 @@ export interface ImageErrors {
   /** Peak signal-to-noise ratio in dB, of the mean over the batch: −10 log₁₀(meanSquaredError). */
   readonly psnr: number;
 }
+
+const checkOptions = metricOptions<
+  { readonly images?: number; readonly range?: readonly [black: number, white: number] }
+>("imageErrors", ["target", "prediction"], { images: size, range: pairOf(finite) });
 
 /**
  * Squared error of reconstructions in the usual scalings, and PSNR.
@@ -37,11 +43,13 @@ export interface ImageErrors {
 export function imageErrors(
   target: ArrayLike<number>,
   prediction: ArrayLike<number>,
-  { images = 1, range = [0, 1] }: {
+  options: {
     readonly images?: number;
     readonly range?: readonly [black: number, white: number];
   } = {},
 ): ImageErrors {
+  checkOptions(options);
+  const { images = 1, range = [0, 1] } = options;
   checkSameLength("imageErrors", target, prediction);
   if (target.length === 0 || target.length % images !== 0) {
     throw new MetricError(`imageErrors: ${target.length} values are not ${images} images`);

@@ -1,5 +1,7 @@
 // How well predicted segments cover the true objects: intersection over union.
 
+import { integer, listOf } from "../options/index.ts";
+import { metricOptions } from "./options.ts";
 import { hungarian } from "./hungarian.ts";
 import { contingency, hasUnknown, type Labels } from "./labels.ts";
 
@@ -19,6 +21,12 @@ export interface OverlapOptions {
   readonly ignore?: readonly number[];
 }
 
+const check = (name: string) =>
+  metricOptions<OverlapOptions>(name, ["truth", "predicted"], { ignore: listOf(integer) });
+const checkMatrix = check("iouMatrix");
+const checkMean = check("meanIou");
+const checkBest = check("meanBestOverlap");
+
 /**
  * |object ∩ segment| / |object ∪ segment| for every pair, over all pixels: what a segment holds of
  * the background enlarges the union. NaN when a label is.
@@ -37,8 +45,10 @@ export interface OverlapOptions {
 export function iouMatrix(
   truth: Labels,
   predicted: Labels,
-  { ignore = [0] }: OverlapOptions = {},
+  options: OverlapOptions = {},
 ): IouMatrix {
+  checkMatrix(options);
+  const { ignore = [0] } = options;
   const { rows, columns, counts, rowSums, columnSums } = contingency(truth, predicted);
   const kept = rows.flatMap((label, r) => ignore.includes(label) ? [] : [r]);
   const iou = Float64Array.from(
@@ -69,6 +79,7 @@ export function iouMatrix(
  * ```
  */
 export function meanIou(truth: Labels, predicted: Labels, options: OverlapOptions = {}): number {
+  checkMean(options);
   const { objects, segments, iou } = iouMatrix(truth, predicted, options);
   if (objects.length === 0 || hasUnknown(iou)) return NaN;
   const { cost } = hungarian(iou.map((x) => -x), objects.length, segments.length);
@@ -94,6 +105,7 @@ export function meanBestOverlap(
   predicted: Labels,
   options: OverlapOptions = {},
 ): number {
+  checkBest(options);
   const { objects, segments, iou } = iouMatrix(truth, predicted, options);
   let sum = 0;
   objects.forEach((_, r) => {

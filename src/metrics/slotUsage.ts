@@ -1,5 +1,7 @@
 // Do the slots share the work? A collapsed model explains everything with one.
 
+import { fraction } from "../options/index.ts";
+import { metricOptions } from "./options.ts";
 import { argmaxMasks, hasUnknown } from "./labels.ts";
 
 /** How the pixels of an image are spread over the slots. */
@@ -11,6 +13,12 @@ export interface SlotUsage {
   /** exp(entropy of `share`): 1 when one slot takes all, `slots` when they share equally. */
   readonly effective: number;
 }
+
+const checkOptions = metricOptions<{ readonly minimum?: number }>(
+  "slotUsage",
+  ["masks", "slots"],
+  { minimum: fraction },
+);
 
 /**
  * How many slots an image's masks use, and how evenly; NaN when a mask is.
@@ -32,8 +40,10 @@ export interface SlotUsage {
 export function slotUsage(
   masks: ArrayLike<number>,
   slots: number,
-  { minimum = 0.01 }: { readonly minimum?: number } = {},
+  options: { readonly minimum?: number } = {},
 ): SlotUsage {
+  checkOptions(options);
+  const { minimum = 0.01 } = options;
   const labels = argmaxMasks(masks, slots);
   const share = new Float64Array(slots);
   if (hasUnknown(labels)) return { share: share.fill(NaN), active: NaN, effective: NaN };

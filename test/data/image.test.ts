@@ -270,6 +270,6 @@ describe("augmentation", () => {
 
   it("names the field it cannot find", () => {
     expect(() => augmentWith({})({ picture: first }, seeded(0))).toThrow('no picture "image"');
-    expect(() => augmentWith({ contrast: 2 })).toThrow("saturation at most 1");
+    expect(() => augmentWith({ contrast: 2 })).toThrow("`contrast` must be a number from 0 to 1");
   });
 });

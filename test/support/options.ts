@@ -69,12 +69,20 @@ export async function declarationOf(
   return error && declarationBehind(error);
 }
 
+/** What is expected of functions: the errors that refuse options, and whether their calls succeed. */
+export interface Expected {
+  /** The tags of the errors. */
+  readonly errors?: readonly string[];
+  /** Whether a call with good options succeeds: without the files that it would read, it does not. */
+  readonly runs?: boolean;
+}
+
 /** Every function of a space takes its options, refuses others, and says what would be right. */
 export function lookAtOptions(
   whose: string,
   of: object,
   calls: { readonly [name: string]: Call },
-  errors: readonly string[] = ["ArgumentError", "DTypeError"],
+  { errors = ["ArgumentError", "DTypeError"], runs = true }: Expected = {},
 ): void {
   describe.each(Object.entries(calls))(`${whose}.%s`, (name, given) => {
     const { operands, options } = "operands" in given
@@ -96,17 +104,22 @@ export function lookAtOptions(
     };
 
     test("takes options, and none", async () => {
-      expect((await thrown(() => call({ ...options })))?.message).toBeUndefined();
-      if (options !== undefined) return;
-      expect((await thrown(() => call(undefined)))?.message).toBeUndefined();
+      const outcomes = [() => call({ ...options })];
+      if (options === undefined) outcomes.push(() => call(undefined));
+      for (const outcome of outcomes) {
+        const error = await thrown(outcome);
+        if (runs) expect(error?.message).toBeUndefined();
+        else expect(error && declarationBehind(error)).toBeUndefined();
+      }
     });
 
     test("refuses what is no object of options", async () => {
       for (const wrong of [7, "int32", [1], null, np.ones([4]), new Date(0)]) {
         const { error, declaration } = await refused(wrong);
         expect(error.message).toMatch(/: (the options|`\w+`) must be an object/);
-        if (whose === "parts") continue; // of which the whole says that they are none
-        const self = whose === "x" ? 1 : 0; // a method is the function of its tensor
+        // The whole says of its part's options that they are none, and a method is the function of its tensor.
+        if (["parts", "streams"].includes(whose)) continue;
+        const self = whose === "x" ? 1 : 0;
         expect(declaration.operands).toHaveLength(operands.length + self);
       }
     });

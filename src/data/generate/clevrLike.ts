@@ -7,6 +7,14 @@
  * A mirror can stand behind the objects, as in CLEVR-Mirror (Chang et al., 2022).
  */
 
+import {
+  boolean,
+  count as countKind,
+  nonNegative,
+  pairOf,
+  size as sizeKind,
+} from "../../options/index.ts";
+import { boxKind, dataOptions } from "../options.ts";
 import type { Box } from "../image.ts";
 import type { Random } from "../seeded.ts";
 import { type Camera, FRAME, lookAtOrigin, project, rayThrough } from "./clevr/camera.ts";
@@ -87,6 +95,20 @@ export interface ClevrOptions {
 const WHOLE: Box = { top: 0, left: 0, width: FRAME[0], height: FRAME[1] };
 const CAMERA: Vec = [7.481, -6.508, 5.344];
 
+const clevrKinds = {
+  height: sizeKind,
+  width: sizeKind,
+  crop: boxKind,
+  count: pairOf(countKind),
+  minPixels: nonNegative,
+  supersample: sizeKind,
+  cameraJitter: nonNegative,
+  lightJitter: nonNegative,
+  mirror: boolean,
+} as const;
+const checkOptions = dataOptions<ClevrOptions>("clevrScene", [], clevrKinds);
+const checkRendered = dataOptions<ClevrOptions>("renderClevr", ["description"], clevrKinds);
+
 /**
  * The CLEVR-like scene that belongs to `seed` and `index`.
  *
@@ -100,6 +122,7 @@ const CAMERA: Vec = [7.481, -6.508, 5.344];
  * ```
  */
 export function clevrScene(options: ClevrOptions, seed: number, index: number): Scene<ClevrObject> {
+  checkOptions(options);
   const { count: [least, greatest] = [3, 10], cameraJitter = 0.5, lightJitter = 1 } = options;
   const random = sceneRandom(seed, index);
   const camera = lookAtOrigin(add(CAMERA, [
@@ -133,6 +156,7 @@ export function renderClevr(
   { objects, camera: position = CAMERA }: ClevrDescription,
   options: ClevrOptions = {},
 ): Scene<ClevrObject> {
+  checkRendered(options);
   const camera = lookAtOrigin(position);
   const lamps = drawLamps(sceneRandom(0, 0), 0);
   const stage = { bodies: objects.map(toBody), lamps };

@@ -5,6 +5,8 @@
  * and the results have the same bits as without threads.
  */
 
+import { count } from "../../options/index.ts";
+import { dataOptions } from "../options.ts";
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { ClosedError, CorruptError, fromPlainError, type PlainDataError } from "../errors.ts";
@@ -45,6 +47,10 @@ interface Job {
 // Small enough to keep all threads busy to the end, large enough to make messages cheap.
 const RUN = 8;
 
+const checkPool = dataOptions<{ readonly workers?: number }>("openScenePool", [], {
+  workers: count,
+});
+
 /**
  * A pool of threads that make scenes; they start when first needed.
  *
@@ -59,8 +65,10 @@ const RUN = 8;
  * ```
  */
 export function openScenePool(
-  { workers = Math.min(8, availableParallelism()) }: { readonly workers?: number } = {},
+  options: { readonly workers?: number } = {},
 ): ScenePool {
+  checkPool(options);
+  const { workers = Math.min(8, availableParallelism()) } = options;
   const waiting: Job[] = [];
   const idle: Worker[] = [];
   const running = new Map<Worker, Job>();

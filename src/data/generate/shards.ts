@@ -16,6 +16,15 @@
  * that was killed goes on with the first missing one. Numbers are little-endian.
  */
 
+import {
+  callable,
+  count,
+  nonNegative,
+  required,
+  size as sizeKind,
+  text,
+} from "../../options/index.ts";
+import { dataOptions } from "../options.ts";
 import { createHash } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -47,6 +56,15 @@ export interface ScenesOptions {
   readonly onProgress?: (done: number, size: number) => void;
 }
 
+const checkOptions = dataOptions<ScenesOptions>("openScenes", ["spec"], {
+  size: required(sizeKind),
+  seed: count,
+  directory: text,
+  workers: count,
+  memory: nonNegative,
+  onProgress: callable("(done, size) => console.log(done, size)"),
+});
+
 /**
  * A dataset of generated scenes.
  *
@@ -67,10 +85,8 @@ export async function openScenes<K extends SceneKind>(
   spec: SceneSpec<K>,
   options: ScenesOptions,
 ): Promise<Dataset<SceneOf<K>>> {
+  checkOptions(options);
   const { size, seed = 0, directory } = options;
-  if (!Number.isInteger(size) || size < 1) {
-    throw new OptionError(`${size} scenes cannot be made`, { cure: "Give a size of at least 1" });
-  }
   const first = generateScene(spec, seed, 0);
   const shape = first.masks.shape as readonly [number, number];
   const schema = {

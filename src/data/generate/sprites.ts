@@ -5,6 +5,18 @@
  * three sprites, is the data of the quick experiments.
  */
 
+import {
+  boolean,
+  count as countKind,
+  fraction,
+  kind,
+  listOf,
+  nonNegative,
+  oneOf,
+  pairOf,
+  size as sizeKind,
+} from "../../options/index.ts";
+import { dataOptions } from "../options.ts";
 import { OptionError } from "../errors.ts";
 import type { Random } from "../seeded.ts";
 import { type Coverage, coverage, makeScene, rejectionSample, type Scene } from "./scene.ts";
@@ -64,6 +76,23 @@ export interface SpritesOptions {
   readonly background?: readonly [red: number, green: number, blue: number];
 }
 
+const checkOptions = dataOptions<SpritesOptions>("spritesScene", [], {
+  size: sizeKind,
+  count: pairOf(countKind),
+  shapes: listOf(oneOf("square", "circle", "triangle")),
+  colors: listOf(
+    kind<SpriteColor>(
+      `one of ${Object.keys(spriteColors).map((name) => `"${name}"`).join(", ")}`,
+      '"red"',
+      (x) => typeof x === "string" && Object.hasOwn(spriteColors, x),
+    ),
+  ),
+  distinctColors: boolean,
+  radius: pairOf(nonNegative),
+  minVisibility: fraction,
+  background: kind("three numbers, 0 or more", "[0, 0, 0]", listOf(nonNegative, 3).accepts),
+});
+
 /**
  * The sprites scene that belongs to `seed` and `index`.
  *
@@ -79,6 +108,7 @@ export interface SpritesOptions {
  * ```
  */
 export function spritesScene(options: SpritesOptions, seed: number, index: number): Scene<Sprite> {
+  checkOptions(options);
   const {
     size = 32,
     count: [least, greatest] = [3, 3],

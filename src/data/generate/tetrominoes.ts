@@ -4,6 +4,8 @@
  * rendered from the factors of a genuine one has the same bits.
  */
 
+import { count as countKind } from "../../options/index.ts";
+import { dataOptions } from "../options.ts";
 import { coverage, makeScene, rejectionSample, type Scene } from "./scene.ts";
 import { choice, integer, sceneRandom } from "./threefry.ts";
 
@@ -69,6 +71,10 @@ export interface TetrominoesOptions {
   readonly count?: number;
 }
 
+const checkOptions = dataOptions<TetrominoesOptions>("tetrominoesScene", [], {
+  count: countKind,
+});
+
 /**
  * The Tetrominoes scene that belongs to `seed` and `index`.
  *
@@ -82,10 +88,12 @@ export interface TetrominoesOptions {
  * ```
  */
 export function tetrominoesScene(
-  { count = 3 }: TetrominoesOptions,
+  options: TetrominoesOptions,
   seed: number,
   index: number,
 ): Scene<Tetromino> {
+  checkOptions(options);
+  const { count = 3 } = options;
   const random = sceneRandom(seed, index);
   const colors = Object.keys(tetrominoColors) as Tetromino["color"][];
   return rejectionSample("arrangement of tetrominoes", () => {

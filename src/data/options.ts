@@ -1,0 +1,64 @@
+/** How readers and generators of data declare their options: as all of the library, with an error of their own. */
+import {
+  boolean,
+  type Check,
+  declareOptions,
+  either,
+  type Kind,
+  kind,
+  listOf,
+  nested,
+  oneOf,
+  pairOf,
+  positive,
+  size,
+  type Spec,
+} from "../options/index.ts";
+import { OptionError } from "./errors.ts";
+import type { Box } from "./image.ts";
+import { defaultLimits, type Limits } from "./limits.ts";
+
+/** The check of a function's options, which throws an OptionError. */
+export function dataOptions<O extends object>(
+  name: string,
+  operands: readonly string[],
+  spec: Spec<NoInfer<O>>,
+): Check<O> {
+  return declareOptions<O>(name, operands, spec, (what, cure) => new OptionError(what, { cure }));
+}
+
+/** Some limits, by their names. */
+export const limitsKind: Kind<Partial<Limits>> = kind(
+  `an object of numbers named ${Object.keys(defaultLimits).join(", ")}`,
+  `{ ${Object.keys(defaultLimits)[0]} : 1e9 }`,
+  (value) =>
+    nested().accepts(value) &&
+    Object.entries(Object(value)).every(([name, limit]) =>
+      Object.hasOwn(defaultLimits, name) && (limit === undefined || positive.accepts(limit))
+    ),
+);
+
+const box: Kind<Box> = kind(
+  "a box { top, left, height, width }",
+  "{ top: 0, left: 0, height: 64, width: 64 }",
+  (value) =>
+    nested().accepts(value) &&
+    ["top", "left", "height", "width"].every((side) => Number.isInteger(Object(value)[side])),
+);
+/** A part of a picture. */
+export const boxKind = box;
+
+/** How pictures without a choice of channels are prepared. */
+export const geometryKinds = {
+  size: pairOf(size),
+  crop: either(oneOf("square", "clevr"), box),
+  antialias: boolean,
+} as const;
+
+/** How pictures are prepared. */
+export const prepareKinds = { ...geometryKinds, channels: oneOf(1, 3, "file") } as const;
+
+/** A list of names of fields. */
+export const names = listOf(
+  kind<string>("the name of a field", '"image"', (value) => typeof value === "string"),
+);

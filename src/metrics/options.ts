@@ -1,0 +1,13 @@
+// How metrics declare their options: as all of the library, with an error of their own.
+
+import { type Check, declareOptions, type Spec } from "../options/index.ts";
+import { MetricError } from "./errors.ts";
+
+/** The check of a metric's options, which throws a MetricError. */
+export function metricOptions<O extends object>(
+  name: string,
+  operands: readonly string[],
+  spec: Spec<NoInfer<O>>,
+): Check<O> {
+  return declareOptions<O>(name, operands, spec, (what, cure) => new MetricError(what, cure));
+}
