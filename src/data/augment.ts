@@ -6,7 +6,7 @@
  */
 
 import type { Sample } from "./dataset.ts";
-import { OptionError, ShapeError } from "./errors.ts";
+import { ShapeError } from "./errors.ts";
 import { boolean, fraction, nonNegative, pairOf, size } from "../options/index.ts";
 import { dataOptions, names } from "./options.ts";
 import { crop, flipHorizontal, flipVertical, resize } from "./image.ts";

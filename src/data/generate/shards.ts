@@ -31,7 +31,7 @@ import { join } from "node:path";
 import { writeFileAtomically } from "../atomic.ts";
 import { crc32c } from "../crc32c.ts";
 import { type Dataset, type Json, makeDataset } from "../dataset.ts";
-import { CorruptError, OptionError, WrongKindError } from "../errors.ts";
+import { CorruptError, WrongKindError } from "../errors.ts";
 import { exists, readBytes } from "../files.ts";
 import { generateScene, type SceneKind, type SceneOf, type SceneSpec } from "./generator.ts";
 import { openScenePool } from "./parallel.ts";
