@@ -18,7 +18,9 @@ import { converted, where } from "./carry.ts";
 /**
  * `onTrue(...operands)` if the predicate holds, else `onFalse(...operands)`. Both are traced, and give
  * trees of the same structure, shapes and types (bare numbers adapt); only one runs. Under
- * `vmap` with a predicate for each element, both run and each element selects.
+ * `vmap` with a predicate for each element, a branch that some element takes runs for all, and each element
+ * selects. The others run it on the operands of one that takes it, so that a branch may be undefined for operands that
+ * do not take it: neither values nor derivatives of any order become NaN. JAX lets them run on their own.
  *
  * ```ts
  * import { cond, grad, np, type Tensor } from "trilevel";

@@ -17,7 +17,8 @@ import { callback } from "../primitives/index.ts";
 export const debug = {
   /**
    * Prints a line when the values are there, with `{}` replaced by them in order. Under `vmap` it prints the
-   * whole batch, in loops every step, in `cond` only where that branch runs; differentiating shows the values only.
+   * whole batch (in branches and loops, elements that take no part show what another one has), in loops every
+   * step, in `cond` only where that branch runs; differentiating shows the values only.
    * A `whileLoop` prints if it has `maxSteps`, and only from its body.
    *
    * ```ts
