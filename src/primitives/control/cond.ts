@@ -127,15 +127,16 @@ const condPrimitive: Primitive<CondParams> = {
     return [null, ...linear.map((l) => l ? cts[next++]! : null)];
   },
   batch([index, ...operands], [indexBatched, ...batched], { branches }, size) {
-    if (!indexBatched) {
+    const last = branches.length - 1;
+    if (!indexBatched || last === 0) {
+      const chosen = indexBatched ? literal(0, "int32") : index;
       const force = branches.map((b) => batchProgram(b, batched, size).batched)
         .reduce((a, b) => a.map((f, i) => f || b[i]!));
       const programs = branches.map((b) => batchProgram(b, batched, size, force).program);
-      return { outputs: cond(index, operands, { branches: programs }), batched: force };
+      return { outputs: cond(chosen, operands, { branches: programs }), batched: force };
     }
     // An index for each element: all branches run, and each element selects.
     const number = (k: number) => materialize(literal(k, "int32"), size);
-    const last = branches.length - 1;
     const results = branches.map((b, k) => {
       const taken = k === 0 ? le(index, number(0)) : (k === last ? ge : eq)(index, number(k));
       return runLive(b, taken, operands, batched);
