@@ -18,6 +18,7 @@ import { compareRuns, listTable, seedTable } from "./compare.ts";
 import { inspectData, makeData } from "./dataCommands.ts";
 import { denoCommand } from "./environment.ts";
 import { fileError } from "./errors.ts";
+import { answerInterruption } from "./interruption.ts";
 import { evaluateRun, renderRun } from "./look.ts";
 import { applyOverrides } from "./overrides.ts";
 import { presetNamed, presetNames } from "./presets.ts";
@@ -128,8 +129,9 @@ const resume = Command.make(
       yield* applyOverrides(encodeConfig(config), longer),
       "The config",
     );
+    yield* answerInterruption;
     yield* train(changed, { root: runs, display: openDisplay(), resume: folder, acceptChanges });
-  }),
+  }, Effect.scoped),
 ).pipe(
   Command.withDescription("Go on with an interrupted run; --steps makes it longer"),
 );
@@ -244,6 +246,7 @@ const study = Command.make("study").pipe(
           preset: typeof presetNames[number],
         ) => Effect.Effect<ExperimentConfig, unknown> = (preset) =>
           configOf({ preset, config: Option.none(), set, backend });
+        yield* answerInterruption;
         yield* studyTricks({
           base: yield* base("discovery-small"),
           root: runs,
@@ -252,7 +255,7 @@ const study = Command.make("study").pipe(
           seeds,
           iterations: iterations.length === 0 ? [3, 7, 15] : iterations,
         });
-      }),
+      }, Effect.scoped),
     ).pipe(
       Command.withDescription("Vanilla and implicit slot attention without gradient clipping"),
     ),
@@ -264,8 +267,10 @@ export const command = Command.make(
   "train",
   trainFlags,
   Effect.fn(function* (flags) {
-    yield* train(yield* configOf(flags), { root: flags.runs, display: openDisplay() });
-  }),
+    const config = yield* configOf(flags);
+    yield* answerInterruption;
+    yield* train(config, { root: flags.runs, display: openDisplay() });
+  }, Effect.scoped),
 ).pipe(
   Command.withDescription("Learn to see objects: train a model, keep the run under runs/"),
   Command.withExamples([

@@ -223,7 +223,7 @@ const plain = (message: string) =>
 function valueAt(input: unknown, path: readonly string[]): unknown {
   let value = input;
   for (const key of path) {
-    if (typeof value !== "object" || value === null) return undefined;
+    if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return undefined;
     value = (value as { readonly [key: string]: unknown })[key];
   }
   return value;

@@ -39,7 +39,8 @@ function applyOne(draft: JsonObject, override: string): string | undefined {
   }
   let place = draft;
   for (const part of path) {
-    const inner = place[part] ?? (place[part] = {});
+    // Own fields only: "constructor" is one of every object otherwise.
+    const inner = (Object.hasOwn(place, part) ? place[part] : undefined) ?? (place[part] = {});
     if (typeof inner !== "object" || inner === null) {
       return `"${override}": ${part} is a value, it has no fields`;
     }

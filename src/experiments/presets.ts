@@ -137,7 +137,7 @@ export const presetNames: readonly PresetName[] = Object.keys(presets) as Preset
 
 /** The preset of this name. */
 export const presetNamed = Effect.fnUntraced(function* (name: string) {
-  const preset = (presets as { readonly [name: string]: ConfigInput })[name];
+  const preset = new Map<string, ConfigInput>(Object.entries(presets)).get(name);
   if (preset !== undefined) return preset;
   return yield* new ConfigError({
     what: `No preset is called "${name}".`,

@@ -22,6 +22,7 @@ export const writeReport = Effect.fn("writeReport")(
     const body = [
       headline(run, config, summary),
       tiles(summary),
+      scaleNote(config),
       pictures.map(({ name, step, data }) => pictureSection(name, step, data)),
       html`<h2>Curves</h2>`,
       plots(rows),
@@ -97,6 +98,13 @@ function tiles(summary?: Summary): Markup | "" {
   });
   return all.length === 0 ? "" : html`<section class="tiles">${all}</section>`;
 }
+
+/** The two scales of a reconstruction's error. */
+export const lossScale =
+  "The loss compares pixels in [−1, 1] and is 4 times the MSE, which compares them in [0, 1].";
+
+const scaleNote = ({ model }: ExperimentConfig) =>
+  model.task === "discovery" ? html`<p>${lossScale}</p>` : "";
 
 interface SavedPicture {
   readonly name: string;

@@ -12,7 +12,7 @@ import { datasetError, messageOf, modelError } from "./errors.ts";
 import { makeEvaluator } from "./evaluate.ts";
 import { type Display, formatDuration } from "./progress.ts";
 import { openRecorder } from "./recorder.ts";
-import { writeReport } from "./report.ts";
+import { lossScale, writeReport } from "./report.ts";
 import { makerOf, type Progress, readCheckpoint } from "./runs/checkpoint.ts";
 import type { RunFolder } from "./runs/folder.ts";
 import { lockRun } from "./runs/lock.ts";
@@ -75,8 +75,10 @@ export const train = Effect.fn("train")(
     const elapsed = () => performance.now() / 1000;
     const parts = { run, config, maker, examples, trainer, evaluator, recorder, display, elapsed };
     const session = new Session(parts, state, progress);
-    // With a checkpoint of step 0, a run without any is one that lost them, and is not begun again.
-    if (recovery.checkpoint === undefined) yield* session.save();
+    // With a checkpoint of step 0, a run without any is one that lost them, and is not begun again. After damage the
+    // one that the run goes on from may be that of the best score, which another will replace.
+    const fresh = recovery.checkpoint === undefined || recovery.damaged.length > 0;
+    if (fresh) yield* session.save();
     else yield* session.summarize("running");
 
     const { batchSize, seed, log } = config;
@@ -136,6 +138,7 @@ const begin = Effect.fnUntraced(
     const { display } = options;
     const examples = yield* openExamples(config, tellScenes(display));
     display.line(`${examples.train.size} images to train on, ${examples.heldOut.size} held out`);
+    if (config.model.task === "discovery") display.line(lossScale);
     const system = yield* Effect.try({
       try: () => (options.system ?? systemOf)(config),
       catch: modelError("The model cannot be made."),

@@ -14,9 +14,12 @@ import { remember, temporaryFolder, tiny, tinyConfig } from "./support.ts";
 const folder = temporaryFolder();
 const entry = fileURLToPath(new URL("../../src/experiments/train.ts", import.meta.url));
 
-/** Starts the command; `output` grows while it runs. */
-function start(...args: string[]) {
-  const child: ChildProcess = spawn(process.execPath, ["run", "-A", entry, ...args], {
+/** Starts the command. */
+const start = (...args: string[]) => launch("run", "-A", entry, ...args);
+
+/** Starts Deno; `output` grows while it runs. */
+function launch(...args: string[]) {
+  const child: ChildProcess = spawn(process.execPath, args, {
     stdio: ["ignore", "pipe", "pipe"],
   });
   const seen = { output: "" };
@@ -69,6 +72,25 @@ describe("the command", () => {
     expect(code ?? signal).toBe(code === null ? "SIGINT" : 130);
     expect(seen.output).toMatch(/interrupted at step \d+/);
     expect(seen.output).toMatch(/task train resume tiny-/);
+  });
+
+  it("answers an interruption at once, while a step keeps the main thread", async () => {
+    const module = new URL("../../src/experiments/interruption.ts", import.meta.url);
+    const code = `
+      import { Effect } from "effect";
+      import { answerInterruption } from ${JSON.stringify(module.href)};
+      await Effect.runPromise(Effect.scoped(Effect.flatMap(answerInterruption, () =>
+        Effect.sync(() => {
+          console.log("begun");
+          for (;;);
+        })
+      )));`;
+    const { child, seen, ended, until } = launch("eval", code);
+    await until(/begun/);
+    child.kill("SIGINT");
+    await until(/stopping after the current step/);
+    process.kill(child.pid!, "SIGKILL"); // it was started; Deno's child.kill works once
+    expect((await ended).signal, seen.output).toBe("SIGKILL");
   });
 
   it("loses nothing but the steps since the last checkpoint when killed", async () => {

@@ -26,6 +26,17 @@ describe("configs", () => {
     expect(text).toContain("data.source: is missing");
   });
 
+  it("takes names that every object has for unknown fields", async () => {
+    for (const name of ["constructor", "toString", "hasOwnProperty", "valueOf"]) {
+      for (const path of [name, `${name}.x`, `model.${name}`, `model.${name}.x`]) {
+        const changed = await Effect.runPromise(applyOverrides(tiny, [`${path}=1`]));
+        const { problems } = await failure(decodeConfig(changed, "The config"));
+        expect(problems.join("\n"), path).toContain(`${name}: there is no such field`);
+      }
+      expect((await failure(presetNamed(name))).message).toContain("No preset is called");
+    }
+  });
+
   it("sees fields that contradict each other", async () => {
     const contradictory = {
       ...tiny,

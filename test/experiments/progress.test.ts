@@ -1,6 +1,12 @@
 /** The display: one line drawn over on a terminal, a line now and then elsewhere. */
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { openDisplay, type ProgressState } from "../../src/experiments/progress.ts";
+import {
+  formatFixed,
+  formatSpread,
+  openDisplay,
+  type ProgressState,
+} from "../../src/experiments/progress.ts";
 
 /** A terminal, or none, and a clock; `texts` is what was written. */
 function setting(terminal: { readonly isTTY?: boolean; readonly columns?: number }) {
@@ -71,4 +77,36 @@ it("elsewhere, what is counted anew is shown at once", () => {
   display.update(state(1));
   display.update(state(2));
   expect(texts.map((text) => text.slice(0, 9))).toEqual(["scene 8/8", "step 1/8 "]);
+});
+
+describe("numbers", () => {
+  const wide = { min: -1e5, max: 1e5, noNaN: true };
+
+  it("are not below zero where they are rounded to it", () => {
+    fc.assert(fc.property(fc.double(wide), fc.integer({ min: 0, max: 5 }), (x, digits) => {
+      const text = formatFixed(x, digits);
+      expect(Object.is(Number(text), -0)).toBe(false);
+      expect(Number(text)).toBeCloseTo(x, digits - 0.31);
+    }));
+    expect([formatFixed(-0.3, 0), formatFixed(-0.004, 2), formatFixed(-1.5, 1)])
+      .toEqual(["0", "0.00", "-1.5"]);
+  });
+
+  it("are told with their deviation, which has two digits, to the same place", () => {
+    expect(formatSpread(829.4, 192)).toBe("829 ± 190");
+    expect(formatSpread(0.5123, 0.0312)).toBe("0.512 ± 0.031");
+    expect(formatSpread(12, 0.0996)).toBe("12.00 ± 0.10");
+    expect(formatSpread(0.5, 0)).toBe("0.5 ± 0");
+    expect(formatSpread(NaN, NaN)).toBe("NaN ± NaN");
+    const deviations = fc.double({ min: 1e-4, max: 1e5, noNaN: true });
+    fc.assert(fc.property(fc.double(wide), deviations, (mean, deviation) => {
+      const [left, right] = formatSpread(mean, deviation).split(" ± ") as [string, string];
+      expect(left + right).not.toMatch(/e/);
+      expect(Number(right) / deviation).toBeGreaterThan(0.94);
+      expect(Number(right) / deviation).toBeLessThan(1.06);
+      const places = (text: string) => text.split(".")[1]?.length ?? 0;
+      expect(places(left)).toBe(places(right));
+      expect(Math.abs(Number(left) - mean)).toBeLessThanOrEqual(Math.max(0.5, deviation / 10));
+    }));
+  });
 });

@@ -147,6 +147,20 @@ describe("checkpoints that are lost", () => {
     expect(message).toMatch(/step-00000004.safetensors cannot be read: .*\n.*step-00000002/);
   });
 
+  it("are replaced by the best one where that is newer, which then counts as one of them", async () => {
+    const where = await trained("best");
+    const names = (await readdir(where.file("checkpoints"))).filter((name) => /^step/.test(name));
+    const { tensors } = await checkpointOf(where);
+    await rename(
+      where.file("checkpoints", "step-00000004.safetensors"),
+      where.file("checkpoints", "best.safetensors"),
+    );
+    await writeFile(where.file("checkpoints", "step-00000004.safetensors"), "");
+    expect(await resume(where)).toMatch(/passed over for best.safetensors/);
+    expect((await checkpointOf(where)).tensors).toEqual(tensors);
+    expect(await readdir(where.file("checkpoints"))).toEqual(expect.arrayContaining(names));
+  });
+
   it("are kept aside under another name, and do not count among those to keep", async () => {
     const where = await trained("aside");
     const last = where.file("checkpoints", "step-00000004.safetensors");

@@ -51,8 +51,16 @@ describe("parameter surgery", () => {
   });
 
   it("says which parts there are when there is none of a name", async () => {
-    const config = await tinyConfig("backend=reference", 'optimizer.frozen=["encodr"]');
-    const error = await failure(train(config, { root: folder("typo"), display: remember() }));
-    expect(error.message).toContain("encoder, slotAttention");
+    for (const name of ["encodr", "constructor", "encoder.toString", "__proto__"]) {
+      const config = await tinyConfig("backend=reference", `optimizer.frozen=["${name}"]`);
+      const error = await failure(train(config, { root: folder("typo"), display: remember() }));
+      expect(error.message).toContain("encoder, slotAttention");
+    }
+  });
+
+  it("says once what is wrong with a checkpoint that is none", async () => {
+    const config = await tinyConfig("backend=reference", "start.from=latest");
+    const error = await failure(train(config, { root: folder("none"), display: remember() }));
+    expect(error.message).toMatch(/Check the path \(ENOENT: latest\)\.\n/);
   });
 });

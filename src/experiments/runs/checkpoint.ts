@@ -107,7 +107,7 @@ export function decodeCheckpoint(bytes: Uint8Array, path: string): Checkpoint {
     throw new Error(
       metadata["format"] === undefined
         ? "it is no checkpoint of Trilevel"
-        : "its digest is that of other contents, so that some byte was changed after it was written",
+        : "its contents do not match its digest, so it was changed after it was written",
     );
   }
   const { tensors, metadata } = decodeSafetensors(bytes);

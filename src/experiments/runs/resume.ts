@@ -103,8 +103,8 @@ export const putRight = Effect.fnUntraced(function* (
   const lines = yield* run.rewind(step);
   if (lines.damaged > 0) {
     notes.push(
-      `warning: ${count(lines.damaged, "line")} of metrics.jsonl cannot be read; ` +
-        "metrics.damaged.jsonl has them now",
+      `warning: ${count(lines.damaged, "line")} of metrics.jsonl cannot be read: ` +
+        "moved to metrics.damaged.jsonl",
     );
   }
   if (lines.missing > 0) {
