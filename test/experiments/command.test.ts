@@ -87,10 +87,17 @@ describe("the command", () => {
       )));`;
     const { child, seen, ended, until } = launch("eval", code);
     await until(/begun/);
-    child.kill("SIGINT");
+    // Not child.kill, whose signal Deno would report as the one that ended the process.
+    const interrupt = () => process.kill(child.pid!, "SIGINT"); // it was started
+    interrupt();
     await until(/stopping after the current step/);
-    process.kill(child.pid!, "SIGKILL"); // it was started; Deno's child.kill works once
+    // Later ones stop it, which the main thread cannot.
+    while (child.exitCode === null && child.signalCode === null) {
+      await setTimeout(300);
+      if (child.exitCode === null && child.signalCode === null) interrupt();
+    }
     expect((await ended).signal, seen.output).toBe("SIGKILL");
+    expect(seen.output.match(/stopping/g)).toHaveLength(1);
   });
 
   it("loses nothing but the steps since the last checkpoint when killed", async () => {
