@@ -38,7 +38,7 @@ import {
   toBytes,
   type TypedArray,
 } from "./ndarray.ts";
-import { npyHeader } from "./npy.ts";
+import { npyHeader } from "./formats/npy.ts";
 
 /** Another form of folder has another number, and another name. */
 export const VERSION = 2;

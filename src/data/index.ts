@@ -14,8 +14,8 @@ export {
   describeSchema,
   type SampleStream,
 } from "./cache.ts";
-export * from "./clevr.ts";
-export * from "./coco.ts";
+export * from "./datasets/clevr.ts";
+export * from "./datasets/coco.ts";
 export { decodeImage, type DecodeOptions, type Image } from "./codec.ts";
 export {
   type Dataset,
@@ -43,7 +43,7 @@ export {
   readImage,
   type ReadOptions,
 } from "./decoder.ts";
-export * from "./dsprites.ts";
+export * from "./datasets/dsprites.ts";
 export {
   ClosedError,
   CorruptError,
@@ -60,7 +60,7 @@ export {
   WrongKindError,
 } from "./errors.ts";
 export { openFile, type RandomAccessFile } from "./files.ts";
-export * from "./folder.ts";
+export * from "./datasets/folder.ts";
 export * from "./generate/index.ts";
 export {
   type Box,
@@ -81,13 +81,13 @@ export {
 } from "./image.ts";
 export { defaultLimits, type Limits } from "./limits.ts";
 export * from "./masks.ts";
-export * from "./multiObject.ts";
+export * from "./datasets/multiObject.ts";
 export type {
   ClevrWithMasksSample,
   MultiDspritesSample,
   ObjectsRoomSample,
   TetrominoesSample,
-} from "./multiObjectKinds.ts";
+} from "./datasets/multiObjectKinds.ts";
 export {
   type DType,
   dtypeOf,
@@ -97,10 +97,10 @@ export {
   stack,
   type TypedArray,
 } from "./ndarray.ts";
-export * from "./nem.ts";
+export * from "./datasets/nem.ts";
 export { permutation, type Random, seeded } from "./seeded.ts";
-export * from "./shapes3d.ts";
-export * from "./shapestacks.ts";
+export * from "./datasets/shapes3d.ts";
+export * from "./datasets/shapestacks.ts";
 export { fileStamp } from "./stamp.ts";
 export {
   type Batch,
@@ -117,5 +117,5 @@ export {
   readTfRecords,
   type TfRecord,
   type TfRecordIndex,
-} from "./tfrecord.ts";
-export { type Feature, parseExample } from "./tfexample.ts";
+} from "./formats/tfrecord.ts";
+export { type Feature, parseExample } from "./formats/tfexample.ts";

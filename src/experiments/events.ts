@@ -8,7 +8,7 @@
  * ```
  */
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
-import { maskedCrc } from "../data/tfrecord.ts";
+import { maskedCrc } from "../data/formats/tfrecord.ts";
 
 /** An encoded PNG and its size. */
 export interface Png {

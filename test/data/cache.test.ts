@@ -28,7 +28,7 @@ import {
   seeded,
 } from "trilevel/data";
 import { writeFileAtomically } from "../../src/data/atomic.ts";
-import { npyHeader, parseNpyHeader } from "../../src/data/npy.ts";
+import { npyHeader, parseNpyHeader } from "../../src/data/formats/npy.ts";
 import { failure, put, temporaryFolder } from "./support.ts";
 
 const temporary = temporaryFolder();

@@ -3,7 +3,7 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promise
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { crc32c } from "../../src/data/crc32c.ts";
+import { crc32c } from "../../src/data/formats/crc32c.ts";
 import { clevrCrop, crop } from "../../src/data/image.ts";
 import { lookAtOrigin, project, rayThrough } from "../../src/data/generate/clevr/camera.ts";
 import { hitDistance, makeSolid, normalAt } from "../../src/data/generate/clevr/solid.ts";

@@ -3,7 +3,7 @@
 import { readFile, rm } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import { openShapes3d } from "trilevel/data";
-import { openHdf5 } from "../../src/data/hdf5.ts";
+import { openHdf5 } from "../../src/data/formats/hdf5.ts";
 import { failure, fixture, put, temporaryFolder } from "./support.ts";
 
 const temporary = temporaryFolder();

@@ -5,8 +5,8 @@ import { zipSync } from "fflate";
 import { readFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import { DataError, openDsprites } from "trilevel/data";
-import { npyHeader, parseNpyHeader } from "../../src/data/npy.ts";
-import { openNpz } from "../../src/data/npz.ts";
+import { npyHeader, parseNpyHeader } from "../../src/data/formats/npy.ts";
+import { openNpz } from "../../src/data/formats/npz.ts";
 import { failure, fixture, put, temporaryFolder } from "./support.ts";
 
 const temporary = temporaryFolder();

@@ -72,6 +72,17 @@ function fault(file: Uint8Array, limits = {}): string {
   return "nothing";
 }
 
+describe("orientation", () => {
+  it("in an eXIf chunk is applied, unless told otherwise", () => {
+    const exif = Buffer.from("4d4d002a00000008000101120003000000010006000000000000", "hex"); // 6: clockwise
+    const raw = Uint8Array.of(0, 10, 20, 30, 0, 40, 50, 60);
+    const file = pngOf({ width: 3, height: 2, raw, chunks: [["eXIf", exif]] });
+    const turned = decodeImage(file);
+    expect([turned.shape, [...turned.data]]).toEqual([[3, 2, 1], [40, 10, 50, 20, 60, 30]]);
+    expect([...decodeImage(file, "", { rotate: false }).data]).toEqual([10, 20, 30, 40, 50, 60]);
+  });
+});
+
 describe("refusing", () => {
   it("tells files that ask for more pixels than the limit, before it inflates them", () => {
     const large = pngOf({ width: 20000, height: 20000 });

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { DataError, maskedCrc, parseExample, readTfRecords } from "trilevel/data";
-import { crc32c } from "../../src/data/crc32c.ts";
+import { crc32c } from "../../src/data/formats/crc32c.ts";
 import { failure, put, slowCrc32c, temporaryFolder, tfExample, tfRecords } from "./support.ts";
 
 const temporary = temporaryFolder();

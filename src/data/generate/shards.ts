@@ -29,7 +29,7 @@ import { createHash } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileAtomically } from "../atomic.ts";
-import { crc32c } from "../crc32c.ts";
+import { crc32c } from "../formats/crc32c.ts";
 import { type Dataset, type Json, makeDataset } from "../dataset.ts";
 import { CorruptError, WrongKindError } from "../errors.ts";
 import { exists, readBytes } from "../files.ts";

@@ -10,11 +10,11 @@ import {
   TruncatedError,
   UnsupportedError,
   WrongKindError,
-} from "./errors.ts";
-import { openFile, pieces, plainBytes, type RandomAccessFile } from "./files.ts";
-import { mostInflated } from "./formats/inflate.ts";
-import type { Limits } from "./limits.ts";
-import { bytesPerElement, elements } from "./ndarray.ts";
+} from "../errors.ts";
+import { openFile, pieces, plainBytes, type RandomAccessFile } from "../files.ts";
+import { mostInflated } from "./inflate.ts";
+import type { Limits } from "../limits.ts";
+import { bytesPerElement, elements } from "../ndarray.ts";
 import { type NpyHeader, parseNpyHeader } from "./npy.ts";
 
 /** One array of the archive. */

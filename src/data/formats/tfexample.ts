@@ -10,7 +10,7 @@
  */
 
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
-import { CorruptError } from "./errors.ts";
+import { CorruptError } from "../errors.ts";
 
 /**
  * A feature's value. The strings of a list of bytes are joined: the datasets store an array of bytes

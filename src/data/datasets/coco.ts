@@ -6,16 +6,16 @@
  */
 
 import { join } from "node:path";
-import { type Dataset, makeDataset } from "./dataset.ts";
-import { imageKinds, type ImageOptions, openDecoder } from "./decoder.ts";
-import { CorruptError, MissingFileError, WrongKindError } from "./errors.ts";
-import { boolean, oneOf } from "../options/index.ts";
-import { dataOptions } from "./options.ts";
-import { exists, listFiles, readJson } from "./files.ts";
-import { preparedShape, prepareGeometry } from "./image.ts";
-import { checkLimit, type Limits } from "./limits.ts";
-import { polygonsToMask, type RunLengths, runLengthsToMask } from "./masks.ts";
-import { type NdArray, stack } from "./ndarray.ts";
+import { type Dataset, makeDataset } from "../dataset.ts";
+import { imageKinds, type ImageOptions, openDecoder } from "../decoder.ts";
+import { CorruptError, MissingFileError, WrongKindError } from "../errors.ts";
+import { boolean, oneOf } from "../../options/index.ts";
+import { dataOptions } from "../options.ts";
+import { exists, listFiles, readJson } from "../files.ts";
+import { preparedShape, prepareGeometry } from "../image.ts";
+import { checkLimit, type Limits } from "../limits.ts";
+import { polygonsToMask, type RunLengths, runLengthsToMask } from "../masks.ts";
+import { type NdArray, stack } from "../ndarray.ts";
 
 /** One photograph and its instances. */
 export type CocoSample = {

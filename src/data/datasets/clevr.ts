@@ -7,14 +7,14 @@
  */
 
 import { basename, join } from "node:path";
-import { type Dataset, makeDataset } from "./dataset.ts";
-import { imageKinds, type ImageOptions, openDecoder } from "./decoder.ts";
-import { MissingFileError, OptionError, ShapeError, WrongKindError } from "./errors.ts";
-import { count, oneOf } from "../options/index.ts";
-import { dataOptions } from "./options.ts";
-import { exists, isFolder, listFiles, readJson } from "./files.ts";
-import { preparedShape } from "./image.ts";
-import type { NdArray } from "./ndarray.ts";
+import { type Dataset, makeDataset } from "../dataset.ts";
+import { imageKinds, type ImageOptions, openDecoder } from "../decoder.ts";
+import { MissingFileError, OptionError, ShapeError, WrongKindError } from "../errors.ts";
+import { count, oneOf } from "../../options/index.ts";
+import { dataOptions } from "../options.ts";
+import { exists, isFolder, listFiles, readJson } from "../files.ts";
+import { preparedShape } from "../image.ts";
+import type { NdArray } from "../ndarray.ts";
 
 /** The values of the attributes, in the order of the one-hot codes of {@linkcode clevrProperties}. */
 export const clevrAttributes = {

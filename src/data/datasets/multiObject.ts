@@ -10,14 +10,14 @@
  * a folder, into the conversion cache. A plain file is indexed and read as asked.
  */
 
-import { cachedSamples } from "./cache.ts";
-import { type Dataset, type FieldSpec, makeDataset, mapFields, type Schema } from "./dataset.ts";
-import { OptionError, TruncatedError, WrongKindError } from "./errors.ts";
-import { callable, type Check, count, nonNegative, positive, text } from "../options/index.ts";
-import { dataOptions, geometryKinds, limitsKind } from "./options.ts";
-import { openFile, type RandomAccessFile } from "./files.ts";
-import { type Prepare, prepareGeometry } from "./image.ts";
-import type { Limits } from "./limits.ts";
+import { cachedSamples } from "../cache.ts";
+import { type Dataset, type FieldSpec, makeDataset, mapFields, type Schema } from "../dataset.ts";
+import { OptionError, TruncatedError, WrongKindError } from "../errors.ts";
+import { callable, type Check, count, nonNegative, positive, text } from "../../options/index.ts";
+import { dataOptions, geometryKinds, limitsKind } from "../options.ts";
+import { openFile, type RandomAccessFile } from "../files.ts";
+import { type Prepare, prepareGeometry } from "../image.ts";
+import type { Limits } from "../limits.ts";
 import {
   clevrWithMasks,
   type ClevrWithMasksSample,
@@ -30,10 +30,10 @@ import {
   tetrominoes,
   type TetrominoesSample,
 } from "./multiObjectKinds.ts";
-import { elements, type NdArray } from "./ndarray.ts";
-import { fileStamp } from "./stamp.ts";
-import { type Feature, parseExample } from "./tfexample.ts";
-import { indexTfRecords, isGzip, readTfRecords, type TfRecord } from "./tfrecord.ts";
+import { elements, type NdArray } from "../ndarray.ts";
+import { fileStamp } from "../stamp.ts";
+import { type Feature, parseExample } from "../formats/tfexample.ts";
+import { indexTfRecords, isGzip, readTfRecords, type TfRecord } from "../formats/tfrecord.ts";
 
 /** Options of the readers of multi-object datasets. */
 export interface MultiObjectOptions extends Omit<Prepare, "channels"> {

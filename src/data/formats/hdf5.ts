@@ -18,12 +18,12 @@ import {
   TruncatedError,
   UnsupportedError,
   WrongKindError,
-} from "./errors.ts";
+} from "../errors.ts";
 import { stat } from "node:fs/promises";
-import { fileError, openFile, openingFile } from "./files.ts";
-import { oddElements } from "./formats/hdf5Type.ts";
-import { checkLimit, type Limits } from "./limits.ts";
-import { type DType, dtypeOf, elements, type NdArray, type TypedArray } from "./ndarray.ts";
+import { fileError, openFile, openingFile } from "../files.ts";
+import { oddElements } from "./hdf5Type.ts";
+import { checkLimit, type Limits } from "../limits.ts";
+import { type DType, dtypeOf, elements, type NdArray, type TypedArray } from "../ndarray.ts";
 
 /** An array inside an HDF5 file. */
 export interface Hdf5Array {

@@ -4,9 +4,9 @@
  * The conversion cache keeps its arrays in this form, so that NumPy can open them with `mmap_mode`.
  */
 
-import { CorruptError, TruncatedError, UnsupportedError, WrongKindError } from "./errors.ts";
-import { checkLimit, type Limits } from "./limits.ts";
-import { type DType, elements } from "./ndarray.ts";
+import { CorruptError, TruncatedError, UnsupportedError, WrongKindError } from "../errors.ts";
+import { checkLimit, type Limits } from "../limits.ts";
+import { type DType, elements } from "../ndarray.ts";
 
 /** What a `.npy` header says. */
 export interface NpyHeader {

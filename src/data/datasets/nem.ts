@@ -6,14 +6,14 @@
  * A sample is one sequence, so the second axis is the index.
  */
 
-import { type Dataset, type FieldSpec, makeDataset, type Schema } from "./dataset.ts";
-import { UnsupportedError, WrongKindError } from "./errors.ts";
-import { oneOf } from "../options/index.ts";
-import { dataOptions, limitsKind } from "./options.ts";
-import { type Hdf5Array, openHdf5 } from "./hdf5.ts";
-import { type Prepare, preparedShape, prepareGeometry, prepareImage } from "./image.ts";
-import type { Limits } from "./limits.ts";
-import { elements, type NdArray } from "./ndarray.ts";
+import { type Dataset, type FieldSpec, makeDataset, type Schema } from "../dataset.ts";
+import { UnsupportedError, WrongKindError } from "../errors.ts";
+import { oneOf } from "../../options/index.ts";
+import { dataOptions, limitsKind } from "../options.ts";
+import { type Hdf5Array, openHdf5 } from "../formats/hdf5.ts";
+import { type Prepare, preparedShape, prepareGeometry, prepareImage } from "../image.ts";
+import type { Limits } from "../limits.ts";
+import { elements, type NdArray } from "../ndarray.ts";
 
 /** One sequence; further arrays of the file appear under their own names. */
 export type NemSample = {

@@ -9,10 +9,10 @@
 import { Readable } from "node:stream";
 import { constants, createGunzip } from "node:zlib";
 import { crc32c } from "./crc32c.ts";
-import { CorruptError, TruncatedError, WrongKindError } from "./errors.ts";
-import { dataOptions, limitsKind } from "./options.ts";
-import { openFile, pieces, plainBytes, type RandomAccessFile } from "./files.ts";
-import { checkLimit, type Limits } from "./limits.ts";
+import { CorruptError, TruncatedError, WrongKindError } from "../errors.ts";
+import { dataOptions, limitsKind } from "../options.ts";
+import { openFile, pieces, plainBytes, type RandomAccessFile } from "../files.ts";
+import { checkLimit, type Limits } from "../limits.ts";
 
 const HEADER = 12;
 const FOOTER = 4;

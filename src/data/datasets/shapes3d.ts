@@ -1,12 +1,12 @@
 /** 3D Shapes: 480,000 pictures of one object in a room, and the six factors that made each. */
 
-import { type Dataset, makeDataset } from "./dataset.ts";
-import { WrongKindError } from "./errors.ts";
-import { dataOptions, limitsKind, prepareKinds } from "./options.ts";
-import { openHdf5 } from "./hdf5.ts";
-import { type Prepare, preparedShape, prepareImage } from "./image.ts";
-import type { Limits } from "./limits.ts";
-import type { NdArray } from "./ndarray.ts";
+import { type Dataset, makeDataset } from "../dataset.ts";
+import { WrongKindError } from "../errors.ts";
+import { dataOptions, limitsKind, prepareKinds } from "../options.ts";
+import { openHdf5 } from "../formats/hdf5.ts";
+import { type Prepare, preparedShape, prepareImage } from "../image.ts";
+import type { Limits } from "../limits.ts";
+import type { NdArray } from "../ndarray.ts";
 
 /** The columns of the labels. */
 export const shapes3dFactors = [

@@ -8,21 +8,21 @@
  */
 
 import { join } from "node:path";
-import type { Image } from "./codec.ts";
-import { type Dataset, makeDataset } from "./dataset.ts";
+import type { Image } from "../codec.ts";
+import { type Dataset, makeDataset } from "../dataset.ts";
 import {
   imageKinds,
   type ImageOptions,
   openDecoder,
   readImage,
   type ReadOptions,
-} from "./decoder.ts";
-import { MissingFileError, ShapeError } from "./errors.ts";
-import { kind, oneOf } from "../options/index.ts";
-import { dataOptions } from "./options.ts";
-import { listFiles, readBytes } from "./files.ts";
-import { preparedShape, prepareGeometry } from "./image.ts";
-import type { NdArray } from "./ndarray.ts";
+} from "../decoder.ts";
+import { MissingFileError, ShapeError } from "../errors.ts";
+import { kind, oneOf } from "../../options/index.ts";
+import { dataOptions } from "../options.ts";
+import { listFiles, readBytes } from "../files.ts";
+import { preparedShape, prepareGeometry } from "../image.ts";
+import type { NdArray } from "../ndarray.ts";
 
 /** One picture of one stack. */
 export type ShapeStacksSample = {

@@ -5,14 +5,14 @@
  * bit a pixel (377 MB), which gives random access from memory.
  */
 
-import { type Dataset, makeDataset } from "./dataset.ts";
-import { CorruptError, WrongKindError } from "./errors.ts";
-import { boolean, positive } from "../options/index.ts";
-import { dataOptions, geometryKinds, limitsKind } from "./options.ts";
-import { type Prepare, preparedShape, prepareGeometry } from "./image.ts";
-import type { Limits } from "./limits.ts";
-import { elements, fromBytes, type NdArray } from "./ndarray.ts";
-import { type NpzFile, openNpz } from "./npz.ts";
+import { type Dataset, makeDataset } from "../dataset.ts";
+import { CorruptError, WrongKindError } from "../errors.ts";
+import { boolean, positive } from "../../options/index.ts";
+import { dataOptions, geometryKinds, limitsKind } from "../options.ts";
+import { type Prepare, preparedShape, prepareGeometry } from "../image.ts";
+import type { Limits } from "../limits.ts";
+import { elements, fromBytes, type NdArray } from "../ndarray.ts";
+import { type NpzFile, openNpz } from "../formats/npz.ts";
 
 /** The columns of the latents. */
 export const dspritesFactors = ["color", "shape", "scale", "orientation", "x", "y"] as const;

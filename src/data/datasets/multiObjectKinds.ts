@@ -2,7 +2,7 @@
  * What the records of the multi-object datasets hold: the types of their samples, and their features.
  */
 
-import type { NdArray } from "./ndarray.ts";
+import type { NdArray } from "../ndarray.ts";
 
 /** Objects Room: 64×64, 4 background entities first. */
 export type ObjectsRoomSample = {
