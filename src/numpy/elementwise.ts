@@ -200,12 +200,19 @@ export const clip: (x: TensorLike, min?: TensorLike | null, max?: TensorLike | n
     return max === undefined || max === null ? above : minimum(max, above);
   }, declareOperands("np.clip", ["x", "min", "max"]));
 
-/** The largest whole number not above `x`, as a float. */
-export const floor: Unary = onFloats("floor", lax.floor);
-/** The smallest whole number not below `x`, as a float. */
-export const ceil: Unary = onFloats("ceil", lax.ceil);
-/** The whole number next to `x` towards 0, as a float. */
-export const trunc: Unary = onFloats(
+/** Whole numbers are what they are; reals by an instruction. */
+const rounding = (name: string, f: (x: Tensor) => Tensor): Unary =>
+  managed((x) => {
+    const t = asTensor(x);
+    return isFloat(t.dtype) ? f(t) : t;
+  }, declareOperands(`np.${name}`, ["x"]));
+
+/** The largest whole number not above `x`; integers as they are. */
+export const floor: Unary = rounding("floor", lax.floor);
+/** The smallest whole number not below `x`; integers as they are. */
+export const ceil: Unary = rounding("ceil", lax.ceil);
+/** The whole number next to `x` towards 0; integers as they are. */
+export const trunc: Unary = rounding(
   "trunc",
   (x) => lax.select(lax.lt(x, c(x, 0)), lax.ceil(x), lax.floor(x)),
 );

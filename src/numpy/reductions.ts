@@ -327,10 +327,8 @@ function between(
   const [low, high] = [Math.floor(position), Math.ceil(position)];
   if (low === high || method === "lower") return at(low);
   if (method === "higher") return at(high);
-  if (method === "nearest") {
-    const rounded = position - low === 0.5 ? low + low % 2 : Math.round(position);
-    return at(rounded);
-  }
+  // Of two equally near ones the lower, as in JAX; NumPy takes the one with an even index.
+  if (method === "nearest") return at(position - low <= 0.5 ? low : high);
   const t = method === "midpoint" ? 0.5 : position - low;
   const [a, b] = [at(low), at(high)];
   return lax.add(lax.mul(a, c(a, 1 - t)), lax.mul(b, c(b, t)));

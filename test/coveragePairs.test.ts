@@ -1,0 +1,77 @@
+/** Every pair of docs/coverage.md is called on both sides: JAX's and optax's results are recorded. */
+import { beforeAll, describe, expect, test } from "vitest";
+import * as trilevel from "trilevel";
+import { np, setBackend, Tensor, tree } from "trilevel";
+import recorded from "./fixtures/coverage-pairs.json" with { type: "json" };
+import { programs } from "./support/coveragePrograms.ts";
+import { loose } from "./support/mistakes.ts";
+
+beforeAll(() => setBackend("reference"));
+
+interface Recorded {
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly data: readonly (number | string)[];
+}
+
+const numbers = (data: Recorded["data"]) => data.map(Number);
+
+/** An argument of a recorded call. */
+function decode(given: unknown): unknown {
+  if (Array.isArray(given)) return given.map(decode);
+  if (typeof given !== "object" || given === null) return given;
+  if ("array" in given) {
+    const { dtype, shape, data } = loose(given.array);
+    const flat = np.array(numbers(data), { dtype: dtype === "bool" ? "int32" : dtype });
+    return np.astype(np.reshape(flat, shape), dtype);
+  }
+  const options = Object.entries(loose(given).options);
+  return Object.fromEntries(options.map(([name, value]) => [name, decode(value)]));
+}
+
+/** Our function of a name, or method. */
+function ours(name: string): (...args: readonly unknown[]) => unknown {
+  if (name === "Tensor.astype") return (x, dtype) => loose(x).astype(dtype);
+  return name.split(".").reduce<object>((space, part) => loose(space)[part], trilevel) as () =>
+    unknown;
+}
+
+/** The tensors of a result, in JAX's order: the fields of objects by their names. */
+function tensorsOf(result: unknown): Tensor[] {
+  if (result instanceof Tensor) return [result];
+  if (typeof result === "object" && result !== null) {
+    const entries = Object.entries(result);
+    if (!Array.isArray(result)) entries.sort(([a], [b]) => a < b ? -1 : 1);
+    return entries.flatMap(([, part]) => tensorsOf(part));
+  }
+  return tree.leaves(result).map((leaf) => np.array(loose(leaf)));
+}
+
+async function expectSame(result: unknown, results: readonly Recorded[], exact: boolean) {
+  const found = tensorsOf(result);
+  expect(found.map((x) => `${x.dtype}[${x.shape}]`))
+    .toEqual(results.map(({ dtype, shape }) => `${dtype}[${shape}]`));
+  for (const [i, x] of found.entries()) {
+    const wanted = numbers(results[i]!.data);
+    const got = [...await x.data()];
+    const scale = Math.max(1, ...wanted.filter(Number.isFinite).map(Math.abs));
+    const tolerance = x.dtype === "float32" ? (exact ? 1e-6 : 1e-5) * scale : 0;
+    const wrong = got.findIndex((n, k) =>
+      !Object.is(n, wanted[k]) && !(Math.abs(n - wanted[k]!) <= tolerance)
+    );
+    expect(wrong < 0 ? "" : `[${wrong}]: ${got[wrong]} instead of ${wanted[wrong]}`).toBe("");
+  }
+}
+
+describe.each(recorded.pairs)("$there is $here", ({ there, here, calls }) => {
+  test.each(calls.map((call, i) => [i, call] as const))("call %i", async (_, call) => {
+    const args = "arguments" in call ? call.arguments : undefined;
+    const result = args === undefined ? await programs[there]!() : ours(here)(...args.map(decode));
+    await expectSame(result, call.results, there.startsWith("jax.random"));
+  });
+});
+
+test("programs are those of recorded pairs", () => {
+  const needed = recorded.pairs.filter(({ calls }) => !("arguments" in calls[0]!));
+  expect(Object.keys(programs).sort()).toEqual(needed.map(({ there }) => there).sort());
+});
