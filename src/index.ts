@@ -37,6 +37,7 @@ export * as random from "./random/index.ts";
 export * from "./control/index.ts";
 export * from "./transforms/index.ts";
 export * from "./solvers/index.ts";
+export * from "./nested/index.ts";
 
 /** Layers as pure functions over parameters. */
 export * as nn from "./nn/index.ts";

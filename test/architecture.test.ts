@@ -29,10 +29,11 @@ const arrows: Record<string, readonly string[]> = {
   nn: layers,
   optim: layers,
   metrics: layers,
-  models: layers,
+  nested: layers,
+  models: [...layers, "nested"],
   data: layers,
   // The last in the row is a user: it may import the public face, and what the package says of itself.
-  experiments: [...layers, "models", "data", "backends", "index.ts", ".."],
+  experiments: [...layers, "nested", "models", "data", "backends", "index.ts", ".."],
 };
 
 /** Single files that look further down, since showing what is there is their purpose. */
