@@ -8,16 +8,24 @@ import { ArgumentError } from "../core/errors.ts";
 import { requireForm } from "../core/form.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { requireParams } from "../nn/checks.ts";
+import { infer, type Level } from "../nested/index.ts";
 import * as nn from "../nn/index.ts";
 import * as np from "../numpy/index.ts";
-import { count, declareOptions, nonNegative, oneOf, required, size } from "../options/index.ts";
+import {
+  callable,
+  count,
+  declareOptions,
+  nonNegative,
+  oneOf,
+  required,
+  size,
+} from "../options/index.ts";
 import * as random from "../random/index.ts";
 import { type FixedPointSolver, forward } from "../solvers/index.ts";
 import { solverKind } from "../solvers/solver.ts";
 import { sharedOptions } from "../transforms/fixedPoint.ts";
 import {
   type Adjoint,
-  fixedPointIteration,
   type FixedPointOptions,
   type FixedPointStats,
   oneStep,
@@ -56,6 +64,13 @@ export interface SlotAttentionOptions {
    * (`"straightThrough"`); or Jᵀg of the last step (`"throughLastStep"`), as BO-QSA (Jia et al., 2023). 0 unless given.
    */
   readonly initGrad?: NonNullable<FixedPointOptions["initGrad"]>;
+  /**
+   * Changes the level before it is solved, as `(level) => ({ ...level, step })` does: another step, slots that are given,
+   * masked inputs. Unchanged unless given.
+   */
+  readonly level?: (
+    own: Level<SlotAttentionParams, Keys, Tensor>,
+  ) => Level<SlotAttentionParams, Keys, Tensor>;
   /** Whose initializers and epsilons; `keras`, the official code's. */
   readonly conventions?: Conventions;
 }
@@ -74,6 +89,9 @@ export const slotKinds = {
   start: oneOf("random", "learned"),
   initGrad: sharedOptions.initGrad,
   conventions: conventionsKind,
+  level: callable<NonNullable<SlotAttentionOptions["level"]>>(
+    "(level) => ({ ...level, step })",
+  ),
 } as const;
 
 const checkOptions = declareOptions<SlotAttentionOptions>("slotAttention", [], {
@@ -139,6 +157,8 @@ export interface SlotAttention
   attend(params: SlotAttentionParams, slots: Tensor, keys: Keys): Tensor;
   /** The function whose fixed point the slots are: Fig. 2 of Chang et al. */
   step(params: SlotAttentionParams, slots: Tensor, keys: Keys): Tensor;
+  /** The inner optimization that `apply` solves with `infer`: start and step of slots, for keys and values of inputs. */
+  readonly level: Level<SlotAttentionParams, Keys, Tensor>;
 }
 
 /**
@@ -276,22 +296,29 @@ export function slotAttention(options: SlotAttentionOptions): SlotAttention {
     apply(p, inputs, from) {
       requireParams("slotAttention", p, fields);
       const keys = model.project(p, inputs);
-      const infer = fixedPointIteration((slots: Tensor) => model.step(p, slots, keys), {
-        solver,
-        adjoint,
-        maxSteps: iterations,
-        atol: options.atol ?? 0,
-        rtol: options.rtol ?? 0,
-        batchAxis: 0,
-        // What is differentiated at the solution is a step from it: the paper's code returns that step.
-        finalStep: adjoint.kind === "atSolution",
-        initGrad: options.initGrad ?? "zero",
-      });
-      const { value: slots, stats } = infer(model.start(p, from, inputs.shape[0]!));
+      // Slots that are learned look at no key.
+      const { value: slots, stats } = solve(p, keys, from as Tensor);
       return { slots, attention: model.attend(p, slots, keys), stats };
     },
+    level: {
+      init: (p, keys, from) => model.start(p, from, keys.k.shape[0]!),
+      step: (p, slots, keys) => model.step(p, slots, keys),
+    },
   };
-  return model;
+  const changed = options.level?.(model.level) ?? model.level;
+  const solve = infer(changed, {
+    solver,
+    adjoint,
+    steps: iterations,
+    noise: "fixed",
+    atol: options.atol ?? 0,
+    rtol: options.rtol ?? 0,
+    batchAxis: 0,
+    // What is differentiated at the solution is a step from it: the paper's code returns that step.
+    finalStep: adjoint.kind === "atSolution",
+    initGrad: options.initGrad ?? "zero",
+  });
+  return { ...model, level: changed };
 }
 
 function startParams(

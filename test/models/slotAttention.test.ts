@@ -6,7 +6,7 @@ import {
   objectDiscovery,
   type PropertyOptions,
   propertyPrediction,
-  type SlotAttention,
+  type SlotAttentionOptions,
 } from "trilevel/models";
 import fixtures from "../fixtures/slot-attention.json" with { type: "json" };
 
@@ -73,13 +73,13 @@ describe.each([["float64", 1e-9], ["float32", 1e-4]] as const)("in %s", (dtype, 
   const noise = load(fixtures.noise, [2, 3, 6], dtype);
 
   /** A key gives other noise in float32 than in float64: there, PyTorch's noise is put in its place. */
-  function withNoise<M extends { readonly slotAttention: SlotAttention }>(model: M): M {
-    if (dtype === "float32") {
-      model.slotAttention.start = ({ start }) =>
-        "mu" in start ? start.mu.add(np.exp(start.logSigma).mul(noise)) : start.slots;
-    }
-    return model;
-  }
+  const withNoise: Pick<SlotAttentionOptions, "level"> = dtype === "float64" ? {} : {
+    level: (own) => ({
+      ...own,
+      init: ({ start }) =>
+        "mu" in start ? start.mu.add(np.exp(start.logSigma).mul(noise)) : start.slots,
+    }),
+  };
 
   async function compare(
     example: Case,
@@ -103,7 +103,7 @@ describe.each([["float64", 1e-9], ["float32", 1e-4]] as const)("in %s", (dtype, 
   };
   test.each(Object.entries(systems))("%s object discovery", async (name, options) => {
     const example = fixtures.cases[name as keyof typeof systems];
-    const model = withNoise(objectDiscovery(options));
+    const model = objectDiscovery({ ...options, ...withNoise });
     const params = loadParams(model.init(random.key(0)), example, dtype);
     const [[loss, output], gradient] = valueAndGrad(model.loss, { hasAux: true })(
       params,
@@ -119,7 +119,7 @@ describe.each([["float64", 1e-9], ["float32", 1e-4]] as const)("in %s", (dtype, 
   };
   test.each(Object.entries(predictors))("%s", async (name, options) => {
     const example = fixtures.cases[name as keyof typeof predictors];
-    const model = withNoise(propertyPrediction(options));
+    const model = propertyPrediction({ ...options, ...withNoise });
     const params = loadParams(model.init(random.key(0)), example, dtype);
     const [[loss, output], gradient] = valueAndGrad(model.loss, { hasAux: true })(
       params,
