@@ -51,6 +51,7 @@ const folders = [
   "random",
   "control",
   "transforms",
+  "nested",
   "solvers",
   "nn",
   "optim",

@@ -32,7 +32,11 @@ const f = (y: Tensor) => y.mul(0.5);
 /** Without what opens a device: it would need one. */
 type Functions = Omit<typeof trilevel, "openWebGpu">;
 
+const level = { init: () => x, step: (_: unknown, y: Tensor) => f(y), objective: () => x };
+const descent = { init: () => x, optimizer: optim.sgd(0.1), steps: 2 };
+
 const functions: Calls<Functions> = {
+  adjointError: { operands: [level, f], options: { steps: 2 } },
   anderson: [],
   argmin: { operands: [f], options: { optimizer: optim.sgd(0.1) } },
   associativeScan: [np.add, x],
@@ -40,6 +44,7 @@ const functions: Calls<Functions> = {
   broyden: [],
   checkGrads: [f, [x]],
   checkpoint: [f],
+  contraction: [level],
   customVjp: [f, (y: Tensor) => [f(y), null], (_: null, ct: Tensor) => [ct]],
   fixedPointIteration: [f],
   foriLoop: [0, 2, (_: Tensor, y: Tensor) => y, x],
@@ -48,19 +53,23 @@ const functions: Calls<Functions> = {
   grad: [f],
   hessian: [f],
   implicit: [],
+  infer: { operands: [level], options: { steps: 2 } },
   jacfwd: [f],
   jacobianPenalty: [f, x],
   jacobianSpectralNorm: [f, x],
   jacobianSpectralRadius: [f, x],
   jacrev: [f],
   jit: [f],
+  minimise: { operands: [f], options: descent },
   neumann: { operands: [], options: { terms: 3 } },
   neumannSeries: [],
   newton: [],
   normalCg: [],
+  objectiveTrace: { operands: [level], options: { steps: 2 } },
   phantom: { operands: [], options: { terms: 3, damping: 0.5 } },
   relativeResidual: [f, x],
   scan: [(c: Tensor, y: Tensor) => [c.add(y), y], np.array(0), x],
+  sequence: { operands: [level, f], options: { steps: 2 } },
   truncated: { operands: [], options: { steps: 1 } },
   unrolled: [],
   valueAndGrad: [f],
