@@ -58,8 +58,10 @@ export function decodePng(bytes: Uint8Array, path?: string, limits?: Partial<Lim
   const { width, height, depth, colourType, channels } = header;
   const passes = passesOf(header);
   const expected = passes.reduce((sum, { rows, rowBytes }) => sum + rows * (1 + rowBytes), 0);
-  const samples = depth === 16 ? new Uint16Array(width * height * channels) : undefined;
-  const stored = samples ?? new Uint8Array(width * height * channels);
+  const keyed = transparency !== undefined && colourType < PALETTE;
+  // 16 bits are kept only where a transparent colour is to be found among them.
+  const wide = depth === 16 && keyed;
+  const stored = new (wide ? Uint16Array : Uint8Array)(width * height * channels);
   const raw = inflateExactly(data, expected, bytes, path);
   let at = 0;
   for (const pass of passes) {
@@ -74,13 +76,13 @@ export function decodePng(bytes: Uint8Array, path?: string, limits?: Partial<Lim
     if (image === undefined) throw fault("a pixel has a colour that the palette lacks");
     return { image, orientation: orientationOf(exif) };
   }
-  const keyed = transparency !== undefined && colourType < PALETTE;
   const alpha = keyed ? transparencyOf(stored, channels, transparency) : undefined;
-  const most = 2 ** depth - 1;
-  const out = alpha === undefined && depth === 8
+  const most = wide ? 65535 : Math.min(255, 2 ** depth - 1);
+  const done = alpha === undefined && most === 255;
+  const out = done
     ? stored as Uint8Array
     : new Uint8Array(width * height * (channels + (alpha ? 1 : 0)));
-  if (alpha !== undefined || depth !== 8) {
+  if (!done) {
     for (let i = 0, from = 0, to = 0; i < width * height; i++) {
       for (let c = 0; c < channels; c++) out[to++] = Math.round((stored[from++]! * 255) / most);
       if (alpha !== undefined) out[to++] = alpha[i]!;
@@ -256,34 +258,41 @@ function inflateExactly(
 
 // Undoes the filters of a pass in place; false when a row has an unknown one.
 function unfilter(raw: Uint8Array, start: number, { rows, rowBytes }: Pass, bpp: number): boolean {
+  const zeros = new Uint8Array(rowBytes);
+  let above: Uint8Array = zeros;
   for (let y = 0; y < rows; y++) {
     const at = start + y * (1 + rowBytes) + 1;
     const filter = raw[at - 1]!;
-    if (filter > 4) return false;
-    if (filter === 0) continue;
-    const above = at - 1 - rowBytes;
-    for (let i = 0; i < rowBytes; i++) {
-      const left = i >= bpp ? raw[at + i - bpp]! : 0;
-      const up = y > 0 ? raw[above + i]! : 0;
-      let predicted = left;
-      if (filter === 2) predicted = up;
-      else if (filter === 3) predicted = (left + up) >> 1;
-      else if (filter === 4) { // Paeth
-        const corner = i >= bpp && y > 0 ? raw[above + i - bpp]! : 0;
-        const [a, b, c] = [
-          Math.abs(up - corner),
-          Math.abs(left - corner),
-          Math.abs(left + up - 2 * corner),
-        ];
-        predicted = a <= b && a <= c ? left : b <= c ? up : corner;
+    const row = raw.subarray(at, at + rowBytes);
+    if (filter === 1) {
+      for (let i = bpp; i < rowBytes; i++) row[i] = row[i]! + row[i - bpp]!;
+    } else if (filter === 2) {
+      for (let i = 0; i < rowBytes; i++) row[i] = row[i]! + above[i]!;
+    } else if (filter === 3) {
+      for (let i = 0; i < rowBytes; i++) {
+        row[i] = row[i]! + (((i < bpp ? 0 : row[i - bpp]!) + above[i]!) >> 1);
       }
-      raw[at + i] = raw[at + i]! + predicted;
-    }
+    } else if (filter === 4) {
+      for (let i = 0; i < rowBytes; i++) {
+        const inside = i >= bpp;
+        const left = inside ? row[i - bpp]! : 0;
+        row[i] = row[i]! + paeth(left, above[i]!, inside ? above[i - bpp]! : 0);
+      }
+    } else if (filter !== 0) return false;
+    above = row;
   }
   return true;
 }
 
-// Puts the samples of a pass where they belong.
+// Which neighbour is nearest to left + up − corner.
+function paeth(left: number, up: number, corner: number): number {
+  const a = Math.abs(up - corner);
+  const b = Math.abs(left - corner);
+  const c = Math.abs(left + up - 2 * corner);
+  return a <= b && a <= c ? left : b <= c ? up : corner;
+}
+
+// Puts the samples of a pass where they belong; those of 16 bits are scaled to 8 and rounded for arrays of bytes.
 function scatter(
   raw: Uint8Array,
   start: number,
@@ -292,15 +301,22 @@ function scatter(
   out: Uint8Array | Uint16Array,
 ): void {
   const mask = 2 ** depth - 1;
+  const scaled = out instanceof Uint8Array;
   for (let y = 0; y < rows; y++) {
     const row = start + y * (1 + rowBytes) + 1;
     const line = (y0 + y * dy) * width;
+    if (depth === 8 && dx === 1) {
+      out.set(raw.subarray(row, row + rowBytes), line * channels);
+      continue;
+    }
     for (let x = 0; x < columns; x++) {
       let to = (line + x0 + x * dx) * channels;
       for (let i = x * channels; i < (x + 1) * channels; i++) {
         if (depth === 8) out[to++] = raw[row + i]!;
-        else if (depth === 16) out[to++] = (raw[row + 2 * i]! << 8) | raw[row + 2 * i + 1]!;
-        else {
+        else if (depth === 16) {
+          const value = (raw[row + 2 * i]! << 8) | raw[row + 2 * i + 1]!;
+          out[to++] = scaled ? (value * 255 + 32895) >> 16 : value; // round(value / 257)
+        } else {
           const bit = i * depth;
           out[to++] = (raw[row + (bit >> 3)]! >> (8 - depth - (bit & 7))) & mask;
         }
