@@ -6,6 +6,7 @@ import { type Atom, type Equation, hasEffect, type Program, type Var } from "../
 import type { CondParams } from "../primitives/control/cond.ts";
 import type { ScanParams } from "../primitives/control/scan.ts";
 import type { WhileParams } from "../primitives/control/while.ts";
+import { flagsKey, Remembered } from "../primitives/derive/remembered.ts";
 
 type Keep = readonly boolean[];
 
@@ -29,12 +30,12 @@ const trimmers: Record<string, (equation: Equation, used: Keep) => Equation> = {
     // Equations of this name have these parameters.
     const { body, consts, carry, ...rest } = equation.params as ScanParams;
     const carries = grow(used.slice(0, carry), (c) => {
-      const reads = readBy(withOutputs(body, [...c, ...used.slice(carry)]));
+      const reads = readersIn(trimmedTo(body, [...c, ...used.slice(carry)]));
       return body.inputs.slice(consts, consts + carry).map(reads);
     });
     const outputs = [...carries, ...used.slice(carry)];
-    const trimmed = eliminateDeadCodeDeep(withOutputs(body, outputs));
-    const reads = readBy(trimmed);
+    const trimmed = trimmedTo(body, outputs);
+    const reads = readersIn(trimmed);
     const inputs = body.inputs.map((v, i) =>
       i >= consts && i < consts + carry ? carries[i - consts]! : reads(v)
     );
@@ -50,15 +51,15 @@ const trimmers: Record<string, (equation: Equation, used: Keep) => Equation> = {
   while(equation, used) {
     const { condition, body, conditionConsts, bodyConsts, ...rest } = equation
       .params as WhileParams;
-    const decide = eliminateDeadCodeDeep(condition);
-    const decides = readBy(decide);
+    const decide = trimmedTo(condition, [true]);
+    const decides = readersIn(decide);
     const decisive = condition.inputs.slice(conditionConsts).map(decides);
     const carries = grow(
       used.map((u, i) => u || decisive[i]!),
-      (c) => body.inputs.slice(bodyConsts).map(readBy(withOutputs(body, c))),
+      (c) => body.inputs.slice(bodyConsts).map(readersIn(trimmedTo(body, c))),
     );
-    const trimmed = eliminateDeadCodeDeep(withOutputs(body, carries));
-    const reads = readBy(trimmed);
+    const trimmed = trimmedTo(body, carries);
+    const reads = readersIn(trimmed);
     const conditionInputs = [
       ...condition.inputs.slice(0, conditionConsts).map(decides),
       ...carries,
@@ -77,7 +78,7 @@ const trimmers: Record<string, (equation: Equation, used: Keep) => Equation> = {
   /** What no branch needs to give. */
   cond(equation, used) {
     const params = equation.params as CondParams;
-    const branches = params.branches.map((b) => eliminateDeadCodeDeep(withOutputs(b, used)));
+    const branches = params.branches.map((b) => trimmedTo(b, used));
     const inputs = equation.inputs.map(() => true);
     return trim(equation, { ...params, branches }, inputs, used);
   },
@@ -92,9 +93,19 @@ function trim(equation: Equation, params: object, inputs: Keep, outputs: Keep): 
   };
 }
 
-/** Which variables a program reads once its dead code is gone; its outputs are read, too. */
-function readBy(program: Program): (v: Var) => boolean {
-  const { equations, outputs } = eliminateDeadCodeDeep(program);
+const remembered = new Remembered<Program>();
+
+/** A program with some of its outputs, and without what only the others depend on. */
+function trimmedTo(program: Program, keep: Keep): Program {
+  return remembered.of(
+    program,
+    flagsKey(keep),
+    () => eliminateDeadCodeDeep({ ...program, outputs: pick(program.outputs, keep) }),
+  );
+}
+
+/** Which variables a program without dead code reads; its outputs are read, too. */
+function readersIn({ equations, outputs }: Program): (v: Var) => boolean {
   const read = new Set<Atom>([...outputs, ...equations.flatMap((e) => e.inputs)]);
   return (v) => read.has(v);
 }
@@ -111,7 +122,3 @@ function grow(initial: Keep, next: (flags: Keep) => Keep): Keep {
 
 const pick = <T>(list: readonly T[], keep: Keep) => list.filter((_, i) => keep[i]);
 const count = (keep: Keep) => keep.filter((k) => k).length;
-const withOutputs = (program: Program, keep: Keep): Program => ({
-  ...program,
-  outputs: pick(program.outputs, keep),
-});

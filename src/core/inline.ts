@@ -1,8 +1,21 @@
 /** Replaces calls by the programs they stand for: the last step before compiling. */
 import { type Atom, type Equation, Literal, mapSubprograms, type Program, Var } from "./program.ts";
 
-/** The same program without calls, at any depth. */
+/**
+ * The same program without calls, at any depth. A program that is found in several places, as the body of loops say,
+ * gets variables of its own in each, so that passes may know values by their variables.
+ */
 export function inlineCalls(program: Program): Program {
+  return inlined(program, new Set());
+}
+
+function inlined(program: Program, seen: Set<Var>): Program {
+  const within = (p: Program): Program => {
+    const variables = [...p.inputs, ...p.equations.flatMap((e) => e.outputs)];
+    const again = variables.some((v) => seen.has(v));
+    variables.forEach((v) => seen.add(v));
+    return inlined(again ? refresh(p) : p, seen);
+  };
   const equations: Equation[] = [];
   const renamed = new Map<Var, Atom>();
   const resolve = (a: Atom): Atom => a instanceof Literal ? a : renamed.get(a) ?? a;
@@ -10,7 +23,7 @@ export function inlineCalls(program: Program): Program {
     const inputs = equation.inputs.map(resolve);
     const body = equation.primitive.inline?.(equation.params);
     if (!body) {
-      equations.push({ ...equation, inputs, params: mapSubprograms(equation.params, inlineCalls) });
+      equations.push({ ...equation, inputs, params: mapSubprograms(equation.params, within) });
       return;
     }
     // A program may be called more than once: each call gets variables of its own.

@@ -246,7 +246,13 @@ export class Graph {
     for (const value of this.#outputs) out.message(12, (v) => writeValueInfo(v, value));
   }
 
-  #liveNodes(): Node[] {
+  /** The nodes on which an output depends; asked for when the model is written, when no node comes any more. */
+  #liveNodes(): readonly Node[] {
+    return this.#live ??= this.#findLive();
+  }
+  #live: readonly Node[] | undefined;
+
+  #findLive(): Node[] {
     const { renamed } = this.#model;
     const needed = new Set(this.#outputs.map((v) => v.name));
     return this.#nodes.toReversed().filter((node) => {
@@ -265,9 +271,10 @@ export class Graph {
   }
 
   /** All names that live nodes read, here and within. */
-  read(): string[] {
-    return this.#liveNodes().flatMap(namesRead);
+  read(): readonly string[] {
+    return this.#read ??= this.#liveNodes().flatMap(namesRead);
   }
+  #read: readonly string[] | undefined;
 }
 
 function namesRead(node: Node): string[] {

@@ -5,6 +5,7 @@ import { type Aval, inputAvals, type Program, Var } from "../../core/program.ts"
 import type { Tensor } from "../../core/tensor.ts";
 import { ascribed, bind, rewrite } from "../../core/trace.ts";
 import { materialize } from "../rules.ts";
+import { flagsKey, Remembered } from "./remembered.ts";
 
 /** A batched program, and which outputs carry the batch (as axis 0). */
 export interface BatchedProgram {
@@ -26,6 +27,18 @@ export function batchProgram(
   batched: readonly boolean[],
   size: number,
   force: readonly boolean[] = [],
+): BatchedProgram {
+  const key = `${size} ${flagsKey(batched)} ${flagsKey(force)}`;
+  return remembered.of(program, key, () => derive(program, batched, size, force));
+}
+
+const remembered = new Remembered<BatchedProgram>();
+
+function derive(
+  program: Program,
+  batched: readonly boolean[],
+  size: number,
+  force: readonly boolean[],
 ): BatchedProgram {
   let outBatched: readonly boolean[] = [];
   const avals = inputAvals(program).map((a, i) => batched[i] ? batchAval(a, size) : a);

@@ -6,6 +6,7 @@ import { type Atom, inputAvals, type Program, Var } from "../../core/program.ts"
 import type { Tensor } from "../../core/tensor.ts";
 import { ascribed, bind, rewrite } from "../../core/trace.ts";
 import { instantiate } from "../rules.ts";
+import { flagsKey, Remembered } from "./remembered.ts";
 
 /** A program with tangents, and which outputs have one. */
 export interface JvpProgram {
@@ -23,6 +24,18 @@ export function jvpProgram(
   active: readonly boolean[],
   force: readonly boolean[] = [],
   given: readonly Var[] = [],
+): JvpProgram {
+  const key = `${flagsKey(active)} ${flagsKey(force)} ${given.map((v) => v.id)}`;
+  return remembered.of(program, key, () => derive(program, active, force, given));
+}
+
+const remembered = new Remembered<JvpProgram>();
+
+function derive(
+  program: Program,
+  active: readonly boolean[],
+  force: readonly boolean[],
+  given: readonly Var[],
 ): JvpProgram {
   let outActive: boolean[] = [];
   const count = program.inputs.length;

@@ -10,6 +10,7 @@ import {
   Var,
 } from "../../core/program.ts";
 import { jvpProgram } from "./jvp.ts";
+import { flagsKey, Remembered } from "./remembered.ts";
 
 /** A program split at its tangents. */
 export interface Linearized {
@@ -31,6 +32,18 @@ export function linearizeProgram(
   active: readonly boolean[],
   force: readonly boolean[] = [],
   given: readonly Var[] = [],
+): Linearized {
+  const key = `${flagsKey(active)} ${flagsKey(force)} ${given.map((v) => v.id)}`;
+  return remembered.of(program, key, () => derive(program, active, force, given));
+}
+
+const remembered = new Remembered<Linearized>();
+
+function derive(
+  program: Program,
+  active: readonly boolean[],
+  force: readonly boolean[],
+  given: readonly Var[],
 ): Linearized {
   const jvp = jvpProgram(program, active, force, given);
   const count = program.inputs.length + given.length;

@@ -7,6 +7,7 @@ import type { Tensor } from "../../core/tensor.ts";
 import { ascribed, bind, rewrite } from "../../core/trace.ts";
 import { add } from "../elementwise.ts";
 import { instantiate } from "../rules.ts";
+import { flagsKey, Remembered } from "./remembered.ts";
 
 /**
  * The transpose of a program in its `linear` inputs. Inputs: the other inputs, then cotangents of
@@ -16,6 +17,17 @@ export function transposeProgram(
   program: Program,
   linear: readonly boolean[],
   present: readonly boolean[] = program.outputs.map(() => true),
+): Program {
+  const key = `${flagsKey(linear)} ${flagsKey(present)}`;
+  return remembered.of(program, key, () => derive(program, linear, present));
+}
+
+const remembered = new Remembered<Program>();
+
+function derive(
+  program: Program,
+  linear: readonly boolean[],
+  present: readonly boolean[],
 ): Program {
   const known = inputAvals(program).filter((_, i) => !linear[i]);
   const cotangents = outputAvals(program).filter((_, i) => present[i]);
