@@ -4,7 +4,7 @@ import { TreeError } from "./errors.ts";
 import { kindOf } from "./kindOf.ts";
 import type { Aval, Program } from "./program.ts";
 import { literal, Tensor } from "./tensor.ts";
-import { trace } from "./trace.ts";
+import { assertReachable, trace } from "./trace.ts";
 import { flatten, paths, type Structure, unflatten } from "./tree.ts";
 
 /** A function of trees, traced on its arguments. */
@@ -28,7 +28,11 @@ const largestExact = 2 ** 24;
  * something; booleans are bool.
  */
 export function toTensor(leaf: unknown, where: string): Tensor {
-  if (leaf instanceof Tensor) return leaf;
+  if (leaf instanceof Tensor) {
+    // A function that only hands a tensor on would not notice that its trace has ended.
+    assertReachable(leaf);
+    return leaf;
+  }
   if (typeof leaf === "number") {
     const large = Number.isInteger(leaf) && Math.abs(leaf) > largestExact;
     const exact = large && coerce(leaf, "int32") === leaf;
@@ -47,9 +51,17 @@ export function toTensor(leaf: unknown, where: string): Tensor {
 /** The leaves of a tree as tensors, and its structure. */
 export function tensorLeaves(tree: unknown, what: string): [Tensor[], Structure] {
   const [leaves, structure] = flatten(tree);
-  if (leaves.every((leaf) => leaf instanceof Tensor)) return [leaves, structure];
+  if (leaves.every((leaf) => leaf instanceof Tensor)) {
+    for (const x of leaves) assertReachable(x);
+    return [leaves, structure];
+  }
   const names = paths(structure);
   return [leaves.map((leaf, i) => toTensor(leaf, `${what}${names[i]}`)), structure];
+}
+
+/** Throws where a tensor among some arguments is one whose trace has ended. */
+export function refuseEscaped(args: readonly unknown[]): void {
+  for (const leaf of flatten(args)[0]) if (leaf instanceof Tensor) assertReachable(leaf);
 }
 
 // A function of trees; what it takes and gives is the caller's to know.
@@ -120,11 +132,12 @@ export function shareCaptured(
 ): { consts: Tensor[]; programs: Program[] } {
   const consts = [...new Set(traced.flatMap((t) => t.captured))];
   const programs = traced.map(({ program, captured }) => {
+    const places = new Map(captured.map((x, k) => [x, k]));
     const own = program.inputs.slice(captured.length);
     const placeholders = withInputs(consts.map((x) => x.aval));
     const shared = consts.map((x, i) => {
-      const k = captured.indexOf(x);
-      return k < 0 ? placeholders[i]! : program.inputs[k]!;
+      const k = places.get(x);
+      return k === undefined ? placeholders[i]! : program.inputs[k]!;
     });
     return { ...program, inputs: [...shared, ...own] };
   });

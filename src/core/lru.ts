@@ -5,8 +5,11 @@ export class LruCache<T> {
   // Maps keep the order of insertion: the first is the one that was used longest ago.
   readonly #values = new Map<string, T>();
 
-  /** `drop` is called with a value that goes. */
-  constructor(private readonly limit: number, private readonly drop: (value: T) => void) {}
+  /** `drop` is called with a value that goes, and its key. */
+  constructor(
+    private readonly limit: number,
+    private readonly drop: (value: T, key: string) => void,
+  ) {}
 
   /** The value of a key, which is now the one used last. */
   get(key: string): T | undefined {
@@ -21,7 +24,7 @@ export class LruCache<T> {
     if (this.#values.size > this.limit) {
       const [oldest, unused] = this.#values.entries().next().value!;
       this.#values.delete(oldest);
-      this.drop(unused);
+      this.drop(unused, oldest);
     }
     return value;
   }

@@ -60,8 +60,8 @@ export class Trace {
   }
 }
 
-/** Throws unless a tensor belongs to an open trace, or something stands in for it. */
-function assertReachable(x: Tensor, from: Trace | undefined): void {
+/** Throws unless a tensor has a value, belongs to an open trace, or something stands in for it. */
+export function assertReachable(x: Tensor, from: Trace | undefined = current): void {
   if (x.source.kind !== "traced" || x.source.trace.open) return;
   for (let t = from; t; t = t.parent) if (t.standIns.has(x)) return;
   throw escaped();

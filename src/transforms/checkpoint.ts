@@ -2,7 +2,7 @@
 import { currentTrace } from "../core/trace.ts";
 import { unflatten } from "../core/tree.ts";
 import { checkpointCall, type SavePolicy } from "../primitives/index.ts";
-import { traceFunction } from "../core/function.ts";
+import { refuseEscaped, traceFunction } from "../core/function.ts";
 import { callable, declareOptions } from "../options/index.ts";
 
 export type { SavePolicy };
@@ -44,6 +44,7 @@ export function checkpoint<A extends unknown[], R>(
 ): (...args: A) => R {
   checkOptions(options);
   return (...args) => {
+    refuseEscaped(args);
     if (!currentTrace()) return f(...args);
     const { program, captured, leaves, output } = traceFunction(f, args, "checkpoint");
     const results = checkpointCall([...captured, ...leaves], { program, policy: options.policy });

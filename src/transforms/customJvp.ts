@@ -7,6 +7,7 @@ import { currentTrace, trace, traceLater } from "../core/trace.ts";
 import { assertSameStructure, flattenUpTo, unflatten } from "../core/tree.ts";
 import { customJvpCall, instantiate, lazy } from "../primitives/index.ts";
 import {
+  refuseEscaped,
   shareCaptured,
   tensorLeaves,
   toTensor,
@@ -40,6 +41,7 @@ export function customJvp<A extends unknown[], R>(
   let deriving = false;
   return (...args) => {
     // Without a trace nothing differentiates.
+    refuseEscaped(args);
     if (!currentTrace()) return f(...args);
     const primal = traceFunction(f, args, "customJvp");
     const { leaves, structures, output } = primal;

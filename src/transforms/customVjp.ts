@@ -14,6 +14,7 @@ import {
 } from "../core/tree.ts";
 import { customVjpCall, filled, instantiate } from "../primitives/index.ts";
 import {
+  refuseEscaped,
   shareCaptured,
   tensorLeaves,
   toTensor,
@@ -105,6 +106,7 @@ export function customVjp<A extends unknown[], R, Residuals>(
   };
   return (...args) => {
     // Without a trace nothing differentiates.
+    refuseEscaped(args);
     if (!currentTrace()) return f(...args);
     const primal = traceFunction(f, args, "customVjp");
     const { leaves, structures, output } = primal;

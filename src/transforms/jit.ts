@@ -4,16 +4,21 @@ import { ArgumentError } from "../core/errors.ts";
 import { backendOf, Compiled } from "../core/execute.ts";
 import { LruCache } from "../core/lru.ts";
 import { type Aval, formatAval, type Program } from "../core/program.ts";
+import { evaluate } from "../core/evaluate.ts";
 import { Tensor } from "../core/tensor.ts";
-import { currentTrace } from "../core/trace.ts";
+import { assertReachable, currentTrace } from "../core/trace.ts";
 import { unscoped } from "../core/memory.ts";
-import { formatStructure, type Structure, unflatten } from "../core/tree.ts";
+import { flatten, formatStructure, leafCount, type Structure, unflatten } from "../core/tree.ts";
 import { type AnyFunction, tensorLeaves, traceLeaves } from "../core/function.ts";
+import { staticKey } from "./staticKey.ts";
 import { count, declareOptions, listOf } from "../options/index.ts";
 
 /** Options of `jit`. */
 export interface JitOptions {
-  /** Arguments that are no tensors but part of the function: compared by identity. */
+  /**
+   * Arguments that are no tensors but part of the function. Lists and plain objects are compared by what they hold,
+   * functions and other objects by identity.
+   */
   staticArgnums?: readonly number[];
   /**
    * Arguments whose memory the call may reuse: they are gone after it. A training step that donates
@@ -29,32 +34,25 @@ interface Entry {
   readonly compiled: Map<Backend, Compiled>;
 }
 
-const objects = new WeakMap<object, number>();
-let objectCount = 0;
-
-/** A text that two values share only if they are the same value. */
-function identity(value: unknown): string {
-  if ((typeof value !== "object" || value === null) && typeof value !== "function") {
-    if (typeof value === "symbol") {
-      throw new ArgumentError("jit: a static argument is a symbol", "give a string or an object");
-    }
-    // Lengths keep texts apart that contain what separates them.
-    const text = Object.is(value, -0) ? "-0" : String(value);
-    return `${typeof value}${text.length}:${text}`;
-  }
-  if (value instanceof Tensor) {
-    throw new ArgumentError(
-      `jit: a static argument is ${formatAval(value.aval)}`,
-      "leave tensors out of staticArgnums: static arguments are compared by identity, and none is the same twice",
-    );
-  }
-  let number = objects.get(value);
-  if (number === undefined) objects.set(value, number = objectCount++);
-  return `#${number}`;
-}
-
 // Kinds of arguments for which one function stays compiled: each may hold a model's intermediates.
-const limit = 128;
+const limit = 1024;
+
+/** The entries of one function. If they come and go in turn, it is said once. */
+function newEntries(): LruCache<Entry> {
+  const gone = new LruCache<true>(4 * limit, () => {});
+  let said = false;
+  return new LruCache<Entry>(limit, (unused, key) => {
+    unused.compiled.forEach((c) => c.dispose());
+    if (!said && gone.get(key)) {
+      said = true;
+      console.warn(
+        `jit: a function was compiled again and again, since it is called with more than ${limit} kinds of ` +
+          "arguments in turn. Pad tensors to a few shapes, and pass numbers as arguments that are not static.",
+      );
+    }
+    gone.add(key, true);
+  });
+}
 
 /**
  * Traces `f` for arguments of a kind: static ones are themselves, the others are trees of these structures and
@@ -76,6 +74,67 @@ function traceEntry(
   return { ...traced, compiled: new Map() };
 }
 
+/**
+ * A call within a trace. Tensors are inputs of the function's program; bare numbers, which `f` may use as such, and
+ * static arguments are part of it. A program that closes over traced values serves this call only.
+ */
+function withinTrace(
+  f: AnyFunction,
+  args: readonly unknown[],
+  staticArgnums: readonly number[],
+  entries: LruCache<Entry>,
+): unknown {
+  const parts: unknown[] = [];
+  const structures = args.map((arg, i) => {
+    const [leaves, structure] = staticArgnums.includes(i) ? [[arg], undefined] : flatten(arg);
+    for (const leaf of leaves) parts.push(leaf);
+    return structure;
+  });
+  const inputs = parts.filter(isInput);
+  inputs.forEach((x) => assertReachable(x));
+  const texts = parts.map((x) => isInput(x) ? formatAval(x.aval) : partKey(x));
+  const shape = structures.map((s) => s ? formatStructure(s) : "static");
+  const key = `within ${shape.join(";")} ${texts.join(";")}`;
+  let entry = entries.get(key);
+  if (!entry) {
+    const fixed = parts.map((x) => isInput(x) ? undefined : { value: x });
+    entry = traceWithin(f, fixed, structures, inputs.map((x) => x.aval));
+    if (entry.captured.every((x) => x.source.kind !== "traced")) entries.add(key, entry);
+  }
+  return unflatten(entry.output, evaluate(entry.program, [...entry.captured, ...inputs]));
+}
+
+/** Numbers that are known stay numbers. */
+function isInput(x: unknown): x is Tensor {
+  return x instanceof Tensor && x.source.kind !== "literal";
+}
+
+function partKey(x: unknown): string {
+  if (!(x instanceof Tensor) || x.source.kind !== "literal") return staticKey(x);
+  return `${formatAval(x.aval)}=${staticKey(x.source.value)}`;
+}
+
+/** As `traceEntry`, for parts of arguments of which some are fixed; an argument without a structure is one part. */
+function traceWithin(
+  f: AnyFunction,
+  fixed: readonly ({ readonly value: unknown } | undefined)[],
+  structures: readonly (Structure | undefined)[],
+  avals: readonly Aval[],
+): Entry {
+  const leaf = { kind: "leaf" } as const;
+  const call = (list: readonly Tensor[]) => {
+    let next = 0;
+    const parts = fixed.map((part) => part ? part.value : list[next++]);
+    next = 0;
+    return f(
+      ...structures.map((s) =>
+        s ? unflatten(s, parts.slice(next, next += leafCount(s))) : parts[next++]
+      ),
+    );
+  };
+  return traceEntry(call, [undefined], [{ kind: "array", children: avals.map(() => leaf) }], avals);
+}
+
 const checkOptions = declareOptions<JitOptions>("jit", ["f"], {
   staticArgnums: listOf(count),
   donate: listOf(count),
@@ -83,11 +142,11 @@ const checkOptions = declareOptions<JitOptions>("jit", ["f"], {
 
 /**
  * The function `f`, traced and compiled at the first call with arguments of a kind (structure, shapes,
- * element types, static values), and from then on run as one program. Within other transformations it
- * is `f` itself: the outermost `jit` compiles the whole.
+ * element types, static values), and from then on run as one program. Within other transformations its program,
+ * traced once for each kind, becomes part of theirs: the outermost `jit` compiles the whole.
  *
- * The 128 kinds that were used last stay compiled, as long as the function itself is held: jit once, outside of
- * loops.
+ * The 1024 kinds that were used last stay compiled, as long as the function itself is held: jit once, outside of
+ * loops. A function that is called with more kinds in turn is compiled again each time, and a warning says so.
  *
  * What `f` does beside computing (logging, random numbers of the host) happens while it is traced only.
  * Tensors that `f` closes over are read at every call; they must not be disposed.
@@ -112,12 +171,9 @@ export function jit<A extends unknown[], R>(
       "donate arguments that are tensors",
     );
   }
-  const entries = new LruCache<Entry>(
-    limit,
-    (unused) => unused.compiled.forEach((c) => c.dispose()),
-  );
+  const entries = newEntries();
   return (...args) => {
-    if (currentTrace()) return f(...args);
+    if (currentTrace()) return withinTrace(f, args, staticArgnums, entries) as R; // what f gives
     const isStatic = args.map((_, i) => staticArgnums.includes(i));
     const flat = args.map((arg, i) =>
       isStatic[i] ? undefined : tensorLeaves(arg, `jit: argument ${i}`)
@@ -126,7 +182,7 @@ export function jit<A extends unknown[], R>(
     const key = flat.map((part, i) =>
       part
         ? `${formatStructure(part[1])}${part[0].map((x) => formatAval(x.aval)).join()}`
-        : identity(args[i])
+        : staticKey(args[i])
     ).join(";");
     const entry = entries.get(key) ?? entries.add(
       key,
