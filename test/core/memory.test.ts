@@ -344,7 +344,7 @@ describe("what is kept", () => {
   });
 
   test.each([
-    ["a compiled function's", () => jit((x: Tensor) => np.sin(x)), 128],
+    ["a compiled function's", () => jit((x: Tensor) => np.sin(x)), 1024],
     ["the eager functions'", () => (x: Tensor) => np.sin(x), 2048],
   ])("%s kinds of arguments, up to a number", async (_, make, most) => {
     const backend = await openBackend("reference");
