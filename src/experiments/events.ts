@@ -41,14 +41,14 @@ export function encodeHeader(time: number, step: number): Uint8Array {
   return join(records.map((writer) => frameTfRecord(writer.finish())));
 }
 
-/** Events as bytes to append. */
+/** Events as bytes to append. Scalars are in single precision, as the format has them: those beyond are infinite. */
 export function encodeEvents(events: readonly EventValues[]): Uint8Array {
   return join(events.map(({ step, time, scalars = {}, images = {} }) => {
     const summary = new BinaryWriter();
     for (const [tag, value] of Object.entries(scalars)) {
       const encoded = new BinaryWriter()
         .tag(1, WireType.LengthDelimited).string(tag)
-        .tag(2, WireType.Bit32).float(value);
+        .tag(2, WireType.Bit32).float(Math.fround(value)); // beyond float32: infinite
       summary.tag(1, WireType.LengthDelimited).bytes(encoded.finish());
     }
     for (const [tag, { width, height, bytes }] of Object.entries(images)) {
