@@ -42,7 +42,8 @@ export function gelu(x: Tensor, options: { approximate?: boolean } = {}): Tensor
   const { approximate = false } = options;
   if (!approximate) return x.mul(0.5).mul(np.erf(x.mul(Math.SQRT1_2)).add(1));
   const inner = x.add(x.mul(x).mul(x).mul(0.044715)).mul(Math.sqrt(2 / Math.PI));
-  return x.mul(0.5).mul(np.tanh(inner).add(1));
+  // ½ (1 + tanh u) = σ(2u), which keeps its digits on the left.
+  return x.mul(np.sigmoid(inner.mul(2)));
 }
 
 /** `x σ(x)`, also called swish. */

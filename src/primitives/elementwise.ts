@@ -116,6 +116,14 @@ const negTranspose: Transpose = ([ct]) => [ct && neg(ct)];
 const half = (x: Tensor) => fullLike(x, 0.5);
 const one = (x: Tensor) => fullLike(x, 1);
 const square = (x: Tensor) => mul(x, x);
+const oneMinusSquare = (x: Tensor) => mul(sub(one(x), x), add(one(x), x));
+/** a / (a² + b²), with the larger of both taken out of squares that might overflow or vanish. */
+const overSquares = (a: Tensor, b: Tensor) => {
+  const size = max(abs(a), abs(b));
+  const largest = select(eq(size, fullLike(size, Infinity)), one(size), size);
+  const [p, q] = [div(a, largest), div(b, largest)];
+  return div(div(p, add(square(p), square(q))), largest);
+};
 /**
  * max and min: 1 where the operand won, ½ where both are equal. The result is not asked, for an operand that is
  * computed again may differ from it by a rounding.
@@ -132,7 +140,8 @@ const primitives = {
   /** To the nearest, ties to even. */
   round: unary("round", float, null),
   exp: unary("exp", float, (dx, _, y) => mul(dx, y)),
-  expm1: unary("expm1", float, (dx, _, y) => mul(dx, add(y, one(y)))),
+  /** eˣ: as y + 1 it would lose its digits left of 0. */
+  expm1: unary("expm1", float, (dx, x) => mul(dx, exp(x))),
   log: unary("log", float, (dx, x) => div(dx, x)),
   log1p: unary("log1p", float, (dx, x) => div(dx, add(x, one(x)))),
   sqrt: unary("sqrt", float, (dx, _, y) => div(mul(dx, half(y)), y)),
@@ -141,18 +150,28 @@ const primitives = {
   sin: unary("sin", float, (dx, x) => mul(dx, cos(x))),
   cos: unary("cos", float, (dx, x) => neg(mul(dx, sin(x)))),
   tan: unary("tan", float, (dx, _, y) => mul(dx, add(one(y), square(y)))),
-  /** 1 / √(1 - x²) */
-  asin: unary("asin", float, (dx, x) => mul(dx, rsqrt(sub(one(x), square(x))))),
-  acos: unary("acos", float, (dx, x) => neg(mul(dx, rsqrt(sub(one(x), square(x)))))),
+  /** 1 / √(1 - x²), factored so that it keeps its digits near x = ±1 */
+  asin: unary("asin", float, (dx, x) => mul(dx, rsqrt(oneMinusSquare(x)))),
+  acos: unary("acos", float, (dx, x) => neg(mul(dx, rsqrt(oneMinusSquare(x))))),
   atan: unary("atan", float, (dx, x) => div(dx, add(one(x), square(x)))),
   sinh: unary("sinh", float, (dx, x) => mul(dx, cosh(x))),
   cosh: unary("cosh", float, (dx, x) => mul(dx, sinh(x))),
   /** 1 - y², factored so that it keeps its digits near y = ±1 */
   tanh: unary("tanh", float, (dx, _, y) => mul(dx, mul(sub(one(y), y), add(one(y), y)))),
-  asinh: unary("asinh", float, (dx, x) => mul(dx, rsqrt(add(square(x), one(x))))),
-  /** 1 / √((x - 1)(x + 1)) */
-  acosh: unary("acosh", float, (dx, x) => mul(dx, rsqrt(mul(sub(x, one(x)), add(x, one(x)))))),
-  atanh: unary("atanh", float, (dx, x) => div(dx, sub(one(x), square(x)))),
+  /** 1 / √(x² + 1), and 1 / |x| where the square would overflow */
+  asinh: unary("asinh", float, (dx, x) => {
+    const large = gt(abs(x), fullLike(x, 2 ** 30));
+    const root = sqrt(add(square(select(large, one(x), x)), one(x)));
+    return div(dx, select(large, abs(x), root));
+  }),
+  /** 1 / √((x - 1)(x + 1)), each root by itself: the product may overflow */
+  acosh: unary(
+    "acosh",
+    float,
+    (dx, x) => mul(mul(dx, rsqrt(sub(x, one(x)))), rsqrt(add(x, one(x)))),
+  ),
+  /** 1 / (1 - x²), factored so that it keeps its digits near x = ±1 */
+  atanh: unary("atanh", float, (dx, x) => div(dx, oneMinusSquare(x))),
   logistic: unary("logistic", float, (dx, _, y) => mul(dx, mul(y, sub(one(y), y)))),
   /** 2/√π e^(-x²) */
   erf: unary(
@@ -210,8 +229,8 @@ const primitives = {
   atan2: binary(
     "atan2",
     float,
-    (d, y, x) => mul(d, div(x, add(square(x), square(y)))),
-    (d, y, x) => neg(mul(d, div(y, add(square(x), square(y))))),
+    (d, y, x) => mul(d, overSquares(x, y)),
+    (d, y, x) => neg(mul(d, overSquares(y, x))),
   ),
   and: binary("and", bits, null, null),
   or: binary("or", bits, null, null),

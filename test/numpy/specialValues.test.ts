@@ -68,6 +68,7 @@ const ownDerivative: { readonly [name: string]: (x: number, y: number) => boolea
   // JAX takes +∞ for 0 in `e^(x - out)`.
   logaddexp: (x, y) => isInfinite(x) || isInfinite(y) || (x === y && x > 1e308),
   power: (x, y) => isZero(y) && (isZero(x) || Number.isNaN(x)),
+  acosh: (x) => x < 1, // it is NaN there
   divide: (x, y) => isInfinite(x) && y > 1e308,
   xlogy: (x, y) => (isZero(x) && y <= 0) || (y > 1e308 && Math.abs(x) > 1e308),
 };
