@@ -172,6 +172,12 @@ export function hvp<A extends unknown[]>(
   primals: A,
   tangents: { [I in keyof A]: A[I] | null },
 ): A[0] {
+  if (!Array.isArray(primals) || !Array.isArray(tangents) || primals.length !== tangents.length) {
+    throw new ArgumentError(
+      "hvp: primals and tangents are not lists of one length",
+      "write hvp(f, [x, y], [dx, dy]); null is a tangent of zeros",
+    );
+  }
   const [gradient, product] = jvp(grad(f) as (...args: A) => A[0], primals, tangents);
   dispose(gradient); // computed on the way, and nobody's
   return product;
