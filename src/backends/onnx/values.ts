@@ -200,3 +200,16 @@ export function expand(g: Graph, x: Value, shape: Shape): Value {
   if (sizeOf(x.shape) === sizeOf(shape)) return reshape(g, x, shape);
   return g.node("Expand", [x, g.list(shape)], { shape, type: x.type });
 }
+
+/**
+ * Reduces the axes that have more than one element, and drops the others. The node keeps its axes: what
+ * is repeated along them again, as in a softmax, then needs no reshaping.
+ */
+export function reduceNode(g: Graph, op: string, x: Value, axes: readonly number[]): Value {
+  const long = axes.filter((a) => x.shape[a]! > 1);
+  const shape = x.shape.filter((_, a) => !axes.includes(a));
+  if (long.length === 0) return reshape(g, x, shape);
+  const kept = x.shape.map((n, a) => axes.includes(a) ? 1 : n);
+  const y = g.node(op, [x, g.list(long)], { shape: kept, type: x.type }, { keepdims: 1 });
+  return reshape(g, y, shape);
+}

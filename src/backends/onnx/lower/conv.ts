@@ -6,7 +6,19 @@ import { type Shape, sizeOf } from "../../../core/program.ts";
 import type { ConvParams, convPrimitives } from "../../../primitives/index.ts";
 import type { Graph, Value } from "../graph.ts";
 import { filled, full, isEmpty, type Lowerings, operand } from "../operand.ts";
-import { pad, reshape, reverse, slice, spread, transpose } from "../values.ts";
+import {
+  concatenate,
+  expand,
+  map,
+  pad,
+  reshape,
+  reverse,
+  slice,
+  spread,
+  transpose,
+} from "../values.ts";
+import { product } from "./dot.ts";
+import { sumAlong } from "./sums.ts";
 
 const dilated = (n: number, by: number) => (n - 1) * by + 1;
 const space = (shape: Shape) => shape.slice(2);
@@ -29,7 +41,74 @@ function padded(g: Graph, x: Value, padding: ConvParams["padding"], first = 2): 
   );
 }
 
+// Terms that ONNX Runtime's convolution adds well enough: in turn, or in parts where there are many results.
+const longest = { few: 256, many: 8192 };
+const fewPlaces = 32;
+
+/** Terms that should be summed at once: for few places, or by one filter, they are added in turn. */
+function mostTerms({ shape: [out] }: Value, { groups }: ConvParams, shape: Shape): number {
+  const inTurn = out === groups || sizeOf(space(shape)) <= fewPlaces;
+  return longest[inTurn ? "few" : "many"];
+}
+
+type Method = (g: Graph, x: Value, w: Value, params: ConvParams, shape: Shape) => Value;
+
+/** The same with one half of the window, and with the other, summed. */
+function inHalves(method: Method): Method {
+  return (g, x, w, params, shape) => {
+    const { rhsDilation, padding } = params;
+    const axis = w.shape.findIndex((n, a) => a >= 2 && n > 1);
+    const [size, dilation, [low, high]] = [
+      w.shape[axis]!,
+      rhsDilation[axis - 2]!,
+      padding[axis - 2]!,
+    ];
+    const half = size >> 1;
+    const sums = [[0, half] as const, [half, size] as const].flatMap(([from, to]) => {
+      const [before, after] = [low - from * dilation, high - (size - to) * dilation];
+      if (Math.min(before, after) <= -x.shape[axis]!) return []; // nothing but padding
+      const part = slice(
+        g,
+        w,
+        w.shape.map((_, a) => a === axis ? from : 0),
+        w.shape.with(axis, to),
+      );
+      return [
+        method(g, x, part, { ...params, padding: padding.with(axis - 2, [before, after]) }, shape),
+      ];
+    });
+    if (sums.length === 0) return expand(g, g.scalar(x.type, 0), shape);
+    return sums.reduce((a, b) => map(g, "Add", [a, b]));
+  };
+}
+
+/** ONNX's own convolution. Where it has many terms, those of some channels, and of parts of the window, are summed apart. */
 function direct(g: Graph, x: Value, w: Value, params: ConvParams, shape: Shape): Value {
+  const { groups } = params;
+  const [out, inside, ...window] = w.shape as [number, number, ...number[]];
+  const taps = sizeOf(window);
+  const most = mostTerms(w, params, shape);
+  if (inside * taps <= most) return inOneNode(g, x, w, params, shape);
+  if (taps > most) return inHalves(direct)(g, x, w, params, shape);
+  // Groups of channels, each with its own filters, as if they were groups of the convolution.
+  const together = divisors(inside).findLast((n) => n * taps <= most)!; // one channel is not too long
+  const parts = inside / together;
+  const perGroup = out / groups;
+  const split = reshape(g, w, [groups, perGroup, parts, together, ...window]);
+  const order = [0, 2, 1, 3, ...window.map((_, i) => i + 4)];
+  const filters = reshape(g, transpose(g, split, order), [out * parts, together, ...window]);
+  const [batch, , ...places] = shape;
+  const apart = [batch!, out * parts, ...places];
+  const y = inOneNode(g, x, filters, { ...params, groups: groups * parts }, apart);
+  const stacked = reshape(g, y, [batch!, groups, parts, perGroup, ...places]);
+  return reshape(g, sumAlong(g, stacked, [2]), shape);
+}
+
+function divisors(n: number): number[] {
+  return Array.from({ length: n }, (_, i) => i + 1).filter((d) => n % d === 0);
+}
+
+function inOneNode(g: Graph, x: Value, w: Value, params: ConvParams, shape: Shape): Value {
   const { strides, padding, rhsDilation, groups } = params;
   const cut = padding.map(([low, high]) => [Math.min(0, low), Math.min(0, high)] as const);
   const rest = padding.map(([low, high]) => [Math.max(0, low), Math.max(0, high)] as const);
@@ -105,14 +184,38 @@ function unfolded(g: Graph, x: Value, w: Value, params: ConvParams, shape: Shape
   return reshape(g, y, shape);
 }
 
-// Elements that may be gathered, and the fewest that lie together, for it to be quick.
+// Elements that may be gathered at once, and the fewest that lie together, for it to be quick.
 const [mostGathered, leastTogether] = [2 ** 23, 16];
 
 /** Whether few places are left by a window nearly as large as the input: a derivative in a filter. */
-function isNarrow(x: Value, w: Value, { groups }: ConvParams, shape: Shape): boolean {
+function isNarrow(x: Value, w: Value, params: ConvParams, shape: Shape): boolean {
   const [places, taps] = [sizeOf(space(shape)), sizeOf(space(w.shape))];
-  return groups === 1 && x.shape[0]! >= leastTogether && places * 4 <= taps &&
-    sizeOf(x.shape.slice(0, 2)) * taps * places <= mostGathered;
+  const isLong = taps > mostTerms(w, params, shape);
+  return params.groups === 1 && places * 4 <= taps && (isLong || x.shape[0]! >= leastTogether) &&
+    x.shape[0]! * places <= mostGathered;
+}
+
+/** What the window covers is gathered for some channels, or a part of the window, at a time: not too much at once. */
+function gatheredInTurns(
+  g: Graph,
+  x: Value,
+  w: Value,
+  params: ConvParams,
+  shape: Shape,
+): Value {
+  const [batch, channels] = x.shape as [number, number];
+  const each = batch * sizeOf(space(w.shape)) * sizeOf(space(shape));
+  if (each > mostGathered) return inHalves(gatheredInTurns)(g, x, w, params, shape);
+  const atOnce = Math.min(channels, Math.floor(mostGathered / each));
+  const of = (v: Value, from: number, to: number) =>
+    slice(g, v, v.shape.map((_, a) => a === 1 ? from : 0), v.shape.with(1, to));
+  const sums: Value[] = [];
+  for (let from = 0; from < channels; from += atOnce) {
+    const to = Math.min(channels, from + atOnce);
+    sums.push(gathered(g, of(x, from, to), of(w, from, to), params, shape));
+  }
+  if (sums.length === 1) return sums[0]!;
+  return sumAlong(g, concatenate(g, sums.map((y) => reshape(g, y, [1, ...shape])), 0), [0]);
 }
 
 /**
@@ -146,11 +249,11 @@ function gathered(g: Graph, x: Value, w: Value, params: ConvParams, shape: Shape
   }, { axis: 0 });
   const columns = starts.length * together;
   const filters = reshape(g, transpose(g, w, [1, ...axes, 0]), [under.length, w.shape[0]!]);
-  const y = g.node(
-    "Gemm",
-    [filters, reshape(g, covered, [under.length, columns])],
-    { shape: [w.shape[0]!, columns], type: x.type },
-    { transA: 1 },
+  const y = product(
+    g,
+    { value: filters, transposed: true },
+    { value: reshape(g, covered, [under.length, columns]), transposed: false },
+    [w.shape[0]!, columns],
   );
   const apart = reshape(g, y, [w.shape[0]!, ...places, together]);
   return transpose(g, apart, [places.length + 1, 0, ...places.map((_, i) => i + 1)]);
@@ -178,7 +281,7 @@ export const convLowerings: Lowerings<keyof typeof convPrimitives> = {
     const method = x.type !== "float32"
       ? unfolded
       : isNarrow(apart, w, params, shape)
-      ? gathered
+      ? gatheredInTurns
       : direct;
     return [operand(method(g, apart, w, { ...params, padding }, shape))];
   },

@@ -7,14 +7,15 @@ import type { dotPrimitives } from "../../../primitives/index.ts";
 import { type Graph, runtimeDomain, type Value } from "../graph.ts";
 import { filled, full, isEmpty, type Lowerings, operand } from "../operand.ts";
 import { reduceAs, summable } from "./reduce.ts";
-import { map, reshape, transpose, transposeLong, untransposed } from "../values.ts";
+import { divisorOf, sumAlong } from "./sums.ts";
+import { map, reshape, slice, transpose, transposeLong, untransposed } from "../values.ts";
 
 /** A stack of matrices `[batch, rows, columns]`, or of their transposes. */
-interface Matrices {
+export interface Matrices {
   readonly value: Value;
   readonly transposed: boolean;
   /** Whether the elements had to be moved. */
-  readonly moved: boolean;
+  readonly moved?: boolean;
 }
 
 type Axes = readonly number[];
@@ -23,7 +24,13 @@ const increasing = (list: Axes) => list.every((a, i) => i === 0 || list[i - 1]! 
 const sizes = (shape: Shape, axes: Axes) => sizeOf(axes.map((a) => shape[a]!));
 
 /** The axes of `x` gathered into batch, rows and columns. */
-function matrices(g: Graph, x: Value, batch: Axes, rows: Axes, columns: Axes): Matrices {
+function matrices(
+  g: Graph,
+  x: Value,
+  batch: Axes,
+  rows: Axes,
+  columns: Axes,
+): Required<Matrices> {
   const { base, axes } = untransposed(x);
   const long = x.shape.flatMap((n, a) => n === 1 ? [] : [a]);
   const inBase = (list: Axes) =>
@@ -45,8 +52,68 @@ function others(shape: Shape, ...used: Axes[]): number[] {
   return shape.map((_, a) => a).filter((a) => !used.some((u) => u.includes(a)));
 }
 
-/** The product of stacks of matrices. */
-function product(g: Graph, x: Matrices, y: Matrices, shape: Shape): Value {
+/**
+ * Terms that ONNX Runtime sums well enough, and how many a part has where there are more. It adds up to 1024 of them in turn
+ * where there are few columns or rows, else about 128 and then the sums of those.
+ */
+const lengths = {
+  few: { longest: 512, part: 256 },
+  many: { longest: 4096, part: 1024 },
+};
+const fewLines = 32;
+
+/** The product of stacks of matrices, over parts of the axis that is summed where this is long. */
+export function product(g: Graph, x: Matrices, y: Matrices, shape: Shape): Value {
+  const inner = x.value.shape.at(x.transposed ? -2 : -1)!;
+  // Rows along several axes are one matrix, where there is one for all of them.
+  const rows = y.value.shape.length === 2 ? sizeOf(shape.slice(0, -1)) : shape.at(-2)!;
+  const isFew = Math.min(rows, shape.at(-1)!) <= fewLines;
+  const { longest, part: most } = lengths[isFew ? "few" : "many"];
+  if (x.value.type !== "float32" || inner <= longest) return whole(g, x, y, shape);
+  const part = divisorOf(inner, most);
+  if (part === undefined) {
+    const cut = inner - inner % most;
+    const [first, rest] = [[0, cut], [cut, inner]].map(([from, to]) =>
+      product(g, piece(g, x, "columns", from!, to!), piece(g, y, "rows", from!, to!), shape)
+    );
+    return map(g, "Add", [first!, rest!]);
+  }
+  const parts = inner / part;
+  const sides = [inParts(g, x, "columns", parts), inParts(g, y, "rows", parts)] as const;
+  const axis = shape.length - 2;
+  return sumAlong(g, whole(g, ...sides, shape.toSpliced(axis, 0, parts)), [axis]);
+}
+
+/** The axis of a stack's value along which its rows, or columns, lie. */
+const axisOf = ({ value, transposed }: Matrices, lines: "rows" | "columns") =>
+  value.shape.length - (lines === "rows" !== transposed ? 2 : 1);
+
+/** Some rows or columns of each matrix. */
+function piece(
+  g: Graph,
+  m: Matrices,
+  lines: "rows" | "columns",
+  from: number,
+  to: number,
+): Matrices {
+  const { shape } = m.value;
+  const axis = axisOf(m, lines);
+  const value = slice(g, m.value, shape.map((_, a) => a === axis ? from : 0), shape.with(axis, to));
+  return { ...m, value };
+}
+
+/** Each matrix as a stack of some of its rows, or columns, each. */
+function inParts(g: Graph, m: Matrices, lines: "rows" | "columns", parts: number): Matrices {
+  const { shape } = m.value;
+  const axis = axisOf(m, lines);
+  const split = reshape(g, m.value, shape.toSpliced(axis, 1, parts, shape[axis]! / parts));
+  // The parts come before rows and columns.
+  const first = shape.length - 2;
+  const order = split.shape.map((_, a) => a).filter((a) => a !== axis);
+  return { ...m, value: transpose(g, split, order.toSpliced(first, 0, axis)) };
+}
+
+function whole(g: Graph, x: Matrices, y: Matrices, shape: Shape): Value {
   const { type } = x.value;
   const isFloat = type === "float32" || type === "float64";
   const flags = { transA: x.transposed ? 1 : 0, transB: y.transposed ? 1 : 0 };

@@ -6,7 +6,6 @@ import type { Lower, Lowerings } from "../operand.ts";
 import { cast, map } from "../values.ts";
 import { divide, fromFloat, remainder, shiftArithmetic, shiftLogical, where } from "./integers.ts";
 import * as patterns from "./patterns.ts";
-import { reduceNode } from "./reduce.ts";
 import * as special from "./special.ts";
 
 /** From a function on values that repeat by ONNX's rules. */
@@ -79,11 +78,7 @@ export const elementwiseLowerings: Lowerings<keyof typeof elementwisePrimitives>
   add: binary("Add"),
   sub: elementwise((g, [x, y]) => patterns.subtract(g, x, y)),
   mul: binary("Mul"),
-  div: elementwise((g, [x, y]) =>
-    isFloating(x)
-      ? patterns.quotient(g, x, y, (of, axes) => reduceNode(g, "ReduceMean", of, axes))
-      : divide(g, x, y)
-  ),
+  div: elementwise((g, [x, y]) => isFloating(x) ? patterns.quotient(g, x, y) : divide(g, x, y)),
   rem: elementwise((g, [x, y]) =>
     isFloating(x) ? map(g, "Mod", [x, y], x.type, { fmod: 1 }) : remainder(g, x, y)
   ),

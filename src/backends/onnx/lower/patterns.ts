@@ -5,7 +5,8 @@
  */
 import { sameShape, sizeOf } from "../../../core/program.ts";
 import type { Graph, Value } from "../graph.ts";
-import { map, reshape } from "../values.ts";
+import { map, reduceNode, reshape } from "../values.ts";
+import { isShortSum, sumAlong } from "./sums.ts";
 
 /** What a value is, beside its numbers. `axes` were reduced, and are of size 1 in the value noted. */
 type Meaning =
@@ -75,12 +76,7 @@ const isZero = (x: Value) =>
   x.constant !== undefined && sizeOf(x.shape) === 1 && !Number(x.constant[0]);
 
 /** x / y for floats: weights over their sum are a softmax, a sum over its count is a mean. */
-export function quotient(
-  g: Graph,
-  x: Value,
-  y: Value,
-  mean: (x: Value, axes: readonly number[]) => Value,
-): Value {
+export function quotient(g: Graph, x: Value, y: Value): Value {
   const [a, b] = [meaningOf(g, x), meaningOf(g, y)];
   if (
     a?.kind === "weights" && b?.kind === "sum" && b.of.name === x.name &&
@@ -89,22 +85,30 @@ export function quotient(
     return softmax(g, a.of, a.axis);
   }
   const count = y.constant && y.shape.length === 0 ? Number(y.constant[0]) : undefined;
-  if (a?.kind === "sum" && count === sizeOf(a.axes.map((i) => a.of.shape[i]!))) {
-    return reshape(g, mean(a.of, a.axes), x.shape);
+  if (
+    a?.kind === "sum" && count === sizeOf(a.axes.map((i) => a.of.shape[i]!)) &&
+    isShortSum(a.of, a.axes)
+  ) {
+    return reshape(g, reduceNode(g, "ReduceMean", a.of, a.axes), x.shape);
   }
   return map(g, "Div", [x, y]);
 }
+
+// A row that ONNX Runtime's node sums well: in vectors, of numbers up to 1.
+const longest = 2 ** 16;
 
 /**
  * e^(x - max x) over its sum. ONNX Runtime's own node is made for the last axis, and turns others there and back.
  * The maximum may pass over NaN: what is NaN makes the sum NaN anyway.
  */
 function softmax(g: Graph, x: Value, axis: number): Value {
-  if (axis === x.shape.length - 1) return g.node("Softmax", [x], x, { axis });
-  const along = (op: string, y: Value) =>
-    g.node(op, [y, g.list([axis])], { ...x, shape: x.shape.with(axis, 1) }, { keepdims: 1 });
-  const weights = map(g, "Exp", [map(g, "Sub", [x, along("ReduceMax", x)])]);
-  return map(g, "Div", [weights, along("ReduceSum", weights)]);
+  if (axis === x.shape.length - 1 && x.shape[axis]! <= longest) {
+    return g.node("Softmax", [x], x, { axis });
+  }
+  const kept = x.shape.with(axis, 1);
+  const largest = reshape(g, reduceNode(g, "ReduceMax", x, [axis]), kept);
+  const weights = map(g, "Exp", [map(g, "Sub", [x, largest])]);
+  return map(g, "Div", [weights, reshape(g, sumAlong(g, weights, [axis]), kept)]);
 }
 
 /** Whether `y` has the shape of `x` with some axes of size 1, first ones left out: so it meets what it was made of. */

@@ -15,21 +15,9 @@ import {
   type Operand,
   operand,
 } from "../operand.ts";
-import { cast, map, reshape } from "../values.ts";
+import { cast, map, reduceNode, reshape } from "../values.ts";
 import * as patterns from "./patterns.ts";
-
-/**
- * Reduces the axes that have more than one element, and drops the others. The node keeps its axes: what
- * is repeated along them again, as in a softmax, then needs no reshaping.
- */
-export function reduceNode(g: Graph, op: string, x: Value, axes: readonly number[]): Value {
-  const long = axes.filter((a) => x.shape[a]! > 1);
-  const shape = x.shape.filter((_, a) => !axes.includes(a));
-  if (long.length === 0) return reshape(g, x, shape);
-  const kept = x.shape.map((n, a) => axes.includes(a) ? 1 : n);
-  const y = g.node(op, [x, g.list(long)], { shape: kept, type: x.type }, { keepdims: 1 });
-  return reshape(g, y, shape);
-}
+import { runningSums, sumAlong } from "./sums.ts";
 
 const withoutAxes = (shape: Shape, axes: readonly number[]) =>
   shape.filter((_, a) => !axes.includes(a));
@@ -43,7 +31,8 @@ export function reduceAs(
   type: ElementType,
 ): Value {
   const held = aligned(g, { ...x, value: cast(g, x.value, type) });
-  return cast(g, reduceNode(g, op, held, axes), x.value.type);
+  const y = op === "ReduceSum" ? sumAlong(g, held, axes) : reduceNode(g, op, held, axes);
+  return cast(g, y, x.value.type);
 }
 
 /** In what sums are made: ONNX Runtime saturates those in int32, ours wrap around. */
@@ -110,12 +99,7 @@ export const reduceLowerings: Lowerings<keyof typeof reducePrimitives> = {
   cumsum(g, [x], { axis, reverse }) {
     const values = full(g, x);
     const type = values.type === "uint32" ? "int32" : values.type;
-    const sums = g.node(
-      "CumSum",
-      [cast(g, values, type), g.scalar("int64", axis)],
-      { shape: x.shape, type },
-      { reverse: reverse ? 1 : 0 },
-    );
+    const sums = runningSums(g, cast(g, values, type), axis, reverse);
     return [operand(cast(g, sums, values.type))];
   },
 };

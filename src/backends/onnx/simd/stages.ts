@@ -5,6 +5,8 @@
  */
 import { type Atom, type Equation, type Program, sizeOf, Var } from "../../../core/program.ts";
 import type { ReduceParams } from "../../../primitives/reduce.ts";
+import { primitives } from "../../../primitives/index.ts";
+import { divisorOf } from "../lower/sums.ts";
 import { isEmpty } from "../operand.ts";
 import type { Code } from "./code.ts";
 import { emitterOf } from "./emit.ts";
@@ -47,7 +49,9 @@ function divide(program: Program, tail: readonly Equation[], worth: Worth): Stag
   const wanted = new Set<Atom>(
     [...program.outputs, ...tail.flatMap((e) => e.inputs)].filter((a) => !made.has(a)),
   );
-  const equations = program.equations.flatMap((e) => isLarge(e, worth.tensor) ? inTwoSums(e) : [e]);
+  const equations = program.equations.flatMap((e) =>
+    isLarge(e, worth.tensor) ? inShortSums(e) : [e]
+  );
   const large = new Set(equations.filter((e) => isLarge(e, worth.tensor)));
   let places: ReadonlyMap<Equation, number>;
   for (;;) {
@@ -138,22 +142,34 @@ function isLarge(e: Equation, least: number): boolean {
   return e.primitive.name === "reduceSum" ? isSumOfRows(e) : emitterOf(e, false) !== undefined;
 }
 
-/** Whether it adds up along all but some last axes, which vectors fit. */
+/** Whether it adds up along all but some last axes, which vectors fit, and can be cut where it is long. */
 function isSumOfRows({ params, inputs: [x] }: Equation): boolean {
   const { shape, dtype } = x!.aval;
   const { axes } = params as ReduceParams; // it is a sum
+  const last = shape[Math.max(...axes)]!;
   return dtype === "float32" && !axes.includes(shape.length - 1) && shape.at(-1)! % 4 === 0 &&
-    shape[Math.max(...axes)]! <= mostSummands;
+    (last <= mostSummands || divisorOf(last, mostSummands) !== undefined);
 }
 
 // Summands that are added one by one; more would lose digits.
-const mostSummands = 4096;
+const mostSummands = 128;
 
-/** A large sum as a sum of sums, of which only the first has much to do. */
-function inTwoSums(e: Equation): Equation[] {
+/** A large sum as sums of short stretches and sums of those, of which only the first have much to do. */
+function inShortSums(e: Equation): Equation[] {
   if (e.primitive.name !== "reduceSum") return [e];
   const { axes } = e.params as ReduceParams; // it is a sum
   const { aval } = e.inputs[0]!;
+  const last = Math.max(...axes);
+  const size = aval.shape[last]!;
+  if (size > mostSummands) {
+    const part = divisorOf(size, mostSummands);
+    if (part === undefined) return [e];
+    const shape = aval.shape.toSpliced(last, 1, size / part, part);
+    const split = new Var({ ...aval, shape });
+    const reshaped = { ...e, primitive: primitives.reshape, params: { shape }, outputs: [split] };
+    const both = { axes: [...axes, last + 1] };
+    return [reshaped, ...inShortSums({ ...e, params: both, inputs: [split] })];
+  }
   const inner: number[] = [];
   let summands = 1;
   for (const a of axes.toSorted((a, b) => b - a)) {
@@ -167,7 +183,7 @@ function inTwoSums(e: Equation): Equation[] {
   const rest = left.flatMap((a, i) => axes.includes(a) ? [i] : []);
   return [
     { ...e, params: { axes: inner }, outputs: [part] },
-    { ...e, params: { axes: rest }, inputs: [part] },
+    ...inShortSums({ ...e, params: { axes: rest }, inputs: [part] }),
   ];
 }
 
