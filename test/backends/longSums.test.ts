@@ -9,6 +9,8 @@ const sizes: { readonly [name: string]: { layouts: readonly Layout[]; terms: num
     layouts: [[1, 100_003, 1], [1, 160_000, 8], [1, 100_000, 3], [2, 100_003, 4]],
     terms: 100_000,
   },
+  // Software executes WebGPU here.
+  webgpu: { layouts: [[1, 100_003, 1], [1, 40_000, 3]], terms: 40_000 },
 };
 
 for (const [backend, { layouts, terms }] of Object.entries(sizes)) {

@@ -10,6 +10,9 @@ import {
 } from "../expression.ts";
 import type { Special, Value } from "../value.ts";
 
+/** The longest row of one kernel; longer ones are cut in parts. */
+export const longestRow = 2048;
+
 /** Writes the kernel of `cumsum`. */
 export function cumulative(x: Value, axis: number, reverse: boolean): Special["write"] {
   const n = x.shape[axis]!;
@@ -69,5 +72,5 @@ export function cumulative(x: Value, axis: number, reverse: boolean): Special["w
       });
     });
   };
-  return n <= 64 || rows >= 1024 ? serial : parallel;
+  return n <= 64 || (n <= 256 && rows >= 1024) ? serial : parallel;
 }

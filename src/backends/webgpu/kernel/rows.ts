@@ -172,7 +172,7 @@ function write(
         )
       );
       if (columns > 0 && (states.length > 0 || stores.length > 0)) {
-        kernel.loop("column", start, columns, stride, () => {
+        const step = () => {
           states.forEach((s) => s.step());
           if (stores.length === 0) return;
           const storeAll = () =>
@@ -183,6 +183,10 @@ function write(
             );
           if (lanes === 1) storeAll();
           else kernel.block("if (live)", 2, storeAll);
+        };
+        kernel.loopInParts("column", start, columns, stride, step, {
+          before: () => states.forEach((s) => s.beginPart()),
+          after: () => states.forEach((s) => s.endPart()),
         });
       }
       states.forEach((s) => s.finish(lanes, size));
@@ -195,6 +199,7 @@ class Accumulator {
   readonly #name: string;
   readonly #reduction: Reduction;
   readonly #result: string;
+  #part: string | undefined;
 
   constructor(
     private readonly kernel: KernelWriter,
@@ -216,10 +221,26 @@ class Accumulator {
     return this.members[0]!.expr.type;
   }
 
+  /** What comes now is combined by itself first: a long sum keeps more digits as a sum of sums. */
+  beginPart(): void {
+    const { reducer } = this.#reduction;
+    if (reducer.arg) return;
+    this.#part = `${this.#name}part`;
+    this.kernel.line(`var ${this.#part}: ${this.type} = ${reducer.start(this.type)};`);
+  }
+
+  endPart(): void {
+    const { reducer } = this.#reduction;
+    if (this.#part === undefined) return;
+    const [name, part] = [this.#name, this.#part];
+    this.kernel.line(`${name} = ${reducer.combine(this.type, name, part)};`);
+    this.#part = undefined;
+  }
+
   step(): void {
     const { kernel, type } = this;
     const { reducer } = this.#reduction;
-    const name = this.#name;
+    const name = this.#part ?? this.#name;
     this.members.forEach(({ expr }, i) => {
       const x = kernel.text(expr);
       if (!reducer.arg) {

@@ -11,6 +11,9 @@ import { type Binding, gridOf, type Kernel } from "./kernel.ts";
 import { libraryFor } from "./library.ts";
 import { literal, storageType } from "./wgsl.ts";
 
+/** How many steps are a part of a loop. */
+const partSteps = 128;
+
 interface Scope {
   readonly level: number;
   readonly lines: string[];
@@ -133,6 +136,30 @@ export class KernelWriter {
     const limit = this.target.software && end <= 32 * stride ? `${end}u * groups.z` : `${end}u`;
     const step = stride === 1 ? `${name}++` : `${name} += ${stride}u`;
     this.block(`for (var ${name} = ${start}; ${name} < ${limit}; ${step})`, 2, body);
+  }
+
+  /**
+   * The same in parts, if it is long: what is added up one by one loses digits.
+   */
+  loopInParts(
+    name: string,
+    start: string,
+    end: number,
+    stride: number,
+    body: () => void,
+    part: { readonly before: () => void; readonly after: () => void },
+  ): void {
+    const steps = Math.ceil(end / stride);
+    if (steps <= 2 * partSteps) return this.loop(name, start, end, stride, body);
+    const width = stride * partSteps;
+    const from = this.fresh("from");
+    this.block(`for (var ${from} = ${start}; ${from} < ${end}u; ${from} += ${width}u)`, 2, () => {
+      part.before();
+      const limit = `min(${from} + ${width}u, ${end}u)`;
+      const step = stride === 1 ? `${name}++` : `${name} += ${stride}u`;
+      this.block(`for (var ${name} = ${from}; ${name} < ${limit}; ${step})`, 2, body);
+      part.after();
+    });
   }
 
   /** A function beside the main one; everything in it depends on its parameters alone. */

@@ -44,8 +44,8 @@ function contract(
           definition.left(read, b, i, index(p)),
           definition.right(read, b, j, index(p)),
         ));
-      const zero = constant(0, typeOf(out.dtype));
-      return terms.reduce((a, c) => a === zero ? c : code(a.type, "$0 + $1", a, c), zero);
+      const none = constant(0, typeOf(out.dtype));
+      return terms.reduce((a, c) => a === none ? c : code(a.type, "$0 + $1", a, c), none);
     });
   }
   // A matrix by a vector is a sum of products along rows: no tile would be full.
@@ -64,14 +64,18 @@ function contract(
     });
   }
   const parts = partsOf(definition);
+  const zero = constant(0, typeOf(out.dtype));
   if (parts === 1) {
     return new Value(region, out.shape, out.dtype, { kind: "contraction", ...definition });
   }
   // Few tiles and a long sum: its parts are computed side by side.
-  const width = k / parts;
+  const width = k % parts === 0 ? k / parts : Math.ceil(k / parts / 4) * 4;
   const split = (f: Contraction["left"]): Contraction["left"] => (read, b, i, p) => {
     const [part, element] = unflatten(b, [parts, batch]);
-    return f(read, element!, i, sum([{ of: part!, scale: width }, { of: p, scale: 1 }]));
+    const place = sum([{ of: part!, scale: width }, { of: p, scale: 1 }]);
+    if (parts * width === k) return f(read, element!, i, place);
+    const inside = code("bool", "$0 < $1", place, index(k));
+    return branch(inside, f(read, element!, i, indexCode(k, "$0", place)), zero);
   };
   const partial = new Value(region, [parts, batch, m, n], out.dtype, {
     ...definition,
@@ -82,8 +86,7 @@ function contract(
     right: split(definition.right),
     place: (b, i, j) => [...unflatten(b, [parts, batch]), i, j],
   });
-  return new Value(region, out.shape, out.dtype, {
-    kind: "reduction",
+  return reduction(region, out, {
     inputs: [partial],
     cost: 1,
     reducer: reducers.sum,
@@ -93,7 +96,23 @@ function contract(
   });
 }
 
+/** Terms that are added one by one: fewer where the parts of a result are few, to be read and written. */
+const lengths = { small: 256, large: 1024 };
+const small = 64 ** 2;
+/** So many are not worth two kernels. */
+const longest = 4096;
+
+/** Into how many parts a sum is cut: to share the work, and because a long one loses digits. */
 function partsOf(c: Pick<Contraction, "batch" | "m" | "n" | "k">): number {
+  const shared = sharesOf(c);
+  const most = lengths[c.m * c.n <= small ? "small" : "large"];
+  if (c.k <= longest || c.k / shared <= most) return shared;
+  const least = Math.ceil(c.k / most);
+  for (let parts = least; parts <= 2 * least; parts++) if (c.k % parts === 0) return parts;
+  return least;
+}
+
+function sharesOf(c: Pick<Contraction, "batch" | "m" | "n" | "k">): number {
   const tile = tileOf(c);
   const tiles = c.batch * Math.ceil(c.m / tile.m) * Math.ceil(c.n / tile.n);
   if (tiles >= 64 || c.k < 512) return 1;
