@@ -64,6 +64,8 @@ export interface Backend {
    * an `inline` program are already inlined.
    */
   compile(program: Program): Executable;
+  /** Whether nothing runs on it any more, as on a device that was lost: opening it by name opens a new one. */
+  readonly failed?: boolean;
   /** Lets go of the device. */
   close(): void;
 }
@@ -86,10 +88,10 @@ export function preferBackends(...names: readonly BackendName[]): void {
   preferred = names;
 }
 
-/** Opens a backend, or finds it open. */
+/** Opens a backend, or finds it open and sound. */
 export async function openBackend(name: BackendName): Promise<Backend> {
   const found = open.get(name);
-  if (found) return found;
+  if (found && !found.failed) return found;
   const backend = await factoryOf(name)();
   open.set(name, backend);
   return backend;
@@ -106,7 +108,8 @@ function factoryOf(name: BackendName): () => Backend | Promise<Backend> {
 
 /**
  * Chooses where new tensors live and programs run: `"webgpu"`, `"onnx"` or `"reference"`, or a backend that was
- * opened by hand, as by {@link openWebGpu}. Tensors made before stay where they are; `x.to(name)` moves them.
+ * opened by hand, as by {@link openWebGpu}. Tensors made before stay where they are; `x.to(name)` moves them. After a GPU
+ * device was lost, `setBackend("webgpu")` opens a new one; what was on the old one is gone.
  *
  * ```ts
  * import { backend, np, setBackend } from "trilevel";

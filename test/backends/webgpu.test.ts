@@ -2,11 +2,11 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { errorOf } from "../../src/backends/webgpu/device.ts";
 import { WebGpuBackend } from "../../src/backends/webgpu/index.ts";
-import type { DeviceBuffer } from "../../src/core/backend.ts";
+import { currentBackend, type DeviceBuffer } from "../../src/core/backend.ts";
 import { BackendError } from "../../src/core/errors.ts";
 import { aval, type Program } from "../../src/core/program.ts";
 import { rewrite } from "../../src/core/trace.ts";
-import { np, setBackend } from "../../src/index.ts";
+import { jit, np, setBackend, type Tensor } from "../../src/index.ts";
 import * as lax from "../../src/primitives/index.ts";
 import { agree } from "../support/agree.ts";
 import { newDevice, webgpuPresent } from "../support/webgpu.ts";
@@ -218,7 +218,33 @@ describe.skipIf(!present)("webgpu", async () => {
     const x = broken.upload(new Float32Array(2), f32(2));
     x.gpu.destroy();
     const [y] = executable.run([x]);
+    const [z] = executable.run([y!]);
     await expect(broken.download(y!, f32(2))).rejects.toThrow(/WebGPU/);
+    await expect(broken.download(z!, f32(2))).rejects.toThrow(/WebGPU/);
+    // Others are not concerned.
+    const [sound] = executable.run([broken.upload(new Float32Array(2), f32(2))]);
+    expect([...await broken.download(sound!, f32(2))]).toEqual([1, 1]);
+    expect(broken.failed).toBe(false);
     broken.close();
+  });
+
+  test("a lost device is replaced when the backend is set again", async () => {
+    await setBackend(new WebGpuBackend(await newDevice()));
+    const x = np.ones([2]);
+    await x.data();
+    const lost = currentBackend() as WebGpuBackend; // it was set above
+    lost.device.destroy();
+    await lost.device.lost;
+    await Promise.resolve();
+    await expect((async () => await x.add(1).data())()).rejects.toThrow(
+      /device was lost[\s\S]*other backends go on[\s\S]*setBackend\("webgpu"\)/,
+    );
+    await setBackend("reference");
+    expect([...await np.ones([2]).add(1).data()]).toEqual([2, 2]);
+    await setBackend("webgpu");
+    expect(currentBackend()).not.toBe(lost);
+    const double = jit((y: Tensor) => y.mul(2));
+    expect([...await double(np.ones([2]).add(1)).data()]).toEqual([4, 4]);
+    expect(() => x.add(np.ones([2]))).toThrow(/lost|two backends/);
   });
 });

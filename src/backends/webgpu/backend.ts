@@ -42,7 +42,6 @@ export class WebGpuBackend implements Backend {
       guarded(this.device, () => this.device.queue.writeBuffer(buffer.gpu, 0, kept))
     );
     buffer.failure = failure;
-    this.queue.note(failure);
     return buffer;
   }
 
@@ -65,8 +64,12 @@ export class WebGpuBackend implements Backend {
     this.#health.check();
     let made: WebGpuExecutable | undefined;
     const failure = guarded(this.device, () => made = new WebGpuExecutable(program, this.queue));
-    this.queue.note(failure);
-    return made!; // guarded runs it at once
+    made!.failure = failure; // guarded runs it at once
+    return made!;
+  }
+
+  get failed(): boolean {
+    return this.#health.error !== undefined;
   }
 
   close(): void {

@@ -75,7 +75,7 @@ export async function hardwareAdapterPresent(): Promise<boolean> {
   return !isSoftware(adapter.info);
 }
 
-/** What went wrong on a device; once something has, everything after it fails with the same error. */
+/** What went wrong with a device as a whole; once something has, everything after it fails with the same error. */
 export class Health {
   #error: BackendError | undefined;
   #closing = false;
@@ -89,7 +89,7 @@ export class Health {
       this.fail(
         new BackendError(
           `the GPU device was lost (${reason}): ${message}`,
-          "the driver reset it, or it was destroyed; start the program again",
+          'what was on it is gone, and other backends go on; open a new device: await setBackend("webgpu")',
         ),
       );
     });
@@ -112,7 +112,12 @@ export class Health {
   /** The device is about to be destroyed on purpose. */
   close(): void {
     this.#closing = true;
-    this.fail(new BackendError("the webgpu backend was closed", "open it again"));
+    this.fail(
+      new BackendError(
+        "the webgpu backend was closed",
+        'open it again: await setBackend("webgpu")',
+      ),
+    );
   }
 }
 

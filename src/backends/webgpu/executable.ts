@@ -57,6 +57,9 @@ export class WebGpuExecutable implements Executable {
     return this.#commands.length;
   }
 
+  /** What the device found wrong with its kernels. */
+  failure: Promise<BackendError | undefined> | undefined;
+
   /** Bytes that intermediates take. */
   get blockBytes(): number {
     return this.#plan.blocks.reduce((a, b) => a + b, 0);
@@ -166,8 +169,7 @@ export class WebGpuExecutable implements Executable {
         ),
       this.#compiled(),
     );
-    const failure = firstFailure(own, given);
-    queue.note(own);
+    const failure = firstFailure([this.failure, ...given.map((b) => b.failure), own]);
     for (const output of outputs) output.failure = failure;
     for (const i of donated) {
       if (!handed.has(i)) queue.free(given[i]!);
@@ -252,14 +254,13 @@ function asBuffer(buffer: DeviceBuffer): WebGpuBuffer {
   return buffer;
 }
 
-/** The error of this run, or of one whose outputs it used. */
+/** The error of compiling a program, of a run whose outputs it used, or of this run: the first there is. */
 async function firstFailure(
-  own: Promise<BackendError | undefined>,
-  inputs: readonly WebGpuBuffer[],
+  failures: readonly (Promise<BackendError | undefined> | undefined)[],
 ): Promise<BackendError | undefined> {
-  for (const { failure } of inputs) {
+  for (const failure of failures) {
     const error = await failure;
     if (error) return error;
   }
-  return await own;
+  return undefined;
 }

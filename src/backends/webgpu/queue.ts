@@ -1,5 +1,4 @@
 /** What all programs on a device share: pipelines, memory, and the order of work. */
-import type { BackendError } from "../../core/errors.ts";
 import { LruCache } from "../../core/lru.ts";
 import type { Health } from "./device.ts";
 import type { Kernel } from "./kernel/kernel.ts";
@@ -69,11 +68,6 @@ export class Queue {
     this.reader.flush();
     if (buffer.release) void this.after(buffer.release);
     else this.pool.give(buffer.gpu);
-  }
-
-  /** Remembers a run: its error, if there is one, is everyone's from then on. */
-  note(failure: Promise<BackendError | undefined>): void {
-    failure.then((error) => error && this.health.fail(error));
   }
 
   /** A number for a buffer, the same each time. */
