@@ -15,7 +15,7 @@ import {
   type Operand,
   operand,
 } from "../operand.ts";
-import { cast, map, reduceNode, reshape } from "../values.ts";
+import { cast, map, reduceNode } from "../values.ts";
 import * as patterns from "./patterns.ts";
 import { runningSums, sumAlong } from "./sums.ts";
 
