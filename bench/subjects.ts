@@ -63,7 +63,7 @@ export const subjects: readonly Subject[] = [
 const found = new Map<string, Promise<string | undefined>>();
 
 /** A Python that has a module: `TRILEVEL_PYTHON`, or `python3`. */
-function pythonWith(module: string): Promise<string | undefined> {
+export function pythonWith(module: string): Promise<string | undefined> {
   let answer = found.get(module);
   if (!answer) {
     found.set(module, answer = ask(Deno.env.get("TRILEVEL_PYTHON") ?? "python3", module));
