@@ -26,7 +26,7 @@ export { fromTfjs, type TfTensor, toTfjs } from "./backends/webgpu/tfjs.ts";
 export * from "./core/errors.ts";
 export { dispose, memory, type MemoryUse, scope } from "./core/memory.ts";
 /** Pytrees: what to do with nested arrays and objects of tensors. */
-export * as tree from "./core/tree.ts";
+export * as tree from "./tree.ts";
 export type { MapTree, Tree } from "./core/tree.ts";
 
 /** The array language. */

@@ -31,14 +31,7 @@ export {
 } from "./schedules.ts";
 /** What a schedule takes for a step count. */
 export type { TensorLike } from "../numpy/index.ts";
-export {
-  momentum,
-  sgd,
-  type SgdOptions,
-  trace,
-  type TraceOptions,
-  type TraceState,
-} from "./sgd.ts";
+export { sgd, type SgdOptions, trace, type TraceOptions, type TraceState } from "./sgd.ts";
 export {
   type RmsOptions,
   rmsprop,
@@ -54,6 +47,18 @@ export {
   type AdamwOptions,
   scaleByAdam,
 } from "./adam.ts";
+export {
+  lbfgs,
+  type LbfgsOptions,
+  type LbfgsState,
+  scaleByLbfgs,
+  type ScaleByLbfgsOptions,
+} from "./lbfgs.ts";
+export {
+  type BacktrackingOptions,
+  type LinesearchState,
+  scaleByBacktrackingLinesearch,
+} from "./linesearch.ts";
 export { clip, clipByGlobalNorm, clipByInfinityNorm } from "./clip.ts";
 export { addDecayedWeights, type Mask } from "./decay.ts";
 export type { Labels, Prefix } from "./labels.ts";

@@ -37,6 +37,15 @@ export function floatType(of: unknown): DType {
   return tensors(of).some((x) => x.dtype === "float64") ? "float64" : "float32";
 }
 
+/** Σ aᵀb over all leaves. */
+export function vdot(a: unknown, b: unknown): Tensor {
+  const others = tensors(b);
+  const dtype = floatType(a);
+  return tensors(a)
+    .map((x, i) => np.sum(np.astype(x, dtype).mul(np.astype(others[i]!, dtype))))
+    .reduce((sum, x) => sum.add(x), np.zeros([], { dtype }));
+}
+
 /** The parameters, or an error that says which transformation needs them. */
 export function required<P>(params: P | undefined, name: string): P {
   if (params !== undefined) return params;

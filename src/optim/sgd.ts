@@ -43,9 +43,6 @@ export function trace(
   };
 }
 
-/** Another name of {@link trace}. */
-export const momentum: typeof trace = trace;
-
 /** Options of {@link sgd}. */
 export interface SgdOptions extends TraceOptions {
   /** How much of the trace is kept; no momentum unless given. */

@@ -8,6 +8,7 @@ export type { BatchAxis } from "./packing.ts";
 export type { Norm } from "./rows.ts";
 export type { FixedPointSolver, LinearSolver, LinearStats, RowMap } from "./solver.ts";
 export { bicgstab } from "./linear/bicgstab.ts";
+export { cg } from "./linear/cg.ts";
 export { dense } from "./linear/dense.ts";
 export { gmres, type GmresOptions } from "./linear/gmres.ts";
 export { neumannSeries, type NeumannSeriesOptions } from "./linear/neumannSeries.ts";

@@ -221,10 +221,10 @@ function look(
   // Where only rest and NaN count, a plain sum knows both, and is cheaper than a norm that nobody reads.
   const fixed = atol === 0 && rtol === 0;
   const measure = fixed ? lax.reduceSum(lax.abs(seen), [1]) : residual;
-  // Below the rounding of f(z), a residual is chance.
-  const epsilon = z.rows.dtype === "float64" ? 2 ** -52 : 2 ** -23;
+  // Below a few roundings of f(z), a residual is chance.
+  const rounding = 4 * (z.rows.dtype === "float64" ? 2 ** -52 : 2 ** -23);
   const bound = fixed ? like(measure, 0) : lax.add(
-    lax.mul(rowNorm(stopGradient(image.rows), norm), like(residual, Math.max(rtol, epsilon))),
+    lax.mul(rowNorm(stopGradient(image.rows), norm), like(residual, Math.max(rtol, rounding))),
     like(residual, atol),
   );
   const finite = lax.finite(measure);

@@ -62,6 +62,7 @@ export const linearSolverKind: Kind<LinearSolver> = madeBy(
   {
     gmres: "gmres()",
     bicgstab: "bicgstab()",
+    cg: "cg()",
     normalCg: "normalCg()",
     neumannSeries: "neumannSeries()",
     dense: "dense()",

@@ -20,7 +20,7 @@ export interface FixedPointOptions<HasAux extends boolean = false> {
   maxSteps?: number;
   /**
    * Stop where ‖f(z) - z‖ ≤ atol + rtol ‖f(z)‖ (and leaves of z that are not float stay the same). Defaults 1e-6 and
-   * 1e-5 (1e-10 and 1e-9 in float64). What is smaller than the rounding of ‖f(z)‖ counts as that rounding. With both
+   * 1e-5 (1e-10 and 1e-9 in float64). A bound below four roundings of ‖f(z)‖ counts as that. With both
    * 0, `forward` takes `maxSteps` steps, whatever happens: a loop written out, also to derivatives.
    */
   atol?: number;

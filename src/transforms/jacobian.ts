@@ -8,7 +8,7 @@ import { convert, eq, iota, reshape, slice } from "../primitives/index.ts";
 import { tensorLeaves, traceFunction } from "../core/function.ts";
 import { count, declareOptions } from "../options/index.ts";
 import { grad } from "./grad.ts";
-import { jvp } from "./jvp.ts";
+import { jvp, type Optional, pushForward } from "./jvp.ts";
 import { vjp } from "./vjp.ts";
 import { vmap } from "./vmap.ts";
 
@@ -158,27 +158,38 @@ export function hessian<A extends unknown[]>(
 
 /**
  * The product of the Hessian in the first argument with a vector, without the Hessian: the derivative of
- * the gradient along `tangents` (Pearlmutter, 1994).
+ * the gradient along `tangents` (Pearlmutter, 1994). Without primals it gives the function that takes them:
+ * `hvp(f)(primals, tangents)`.
  *
  * ```ts
- * import { hvp, np, type Tensor } from "trilevel";
+ * import { hvp, jit, np, type Tensor } from "trilevel";
  * const f = (x: Tensor) => x.mul(x).mul(x).sum();
  * const v = hvp(f, [np.array([1, 2])], [np.array([1, 1])]);
  * console.assert(JSON.stringify(await v.array()) === "[6,12]");
+ * const product = jit(hvp(f));
+ * console.assert((await product([np.array([1, 2])], [np.array([1, 0])]).data())[0] === 6);
  * ```
+ *
+ * @throws ArgumentError, TreeError or DTypeError when primals and tangents do not belong together.
  */
 export function hvp<A extends unknown[]>(
   f: (...args: A) => Tensor,
+): (primals: A, tangents: Optional<A>) => A[0];
+/** The product at once. */
+export function hvp<A extends unknown[]>(
+  f: (...args: A) => Tensor,
   primals: A,
-  tangents: { [I in keyof A]: A[I] | null },
-): A[0] {
-  if (!Array.isArray(primals) || !Array.isArray(tangents) || primals.length !== tangents.length) {
-    throw new ArgumentError(
-      "hvp: primals and tangents are not lists of one length",
-      "write hvp(f, [x, y], [dx, dy]); null is a tangent of zeros",
-    );
-  }
-  const [gradient, product] = jvp(grad(f) as (...args: A) => A[0], primals, tangents);
-  dispose(gradient); // computed on the way, and nobody's
-  return product;
+  tangents: Optional<A>,
+): A[0];
+export function hvp<A extends unknown[]>(
+  f: (...args: A) => Tensor,
+  ...at: [] | [primals: A, tangents: Optional<A>]
+): A[0] | ((primals: A, tangents: Optional<A>) => A[0]) {
+  const product = (primals: A, tangents: Optional<A>): A[0] => {
+    const slope = grad(f) as (...args: A) => A[0];
+    const [gradient, moved] = pushForward("hvp", slope, primals, tangents);
+    dispose(gradient); // computed on the way, and nobody's
+    return moved;
+  };
+  return at.length === 0 ? product : product(...at);
 }

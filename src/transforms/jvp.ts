@@ -29,20 +29,30 @@ export function jvp<A extends unknown[], R>(
   primals: A,
   tangents: Optional<A>,
 ): [value: R, tangent: R] {
+  return pushForward("jvp", f, primals, tangents);
+}
+
+/** `jvp` for whoever needs it, under that function's own name. */
+export function pushForward<A extends unknown[], R>(
+  name: string,
+  f: (...args: A) => R,
+  primals: A,
+  tangents: Optional<A>,
+): [value: R, tangent: R] {
   if (!Array.isArray(primals) || !Array.isArray(tangents) || primals.length !== tangents.length) {
     throw new ArgumentError(
-      "jvp: primals and tangents are not lists of one length",
-      "write jvp(f, [x, y], [dx, dy])",
+      `${name}: primals and tangents are not lists of one length`,
+      `write ${name}(f, [x, y], [dx, dy]); null is a tangent of zeros`,
     );
   }
   const { program, captured, leaves, structures, output } = traceFunction(
     f,
     primals,
-    "jvp",
+    name,
     () => true,
   );
   const all = { kind: "array", children: structures } as const;
-  const directions = companionLeaves(all, tangents, leaves, "jvp: tangents")
+  const directions = companionLeaves(all, tangents, leaves, `${name}: tangents`)
     .map((t, i) => isFloat(leaves[i]!.dtype) ? t : null);
   const active = directions.map((t) => t !== null);
   const derived = jvpProgram(program, [...captured.map(() => false), ...active]);

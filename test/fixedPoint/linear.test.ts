@@ -1,14 +1,19 @@
 /** Linear solvers, on systems that break the careless: nonsymmetric, far from the identity, singular, tiny. */
 import {
+  argmin,
   bicgstab,
+  cg,
   dense,
   gmres,
   grad,
+  hvp,
+  implicit,
   jit,
   jvp,
   linearSolve,
   type LinearSolver,
   neumannSeries,
+  newton,
   normalCg,
   np,
   random,
@@ -121,6 +126,57 @@ describe.each(Object.entries(solvers))("%s", (name, solver) => {
     expect(await jvp(along, [at(0)], [at(1)])[1].item()).toBeCloseTo(first, 9);
     const bend = (await grad(along)(at(h)).item() - await grad(along)(at(-h)).item()) / (2 * h);
     expect(Math.abs(await grad(grad(along))(at(0)).item() / bend - 1)).toBeLessThan(1e-7);
+  });
+});
+
+describe("cg", () => {
+  const half = normal(11, [n, n]).mul(0.3);
+  // Symmetric and positive, as the Hessian at a minimum.
+  const matrix = np.matmul(half, half.T).add(identity);
+
+  it("solves as the others do, in as many steps as there are unknowns", async () => {
+    const x = normal(4, [3, n]);
+    const { x: found, stats } = cg().solve(rows(matrix), rows(matrix)(x));
+    expectClose([await list(found)], [await list(x)], { relative: 1e-9, absolute: 1e-9 });
+    expect(await list(stats.converged)).toEqual([1, 1, 1]);
+    for (const steps of await list(stats.steps)) expect(steps).toBeLessThanOrEqual(n + 1);
+    // Half of what the normal equations take, or less.
+    const normalSteps = await list(normalCg().solve(rows(matrix), rows(matrix)(x)).stats.steps);
+    (await list(stats.steps)).forEach((k, i) => expect(2 * k).toBeLessThanOrEqual(normalSteps[i]!));
+  });
+
+  it("zero for zero, tiny and huge right-hand sides, no unknowns", async () => {
+    const x = normal(4, [3, n]);
+    const scales = np.array([[1e-30], [0], [1e30]], { dtype: "float64" });
+    const { x: found } = cg().solve(rows(matrix), rows(matrix)(x).mul(scales));
+    const right = await list(x.mul(scales));
+    (await list(found)).forEach((v, i) =>
+      expect(v / (right[i]! || 1)).toBeCloseTo(right[i] ? 1 : 0, 8)
+    );
+    expect(cg().solve((v) => v, np.zeros([2, 0])).x.shape).toEqual([2, 0]);
+  });
+
+  it("tells where the matrix is not positive", async () => {
+    const { x, stats } = cg().solve((v) => v.mul(-1), np.ones([1, n], { dtype: "float64" }));
+    expect(await list(stats.converged)).toEqual([0]);
+    (await list(x)).forEach((v) => expect(Number.isFinite(v)).toBe(true));
+  });
+
+  it("in argmin: the derivative that gmres gives, to second order", async () => {
+    const h = (z: Tensor, a: Tensor) =>
+      np.sum(z.mul(np.matmul(matrix, z))).mul(0.5).sub(np.sum(z.mul(np.sin(a)))).add(
+        np.sum(np.square(np.square(z))),
+      );
+    const f = (linear: LinearSolver) => (a: Tensor) => {
+      const solve = argmin(h, { solver: newton({ linear }), adjoint: implicit({ linear }) });
+      return np.sum(np.square(solve(np.zeros([n], { dtype: "float64" }), a).value));
+    };
+    const a = normal(12, [n]);
+    const tolerance = { relative: 1e-8, absolute: 1e-9 };
+    expectClose([await list(grad(f(cg()))(a))], [await list(grad(f(gmres()))(a))], tolerance);
+    const twice = (linear: LinearSolver) =>
+      hvp(f(linear))([a], [np.ones([n], { dtype: "float64" })]);
+    expectClose([await list(twice(cg()))], [await list(twice(gmres()))], tolerance);
   });
 });
 

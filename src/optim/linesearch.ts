@@ -1,0 +1,142 @@
+/** Line searches: how far to go along an update. */
+import { whileLoop } from "../control/index.ts";
+import { ArgumentError } from "../core/errors.ts";
+import type { Tensor } from "../core/tensor.ts";
+import * as np from "../numpy/index.ts";
+import {
+  count,
+  declareOptions,
+  fraction,
+  nonNegative,
+  positive,
+  required as must,
+} from "../options/index.ts";
+import { requireState } from "./checks.ts";
+import { floatType, mapLeaves, required, vdot } from "./leaves.ts";
+import type { GradientTransformation } from "./transformation.ts";
+
+/** Options of {@link scaleByBacktrackingLinesearch}. */
+export interface BacktrackingOptions {
+  /** How many times a step may be shortened. */
+  readonly maxBacktrackingSteps: number;
+  /** c in the condition of sufficient decrease; 1e-4. */
+  readonly slopeRtol?: number;
+  /** By what a step that does not decrease enough is multiplied; 0.8. */
+  readonly decreaseFactor?: number;
+  /** How much longer than the last step the first try is; 1.5. */
+  readonly increaseFactor?: number;
+  /** The longest step; 1. */
+  readonly maxLearningRate?: number;
+  /** By how much the condition may be missed; 0. */
+  readonly atol?: number;
+  /** See `atol`: relative to the loss; 0. */
+  readonly rtol?: number;
+}
+
+/** The state of {@link scaleByBacktrackingLinesearch}. */
+export interface LinesearchState {
+  /** The length of the last step. */
+  readonly learningRate: Tensor;
+  /** The loss after it. */
+  readonly value: Tensor;
+  /** How the search went: lengths that were tried, and by how much the condition was missed. */
+  readonly info: { readonly numLinesearchSteps: Tensor; readonly decreaseError: Tensor };
+}
+
+const checkOptions = declareOptions<BacktrackingOptions>(
+  "optim.scaleByBacktrackingLinesearch",
+  [],
+  {
+    maxBacktrackingSteps: must(count),
+    slopeRtol: nonNegative,
+    decreaseFactor: fraction,
+    increaseFactor: positive,
+    maxLearningRate: positive,
+    atol: nonNegative,
+    rtol: nonNegative,
+  },
+);
+
+/**
+ * Scales an update u by the first η of η₀, 0.8 η₀, 0.64 η₀ … that decreases the loss enough (Armijo, 1966),
+ *
+ *     f(w + η u) ≤ (1 + rtol) f(w) + c η ⟨u, ∇f(w)⟩ + atol,   η₀ = min(1.5 η of the step before, maxLearningRate)
+ *
+ * with optax's names and defaults. Last in a chain, after what makes u a direction of descent. `update` needs
+ * the parameters, and `{ value, grad, valueFn }`: the loss, its gradient, and the loss as a function.
+ *
+ * @throws ArgumentError when `update` is not given them.
+ */
+export function scaleByBacktrackingLinesearch(
+  options: BacktrackingOptions,
+): GradientTransformation<LinesearchState> {
+  checkOptions(options);
+  const {
+    maxBacktrackingSteps,
+    slopeRtol = 1e-4,
+    decreaseFactor = 0.8,
+    increaseFactor = 1.5,
+    maxLearningRate = 1,
+    atol = 0,
+    rtol = 0,
+  } = options;
+  const infinite = (dtype: Tensor["dtype"]) => np.full([], Infinity, { dtype });
+  return {
+    init(params) {
+      const dtype = floatType(params);
+      return {
+        learningRate: np.ones([], { dtype }),
+        value: infinite(dtype),
+        info: {
+          numLinesearchSteps: np.zeros([], { dtype: "int32" }),
+          decreaseError: infinite(dtype),
+        },
+      };
+    },
+    update(updates, state, given, extra) {
+      requireState("scaleByBacktrackingLinesearch", state, ["learningRate", "value", "info"]);
+      const params = required(given, "scaleByBacktrackingLinesearch");
+      const [value, gradient, valueFn] = [extra?.value, extra?.grad, extra?.valueFn];
+      if (value === undefined || gradient === undefined || valueFn === undefined) {
+        throw new ArgumentError(
+          "scaleByBacktrackingLinesearch needs the loss, its gradient and the function",
+          "give them: optimizer.update(gradients, state, params, { value, grad: gradients, valueFn: loss })",
+        );
+      }
+      const { dtype } = state.learningRate;
+      const before = np.astype(value, dtype);
+      const slope = vdot(updates, gradient);
+      const along = (rate: Tensor) =>
+        mapLeaves((p, u) => p.add(u.mul(np.astype(rate, u.dtype))), params, updates);
+      const found = whileLoop(
+        ({ error, tries }) =>
+          np.logicalAnd(
+            np.logicalNot(np.lessEqual(error, atol)),
+            np.lessEqual(tries, maxBacktrackingSteps),
+          ),
+        ({ rate, tries }) => {
+          const next = np.where(np.greater(tries, 0), rate.mul(decreaseFactor), rate);
+          const after = np.astype(valueFn(along(next)), dtype);
+          const missed = after.sub(before.mul(1 + rtol)).sub(next.mul(slopeRtol).mul(slope));
+          const error = np.maximum(np.where(np.isnan(missed), Infinity, missed), 0);
+          return { rate: next, after, error, tries: tries.add(1) };
+        },
+        {
+          rate: np.minimum(state.learningRate.mul(increaseFactor), maxLearningRate),
+          after: before,
+          error: infinite(dtype),
+          tries: np.zeros([], { dtype: "int32" }),
+        },
+        { maxSteps: maxBacktrackingSteps + 1 },
+      );
+      // No step at all where none was finite.
+      const rate = np.where(np.isinf(found.error), 0, found.rate);
+      const scaled = mapLeaves((u) => u.mul(np.astype(rate, u.dtype)), updates);
+      return [scaled, {
+        learningRate: rate,
+        value: found.after,
+        info: { numLinesearchSteps: found.tries, decreaseError: found.error },
+      }];
+    },
+  };
+}
