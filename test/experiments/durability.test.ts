@@ -114,7 +114,7 @@ beforeAll(async () => {
   config = await toyConfig();
   const disk = new FaultyDisk();
   await trainOn(disk);
-  log = disk.log;
+  log = [...disk.log];
   whole = await outcome(disk);
 });
 

@@ -22,7 +22,7 @@ import { makeFolders, removePartial, writeFileAtomically } from "../../data/atom
 import { type Disk, nodeDisk, readWhole, unlessCode } from "../../data/disk.ts";
 import { encodeConfig, type ExperimentConfig } from "../config.ts";
 import { fileError, messageOf } from "../errors.ts";
-import { encodeRows, type MetricRow, readLines } from "./metrics.ts";
+import { encodeRows, gather, type MetricRow, readLines } from "./metrics.ts";
 
 /** The disk that runs are on. */
 export const CurrentDisk = Context.Reference<Disk>("trilevel/CurrentDisk", {
@@ -147,26 +147,27 @@ export class RunFolder {
   readonly rewind = (step: number) =>
     onDisk(`${this.file("metrics.jsonl")} cannot be written.`, async (disk): Promise<Rewound> => {
       let [damaged, last, steps, changed] = [0, 0, 0, false];
-      for await (const line of this.#lines(disk)) {
-        changed ||= line.row === undefined || line.row.step > step || !line.ended;
-        if (line.row === undefined) {
-          damaged++;
-          const bytes = new Uint8Array([...line.bytes, 10]);
-          await disk.append(this.file("metrics.damaged.jsonl"), bytes);
-        } else if (
-          line.row["loss"] !== undefined && line.row.step > last && line.row.step <= step
-        ) {
-          last = line.row.step;
-          steps++;
-        }
-      }
+      const bad = this.file("metrics.damaged.jsonl");
+      for await (
+        const bytes of gather(this.#lines(disk), (line) => {
+          const { row } = line;
+          changed ||= row === undefined || row.step > step || !line.ended;
+          if (row === undefined) damaged++;
+          else if (row["loss"] !== undefined && row.step > last && row.step <= step) {
+            last = row.step;
+            steps++;
+          }
+          return row === undefined;
+        })
+      ) await disk.append(bad, bytes);
       if (damaged > 0) {
         // Durable in their new place before they go from the old one.
-        await disk.syncFile(this.file("metrics.damaged.jsonl"));
+        await disk.syncFile(bad);
         await disk.syncFolder(this.path);
       }
       if (changed) {
-        await writeFileAtomically(this.file("metrics.jsonl"), this.#upTo(step, disk), disk);
+        const kept = gather(this.#lines(disk), ({ row }) => row !== undefined && row.step <= step);
+        await writeFileAtomically(this.file("metrics.jsonl"), kept, disk);
       }
       return { damaged, missing: step - steps };
     });
@@ -184,18 +185,6 @@ export class RunFolder {
     } catch (error) {
       unlessCode(undefined, "ENOENT")(error); // a run that has not begun has none
     }
-  }
-
-  /** The rows up to a step as bytes, many at a time. */
-  async *#upTo(step: number, disk: Disk): AsyncGenerator<Uint8Array> {
-    let rows: MetricRow[] = [];
-    for await (const { row } of this.#lines(disk)) {
-      if (row !== undefined && row.step <= step) rows.push(row);
-      if (rows.length < 1000) continue;
-      yield encodeRows(rows);
-      rows = [];
-    }
-    yield encodeRows(rows);
   }
 
   /** Notes where a run goes on. A damaged environment.json is kept aside, and that is told. */

@@ -19,7 +19,7 @@ export interface MetricLine {
 }
 
 // JSON has no NaN and no infinity; a reader of metrics.jsonl gets them as text.
-const spelled = ["NaN", "Infinity", "-Infinity"];
+const spelled: readonly string[] = ["NaN", "Infinity", "-Infinity"];
 const finite = (_: string, value: unknown) =>
   typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
 
@@ -34,6 +34,27 @@ export function encodeRows(rows: readonly MetricRow[]): Uint8Array {
 /** The lines of a file that comes in pieces. */
 export async function* readLines(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<MetricLine> {
   for await (const line of split(pieces)) yield { ...line, row: parseRow(line.bytes) };
+}
+
+/** The lines that `keep` says, as they are, many at a time. */
+export async function* gather(
+  lines: AsyncIterable<MetricLine>,
+  keep: (line: MetricLine) => boolean,
+): AsyncGenerator<Uint8Array> {
+  let held = new Uint8Array(1 << 16);
+  let length = 0;
+  for await (const line of lines) {
+    if (!keep(line)) continue;
+    const needed = line.bytes.length + 1;
+    if (length + needed > held.length) {
+      if (length > 0) yield held.subarray(0, length);
+      [held, length] = [new Uint8Array(Math.max(1 << 16, needed)), 0];
+    }
+    held.set(line.bytes, length);
+    held[length + needed - 1] = 10;
+    length += needed;
+  }
+  if (length > 0) yield held.subarray(0, length);
 }
 
 /** No row is longer; what seems so is a damaged file, which must not be gathered in memory. */
@@ -73,19 +94,23 @@ async function* split(
 
 function parseRow(bytes: Uint8Array): MetricRow | undefined {
   try {
-    const row: unknown = JSON.parse(
-      decoder.decode(bytes),
-      (_, value) => spelled.includes(value) ? Number(value) : value,
-    );
-    return isRow(row) ? row : undefined;
+    const row: unknown = JSON.parse(decoder.decode(bytes));
+    if (typeof row !== "object" || row === null || Array.isArray(row)) return undefined;
+    const numbers = Object.entries(row).map(([name, value]) => [
+      name,
+      Array.isArray(value) ? value.map(numberOf) : numberOf(value),
+    ]);
+    const { step } = row as { readonly step?: unknown };
+    return Number.isSafeInteger(step) && Number(step) >= 0
+      ? Object.fromEntries(numbers) as MetricRow // all values were found to be numbers
+      : undefined;
   } catch {
     return undefined;
   }
 }
 
-function isRow(row: unknown): row is MetricRow {
-  if (typeof row !== "object" || row === null || !("step" in row)) return false;
-  const number = (x: unknown) => typeof x === "number";
-  return Number.isSafeInteger(row.step) && Number(row.step) >= 0 &&
-    Object.values(row).every((x) => number(x) || (Array.isArray(x) && x.every(number)));
+function numberOf(value: unknown): number {
+  if (typeof value === "number") return value;
+  if (spelled.includes(String(value))) return Number(value);
+  throw new TypeError("no number");
 }
