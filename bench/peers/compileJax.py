@@ -45,7 +45,7 @@ def nested(n):
             return lambda x: jnp.sin(x).sum()
         return lambda x: lax.cond(x.sum() > 0, at(depth - 1), lambda y: y.sum(), x)
 
-    return jax.grad(at(-(-n // 40)))
+    return jax.grad(at(-(-n // 170)))
 
 
 programs = {
