@@ -1,5 +1,6 @@
 /** How functions declare the options that they take, and refuse others; all folders above `core` may use it. */
 export * from "./kinds.ts";
+export { nearest } from "./nearest.ts";
 export {
   type Check,
   type Declaration,

@@ -114,8 +114,8 @@ for (const backend of ["reference", ...backends.map((b) => b.name)] as const) {
     test("a limit of 0 leaves nothing, of zeros too", async () => {
       await setBackend(backend);
       for (const clip of [optim.clipByGlobalNorm(0), optim.clipByInfinityNorm(0), optim.clip(0)]) {
-        for (const  of of[[0, 0], [1, -2]]) {
-          const [clipped] = clip.update(np.array(of), null);
+        for (const given of [[0, 0], [1, -2]]) {
+          const [clipped] = clip.update(np.array(given), null);
           expect([...await clipped.data()].map(Math.abs)).toEqual([0, 0]);
         }
       }
