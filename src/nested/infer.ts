@@ -14,7 +14,7 @@ import {
   required,
 } from "../options/index.ts";
 import * as random from "../random/index.ts";
-import { type FixedPointSolver, forward } from "../solvers/index.ts";
+import { type FixedPointSolver, FixedPointStatus, forward } from "../solvers/index.ts";
 import { solverKind } from "../solvers/solver.ts";
 import { adjointKind } from "../transforms/adjoint.ts";
 import {
@@ -63,9 +63,8 @@ export interface Inferred<Z, Y, Collect extends "last" | "all" = "last"> {
   readonly each: Collect extends "all" ? Z : null;
   /** The outputs y of the steps: on a new first axis with `collect: "all"`, else that of a step from the value. */
   readonly ys: Y;
-  /** Statistics of the iteration: `steps` and `trace` (‖λ_{t+1} - λ_t‖ before each step) with `collect: "all"`. */
-  readonly stats: Collect extends "all" ? Pick<FixedPointStats, "steps" | "trace">
-    : FixedPointStats;
+  /** Statistics of the iteration, as those of `fixedPointIteration`; for each sample with `batchAxis`. */
+  readonly stats: FixedPointStats;
 }
 
 /** The kinds of the options, which `sequence` and `minimise` share. */
@@ -246,8 +245,28 @@ function allIterates<W, X, Z, Y>(
     const z0 = level.init(w, x, key);
     const [[value], [each, ys]] = scan(stored, [z0, zero()] as const, null, { length: steps });
     const trace = distances(z0, each, batchAxis);
-    const samples = trace.shape.slice(1);
-    const stats = { steps: np.full(samples, steps, { dtype: "int32" }), trace };
+    // One more step, which compiled functions leave out when nobody reads the residual.
+    const beyond = level.step(
+      w,
+      value,
+      x,
+      at(noise === "fixed" ? zero() : np.array(steps, { dtype: "int32" }), key),
+    );
+    const onTop = mapLeaves((leaf) => np.expandDims(leaf, 0), splitStep(value, beyond)[0]);
+    const residual = np.squeeze(distances(value, onTop, batchAxis), 0);
+    const atRest = np.equal(residual, 0);
+    const unsettled = np.where(
+      np.isfinite(residual),
+      FixedPointStatus.maxSteps,
+      FixedPointStatus.diverged,
+    );
+    const stats: FixedPointStats = {
+      steps: np.full(residual.shape, steps, { dtype: "int32" }),
+      trace,
+      residual,
+      converged: atRest,
+      status: np.where(atRest, FixedPointStatus.converged, unsettled).astype("int32"),
+    };
     return { value, each, ys: ys as Y, stats }; // null where Y is
   };
 }

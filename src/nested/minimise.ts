@@ -73,11 +73,16 @@ export function minimise<W, X, Z>(
   const total = (w: W, z: Z, x: X, at: At) => np.sum(objective(w, z, x, at));
   if (own.collect === "all" || noise === "fresh") {
     const level = descent({ init, objective: total }, optimizer, own.batchAxis);
-    // The overloads of `infer` ask for one of its two results; here it may be either.
-    const run = infer(level, own as InferOptions<"last">);
+    const all = own.collect === "all";
+    // All iterates are taken from the loop in any case: an optimizer's state may hold infinities, at which a fixed-point
+    // iteration would end.
+    const run = infer(
+      level,
+      { ...own, collect: "all" } as InferOptions<"all"> & { collect: "all" },
+    );
     return (w, x, key) => {
-      const { value, each, ...rest } = run(w, x, key) as Inferred<Descent<Z>, null, "last" | "all">;
-      return { ...rest, value: value.z, each: each && each.z };
+      const { value, each, ys, stats } = run(w, x, key);
+      return { value: value.z, each: all ? each.z : null, ys, stats };
     };
   }
   const { collect: _collect, noise: _noise, ...limits } = own;

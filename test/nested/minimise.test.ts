@@ -78,6 +78,22 @@ test("the derivative of a minimum, and of steps towards it", async () => {
   await closeTo(solve({ adjoint: truncated({ steps: 1 }) }), 0.15, 1e-9);
 });
 
+test("a line search sees the objective", async () => {
+  const quartic = (_: null, z: Tensor, x: Tensor) =>
+    np.sum(np.square(np.square(z.sub(x))).add(np.square(z)));
+  for (const noise of ["fresh", "fixed"] as const) {
+    const solve = minimise(quartic, {
+      init: (_, x: Tensor) => np.zerosLike(x),
+      optimizer: optim.lbfgs(),
+      steps: 40,
+      noise,
+    });
+    const { value } = solve(null, f64([2, -1, 0.5]), key);
+    const slope = grad((z: Tensor) => quartic(null, z, f64([2, -1, 0.5])))(value);
+    await closeTo(slope, [0, 0, 0], 1e-6);
+  }
+});
+
 test("three levels, each in closed form", async () => {
   // φ* = (λ + x) / 2 minimizes (φ - λ)² + (φ - x)²; λ* = x + w minimizes (φ*(λ) - x - w/2)²; w* makes λ* a target.
   const phi = (lambda: Tensor, x: Tensor) =>
