@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, rename, truncate, writeFile } from "node:fs/p
 import { Effect } from "effect";
 import { beforeAll, describe, expect, it } from "vitest";
 import { np, random, setBackend, type Tensor } from "trilevel";
-import { readTree, restore } from "../../src/experiments/device.ts";
+import { readTree, restore } from "../../src/experiments/train/device.ts";
 import {
   bestCheckpoint,
   type Checkpoint,
@@ -14,7 +14,7 @@ import {
   readCheckpoint,
   saveCheckpoint,
 } from "../../src/experiments/runs/checkpoint.ts";
-import { decodeSafetensors, encodeSafetensors } from "../../src/experiments/safetensors.ts";
+import { decodeSafetensors, encodeSafetensors } from "../../src/experiments/runs/safetensors.ts";
 import { RunFolder } from "../../src/experiments/runs/folder.ts";
 import { failure, temporaryFolder, tinyConfig } from "./support.ts";
 

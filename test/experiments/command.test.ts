@@ -7,12 +7,12 @@ import { fileURLToPath } from "node:url";
 import { Effect } from "effect";
 import { describe, expect, it, vi } from "vitest";
 import { latestCheckpoint } from "../../src/experiments/runs/checkpoint.ts";
-import { train } from "../../src/experiments/runner.ts";
+import { train } from "../../src/experiments/train/runner.ts";
 import { openRun } from "../../src/experiments/runs/open.ts";
 import { remember, temporaryFolder, tiny, tinyConfig } from "./support.ts";
 
 const folder = temporaryFolder();
-const entry = fileURLToPath(new URL("../../src/experiments/train.ts", import.meta.url));
+const entry = fileURLToPath(new URL("../../src/experiments/cli/main.ts", import.meta.url));
 
 /** Starts the command. */
 const start = (...args: string[]) => launch("run", "-A", entry, ...args);
@@ -75,7 +75,7 @@ describe("the command", () => {
   });
 
   it("answers an interruption at once, while a step keeps the main thread", async () => {
-    const module = new URL("../../src/experiments/interruption.ts", import.meta.url);
+    const module = new URL("../../src/experiments/cli/interruption.ts", import.meta.url);
     const code = `
       import { Effect } from "effect";
       import { answerInterruption } from ${JSON.stringify(module.href)};

@@ -1,9 +1,9 @@
 /** Configs: what is wrong is told at once; presets are right; overrides reach every field. */
 import { Effect } from "effect";
 import { describe, expect, it } from "vitest";
-import { decodeConfig, encodeConfig } from "../../src/experiments/config.ts";
-import { applyOverrides } from "../../src/experiments/overrides.ts";
-import { presetNamed, presetNames, presets } from "../../src/experiments/presets.ts";
+import { decodeConfig, encodeConfig } from "../../src/experiments/config/config.ts";
+import { applyOverrides } from "../../src/experiments/config/overrides.ts";
+import { presetNamed, presetNames, presets } from "../../src/experiments/config/presets.ts";
 import { failure, tiny, tinyConfig } from "./support.ts";
 
 describe("configs", () => {

@@ -4,8 +4,8 @@
  */
 import { Effect, Exit } from "effect";
 import { beforeAll, describe, expect, it, vi } from "vitest";
-import type { ExperimentConfig } from "../../src/experiments/config.ts";
-import { train } from "../../src/experiments/runner.ts";
+import type { ExperimentConfig } from "../../src/experiments/config/config.ts";
+import { train } from "../../src/experiments/train/runner.ts";
 import { bestCheckpoint, latestCheckpoint } from "../../src/experiments/runs/checkpoint.ts";
 import { CurrentDisk, RunFolder } from "../../src/experiments/runs/folder.ts";
 import { CurrentProcesses } from "../../src/experiments/runs/lock.ts";
@@ -14,13 +14,13 @@ import { type Chance, type Fault, FaultyDisk } from "./faultyDisk.ts";
 import { remember, toyConfig, toySystem } from "./support.ts";
 
 // Most of the time of so short a run, and nothing to do with files.
-vi.mock("../../src/experiments/garbage.ts", () => ({ collectGarbage: () => {} }));
-vi.mock("../../src/experiments/environment.ts", async () => ({
+vi.mock("../../src/experiments/train/garbage.ts", () => ({ collectGarbage: () => {} }));
+vi.mock("../../src/experiments/runs/environment.ts", async () => ({
   denoCommand: "deno",
   describeEnvironment: (await import("effect")).Effect.succeed.bind(null, { cpu: "a processor" }),
 }));
 vi.mock(
-  "../../src/experiments/plots.ts",
+  "../../src/experiments/report/plots.ts",
   () => ({ legend: () => "", plot: () => "", smooth: () => [] }),
 );
 

@@ -1,6 +1,6 @@
 /** Event files hold every number that a run may log. */
 import { expect, test } from "vitest";
-import { encodeEvents } from "../../src/experiments/events.ts";
+import { encodeEvents } from "../../src/experiments/runs/events.ts";
 
 /** The single-precision number behind a tag in an encoded event. */
 function scalarOf(bytes: Uint8Array, tag: string): number {

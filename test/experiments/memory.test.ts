@@ -1,8 +1,8 @@
 /** Memory of a run, judged by its own counters; in a file of its own, so that no other test's garbage counts. */
 import { Effect } from "effect";
 import { describe, expect, it } from "vitest";
-import { judgeMemory } from "../../src/experiments/memory.ts";
-import { train } from "../../src/experiments/runner.ts";
+import { judgeMemory } from "../../src/experiments/train/memory.ts";
+import { train } from "../../src/experiments/train/runner.ts";
 import { remember, temporaryFolder, tinyConfig } from "./support.ts";
 
 const folder = temporaryFolder();

@@ -4,9 +4,9 @@ import { readdir, readFile, rename, rm, stat, truncate, utimes, writeFile } from
 import process from "node:process";
 import { Effect } from "effect";
 import { describe, expect, it, vi } from "vitest";
-import { listTable } from "../../src/experiments/compare.ts";
-import { writeReport } from "../../src/experiments/report.ts";
-import { train, type TrainOptions } from "../../src/experiments/runner.ts";
+import { listTable } from "../../src/experiments/report/compare.ts";
+import { writeReport } from "../../src/experiments/report/report.ts";
+import { train, type TrainOptions } from "../../src/experiments/train/runner.ts";
 import { latestCheckpoint } from "../../src/experiments/runs/checkpoint.ts";
 import { RunFolder } from "../../src/experiments/runs/folder.ts";
 import { CurrentProcesses, lockRun, type Processes } from "../../src/experiments/runs/lock.ts";
@@ -14,7 +14,7 @@ import { listRuns, openRun } from "../../src/experiments/runs/open.ts";
 import { failure, remember, temporaryFolder, toyConfig, toySystem } from "./support.ts";
 
 // Most of the time of so short a run.
-vi.mock("../../src/experiments/garbage.ts", () => ({ collectGarbage: () => {} }));
+vi.mock("../../src/experiments/train/garbage.ts", () => ({ collectGarbage: () => {} }));
 
 const folder = temporaryFolder();
 const run = Effect.runPromise;

@@ -1,7 +1,7 @@
 /** Safetensors files that the official reader refuses are refused here. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { decodeSafetensors, encodeSafetensors } from "../../src/experiments/safetensors.ts";
+import { decodeSafetensors, encodeSafetensors } from "../../src/experiments/runs/safetensors.ts";
 
 /** A file with this header, and so many bytes behind it. */
 function file(header: string | Uint8Array, length: number): Uint8Array {

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { Effect } from "effect";
 import { describe, expect, it, vi } from "vitest";
 import { openNem } from "trilevel/data";
-import { type Example, openExamples } from "../../src/experiments/data.ts";
-import { train } from "../../src/experiments/runner.ts";
-import { type OnScenes, openSource } from "../../src/experiments/sources.ts";
+import { type Example, openExamples } from "../../src/experiments/tasks/images/examples.ts";
+import { train } from "../../src/experiments/train/runner.ts";
+import { type OnScenes, openSource } from "../../src/experiments/tasks/images/sources.ts";
 import { describeGenuine, fixture, jpeg, png, put, tfExample, tfRecords } from "../data/support.ts";
 import { failure, remember, temporaryFolder, tinyConfig } from "./support.ts";
 

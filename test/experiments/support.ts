@@ -9,10 +9,10 @@ import {
   type ConfigInput,
   decodeConfig,
   type ExperimentConfig,
-} from "../../src/experiments/config.ts";
-import type { System } from "../../src/experiments/system.ts";
-import { applyOverrides } from "../../src/experiments/overrides.ts";
-import type { Display } from "../../src/experiments/progress.ts";
+} from "../../src/experiments/config/config.ts";
+import type { System } from "../../src/experiments/tasks/system.ts";
+import { applyOverrides } from "../../src/experiments/config/overrides.ts";
+import type { Display } from "../../src/experiments/report/progress.ts";
 
 /** The smallest run that has every part. */
 export const tiny: ConfigInput = {

@@ -2,8 +2,8 @@
 import { Effect } from "effect";
 import { describe, expect, it } from "vitest";
 import { latestCheckpoint } from "../../src/experiments/runs/checkpoint.ts";
-import { train } from "../../src/experiments/runner.ts";
-import { replaceSubtree, subtreeAt } from "../../src/experiments/surgery.ts";
+import { train } from "../../src/experiments/train/runner.ts";
+import { replaceSubtree, subtreeAt } from "../../src/experiments/train/partialLoad.ts";
 import { failure, remember, temporaryFolder, tinyConfig } from "./support.ts";
 
 const folder = temporaryFolder();

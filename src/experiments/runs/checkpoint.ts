@@ -11,9 +11,9 @@ import { Effect, Schema } from "effect";
 import manifest from "../../../package.json" with { type: "json" };
 import { makeFolders, writeFileAtomically } from "../../data/atomic.ts";
 import { readWhole } from "../../data/disk.ts";
-import { type ConfigInput, encodeConfig, type ExperimentConfig } from "../config.ts";
+import { type ConfigInput, encodeConfig, type ExperimentConfig } from "../config/config.ts";
 import { CheckpointError, messageOf } from "../errors.ts";
-import { decodeSafetensors, encodeSafetensors, type HostTensor } from "../safetensors.ts";
+import { decodeSafetensors, encodeSafetensors, type HostTensor } from "./safetensors.ts";
 import { CurrentDisk, onDisk, type RunFolder } from "./folder.ts";
 
 const ProgressSchema = Schema.Struct({

@@ -20,7 +20,7 @@ import { basename, join } from "node:path";
 import { Context, Effect, Schema } from "effect";
 import { makeFolders, removePartial, writeFileAtomically } from "../../data/atomic.ts";
 import { type Disk, nodeDisk, readWhole, unlessCode } from "../../data/disk.ts";
-import { encodeConfig, type ExperimentConfig } from "../config.ts";
+import { encodeConfig, type ExperimentConfig } from "../config/config.ts";
 import { fileError, messageOf } from "../errors.ts";
 import { encodeRows, gather, type MetricRow, readLines } from "./metrics.ts";
 

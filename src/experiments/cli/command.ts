@@ -1,0 +1,317 @@
+/**
+ * The command line. Without a subcommand it trains; errors from everywhere end here, as one message and the
+ * exit code 1.
+ */
+import { readFile } from "node:fs/promises";
+import process from "node:process";
+import { Cause, Console, Effect, Option } from "effect";
+import { Argument, CliError, CliOutput, Command, Flag } from "effect/cli";
+import {
+  adjoints,
+  backends,
+  decodeConfig,
+  encodeConfig,
+  type ExperimentConfig,
+  solvers,
+} from "../config/config.ts";
+import { compareRuns, listTable, seedTable } from "../report/compare.ts";
+import { inspectData, makeData } from "./data.ts";
+import { denoCommand } from "../runs/environment.ts";
+import { fileError } from "../errors.ts";
+import { answerInterruption } from "./interruption.ts";
+import { evaluateRun, renderRun } from "../train/evaluateRun.ts";
+import { applyOverrides } from "../config/overrides.ts";
+import { presetNamed, presetNames } from "../config/presets.ts";
+import { openDisplay } from "../report/progress.ts";
+import { train } from "../train/runner.ts";
+import { openRun } from "../runs/open.ts";
+import { studyTricks } from "../studies/clipping.ts";
+
+const root = Flag.Directory("runs").pipe(
+  Flag.withDescription("Folder of all runs (default: runs)"),
+  Flag.withDefault("runs"),
+);
+const preset = Flag.Literals("preset", presetNames).pipe(
+  Flag.withAlias("p"),
+  Flag.withDescription(`Config to begin with (default: ${presetNames[0]})`),
+  Flag.withDefault(presetNames[0]!),
+);
+const file = Flag.Path("config").pipe(
+  Flag.withDescription("Config file to begin with instead, such as a run's config.json"),
+  Flag.optional,
+);
+const set = Flag.String("set").pipe(
+  Flag.withAlias("s"),
+  Flag.withMetavar("path=value"),
+  Flag.withDescription("Change any field, such as model.slots=9; may be repeated"),
+  Flag.atLeast(0),
+);
+
+/** Flags for fields that are changed often, and the field each stands for. */
+const shortcuts = {
+  adjoint: Flag.Literals("adjoint", adjoints).pipe(
+    Flag.withDescription("How the fixed point is differentiated; unrolled is vanilla"),
+    Flag.optional,
+  ),
+  solver: Flag.Literals("solver", solvers).pipe(
+    Flag.withDescription("How the fixed point is found"),
+    Flag.optional,
+  ),
+  iterations: Flag.Int("iterations").pipe(
+    Flag.withDescription("Steps of the solver"),
+    Flag.optional,
+  ),
+  backend: Flag.Literals("backend", backends).pipe(
+    Flag.withDescription("Where to compute"),
+    Flag.optional,
+  ),
+  seed: Flag.Int("seed").pipe(Flag.withDescription("Of parameters and data order"), Flag.optional),
+  steps: Flag.Int("steps").pipe(Flag.withDescription("Updates to make"), Flag.optional),
+} as const;
+
+const fields: { readonly [flag in keyof typeof shortcuts]: string } = {
+  adjoint: "model.adjoint",
+  solver: "model.solver",
+  iterations: "model.iterations",
+  backend: "backend",
+  seed: "seed",
+  steps: "steps",
+};
+
+interface ConfigFlags {
+  readonly preset: string;
+  readonly config: Option.Option<string>;
+  readonly set: readonly string[];
+}
+
+type Shortcuts = { readonly [flag in keyof typeof shortcuts]: Option.Option<string | number> };
+
+/** The config that flags describe; `--set` has the last word. */
+const configOf = Effect.fnUntraced(function* (flags: ConfigFlags & Partial<Shortcuts>) {
+  const path = Option.getOrUndefined(flags.config);
+  const base = path === undefined ? yield* presetNamed(flags.preset) : yield* Effect.tryPromise({
+    try: async () => JSON.parse(await readFile(path, "utf8")) as object, // checked as a config below
+    catch: fileError(`The config ${path} cannot be read.`),
+  });
+  const short = Object.entries(fields).flatMap(([flag, field]) => {
+    const value = flags[flag as keyof Shortcuts]; // the keys of `fields` are those of the flags
+    return value === undefined || Option.isNone(value) ? [] : [`${field}=${value.value}`];
+  });
+  const changed = yield* applyOverrides(base, [...short, ...flags.set]);
+  return yield* decodeConfig(changed, path ?? `The config (${flags.preset}, with its overrides)`);
+});
+
+const runArgument = Argument.String("run").pipe(
+  Argument.withDescription("Name or folder of a run, or latest (default)"),
+  Argument.withDefault("latest"),
+);
+
+const trainFlags = { preset, config: file, set, runs: root, ...shortcuts };
+
+const resume = Command.make(
+  "resume",
+  {
+    run: runArgument,
+    runs: root,
+    steps: shortcuts.steps,
+    acceptChanges: Flag.Boolean("accept-changes").pipe(
+      Flag.withDescription(
+        "Go on although config, backend or version are not those of the checkpoint",
+      ),
+      Flag.withDefault(false),
+    ),
+  },
+  Effect.fn(function* ({ run: name, runs, steps, acceptChanges }) {
+    const { folder, config, warnings } = yield* openRun(runs, name);
+    for (const text of warnings) yield* Console.error(`warning: ${text}`);
+    const longer = Option.isNone(steps) ? [] : [`steps=${steps.value}`];
+    const changed = yield* decodeConfig(
+      yield* applyOverrides(encodeConfig(config), longer),
+      "The config",
+    );
+    yield* answerInterruption;
+    yield* train(changed, { root: runs, display: openDisplay(), resume: folder, acceptChanges });
+  }, Effect.scoped),
+).pipe(
+  Command.withDescription("Go on with an interrupted run; --steps makes it longer"),
+);
+
+const evaluate = Command.make(
+  "eval",
+  { run: runArgument, runs: root },
+  Effect.fn(function* ({ run, runs }) {
+    const scores = yield* evaluateRun(yield* openRun(runs, run));
+    for (const [name, value] of Object.entries(scores)) {
+      const text = Number.isInteger(value) ? String(value) : value.toPrecision(4);
+      yield* Console.log(`${name.padEnd(18)} ${text}`);
+    }
+  }),
+).pipe(Command.withDescription("Score the best checkpoint of a run on held-out images"));
+
+const render = Command.make(
+  "render",
+  { run: runArgument, runs: root },
+  Effect.fn(function* ({ run, runs }) {
+    const files = yield* renderRun(yield* openRun(runs, run));
+    for (const path of files) yield* Console.log(path);
+  }),
+).pipe(Command.withDescription("Draw the pictures and the report of a run again"));
+
+const data = Command.make("data").pipe(
+  Command.withDescription("Look at data, or make it"),
+  Command.withSubcommands([
+    Command.make(
+      "make",
+      { preset, config: file, set },
+      Effect.fn(function* (flags) {
+        yield* makeData(yield* configOf(flags), openDisplay());
+      }),
+    ).pipe(Command.withDescription("Make or convert the data of a config ahead of training")),
+    Command.make(
+      "inspect",
+      {
+        preset,
+        config: file,
+        set,
+        out: Flag.Path("out").pipe(
+          Flag.withDescription("Where to draw samples (default: data.png)"),
+          Flag.withDefault("data.png"),
+        ),
+      },
+      Effect.fn(function* ({ out, ...flags }) {
+        yield* inspectData(yield* configOf(flags), out, openDisplay());
+      }),
+    ).pipe(Command.withDescription("Say what the data of a config is, and draw some")),
+  ]),
+);
+
+const runs = Command.make("runs").pipe(
+  Command.withDescription("Look at finished runs"),
+  Command.withSubcommands([
+    Command.make(
+      "list",
+      { runs: root },
+      Effect.fn(function* ({ runs }) {
+        yield* Console.log(yield* listTable(runs));
+      }),
+    ).pipe(Command.withDescription("All runs and how they ended")),
+    Command.make(
+      "seeds",
+      { names: Argument.String("run").pipe(Argument.atLeast(1)), runs: root },
+      Effect.fn(function* ({ names, runs }) {
+        yield* Console.log(yield* seedTable(runs, names));
+      }),
+    ).pipe(Command.withDescription("Scores of runs over their seeds, as a Markdown table")),
+    Command.make(
+      "compare",
+      {
+        names: Argument.String("run").pipe(Argument.atLeast(2)),
+        runs: root,
+        out: Flag.Path("out").pipe(
+          Flag.withDescription("Where to write the page (default: compare.html)"),
+          Flag.withDefault("compare.html"),
+        ),
+      },
+      Effect.fn(function* ({ names, runs, out }) {
+        yield* Console.log(yield* compareRuns(runs, names, out));
+      }),
+    ).pipe(Command.withDescription("Differences of configs, scores and curves of some runs")),
+  ]),
+);
+
+const study = Command.make("study").pipe(
+  Command.withDescription("Reproduce an experiment of the paper in small"),
+  Command.withSubcommands([
+    Command.make(
+      "tricks",
+      {
+        set,
+        runs: root,
+        backend: shortcuts.backend,
+        steps: Flag.Int("steps").pipe(
+          Flag.withDescription("Updates of every run (default: 1000)"),
+          Flag.withDefault(1000),
+        ),
+        seeds: Flag.Int("seeds").pipe(
+          Flag.withDescription("Runs of every kind (default: 3)"),
+          Flag.withDefault(3),
+        ),
+        iterations: Flag.Int("iterations").pipe(
+          Flag.withDescription("Numbers of iterations (default: 3, 7, 15)"),
+          Flag.atLeast(0),
+        ),
+      },
+      Effect.fn(function* ({ set, runs, steps, seeds, iterations, backend }) {
+        const base: (
+          preset: typeof presetNames[number],
+        ) => Effect.Effect<ExperimentConfig, unknown> = (preset) =>
+          configOf({ preset, config: Option.none(), set, backend });
+        yield* answerInterruption;
+        yield* studyTricks({
+          base: yield* base("discovery-small"),
+          root: runs,
+          display: openDisplay(),
+          steps,
+          seeds,
+          iterations: iterations.length === 0 ? [3, 7, 15] : iterations,
+        });
+      }, Effect.scoped),
+    ).pipe(
+      Command.withDescription("Vanilla and implicit slot attention without gradient clipping"),
+    ),
+  ]),
+);
+
+/** All commands. */
+export const command = Command.make(
+  "train",
+  trainFlags,
+  Effect.fn(function* (flags) {
+    const config = yield* configOf(flags);
+    yield* answerInterruption;
+    yield* train(config, { root: flags.runs, display: openDisplay() });
+  }, Effect.scoped),
+).pipe(
+  Command.withDescription("Learn to see objects: train a model, keep the run under runs/"),
+  Command.withExamples([
+    { command: "train", description: "Implicit slot attention on sprites, in minutes" },
+    { command: "train --adjoint unrolled --iterations 7", description: "Vanilla slot attention" },
+    { command: "train resume latest", description: "Go on where a run was interrupted" },
+  ]),
+  Command.withSubcommands([resume, evaluate, render, data, runs, study]),
+);
+
+/** Tells an error in the way its kind deserves; bugs with their stack. */
+export function describeFailure(cause: Cause.Cause<unknown>): string | undefined {
+  if (Cause.hasInterruptsOnly(cause)) return undefined;
+  const error = Cause.squash(cause);
+  if (CliError.isCliError(error)) return undefined; // told by the command line itself
+  const known = typeof error === "object" && error !== null && "_tag" in error &&
+    "message" in error;
+  return known ? String(error.message) : `This is a bug in Trilevel:\n${Cause.pretty(cause)}`;
+}
+
+/** What is wrong with the arguments in a line each, not below a page of help. */
+const presenter = CliOutput.layerPresenter({
+  present: (event) =>
+    event._tag === "InvalidInvocation"
+      ? Effect.sync(() => {
+        const lines = event.errors.map(({ message }) => message);
+        const help = `${denoCommand} task ${
+          event.commandPath.join(" ")
+        } --help shows what there is.`;
+        process.stderr.write(`\n${[...lines, help].join("\n")}\n`);
+      })
+      : CliOutput.defaultPresenter.present(event),
+});
+
+/** Runs the command line. */
+export const main = Command.run(command, { version: "0.1.0" }).pipe(
+  Effect.provide(presenter),
+  Effect.tapCause((cause) =>
+    Effect.sync(() => {
+      const text = describeFailure(cause);
+      if (text !== undefined) process.stderr.write(`\n${text}\n`);
+    })
+  ),
+);

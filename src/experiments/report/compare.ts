@@ -1,0 +1,130 @@
+/** `runs list` and `runs compare`. */
+import { writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { Effect } from "effect";
+import { mean, standardDeviation } from "simple-statistics";
+import { encodeConfig } from "../config/config.ts";
+import { fileError } from "../errors.ts";
+import { mainScore, scoreNames } from "../train/evaluate.ts";
+import { curvesOf, page } from "./report.ts";
+import { html, htmlTable } from "./markup.ts";
+import { legend, plot, type Series, smooth } from "./plots.ts";
+import { formatSpread } from "./progress.ts";
+import { RunFolder } from "../runs/folder.ts";
+import { listRuns, openRun } from "../runs/open.ts";
+import { fieldsOf } from "../runs/resume.ts";
+
+/** All runs, a line each. */
+export const listTable = Effect.fnUntraced(function* (root: string) {
+  const rows = [["run", "status", "step", "score", "images/s"]];
+  for (const path of yield* listRuns(root)) {
+    const summary = (yield* new RunFolder(path).summary()).value;
+    const { results = {}, status = "unknown", step = 0 } = summary ?? {};
+    rows.push([
+      basename(path),
+      status,
+      String(step),
+      mainScore(results).text || "–",
+      results["imagesPerSecond"]?.toFixed(0) ?? "–",
+    ]);
+  }
+  return rows.length === 1 ? `There are no runs in ${root}.` : table(rows);
+});
+
+/** Columns as wide as their widest cell. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]!.map((_, c) => Math.max(...rows.map((row) => row[c]!.length)));
+  return rows.map((row) => row.map((cell, c) => cell.padEnd(widths[c]!)).join("  ").trimEnd())
+    .join("\n");
+}
+
+/** The curves of a comparison. */
+const shown: readonly { readonly title: string; readonly key: string; readonly noisy?: true }[] = [
+  { title: "Training loss", key: "loss", noisy: true },
+  { title: "Held-out FG-ARI", key: "heldOut/fgAri" },
+  { title: "Gradient norm", key: "gradientNorm", noisy: true },
+  { title: "Jacobian norm σmax(∂f/∂z) at the slots", key: "heldOut/spectralNorm" },
+];
+
+/** What differs between runs, as a table; their curves as a page. */
+export const compareRuns = Effect.fnUntraced(function* (
+  root: string,
+  names: readonly string[],
+  out: string,
+) {
+  const runs = yield* Effect.forEach(
+    names,
+    Effect.fnUntraced(function* (name) {
+      const { folder, config } = yield* openRun(root, name);
+      const results = (yield* folder.summary()).value?.results ?? {};
+      const rows = yield* folder.metrics();
+      return { name: folder.name, fields: fieldsOf(encodeConfig(config)), results, rows };
+    }),
+  );
+  const differing = [...new Set(runs.flatMap(({ fields }) => Object.keys(fields)))]
+    .filter((key) => new Set(runs.map(({ fields }) => fields[key])).size > 1);
+  const scores = [...new Set(runs.flatMap(({ results }) => Object.keys(results)))];
+  const header = ["", ...runs.map(({ name }) => name)];
+  const rows = [
+    header,
+    ...differing.map((key) => [key, ...runs.map(({ fields }) => fields[key] ?? "–")]),
+    ...scores.map((
+      key,
+    ) => [key, ...runs.map(({ results }) => results[key]?.toPrecision(4) ?? "–")]),
+  ];
+  const end = Math.max(1, ...runs.map(({ rows }) => rows.at(-1)?.step ?? 1));
+  const curves = shown.map(({ title, key, noisy = false }) => {
+    const series: Series[] = runs.map(({ name, rows }) => {
+      const points = curvesOf(rows, key);
+      return { name, points: noisy ? smooth(points, Math.ceil(points.length / 100)) : points };
+    });
+    if (series.every(({ points }) => points.length === 0)) return "";
+    const picture = plot({ title, series, domain: [0, end], logarithmic: noisy });
+    return html`<figure><figcaption>${title}</figcaption>${picture}</figure>`;
+  });
+  const text = page(
+    "Comparison of runs",
+    html`<h1>Comparison of runs</h1>
+<p>${legend(runs.map(({ name }) => ({ name, points: [] })))}</p>
+<section class="plots">${curves}</section>
+${htmlTable(rows)}`,
+  );
+  yield* Effect.tryPromise({
+    try: () => writeFile(out, text),
+    catch: fileError(`${out} cannot be written.`),
+  });
+  return `${table(rows)}\n\n${join(out)}`;
+});
+
+/** Runs that differ in their seed alone, as rows of a Markdown table: mean ± deviation over seeds. */
+export const seedTable = Effect.fnUntraced(function* (root: string, names: readonly string[]) {
+  const groups = new Map<string, { readonly [name: string]: number }[]>();
+  for (const name of names) {
+    const { folder, config } = yield* openRun(root, name);
+    const { seed: _, ...same } = encodeConfig(config);
+    const results = (yield* folder.summary()).value?.results ?? {};
+    const key = JSON.stringify(same);
+    groups.set(key, [...groups.get(key) ?? [], results]);
+  }
+  const columns = [...scoreNames.map(([key, title]) => [key, title] as const), [
+    "trainingSeconds",
+    "seconds",
+  ], ["imagesPerSecond", "images/s"]] as const;
+  const rows = [...groups].map(([key, results]) => {
+    const { name, model, steps } = JSON.parse(key) as ReturnType<typeof encodeConfig>; // made above
+    const what = `${name}, ${model.adjoint}, ${model.iterations} iterations, ${steps} steps`;
+    return [what, String(results.length), ...columns.map(([column]) => spread(results, column))];
+  });
+  const header = ["run", "seeds", ...columns.map(([, title]) => title)];
+  // Columns that no run has say nothing.
+  const told = header.map((_, c) => c < 2 || rows.some((row) => row[c] !== "–"));
+  return [header, header.map(() => "---"), ...rows]
+    .map((row) => `| ${row.filter((_, c) => told[c]).join(" | ")} |`).join("\n");
+});
+
+function spread(results: readonly { readonly [name: string]: number }[], key: string): string {
+  const values = results.flatMap((result) => result[key] ?? []);
+  if (values.length === 0) return "–";
+  if (values.length === 1) return values[0]!.toPrecision(3);
+  return formatSpread(mean(values), standardDeviation(values));
+}

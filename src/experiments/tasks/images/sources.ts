@@ -1,0 +1,186 @@
+/**
+ * Where images come from: `data.source` of a config, opened. Generators make scenes; readers of files give
+ * theirs at the size of the config. Whatever takes long to read is converted once, into `.cache/data`.
+ */
+import { isAbsolute, join } from "node:path";
+import process from "node:process";
+import {
+  cached,
+  clevrCrop,
+  type Dataset,
+  fileStamp,
+  map,
+  masksToLabels,
+  type NdArray,
+  nemFrames,
+  openClevr,
+  openClevrWithMasks,
+  openCoco,
+  openDsprites,
+  openFolder,
+  openMultiDsprites,
+  openNem,
+  openObjectsRoom,
+  openScenes,
+  openShapes3d,
+  openShapeStacks,
+  openTetrominoes,
+  permutation,
+  type Prepare,
+  type Sample,
+  type SceneSpec,
+  type Schema,
+  select,
+  withChannels,
+} from "../../../data/index.ts";
+import type { DataConfig } from "../../config/config.ts";
+
+/** Told while scenes are made or converted: how many there are, of how many at most. */
+export type OnScenes = (done: number, size: number) => void;
+
+/** Where generated scenes and converted files are kept. */
+export const cacheFolder = join(".cache", "data");
+
+/** The path of a config, below TRILEVEL_DATA where that is set. */
+export function dataPath(path: string): string {
+  const root = process.env["TRILEVEL_DATA"];
+  return root === undefined || isAbsolute(path) ? path : join(root, path);
+}
+
+/**
+ * Opens what `data` names. Samples have `image`, uint8 `[height, width, 3]`; where the source knows them,
+ * `masks` (a label map) or `mask` (one for every entity), and `objects`.
+ */
+export function openSource(data: DataConfig, onProgress: OnScenes): Promise<Dataset<Sample>> {
+  const path = dataPath(data.path ?? "");
+  const { resolution, scenes: limit, maxObjects } = data;
+  const prepare: Prepare = { size: [resolution, resolution], crop: boxOf(data) };
+  // These convert themselves: what is gzipped as a whole cannot be read in another way.
+  const multiObject = {
+    ...prepare,
+    maxObjects,
+    limit,
+    cache: cacheFolder,
+    onProgress: (done: number) => onProgress(done, limit),
+  };
+  const convert = (open: () => Promise<Dataset<Sample>>) =>
+    converted(open, { data, path, prepare, onProgress });
+  switch (data.source) {
+    case "sprites":
+    case "tetrominoes":
+    case "clevr":
+      return openScenes(sceneSpec(data), {
+        size: limit,
+        seed: data.seed,
+        directory: cacheFolder,
+        onProgress,
+      });
+    case "clevr-with-masks":
+      return openClevrWithMasks(path, multiObject);
+    case "tetrominoes-file":
+      return openTetrominoes(path, multiObject);
+    case "multi-dsprites":
+      return openMultiDsprites(path, multiObject);
+    case "objects-room":
+      return openObjectsRoom(path, multiObject);
+    case "clevr-files":
+      return convert(() => openClevr(path, { ...prepare, maxObjects }));
+    case "shapestacks":
+      return convert(() => openShapeStacks(path, prepare));
+    case "coco":
+      return convert(() => openCoco(path, prepare));
+    case "3dshapes":
+      return convert(() => openShapes3d(path, prepare));
+    case "dsprites":
+      return convert(() => openDsprites(path, prepare));
+    case "nem":
+      return convert(async () => nemFrames(await openNem(path), prepare));
+    case "folder":
+      return convert(() => openFolder(path, { ...prepare, crop: prepare.crop ?? "square" }));
+  }
+}
+
+/** What a conversion depends on. */
+interface Conversion {
+  readonly data: DataConfig;
+  readonly path: string;
+  readonly prepare: Prepare;
+  readonly onProgress: OnScenes;
+}
+
+/**
+ * As many pictures of a dataset as the config takes, through the conversion cache. They are drawn by seed, for
+ * the files of some datasets go through their factors in order.
+ */
+async function converted(
+  open: () => Promise<Dataset<Sample>>,
+  { data, path, prepare, onProgress }: Conversion,
+): Promise<Dataset<Sample>> {
+  const { source, scenes, seed, maxObjects = null } = data;
+  let size = scenes;
+  return await cached(async () => {
+    const all = await open();
+    size = Math.min(all.size, scenes);
+    const chosen = select(all, permutation(all.size, seed).subarray(0, size).sort());
+    if (size === 0) return chosen;
+    const { masks, mask, objects } = await chosen.get(0);
+    const [height, width] = prepare.size!; // openSource gives it
+    const schema: Schema = {
+      image: { shape: [height, width, 3], dtype: "uint8" },
+      ...(masks ?? mask) === undefined ? {} : { masks: { shape: [height, width], dtype: "uint8" } },
+      ...(objects ?? null) === null ? {} : { objects: { shape: [], dtype: "json" } },
+    };
+    return map(chosen, (sample) => reduced(sample, data), schema);
+  }, {
+    directory: cacheFolder,
+    key: [source, await fileStamp(path), prepare, scenes, seed, maxObjects],
+    onProgress: (done) => onProgress(done, size),
+  });
+}
+
+/** What is kept of a sample. */
+function reduced(sample: Sample, data: DataConfig): Sample {
+  const labels = labelsOf(sample, data);
+  const { image, objects = null } = sample;
+  return {
+    image: withChannels(image as NdArray<Uint8Array>, 3), // all sources have it
+    ...(labels === null ? {} : { masks: labels }),
+    ...(objects === null ? {} : { objects }),
+  };
+}
+
+/** The label map of a sample that has one, or masks of entities; null where nobody knows. */
+export function labelsOf(
+  { masks, mask }: Sample,
+  { source }: DataConfig,
+): NdArray<Uint8Array> | null {
+  if (masks !== undefined) return masks as NdArray<Uint8Array>; // this name is a label map's, by convention
+  if (mask === undefined) return null;
+  const backgrounds = source === "objects-room" ? 4 : source === "coco" ? 0 : 1;
+  return masksToLabels(mask as NdArray, { backgrounds });
+}
+
+function boxOf({ crop }: DataConfig): Prepare["crop"] {
+  return crop === "none" ? undefined : crop;
+}
+
+/** What a generator is asked for. */
+function sceneSpec(
+  { source, resolution, objects, crop, mirror, distinctColors, minVisibility }: DataConfig,
+): SceneSpec {
+  switch (source) {
+    case "tetrominoes":
+      return { kind: "tetrominoes" };
+    case "clevr":
+      return {
+        kind: "clevr",
+        height: resolution,
+        width: resolution,
+        count: objects,
+        mirror,
+        ...(crop === "clevr" ? { crop: clevrCrop } : {}),
+      };
+    default:
+      return { kind: "sprites", size: resolution, count: objects, distinctColors, minVisibility };
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * After a NaN: which operation began it. Training is deterministic, so the steps since the last checkpoint
+ * are taken again, and the one that failed is run operation by operation.
+ */
+import { Effect, Stream } from "effect";
+import { batches } from "../../data/index.ts";
+import { debugNans, dispose } from "../../index.ts";
+import type { ExperimentConfig } from "../config/config.ts";
+import type { Examples } from "../tasks/images/examples.ts";
+import { restore } from "./device.ts";
+import { datasetError, messageOf, modelError, NumericsError } from "../errors.ts";
+import { placeBatch } from "./evaluate.ts";
+import { latestCheckpoint } from "../runs/checkpoint.ts";
+import type { RunFolder } from "../runs/folder.ts";
+import type { MetricRow } from "../runs/metrics.ts";
+import type { Trainer } from "./step.ts";
+
+/** The first row with a measurement that is no finite number. */
+export function firstBroken(rows: readonly MetricRow[]): MetricRow | undefined {
+  return rows.find((row) => Object.values(row).some((x) => !Number.isFinite(x)));
+}
+
+/** What to tell about the update that gave `broken`; the run's checkpoints are from before. */
+export const diagnose = Effect.fnUntraced(function* (
+  run: RunFolder,
+  config: ExperimentConfig,
+  trainer: Trainer,
+  { train }: Examples,
+  broken: MetricRow,
+) {
+  const { checkpoint } = yield* latestCheckpoint(run);
+  const initial = yield* Effect.try({
+    try: () => trainer.init(config.seed),
+    catch: modelError("The model cannot be made again."),
+  });
+  let state = checkpoint === undefined ? initial : yield* restore(checkpoint, initial);
+  const from = checkpoint?.progress.step ?? 0;
+  const failing = broken.step - 1;
+  let found =
+    "When the step was repeated operation by operation, there was no NaN: it overflowed, " +
+    "or the failure does not repeat itself.";
+  const { batchSize, seed } = config;
+  const stream = batches(train, { batchSize, seed, startStep: from });
+  yield* Stream.fromAsyncIterable(stream, datasetError("The data cannot be read.")).pipe(
+    Stream.take(failing - from + 1),
+    Stream.runForEach(({ fields, step }) =>
+      Effect.tryPromise({
+        try: async () => {
+          const inputs = placeBatch(fields);
+          if (step < failing) {
+            const [next, row] = trainer.step(state, inputs);
+            state = next;
+            row.dispose();
+          } else {
+            await debugNans(trainer.plainStep)(state, inputs).then(
+              (result) => dispose(result),
+              (error) => void (found = messageOf(error)),
+            );
+          }
+          dispose(inputs);
+        },
+        catch: modelError("Looking for the NaN failed."),
+      })
+    ),
+  );
+  const bad = Object.entries(broken).filter(([, value]) => !Number.isFinite(value));
+  return new NumericsError({
+    what: `${
+      bad.map(([name, value]) => `${name} is ${value}`).join(", ")
+    } at step ${broken.step}.\n` +
+      found,
+    cure: (checkpoint === undefined
+      ? "There is no checkpoint from before."
+      : `The last good checkpoint is ${checkpoint.path} (step ${from}).`) +
+      " Try a lower optimizer.learningRate, optimizer.clip=1, or a longer optimizer.warmup.",
+  });
+});

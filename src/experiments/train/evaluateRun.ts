@@ -1,0 +1,56 @@
+/** What can be done with a finished run: score it, and draw it. */
+import { basename } from "node:path";
+import { Clock, Console, Effect } from "effect";
+import { openExamples } from "../tasks/images/examples.ts";
+import { openDevice, restore } from "./device.ts";
+import { makeEvaluator, residualSteps } from "./evaluate.ts";
+import { drawPanels } from "../tasks/images/panels.ts";
+import { writeReport } from "../report/report.ts";
+import { bestCheckpoint } from "../runs/checkpoint.ts";
+import type { OpenRun } from "../runs/open.ts";
+import { systemOf } from "../tasks/system.ts";
+import { makeTrainer } from "./step.ts";
+
+/** The best parameters of a run, and what scores them. */
+const openBest = Effect.fnUntraced(function* ({ folder, config, warnings }: OpenRun) {
+  for (const text of warnings) yield* Console.error(`warning: ${text}`);
+  yield* openDevice(config.backend);
+  const { heldOut } = yield* openExamples(config);
+  const system = systemOf(config);
+  const { checkpoint, damaged } = yield* bestCheckpoint(folder);
+  for (const { error } of damaged) {
+    yield* Console.error(`warning: ${error.what} ${basename(checkpoint.path)} is used instead.`);
+  }
+  const state = yield* restore(checkpoint, makeTrainer(system, config.optimizer).init(config.seed));
+  return { checkpoint, params: state.params, evaluator: makeEvaluator(system, config, heldOut) };
+});
+
+/** The scores of a run's best checkpoint; also written to eval.json. */
+export const evaluateRun = Effect.fn("evaluateRun")(function* (run: OpenRun) {
+  const { checkpoint, params, evaluator } = yield* openBest(run);
+  const scores = yield* evaluator.score(params);
+  const { spectralNorm, residuals } = yield* evaluator.dynamics(params);
+  const result = {
+    step: checkpoint.progress.step,
+    ...scores,
+    spectralNorm,
+    [`residual${residualSteps}`]: residuals.at(-1) ?? NaN,
+  };
+  const time = yield* Clock.currentTimeMillis;
+  yield* run.folder.write("eval.json", JSON.stringify({ ...result, time }, null, 2) + "\n");
+  return result;
+}, Effect.scoped);
+
+/** Draws the pictures of a run's best checkpoint and writes the report; gives the files. */
+export const renderRun = Effect.fn("renderRun")(function* (run: OpenRun) {
+  const { checkpoint, params, evaluator } = yield* openBest(run);
+  const panels = drawPanels(yield* evaluator.look(params));
+  const files: string[] = [];
+  for (const [name, { bytes }] of Object.entries(panels)) {
+    const file = `panels/${name}-${String(checkpoint.progress.step).padStart(8, "0")}.png`;
+    yield* run.folder.write(file, bytes);
+    files.push(run.folder.file(file));
+  }
+  yield* writeReport(run.folder, run.config);
+  return [...files, run.folder.file("report.html")];
+}, Effect.scoped);

@@ -1,0 +1,188 @@
+/**
+ * The training loop: a stream of batches, one compiled step each, and everything else at its time. Device,
+ * data and files live in one scope, so that whatever ends the run lets go of them.
+ */
+import { Clock, DateTime, Effect, Stream } from "effect";
+import { batches } from "../../data/index.ts";
+import type { ExperimentConfig } from "../config/config.ts";
+import { openExamples, tellScenes } from "../tasks/images/examples.ts";
+import { openDevice, restore } from "./device.ts";
+import { denoCommand, describeEnvironment } from "../runs/environment.ts";
+import { datasetError, messageOf, modelError } from "../errors.ts";
+import { makeEvaluator } from "./evaluate.ts";
+import { type Display, formatDuration } from "../report/progress.ts";
+import { openRecorder } from "./recorder.ts";
+import { lossScale, writeReport } from "../report/report.ts";
+import { makerOf, type Progress, readCheckpoint } from "../runs/checkpoint.ts";
+import type { RunFolder } from "../runs/folder.ts";
+import { lockRun } from "../runs/lock.ts";
+import { createRun } from "../runs/open.ts";
+import { findRecovery, putRight, type Recovery } from "../runs/resume.ts";
+import { Session } from "./session.ts";
+import { type System, systemOf } from "../tasks/system.ts";
+import { checkFrozen, graft } from "./partialLoad.ts";
+import { makeTrainer, type Trainer } from "./step.ts";
+
+/** Where to train, and what to go on with. */
+export interface TrainOptions {
+  /** The folder of all runs. */
+  readonly root: string;
+  readonly display: Display;
+  /** The run to go on with; a new one without. */
+  readonly resume?: RunFolder;
+  /** Goes on also where config, backend or version are not those that the run had. */
+  readonly acceptChanges?: boolean;
+  /** The model and loss of a config; those of its task unless given. */
+  readonly system?: (config: ExperimentConfig) => System;
+}
+
+const beginning: Progress = { step: 0, seconds: 0, best: null, results: {} };
+const nothing: Recovery = { checkpoint: undefined, damaged: [], notes: [] };
+
+/** Trains as the config says; gives the run's folder. Interrupted, it saves before it ends. */
+export const train = Effect.fn("train")(
+  function* (config: ExperimentConfig, options: TrainOptions) {
+    const { root, display, resume } = options;
+    const backend = yield* openDevice(config.backend);
+    const now = DateTime.toDateUtc(yield* DateTime.now);
+    const environment = yield* describeEnvironment(backend, now);
+    const maker = makerOf(config, backend);
+    const run = resume ?? (yield* createRun(root, config, environment, now));
+    for (const text of yield* lockRun(run, now)) display.line(`warning: ${text}`);
+    display.line(`${run.path}  ·  backend ${backend}  ·  ${environment.cpu}`);
+    const recovery = resume === undefined ? nothing : yield* findRecovery(run, maker, {
+      acceptChanges: options.acceptChanges ?? false,
+    });
+    for (const text of recovery.notes) display.line(text);
+    const { examples, system, trainer, state } = yield* begin(config, recovery, options).pipe(
+      // A run that never began leaves nothing.
+      Effect.onError(() => resume === undefined ? run.discard() : Effect.void),
+    );
+    const progress = recovery.checkpoint?.progress ?? beginning;
+    if (resume !== undefined) {
+      for (const text of yield* putRight(run, recovery, config.log)) display.line(text);
+      const damage = yield* run.addEnvironment(environment);
+      if (damage !== undefined) display.line(`warning: ${damage}`);
+      yield* run.writeConfig(config); // more steps may have been asked for
+      display.line(
+        progress.step < config.steps
+          ? `going on from step ${progress.step}`
+          : `all ${config.steps} steps were made; --steps makes the run longer`,
+      );
+    }
+    const recorder = yield* openRecorder(run, progress.step);
+    const evaluator = makeEvaluator(system, config, examples.heldOut);
+    const elapsed = () => performance.now() / 1000;
+    const parts = { run, config, maker, examples, trainer, evaluator, recorder, display, elapsed };
+    const session = new Session(parts, state, progress);
+    // With a checkpoint of step 0, a run without any is one that lost them, and is not begun again. After damage the
+    // one that the run goes on from may be that of the best score, which another will replace.
+    const fresh = recovery.checkpoint === undefined || recovery.damaged.length > 0;
+    if (fresh) yield* session.save();
+    else yield* session.summarize("running");
+
+    const { batchSize, seed, log } = config;
+    const stream = batches(examples.train, { batchSize, seed, startStep: progress.step });
+    yield* Stream.fromAsyncIterable(stream, datasetError("The data cannot be read.")).pipe(
+      Stream.take(config.steps - progress.step),
+      Stream.runForEach(Effect.fnUntraced(function* (batch) {
+        yield* session.advance(batch);
+        const last = session.step === config.steps;
+        const due = (every: number) => last || session.step % every === 0;
+        const drawing = due(log.panelEvery) || session.step === log.firstPanel;
+        const others = due(log.evaluateEvery) || due(log.checkpointEvery) || drawing;
+        if (others || due(log.every) || session.step === 1) {
+          yield* session.note();
+          session.show();
+        }
+        if (due(log.evaluateEvery)) yield* session.evaluate();
+        if (drawing) yield* session.draw();
+        if (due(log.checkpointEvery)) yield* session.save();
+        // Lets signals in: a backend that computes synchronously never yields by itself.
+        yield* Effect.yieldNow;
+      })),
+      Effect.onInterrupt(() => saveInterrupted(session, run, config, display)),
+      Effect.tapError((error) =>
+        session.summarize("failed", messageOf(error)).pipe(
+          Effect.andThen(writeReport(run, config)),
+          Effect.ignore,
+          Effect.andThen(Effect.sync(() => {
+            display.end();
+            if (error._tag === "NumericsError") return;
+            display.line(`to go on, when what follows is put right: ${resumeCommand(run)}`);
+          })),
+        )
+      ),
+    );
+    yield* session.summarize("finished");
+    const { flatness } = session;
+    if (flatness !== undefined) {
+      display.line(flatness.flat ? flatness.message : `WARNING: ${flatness.message}`);
+    }
+    yield* writeReport(run, config);
+    display.end();
+    display.line(
+      `done after ${
+        formatDuration((yield* Clock.currentTimeMillis) / 1000 - now.getTime() / 1000)
+      }: ` +
+        run.file("report.html"),
+    );
+    return run;
+  },
+  Effect.scoped,
+);
+
+/** All that can be wrong before the first step: the data, the model, and the checkpoint to go on from. */
+const begin = Effect.fnUntraced(
+  function* (config: ExperimentConfig, { checkpoint }: Recovery, options: TrainOptions) {
+    const { display } = options;
+    const examples = yield* openExamples(config, tellScenes(display));
+    display.line(`${examples.train.size} images to train on, ${examples.heldOut.size} held out`);
+    if (config.model.task === "discovery") display.line(lossScale);
+    const system = yield* Effect.try({
+      try: () => (options.system ?? systemOf)(config),
+      catch: modelError("The model cannot be made."),
+    });
+    const trainer = makeTrainer(system, config.optimizer);
+    const initial = yield* initialState(trainer, config);
+    const state = checkpoint === undefined ? initial : yield* restore(checkpoint, initial);
+    return { examples, system, trainer, state };
+  },
+);
+
+/** The state before the first step, with parts of another run where the config says so. */
+const initialState = Effect.fnUntraced(function* (trainer: Trainer, config: ExperimentConfig) {
+  const state = yield* Effect.try({
+    try: () => trainer.init(config.seed),
+    catch: modelError("The model's parameters cannot be made."),
+  });
+  yield* checkFrozen(state.params, config.optimizer.frozen);
+  if (config.start === undefined) return state;
+  const { from, only } = config.start;
+  return { ...state, params: yield* graft(state.params, yield* readCheckpoint(from), only) };
+});
+
+/** What Ctrl-C does: nothing is lost, and the way back is told. */
+const saveInterrupted = (
+  session: Session,
+  run: RunFolder,
+  config: ExperimentConfig,
+  display: Display,
+) =>
+  Effect.gen(function* () {
+    display.end();
+    display.line(`interrupted at step ${session.step}: saving`);
+    yield* session.note();
+    yield* session.save("interrupted");
+    yield* writeReport(run, config);
+    display.line(`to go on: ${resumeCommand(run)}`);
+  }).pipe(
+    Effect.catch((error) =>
+      Effect.sync(() => display.line(`this could not be saved: ${messageOf(error)}`))
+    ),
+  );
+
+/** How to go on with a run. */
+export function resumeCommand(run: RunFolder): string {
+  return `${denoCommand} task train resume ${run.name}`;
+}

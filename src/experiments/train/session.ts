@@ -1,0 +1,244 @@
+/**
+ * A training run while it runs: the state on the device, and what is done with it now and then (noting,
+ * scoring, drawing, saving). `runner.ts` decides when.
+ */
+import { Effect } from "effect";
+import { type Draft, produce } from "immer";
+import { dispose } from "../../index.ts";
+import type { Batch } from "../../data/index.ts";
+import type { ExperimentConfig } from "../config/config.ts";
+import type { Example, Examples } from "../tasks/images/examples.ts";
+import { readTree } from "./device.ts";
+import { diagnose, firstBroken } from "./diagnose.ts";
+import { modelError } from "../errors.ts";
+import { type Evaluator, formatScores, mainScore, placeBatch, type Scores } from "./evaluate.ts";
+import { collectGarbage } from "./garbage.ts";
+import { type Flatness, judgeMemory, type MemorySample, sampleMemory } from "./memory.ts";
+import { drawPanels } from "../tasks/images/panels.ts";
+import { type Display, formatCount, formatDuration } from "../report/progress.ts";
+import type { Recorder } from "./recorder.ts";
+import { type Maker, type Progress, saveCheckpoint } from "../runs/checkpoint.ts";
+import type { RunFolder, Summary } from "../runs/folder.ts";
+import type { MetricRow } from "../runs/metrics.ts";
+import type { Trainer, TrainState } from "./step.ts";
+
+/** What a session needs, all of it open. */
+export interface SessionParts {
+  readonly run: RunFolder;
+  readonly config: ExperimentConfig;
+  readonly maker: Maker;
+  readonly examples: Examples;
+  readonly trainer: Trainer;
+  readonly evaluator: Evaluator;
+  readonly recorder: Recorder;
+  readonly display: Display;
+  /** Seconds since the command began. */
+  readonly elapsed: () => number;
+}
+
+/** What is known of the run so far; never changed in place. */
+interface RunState {
+  readonly progress: Progress;
+  readonly loss: number;
+  /** Images per second since the last note. */
+  readonly rate: number | null;
+  readonly score: string;
+}
+
+/** A run under way. */
+export class Session {
+  #state: TrainState;
+  #run: RunState;
+  /** When the steps since the last note began. */
+  #since: number;
+  #noted: number;
+  /** The first note here: what comes after it goes at the pace of the rest. */
+  #first: { readonly step: number; readonly time: number } | undefined;
+  readonly #memory: MemorySample[] = [];
+
+  constructor(
+    private readonly parts: SessionParts,
+    state: TrainState,
+    progress: Progress,
+  ) {
+    this.#state = state;
+    this.#run = { progress, loss: NaN, rate: null, score: "" };
+    this.#since = parts.elapsed();
+    this.#noted = progress.step;
+  }
+
+  /** Finished updates. */
+  get step(): number {
+    return this.#run.progress.step;
+  }
+
+  /** How memory behaved, once there is enough to tell. */
+  get flatness(): Flatness | undefined {
+    return judgeMemory(this.#memory);
+  }
+
+  #edit(recipe: (draft: Draft<RunState>) => void): void {
+    this.#run = produce(this.#run, recipe);
+  }
+
+  /** One update. Nothing is read. */
+  readonly advance = ({ fields, step }: Batch<Example>) =>
+    Effect.try({
+      try: () => {
+        const inputs = placeBatch(fields);
+        const [next, row] = this.parts.trainer.step(this.#state, inputs);
+        this.#state = next;
+        dispose(inputs);
+        this.parts.recorder.push(step + 1, row);
+        this.#edit((draft) => void (draft.progress.step = step + 1));
+      },
+      catch: modelError(`Step ${step + 1} failed.`),
+    });
+
+  /** Reads and writes what was measured since the last time; fails when something is no number. */
+  readonly note = () =>
+    Effect.gen({ self: this }, function* () {
+      const { recorder, trainer, config, elapsed, run, examples } = this.parts;
+      const rows = yield* recorder.flush(trainer.names);
+      const last = rows.at(-1);
+      if (last === undefined) return;
+      const broken = firstBroken(rows);
+      if (broken !== undefined) {
+        yield* recorder.write(rows.slice(0, rows.indexOf(broken) + 1));
+        return yield* yield* diagnose(run, config, trainer, examples, broken);
+      }
+      const now = elapsed();
+      const seconds = now - this.#since;
+      const count = this.step - this.#noted;
+      if (this.#run.progress.results["firstStepSeconds"] === undefined) {
+        this.#edit((draft) => void (draft.progress.results["firstStepSeconds"] = now));
+      }
+      const memory = sampleMemory(this.step);
+      this.#memory.push(memory);
+      this.#edit((draft) => {
+        draft.progress.seconds += seconds;
+        draft.loss = Number(last["loss"]);
+        // The first note is about one step and its compilation.
+        if (count > 1) draft.rate = (count * config.batchSize) / seconds;
+      });
+      this.#noted = this.step;
+      this.#first ??= { step: this.step, time: now };
+      const measured = {
+        seconds: this.#run.progress.seconds,
+        processMiB: memory.process,
+        deviceMiB: memory.device,
+        deviceTensors: memory.tensors,
+        ...(this.#run.rate === null ? {} : { imagesPerSecond: this.#run.rate }),
+      };
+      yield* recorder.write([...rows.slice(0, -1), { ...last, ...measured }]);
+      this.#since = elapsed();
+    });
+
+  /** Shows where the run is. */
+  show(): void {
+    const { config, display } = this.parts;
+    const { progress: { step }, loss, rate, score } = this.#run;
+    const left = this.#secondsLeft();
+    display.update({
+      what: "step",
+      step,
+      steps: config.steps,
+      facts: [
+        `loss ${Number.isFinite(loss) ? loss.toPrecision(4) : "–"}`,
+        ...(score === "" ? [] : [score]),
+        ...(rate === null ? [] : [`${formatCount(rate)} images/s`]),
+        ...(left === null ? [] : [`${formatDuration(left)} left`]),
+      ],
+    });
+  }
+
+  /** At the pace so far, scores and pictures included. */
+  #secondsLeft(): number | null {
+    if (this.#first === undefined || this.#first.step === this.step) return null;
+    const { step, time } = this.#first;
+    const pace = (this.parts.elapsed() - time) / (this.step - step);
+    return pace * (this.parts.config.steps - this.step);
+  }
+
+  /** Scores on held-out examples; the best parameters so far are kept. */
+  readonly evaluate = () =>
+    Effect.gen({ self: this }, function* () {
+      const { evaluator, recorder, display } = this.parts;
+      const scores = yield* evaluator.score(this.#state.params);
+      const { residuals, spectralNorm } = yield* evaluator.dynamics(this.#state.params);
+      const row: MetricRow = {
+        step: this.step,
+        ...prefixed(scores),
+        "heldOut/spectralNorm": spectralNorm,
+        residuals,
+      };
+      yield* recorder.write([row]);
+      const { value, text } = mainScore(scores);
+      this.#edit((draft) => {
+        Object.assign(draft.progress.results, scores, { spectralNorm });
+        draft.score = text;
+      });
+      const best = this.#run.progress.best;
+      if (Number.isFinite(value) && (best === null || value > best)) {
+        this.#edit((draft) => void (draft.progress.best = value));
+        yield* this.#checkpoint({ best: true });
+      }
+      display.line(`step ${this.step}: ${formatScores(scores)}`);
+      this.#since = this.parts.elapsed();
+    });
+
+  /** Pictures of the first held-out examples. */
+  readonly draw = () =>
+    Effect.gen({ self: this }, function* () {
+      const { evaluator, recorder, elapsed } = this.parts;
+      yield* recorder.pictures(this.step, drawPanels(yield* evaluator.look(this.#state.params)));
+      collectGarbage();
+      if (this.#run.progress.results["firstPanelSeconds"] === undefined) {
+        this.#edit((draft) => void (draft.progress.results["firstPanelSeconds"] = elapsed()));
+      }
+      this.#since = elapsed();
+    });
+
+  /** A checkpoint, and a summary of where the run is. */
+  readonly save = (status: Summary["status"] = "running", message?: string) =>
+    Effect.gen({ self: this }, function* () {
+      yield* this.#checkpoint({ best: false });
+      yield* this.summarize(status, message);
+      this.#since = this.parts.elapsed();
+    });
+
+  readonly #checkpoint = ({ best }: { readonly best: boolean }) =>
+    Effect.gen({ self: this }, function* () {
+      const { run, maker, config: { log: { keep } } } = this.parts;
+      const tensors = yield* Effect.tryPromise({
+        try: () => readTree(this.#state),
+        catch: modelError("The state of training cannot be read."),
+      });
+      yield* saveCheckpoint(run, tensors, this.#run.progress, maker, { keep, best });
+    });
+
+  /** Writes the summary alone. */
+  readonly summarize = (status: Summary["status"], message?: string) =>
+    this.parts.run.writeSummary({
+      status,
+      step: this.step,
+      results: { ...this.#run.progress.results, ...this.#measured() },
+      ...(message === undefined ? {} : { message }),
+    });
+
+  #measured(): Scores {
+    const { step, seconds, best } = this.#run.progress;
+    const growth = this.flatness?.growth;
+    return {
+      trainingSeconds: seconds,
+      ...(seconds === 0 ? {} : { imagesPerSecond: step * this.parts.config.batchSize / seconds }),
+      ...(best === null ? {} : { best }),
+      ...(growth === undefined
+        ? {}
+        : { processGrowthMiB: growth.process, deviceGrowthTensors: growth.tensors }),
+    };
+  }
+}
+
+const prefixed = (scores: Scores): Scores =>
+  Object.fromEntries(Object.entries(scores).map(([name, value]) => [`heldOut/${name}`, value]));
