@@ -278,3 +278,16 @@ describe("trees", () => {
     );
   });
 });
+
+describe("a step that does not give what it takes", () => {
+  const from = (step: (z: Tensor) => unknown) => () =>
+    fixedPointIteration(step as (z: Tensor) => Tensor)(np.zeros([3])); // what JavaScript lets pass
+  it.each([
+    ["another shape", from((z) => np.concatenate([z, z])), "ShapeError", /float32\[6\]/],
+    ["another type", from((z) => z.astype("int32")), "DTypeError", /int32\[3\]/],
+    ["another tree", from((z) => ({ z })), "TreeError", /trees differ/],
+  ])("%s", (_, call, tag, words) => {
+    expect(call).toThrow(expect.objectContaining({ _tag: tag }));
+    expect(call).toThrow(words);
+  });
+});
