@@ -11,7 +11,7 @@ import { aval, eliminateDeadCode, validateProgram } from "../src/core/program.ts
 import { rewrite } from "../src/core/trace.ts";
 import { agree } from "./support/agree.ts";
 import { backends } from "./support/backends.ts";
-import { type RandomProgram, randomPrograms } from "./support/random/randomProgram.ts";
+import { largePrograms, type RandomProgram } from "./support/random/randomProgram.ts";
 
 const count = Number(process.env["TRILEVEL_FUZZ_PROGRAMS"] ?? 300);
 const seed = process.env["TRILEVEL_FUZZ_SEED"];
@@ -28,7 +28,7 @@ async function check(backend: Backend, random: RandomProgram): Promise<void> {
 describe("random programs", () => {
   for (const backend of backends) {
     test(`${count} of them agree on ${backend.name}`, async () => {
-      const property = fc.asyncProperty(randomPrograms, (random) => check(backend, random));
+      const property = fc.asyncProperty(largePrograms, (random) => check(backend, random));
       await fc.assert(property, {
         numRuns: count,
         ...(seed === undefined ? {} : { seed: Number(seed) }),
