@@ -2,11 +2,16 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import * as trilevel from "trilevel";
 import { np, setBackend, Tensor, tree } from "trilevel";
-import recorded from "./fixtures/coverage-pairs.json" with { type: "json" };
-import { programs } from "./support/coveragePrograms.ts";
+import learning from "./fixtures/coverage-learning.json" with { type: "json" };
+import arrays from "./fixtures/coverage-pairs.json" with { type: "json" };
+import { programs as ofLearning } from "./support/coverageLearning.ts";
+import { programs as ofFunctions } from "./support/coveragePrograms.ts";
 import { loose } from "./support/mistakes.ts";
 
 beforeAll(() => setBackend("reference"));
+
+const pairs = [...arrays.pairs, ...learning.pairs];
+const programs = { ...ofFunctions, ...ofLearning };
 
 interface Recorded {
   readonly dtype: string;
@@ -63,7 +68,7 @@ async function expectSame(result: unknown, results: readonly Recorded[], exact: 
   }
 }
 
-describe.each(recorded.pairs)("$there is $here", ({ there, here, calls }) => {
+describe.each(pairs)("$there is $here", ({ there, here, calls }) => {
   test.each(calls.map((call, i) => [i, call] as const))("call %i", async (_, call) => {
     const args = "arguments" in call ? call.arguments : undefined;
     const result = args === undefined ? await programs[there]!() : ours(here)(...args.map(decode));
@@ -72,6 +77,6 @@ describe.each(recorded.pairs)("$there is $here", ({ there, here, calls }) => {
 });
 
 test("programs are those of recorded pairs", () => {
-  const needed = recorded.pairs.filter(({ calls }) => !("arguments" in calls[0]!));
+  const needed = pairs.filter(({ calls }) => !("arguments" in calls[0]!));
   expect(Object.keys(programs).sort()).toEqual(needed.map(({ there }) => there).sort());
 });

@@ -16,6 +16,28 @@ export {
   softplus,
   tanh,
 } from "./activations.ts";
+export {
+  celu,
+  hardSigmoid,
+  hardSilu,
+  hardSwish,
+  hardTanh,
+  relu6,
+  selu,
+  softSign,
+  sparsePlus,
+  sparseSigmoid,
+  squareplus,
+  swish,
+} from "./piecewise.ts";
+export {
+  glu,
+  log1mexp,
+  logmeanexp,
+  type LogmeanexpOptions,
+  logSigmoid,
+  mish,
+} from "./logarithmic.ts";
 export { type InitOptions, linear, type LinearOptions, type LinearParams } from "./linear.ts";
 export {
   conv,
@@ -31,7 +53,12 @@ export {
   type LayerNormOptions,
   type NormOptions,
   type NormParams,
+  rmsNorm,
+  type RmsNormOptions,
+  standardize,
+  type StandardizeOptions,
 } from "./norm.ts";
+export { type BatchNorm, batchNorm, type BatchNormOptions, type BatchStats } from "./batchNorm.ts";
 export {
   type CellOptions,
   type CellParams,
@@ -50,7 +77,14 @@ export {
   multiHeadAttention,
   type MultiHeadOptions,
 } from "./attention.ts";
-export { dropout } from "./dropout.ts";
+export { dotProductAttention, type DotProductAttentionOptions } from "./dotProductAttention.ts";
+export {
+  transformerBlock,
+  type TransformerBlockCall,
+  type TransformerBlockOptions,
+  type TransformerBlockParams,
+} from "./transformer.ts";
+export { alphaDropout, channelDropout, dropout, pathDropout } from "./dropout.ts";
 export { embedding, type EmbeddingOptions, type EmbeddingParams } from "./embedding.ts";
 export {
   type Coordinates,
@@ -62,6 +96,15 @@ export {
   type SoftPositionOptions,
 } from "./position.ts";
 export { pixelShuffle, resize, type ResizeOptions } from "./resample.ts";
-export { crossEntropy, huber, type HuberOptions, type LossOptions, mse, oneHot } from "./losses.ts";
+export {
+  crossEntropy,
+  huber,
+  type HuberOptions,
+  type LossOptions,
+  mse,
+  oneHot,
+} from "./losses/reduced.ts";
+/** Losses of each element or sample, with optax's names and meanings. */
+export * as losses from "./losses/index.ts";
 /** The options of `oneHot`, which are those of `np.zeros`. */
 export type { DTypeOptions } from "../numpy/index.ts";

@@ -1,9 +1,10 @@
-/** Normalization: by the statistics of a sample, never of a batch. */
+/** Normalization by the statistics of a sample; those of a batch are in batchNorm.ts. */
 import { ArgumentError } from "../core/errors.ts";
 import type { Form } from "../core/form.ts";
 import type { Tensor } from "../core/tensor.ts";
 import * as np from "../numpy/index.ts";
 import {
+  axes,
   boolean,
   declareOptions,
   either,
@@ -11,6 +12,7 @@ import {
   nonNegative,
   required,
   size as sizeKind,
+  tensor,
 } from "../options/index.ts";
 import { requireInput, requireParams } from "./checks.ts";
 import type { Layer } from "./layer.ts";
@@ -57,15 +59,46 @@ const checkGroupNorm = declareOptions<
   ...normKinds,
 });
 
-function initial(shape: readonly number[], affine: boolean): NormParams {
+/** Scales and offsets as they begin. */
+export function initial(shape: readonly number[], affine: boolean): NormParams {
   return affine ? { weight: np.ones(shape), bias: np.zeros(shape) } : { weight: null, bias: null };
 }
 
-/** `(x - mean) / √(variance + eps)` over some axes. */
-function standardize(x: Tensor, axis: readonly number[], eps: number): Tensor {
-  const centered = x.sub(np.mean(x, { axis, keepdims: true }));
-  const variance = np.mean(np.square(centered), { axis, keepdims: true });
-  return centered.mul(np.rsqrt(variance.add(eps)));
+/** Options of {@link standardize}. */
+export interface StandardizeOptions {
+  /** An axis, or several, over which statistics are taken; the last unless given. */
+  readonly axis?: number | readonly number[];
+  /** Added to the variance; 1e-5. */
+  readonly epsilon?: number;
+  /** The mean to take off, if it is known. */
+  readonly mean?: Tensor;
+  /** The variance to divide by, if it is known. */
+  readonly variance?: Tensor;
+}
+
+const checkStandardize = declareOptions<StandardizeOptions>("nn.standardize", ["x"], {
+  axis: axes,
+  epsilon: nonNegative,
+  mean: tensor,
+  variance: tensor,
+});
+
+/**
+ * `(x - mean) / √(variance + ε)` over some axes. The variance is the mean of squared deviations, what JAX
+ * calls the stable algorithm: its default, `mean x² - mean²`, loses all digits far from 0.
+ *
+ * ```ts
+ * import { nn, np } from "trilevel";
+ * const y = nn.standardize(np.array([1e4, 1e4 + 2]));
+ * console.assert(Math.abs(await y.slice(1).item() - 1) < 1e-4);
+ * ```
+ */
+export function standardize(x: Tensor, options: StandardizeOptions = {}): Tensor {
+  checkStandardize(options);
+  const { axis = -1, epsilon = 1e-5 } = options;
+  const centered = x.sub(options.mean ?? np.mean(x, { axis, keepdims: true }));
+  const variance = options.variance ?? np.mean(np.square(centered), { axis, keepdims: true });
+  return centered.mul(np.rsqrt(variance.add(epsilon)));
 }
 
 /** Throws unless parameters have both fields, and an input the sizes that they were made for. */
@@ -74,7 +107,8 @@ function check(layer: string, params: unknown, x: unknown, form: Form): void {
   requireInput(`${layer}: the input is`, x, form);
 }
 
-function scaled(x: Tensor, { weight, bias }: NormParams): Tensor {
+/** `x · weight + bias`, of which either may be left out. */
+export function scaled(x: Tensor, { weight, bias }: NormParams): Tensor {
   const y = weight === null ? x : x.mul(weight);
   return bias === null ? y : y.add(bias);
 }
@@ -97,12 +131,12 @@ export function layerNorm(
   checkLayerNorm(options);
   const { size, eps = 1e-5, affine = true } = options;
   const shape = typeof size === "number" ? [size] : size;
-  const axes = shape.map((_, i) => i - shape.length);
+  const axis = shape.map((_, i) => i - shape.length);
   return {
     init: () => initial(shape, affine),
     apply(params, x) {
       check("nn.layerNorm", params, x, ["…", ...shape]);
-      return scaled(standardize(x, axes, eps), params);
+      return scaled(standardize(x, { axis, epsilon: eps }), params);
     },
   };
 }
@@ -130,8 +164,51 @@ export function groupNorm(
     apply(params, x) {
       check("nn.groupNorm", params, x, ["batch", "…", channels]);
       const split = np.reshape(x, [...x.shape.slice(0, -1), groups, channels / groups]);
-      const axes = split.shape.map((_, i) => i).filter((i) => i > 0 && i !== x.ndim - 1);
-      return scaled(np.reshape(standardize(split, axes, eps), x.shape), params);
+      const axis = split.shape.map((_, i) => i).filter((i) => i > 0 && i !== x.ndim - 1);
+      return scaled(np.reshape(standardize(split, { axis, epsilon: eps }), x.shape), params);
+    },
+  };
+}
+
+/** Options of {@link rmsNorm}. */
+export interface RmsNormOptions {
+  /** The sizes of the last axes, whose squares are averaged; a number is the last axis alone. */
+  readonly size: number | readonly number[];
+  /** Added to the mean square; 1e-6. */
+  readonly eps?: number;
+  /** Whether there is a scale; true unless given. */
+  readonly affine?: boolean;
+}
+
+const checkRmsNorm = declareOptions<RmsNormOptions>("nn.rmsNorm", [], {
+  size: required(either(sizeKind, listOf(sizeKind))),
+  ...normKinds,
+});
+
+/**
+ * `x / √(mean x² + eps) · weight` (Zhang & Sennrich, 2019) over the last axes: […, …sizes] → the same. There
+ * is no offset: `bias` is null.
+ *
+ * ```ts
+ * import { nn, np, random } from "trilevel";
+ * const norm = nn.rmsNorm({ size: 2 });
+ * const y = norm.apply(norm.init(random.key(0)), np.array([3, 3]));
+ * console.assert(Math.abs(await np.mean(y).item() - 1) < 1e-6);
+ * ```
+ *
+ * @throws ShapeError when the last axes are of other sizes; TreeError for parameters without weight and bias.
+ */
+export function rmsNorm(options: RmsNormOptions): Layer<NormParams> {
+  checkRmsNorm(options);
+  const { size, eps = 1e-6, affine = true } = options;
+  const shape = typeof size === "number" ? [size] : size;
+  const axis = shape.map((_, i) => i - shape.length);
+  return {
+    init: () => ({ ...initial(shape, affine), bias: null }),
+    apply(params, x) {
+      check("nn.rmsNorm", params, x, ["…", ...shape]);
+      const square = np.mean(np.square(x), { axis, keepdims: true });
+      return scaled(x.mul(np.rsqrt(square.add(eps))), params);
     },
   };
 }

@@ -1,7 +1,7 @@
 /** Losses where numbers end: NaN and infinity are seen, and what has a limit has that value. */
 import { describe, expect, test } from "vitest";
 import { grad, nn, np, setBackend, type Tensor } from "trilevel";
-import * as losses from "../../src/nn/losses.ts";
+import * as reduced from "../../src/nn/losses/reduced.ts";
 import { backends } from "../support/backends.ts";
 
 const labels = (data: number | number[]) => np.array(data, { dtype: "int32" });
@@ -18,7 +18,55 @@ const ofPrediction: { readonly [name: string]: readonly ((x: Tensor) => Tensor)[
 };
 
 test("every loss that is exported is in the table", () => {
-  expect([...Object.keys(ofPrediction), "oneHot"].sort()).toEqual(Object.keys(losses).sort());
+  expect([...Object.keys(ofPrediction), "oneHot"].sort()).toEqual(Object.keys(reduced).sort());
+});
+
+const half = () => np.array([0.5, 0.25, 0.25]);
+const far = () => np.array([9, 8, 7]);
+const one = () => np.array([1]);
+
+/** The losses of optax as functions of three numbers, predictions or logits. */
+const ofEach: { readonly [name: string]: (x: Tensor) => Tensor } = {
+  convexKlDivergence: (x) => nn.losses.convexKlDivergence(x, half()),
+  cosineDistance: (x) => nn.losses.cosineDistance(x, half()),
+  cosineSimilarity: (x) => nn.losses.cosineSimilarity(x, half()),
+  ctcLoss: (x) =>
+    nn.losses.ctcLoss(
+      x.reshape([1, 1, 3]),
+      np.zeros([1, 1]),
+      labels(1).reshape([1, 1]),
+      np.zeros([1, 1]),
+    ),
+  ctcLossWithForwardProbs: (x) =>
+    nn.losses.ctcLossWithForwardProbs(
+      x.reshape([1, 1, 3]),
+      np.zeros([1, 1]),
+      labels(1).reshape([1, 1]),
+      np.zeros([1, 1]),
+    )[1],
+  generalizedKlDivergence: (x) => nn.losses.generalizedKlDivergence(x, half()),
+  hingeLoss: (x) => nn.losses.hingeLoss(x, np.negative(one())),
+  huberLoss: (x) => nn.losses.huberLoss(x, half()),
+  klDivergence: (x) => nn.losses.klDivergence(x, half()),
+  klDivergenceWithLogTargets: (x) => nn.losses.klDivergenceWithLogTargets(x, half()),
+  l2Loss: (x) => nn.losses.l2Loss(x),
+  logCosh: (x) => nn.losses.logCosh(x),
+  ntxent: (x) => nn.losses.ntxent(x.reshape([3, 1]), labels([0, 0, 1])),
+  perceptronLoss: (x) => nn.losses.perceptronLoss(x, np.negative(one())),
+  polyLossCrossEntropy: (x) => nn.losses.polyLossCrossEntropy(x, half()),
+  safeSoftmaxCrossEntropy: (x) => nn.losses.safeSoftmaxCrossEntropy(x, half()),
+  sigmoidBinaryCrossEntropy: (x) => nn.losses.sigmoidBinaryCrossEntropy(x, half()),
+  sigmoidFocalLoss: (x) => nn.losses.sigmoidFocalLoss(x, half()),
+  smoothLabels: (x) => nn.losses.smoothLabels(x, 0.1),
+  softmaxCrossEntropy: (x) => nn.losses.softmaxCrossEntropy(x, half()),
+  softmaxCrossEntropyWithIntegerLabels: (x) =>
+    nn.losses.softmaxCrossEntropyWithIntegerLabels(x, labels(0)),
+  squaredError: (x) => nn.losses.squaredError(x),
+  tripletMarginLoss: (x) => nn.losses.tripletMarginLoss(x, half(), far()),
+};
+
+test("every loss of each element is in the table", () => {
+  expect(Object.keys(ofEach).sort()).toEqual(Object.keys(nn.losses).sort());
 });
 
 for (const backend of ["reference", ...backends.map((b) => b.name)] as const) {
@@ -29,6 +77,14 @@ for (const backend of ["reference", ...backends.map((b) => b.name)] as const) {
         expect(await loss(np.array([0.5, NaN, 1])).item()).toBeNaN();
         expect(Number.isFinite(await loss(np.array([0.5, Infinity, 1])).item())).toBe(false);
       }
+    });
+
+    test.each(Object.entries(ofEach))("NaN is seen in losses.%s", async (_, loss) => {
+      await setBackend(backend);
+      const total = (x: Tensor) => np.sum(loss(x));
+      expect(await total(np.array([0.5, NaN, 1])).item()).toBeNaN();
+      const slopes = grad(total)(np.array([0.5, 2, 1]));
+      expect((await slopes.data()).every(Number.isFinite)).toBe(true);
     });
 
     test("a label that is no class costs NaN", async () => {

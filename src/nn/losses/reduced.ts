@@ -1,11 +1,11 @@
-/** Losses: how far predictions are from targets. */
-import { isFloat } from "../core/dtype.ts";
-import { ShapeError } from "../core/errors.ts";
-import { formatAval } from "../core/program.ts";
-import type { Tensor } from "../core/tensor.ts";
-import * as np from "../numpy/index.ts";
-import { checkCount } from "../numpy/promote.ts";
-import { declareOptions, dtype as dtypeKind, oneOf, positive } from "../options/index.ts";
+/** Losses of whole batches: one number that says how far predictions are from targets. */
+import { isFloat } from "../../core/dtype.ts";
+import { ShapeError } from "../../core/errors.ts";
+import { formatAval } from "../../core/program.ts";
+import type { Tensor } from "../../core/tensor.ts";
+import * as np from "../../numpy/index.ts";
+import { checkCount } from "../../numpy/promote.ts";
+import { declareOptions, dtype as dtypeKind, oneOf, positive } from "../../options/index.ts";
 
 /** How elements become one number. */
 export interface LossOptions {
