@@ -84,6 +84,15 @@ describe.each(pages)("%s", (page) => {
   });
 });
 
+test("code that a guide quotes is in the example that runs", () => {
+  const files = readdirSync(join(root, "test/docs")).filter((name) => name.endsWith(".ts"));
+  const examples = files.map((name) => read(`test/docs/${name}`)).join("\n");
+  const quoted = pages.filter((page) => page.startsWith("docs/howto/"))
+    .flatMap((page) => [...read(page).matchAll(/^```ts ignore\n([^]*?)^```$/gm)]);
+  expect(quoted.length).toBeGreaterThan(0);
+  expect(quoted.map(([, code]) => code!).filter((code) => !examples.includes(code))).toEqual([]);
+});
+
 test("a wrong path, link or placeholder is found", () => {
   expect(pathsIn("see `src/core/no.ts`, src/nested/*.ts and test/<name>.")).toEqual([
     "src/core/no.ts",
