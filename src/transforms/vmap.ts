@@ -2,9 +2,9 @@
 import { ArgumentError, ShapeError } from "../core/errors.ts";
 import { evaluate } from "../core/evaluate.ts";
 import { type Aval, formatAval, inputAvals } from "../core/program.ts";
-import { Tensor } from "../core/tensor.ts";
+import type { Tensor } from "../core/tensor.ts";
 import { rewrite } from "../core/trace.ts";
-import { broadcastPrefix, paths, unflatten } from "../core/tree.ts";
+import { broadcastPrefix, leaves, paths, type Tree, unflatten } from "../core/tree.ts";
 import { runBatched } from "../primitives/derive/batch.ts";
 import { materialize, transpose } from "../primitives/index.ts";
 import { tensorLeaves, traceLeaves } from "../core/function.ts";
@@ -26,11 +26,7 @@ export interface VmapOptions {
 const axesKind: Kind<Axes> = kind(
   "an axis, null, or a tree of them",
   "0",
-  function accepts(value): boolean {
-    if (value === null || Number.isInteger(value)) return true;
-    return typeof value === "object" && !(value instanceof Tensor) &&
-      Object.values(value).every(accepts);
-  },
+  (value) => leaves(value as Tree<unknown>).every((axis) => Number.isInteger(axis)), // anything is a tree of unknowns
 );
 const checkOptions = declareOptions<VmapOptions>("vmap", ["f"], {
   inAxes: axesKind,
