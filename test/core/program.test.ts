@@ -26,7 +26,9 @@ describe("the printer", () => {
     const text = String(makeProgram(loop, np.ones([4])));
     expect(text).toContain("scan[body={ ");
     expect(text).toContain("length=4");
-    expect(String(makeProgram((n: unknown) => n, 3))).toBe("{ a:float32*[] =>\n  (a) }");
+    // One star marks a bare number, a second one a whole number.
+    expect(String(makeProgram((n: unknown) => n, 3))).toBe("{ a:float32**[] =>\n  (a) }");
+    expect(String(makeProgram((n: unknown) => n, 0.5))).toBe("{ a:float32*[] =>\n  (a) }");
   });
 
   test("tells two functions of one name in parameters apart", () => {
