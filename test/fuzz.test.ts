@@ -11,9 +11,10 @@ import { aval, eliminateDeadCode, validateProgram } from "../src/core/program.ts
 import { rewrite } from "../src/core/trace.ts";
 import { agree } from "./support/agree.ts";
 import { backends } from "./support/backends.ts";
+import { runs } from "./support/tier.ts";
 import { largePrograms, type RandomProgram } from "./support/random/randomProgram.ts";
 
-const count = Number(process.env["TRILEVEL_FUZZ_PROGRAMS"] ?? 300);
+const count = Number(process.env["TRILEVEL_FUZZ_PROGRAMS"] ?? runs(300));
 const seed = process.env["TRILEVEL_FUZZ_SEED"];
 
 async function check(backend: Backend, random: RandomProgram): Promise<void> {

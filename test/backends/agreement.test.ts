@@ -7,6 +7,7 @@ import { rewrite } from "../../src/core/trace.ts";
 import { agree, supported } from "../support/agree.ts";
 import { backends } from "../support/backends.ts";
 import { type Case, type Subject, subjects } from "../support/primitiveCases.ts";
+import { runs } from "../support/tier.ts";
 
 function programOf(subject: Subject, example: Case): Program {
   const avals = example.operands().map((x) => aval(x.shape, x.dtype));
@@ -26,7 +27,7 @@ describe.each([...backends])("$name", (backend) => {
     test.each(dtypes)(`${subject.name} %s`, (dtype) =>
       fc.assert(
         fc.asyncProperty(subject.spec.cases(dtype), (example) => check(backend, subject, example)),
-        { numRuns: 8 },
+        { numRuns: runs(8) },
       ));
   }
 });

@@ -24,6 +24,7 @@ import { expectRight } from "../support/agree.ts";
 import { type HostArray, place, read } from "../support/arrays.ts";
 import { randomPrograms } from "../support/random/randomProgram.ts";
 import { entries, floats, fresh, programOf, removeAll, run } from "./onnxCacheRuns.ts";
+import { runs } from "../support/tier.ts";
 
 afterEach(() => {
   removeAll();
@@ -344,7 +345,7 @@ test(
         expect(warm).toEqual(without);
         await expectRight("onnx", program, inputs, warm.found);
       }),
-      { numRuns: 40 },
+      { numRuns: runs(40) },
     );
     expect(entries(directory).length).toBeGreaterThan(20);
   },

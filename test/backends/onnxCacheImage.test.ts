@@ -18,6 +18,7 @@ import * as lax from "../../src/primitives/index.ts";
 import { primitives } from "../../src/primitives/index.ts";
 import { subjects } from "../support/primitiveCases.ts";
 import { randomPrograms } from "../support/random/randomProgram.ts";
+import { runs } from "../support/tier.ts";
 
 /** The program that comes back from its image as text. */
 function throughText(program: Program): Program {
@@ -38,7 +39,7 @@ test("random programs come back as they were", () => {
       const program = inlineCalls(rewrite((x, y, k) => random.run(x!, y!, k!), avals));
       expect(formatProgram(throughText(program))).toBe(formatProgram(program));
     }),
-    { numRuns: 100 },
+    { numRuns: runs(100) },
   );
 });
 
@@ -51,7 +52,7 @@ test.each(subjects.map((s) => [s.name, s] as const))("%s comes back as it was", 
       const program = rewrite((...xs) => apply(xs, c.params), avals);
       expect(formatProgram(throughText(program))).toBe(formatProgram(program));
     }),
-    { numRuns: 20 },
+    { numRuns: runs(20) },
   );
 });
 

@@ -21,6 +21,7 @@ import {
 import { traced } from "../support/passes.ts";
 import { type RandomProgram, randomPrograms } from "../support/random/randomProgram.ts";
 import { type Host, host, random } from "./againstReference.ts";
+import { runs } from "../support/tier.ts";
 
 const native = loadNative();
 
@@ -87,7 +88,7 @@ test("random programs compute the same in pieces of any size", () =>
       );
       if (program.outputs.length > 0) agree(program, inputs, most);
     }),
-    { numRuns: 8 },
+    { numRuns: runs(8) },
   ));
 
 /** The gradient of a recurrent network whose steps are written one after the other. */

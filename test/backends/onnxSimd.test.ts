@@ -12,6 +12,7 @@ import { literal, type Tensor } from "../../src/core/tensor.ts";
 import { rewrite } from "../../src/core/trace.ts";
 import * as lax from "../../src/primitives/index.ts";
 import { agree, type Host, host, onnx, random, reference, runOn } from "./againstReference.ts";
+import { runs } from "../support/tier.ts";
 
 const f32 = (...shape: number[]) => aval(shape, "float32");
 const matrices = { lhsContract: [1], rhsContract: [0], lhsBatch: [], rhsBatch: [] };
@@ -290,7 +291,7 @@ describe("random element-wise programs", () => {
         await agree(f, inputs, { relative: 2.4e-7 });
       },
     );
-    await fc.assert(property, { numRuns: 100 });
+    await fc.assert(property, { numRuns: runs(100) });
   });
 });
 

@@ -12,6 +12,7 @@ import { literal, type Tensor } from "../../src/core/tensor.ts";
 import { rewrite } from "../../src/core/trace.ts";
 import * as lax from "../../src/primitives/index.ts";
 import { type Host, host, random, reference, runOn } from "./againstReference.ts";
+import { runs } from "../support/tier.ts";
 
 // Everything a kernel can do is worth one.
 const eager = { tensor: 2, kernel: 0 };
@@ -130,7 +131,7 @@ test("along any axis but the last, with repetition along any", async () => {
       };
       await agree(f, [random("float32", shape), random("float32", own.map((a) => shape[a]!))]);
     }),
-    { numRuns: 80 },
+    { numRuns: runs(80) },
   );
 });
 
@@ -185,7 +186,7 @@ describe("random programs", () => {
         if (stages.length > 1) divided++;
       },
     );
-    await fc.assert(property, { numRuns: 120 });
+    await fc.assert(property, { numRuns: runs(120) });
     expect(divided).toBeGreaterThan(30);
   });
 });

@@ -11,6 +11,7 @@ import { jit, np, type Tensor, toTfjs } from "../../src/index.ts";
 import * as lax from "../../src/primitives/index.ts";
 import { dawn } from "../support/dawn.ts";
 import { newDevice, webgpuPresent } from "../support/webgpu.ts";
+import { runs } from "../support/tier.ts";
 
 const present = await webgpuPresent();
 const size = 4;
@@ -169,7 +170,7 @@ describe.skipIf(!present)("kernels compiled aside", async () => {
         alive.forEach(({ buffer }) => backend.free(buffer));
         programs.forEach(({ executable }) => executable.dispose());
       }),
-      { numRuns: 40, seed: 7 },
+      { numRuns: runs(40), seed: 7 },
     );
   });
 });

@@ -11,6 +11,7 @@ import { dawn } from "../support/dawn.ts";
 import { subjects } from "../support/primitiveCases.ts";
 import { randomPrograms } from "../support/random/randomProgram.ts";
 import { examples, inputsOf, programOf } from "./webgpuPrograms.ts";
+import { runs } from "../support/tier.ts";
 
 describe.skipIf(!dawn)("Dawn", () => {
   afterAll(() => dawn?.backend.close());
@@ -43,6 +44,6 @@ describe.skipIf(!dawn)("Dawn", () => {
         const program = eliminateDeadCode(rewrite((x, y, k) => random.run(x!, y!, k!), avals));
         await agree(dawn!.backend, program, inputs);
       }),
-      { numRuns: 30 },
+      { numRuns: runs(30) },
     ), 0);
 });

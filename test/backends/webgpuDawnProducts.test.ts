@@ -4,13 +4,14 @@ import { afterAll, describe, test } from "vitest";
 import { agree } from "../support/agree.ts";
 import { dawn } from "../support/dawn.ts";
 import { convolutions, products } from "./webgpuProducts.ts";
+import { runs } from "../support/tier.ts";
 
 describe.skipIf(!dawn)("Dawn", () => {
   afterAll(() => dawn?.backend.close());
 
-  test.each([["products", products], ["convolutions", convolutions]])("%s", (_, runs) =>
+  test.each([["products", products], ["convolutions", convolutions]])("%s", (_, cases) =>
     fc.assert(
-      fc.asyncProperty(runs, ({ program, inputs }) => agree(dawn!.backend, program, inputs)),
-      { numRuns: 12 },
+      fc.asyncProperty(cases, ({ program, inputs }) => agree(dawn!.backend, program, inputs)),
+      { numRuns: runs(12) },
     ), 0);
 });

@@ -9,6 +9,7 @@ import {
   variable,
   withExpressions,
 } from "../../src/backends/webgpu/expression.ts";
+import { runs } from "../support/tier.ts";
 
 /** The value of an index, and its expression. */
 interface Pair {
@@ -92,7 +93,7 @@ describe("indices", () => {
           expect(evaluate(expr, at)).toBe(value);
           expect(value).toBeLessThan(expr.bound);
         })),
-      { numRuns: 5000, seed: 3 },
+      { numRuns: runs(5000), seed: 3 },
     );
   });
 

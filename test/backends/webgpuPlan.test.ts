@@ -7,6 +7,7 @@ import { rewrite } from "../../src/core/trace.ts";
 import { type RandomProgram, randomPrograms } from "../support/random/randomProgram.ts";
 import { planOf } from "./webgpuPlans.ts";
 import { examples, programOf } from "./webgpuPrograms.ts";
+import { runs } from "../support/tier.ts";
 
 function randomPlan(random: RandomProgram): Plan {
   const inputs = random.inputs().map((x) => aval(x.shape, x.dtype));
@@ -41,7 +42,7 @@ test("values in one block are never alive together, in random programs", () => {
       planned += total(found.blocks);
       needed += found.needed;
     }),
-    { numRuns: 100 },
+    { numRuns: runs(100) },
   );
   // What is planned in vain is a small part, over all of them.
   expect(planned).toBeGreaterThanOrEqual(needed);

@@ -6,6 +6,7 @@ import { agree } from "../support/agree.ts";
 import "../support/quickDriver.ts";
 import { newDevice, webgpuPresent } from "../support/webgpu.ts";
 import { convolutions, products } from "./webgpuProducts.ts";
+import { runs } from "../support/tier.ts";
 
 const present = await webgpuPresent();
 
@@ -13,9 +14,9 @@ describe.skipIf(!present)("for a GPU", async () => {
   const backend = present ? new WebGpuBackend(await newDevice(), { software: false }) : undefined!;
   afterAll(() => backend?.close());
 
-  test.each([["products", products], ["convolutions", convolutions]])("%s", (_, runs) =>
+  test.each([["products", products], ["convolutions", convolutions]])("%s", (_, cases) =>
     fc.assert(
-      fc.asyncProperty(runs, ({ program, inputs }) => agree(backend, program, inputs)),
-      { numRuns: 100 },
+      fc.asyncProperty(cases, ({ program, inputs }) => agree(backend, program, inputs)),
+      { numRuns: runs(100) },
     ));
 });

@@ -10,6 +10,7 @@ import { np } from "../../src/index.ts";
 import * as lax from "../../src/primitives/index.ts";
 import { planOf } from "./webgpuPlans.ts";
 import { convolutions, products } from "./webgpuProducts.ts";
+import { runs } from "../support/tier.ts";
 
 const kernelsOf = (program: Program) =>
   planOf(program).steps.map((s) => s.kind === "dispatch" ? s.kernel : expect.fail("a loop"));
@@ -142,7 +143,7 @@ test("no kernel needs more than WebGPU guarantees", () =>
   fc.assert(
     fc.property(fc.oneof(products, convolutions), ({ program }) =>
       kernelsOf(program).forEach(modest)),
-    { numRuns: 200 },
+    { numRuns: runs(200) },
   ));
 
 test("nor do several side by side, of all types", () => {
@@ -165,7 +166,7 @@ test("parts of a vector that is shared are never written alone", () =>
         expect(text).not.toMatch(/shared_vec\w+\[[^\]]*\](\.[xyzw]|\[)[^=]* = /);
       }
     }),
-    { numRuns: 50 },
+    { numRuns: runs(50) },
   ));
 
 test("what fills a grid of two axes beyond the last workgroup does nothing", () => {

@@ -6,6 +6,7 @@ import { joinPads } from "../../src/compiler/joinPads.ts";
 import { inlineCalls } from "../../src/core/inline.ts";
 import { eliminateDeadCode, type Program, validateProgram } from "../../src/core/program.ts";
 import { evaluate } from "../../src/core/evaluate.ts";
+import { runs } from "../support/tier.ts";
 
 beforeAll(() => setBackend("reference"));
 
@@ -43,7 +44,7 @@ it("keeps every value, and leaves no padding where all pieces are used", async (
       if (skip < 0) expect(names(joined)).not.toContain("pad");
       else expect(names(joined)).toContain("pad");
     }),
-    { numRuns: 60 },
+    { numRuns: runs(60) },
   );
 });
 

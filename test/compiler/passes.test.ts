@@ -10,6 +10,7 @@ import * as lax from "../../src/primitives/index.ts";
 import { grad } from "../../src/transforms/grad.ts";
 import { checkPasses, everywhere, matrix, noise, traced } from "../support/passes.ts";
 import { type RandomProgram, randomPrograms } from "../support/random/randomProgram.ts";
+import { runs } from "../support/tier.ts";
 
 const f32 = (...shape: number[]) => aval(shape, "float32");
 
@@ -26,7 +27,7 @@ test("random programs come through every pass", async () => {
     await checkPasses(program, inputs, unrollingPasses);
     await checkPasses(program, inputs, sinkingPasses);
   };
-  await fc.assert(fc.asyncProperty(randomPrograms, check), { numRuns: 100 });
+  await fc.assert(fc.asyncProperty(randomPrograms, check), { numRuns: runs(100) });
 }, 0);
 
 describe("loops", () => {

@@ -12,6 +12,7 @@ import * as lax from "../../src/primitives/index.ts";
 import { grad } from "../../src/transforms/grad.ts";
 import { checkPasses, everywhere, matrix, noise, traced } from "../support/passes.ts";
 import { type RandomProgram, randomPrograms } from "../support/random/randomProgram.ts";
+import { runs } from "../support/tier.ts";
 
 const f32 = (...shape: number[]) => aval(shape, "float32");
 /** How often a program has an instruction. */
@@ -62,7 +63,7 @@ test(
         }
       }
     };
-    await fc.assert(fc.asyncProperty(randomPrograms, check), { numRuns: 50 });
+    await fc.assert(fc.asyncProperty(randomPrograms, check), { numRuns: runs(50) });
     expect(changed).toBeGreaterThan(0);
   },
   0,

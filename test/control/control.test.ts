@@ -21,6 +21,7 @@ import {
   whileLoop,
 } from "trilevel";
 import { beforeAll, describe, expect, it } from "vitest";
+import { runs } from "../support/tier.ts";
 
 beforeAll(() => setBackend("reference"));
 
@@ -97,7 +98,7 @@ describe("scan", () => {
           );
         },
       ),
-      { numRuns: 15 },
+      { numRuns: runs(15) },
     ));
 
   it("carries trees, takes trees, and needs no xs", async () => {

@@ -9,6 +9,7 @@ import { openFile, openFolder, readImage } from "trilevel/data";
 import { exists, isFolder, parseJson, readBytes, readJson } from "../../src/data/files.ts";
 import { judgeJson } from "../../src/data/formats/json.ts";
 import { failure, fixture, jpeg, png, put, temporaryFolder } from "./support.ts";
+import { runs } from "../support/tier.ts";
 
 const temporary = temporaryFolder();
 
@@ -88,7 +89,7 @@ describe("JSON", () => {
         const verdict = judgeJson(encode(text), 1000);
         expect(verdict.kind === "fine").toBe(fine);
       }),
-      { numRuns: 3000 },
+      { numRuns: runs(3000) },
     );
   });
 

@@ -24,6 +24,7 @@ import {
   threefry2x32,
 } from "../../src/data/generate/index.ts";
 import tetrominoes from "../fixtures/tetrominoes.json" with { type: "json" };
+import { runs } from "../support/tier.ts";
 
 const small = { kind: "clevr", height: 24, width: 32, supersample: 1, count: [2, 4] } as const;
 const specs: readonly SceneSpec[] = [
@@ -60,7 +61,7 @@ describe.each(specs.map((spec) => [JSON.stringify(spec), spec] as const))("%s", 
         expect(generateScene(spec, seed, index + 1).objects).not.toEqual(scene.objects);
         expect(generateScene(spec, seed + 1, index).objects).not.toEqual(scene.objects);
       }),
-      { numRuns: 10 },
+      { numRuns: runs(10) },
     );
   });
 
@@ -79,7 +80,7 @@ describe.each(specs.map((spec) => [JSON.stringify(spec), spec] as const))("%s", 
           expect(fraction).toBeLessThanOrEqual(1);
         });
       }),
-      { numRuns: 20 },
+      { numRuns: runs(20) },
     );
   });
 });
@@ -236,7 +237,7 @@ describe("CLEVR-like scenes", () => {
           }
         });
       }),
-      { numRuns: 15 },
+      { numRuns: runs(15) },
     );
   });
 

@@ -9,8 +9,9 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
+import { runs } from "../support/tier.ts";
 
-const files = Number(process.env["TRILEVEL_FUZZ_FILES"] ?? 2000);
+const files = Number(process.env["TRILEVEL_FUZZ_FILES"] ?? runs(2000));
 const script = fileURLToPath(new URL("mutations.ts", import.meta.url));
 
 interface Summary {

@@ -2,6 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { decodeSafetensors, encodeSafetensors } from "../../src/experiments/runs/safetensors.ts";
+import { runs } from "../support/tier.ts";
 
 /** A file with this header, and so many bytes behind it. */
 function file(header: string | Uint8Array, length: number): Uint8Array {
@@ -98,6 +99,6 @@ test("a file with any wrong byte is another file, or an Error that says where", 
         expect((error as Error).constructor).toBe(Error);
       }
     }),
-    { numRuns: 2000 },
+    { numRuns: runs(2000) },
   );
 });

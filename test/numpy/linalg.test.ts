@@ -12,6 +12,7 @@ import {
   vmap,
 } from "trilevel";
 import { beforeAll, describe, expect, it } from "vitest";
+import { runs } from "../support/tier.ts";
 
 beforeAll(() => setBackend("reference"));
 
@@ -40,7 +41,7 @@ const problems = fc.record({
 });
 const check = (
   f: (problem: { seed: number; n: number; lead: readonly number[] }) => Promise<void>,
-) => fc.assert(fc.asyncProperty(problems, f), { numRuns: 25 });
+) => fc.assert(fc.asyncProperty(problems, f), { numRuns: runs(25) });
 
 describe("equations", () => {
   it("solve: A x = b, for vectors, matrices and broadcast batches", () =>

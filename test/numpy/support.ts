@@ -10,6 +10,7 @@ import type { DType } from "../../src/core/dtype.ts";
 import { type Shape, sizeOf } from "../../src/core/program.ts";
 import type { Tensor } from "../../src/core/tensor.ts";
 import * as np from "../../src/numpy/index.ts";
+import { runs } from "../support/tier.ts";
 
 await setBackend("reference");
 
@@ -102,6 +103,6 @@ export async function holds<Ts extends [unknown, ...unknown[]]>(
     fc.asyncProperty<Ts>(...arbitraries, async (...args) => {
       await predicate(...args);
     }),
-    { numRuns },
+    { numRuns: runs(numRuns) },
   );
 }

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { checkGrads, grad, np, random, setBackend, type Tensor, vmap } from "trilevel";
 import { backends } from "../support/backends.ts";
+import { runs } from "../support/tier.ts";
 
 const { linalg } = np;
 
@@ -93,7 +94,7 @@ describe("in double precision", () => {
           }
         },
       ),
-      { numRuns: 25 },
+      { numRuns: runs(25) },
     );
   });
 

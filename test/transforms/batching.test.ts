@@ -6,6 +6,7 @@ import { place, Random, read, stacked } from "../support/arrays.ts";
 import { expectClose } from "../support/close.ts";
 import { type Case, type Subject, subjects } from "../support/primitiveCases.ts";
 import { reference } from "../support/reference.ts";
+import { runs } from "../support/tier.ts";
 
 /** All subsets of n things but the empty one. */
 const subsets = (n: number) =>
@@ -61,7 +62,7 @@ describe.each([...subjects])("$name", (subject) => {
         sizes,
         (example, size) => batchIsLoop(subject, example, size),
       ),
-      { numRuns: 12 },
+      { numRuns: runs(12) },
     );
   });
 });

@@ -20,10 +20,11 @@ import {
   type Restricted,
   restricted,
 } from "../support/subject.ts";
+import { runs } from "../support/tier.ts";
 
 const policies = { none: undefined, ...savePolicies };
 
-const runs = { numRuns: 10 };
+const settings = { numRuns: runs(10) };
 
 /** The weighted sum of a function's float results. */
 function summed({ f, xs }: Restricted, seed: number): (...xs: Tensor[]) => Tensor {
@@ -69,13 +70,13 @@ describe.each([...subjects])("$name", (subject) => {
   test.each([...subject.spec.dtypes])("jit is eager, %s", (dtype) =>
     fc.assert(
       fc.asyncProperty(subject.spec.cases(dtype), (example) => jitIsEager(subject, example)),
-      runs,
+      settings,
     ));
 
   const types = subject.spec.dtypes.filter((d) => isFloat(d));
   test.each(types)("checkpoint changes nothing, %s", (dtype) =>
     fc.assert(
       fc.asyncProperty(subject.spec.cases(dtype), (example) => checkpointIsPlain(subject, example)),
-      runs,
+      settings,
     ));
 });

@@ -19,8 +19,9 @@ import {
   onFloats,
   restricted,
 } from "../support/subject.ts";
+import { runs } from "../support/tier.ts";
 
-const runs = { numRuns: 25 };
+const settings = { numRuns: runs(25) };
 const step = 6e-6; // ∛ε: truncation and rounding are equal
 const differences = { relative: 1e-6, absolute: 1e-8 };
 const nested = { relative: 1e-10, absolute: 1e-10 };
@@ -29,7 +30,7 @@ const nested = { relative: 1e-10, absolute: 1e-10 };
 function property(subject: Subject, what: string, check: (example: Case) => Promise<void>) {
   for (const dtype of subject.spec.dtypes.filter((d) => isFloat(d))) {
     test(`${what}, ${dtype}`, () =>
-      fc.assert(fc.asyncProperty(subject.spec.cases(dtype), check), runs));
+      fc.assert(fc.asyncProperty(subject.spec.cases(dtype), check), settings));
   }
 }
 

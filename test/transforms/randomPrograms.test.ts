@@ -6,6 +6,7 @@ import { expectClose } from "../support/close.ts";
 import { place, read } from "../support/arrays.ts";
 import { RandomProgram, randomPrograms, type Step } from "../support/random/randomProgram.ts";
 import { reference } from "../support/reference.ts";
+import { runs } from "../support/tier.ts";
 
 beforeAll(() => setBackend("reference"));
 
@@ -27,7 +28,7 @@ test("their derivatives in both modes are those of finite differences", async ()
     const f = jit((a: Tensor, b: Tensor) => program.value(a, b, wholes!, around));
     await checkGrads(f, [x!, y!]);
   });
-  await fc.assert(property, { numRuns: 60 });
+  await fc.assert(property, { numRuns: runs(60) });
 });
 
 test("their batches are their results one by one", async () => {
@@ -40,7 +41,7 @@ test("their batches are their results one by one", async () => {
     const expected = together.map((_, i) => np.stack(alone.map((ys) => ys[i]!)));
     expectClose(await read(together), await read(expected), { relative: 1e-9, absolute: 1e-11 });
   });
-  await fc.assert(property, { numRuns: 60 });
+  await fc.assert(property, { numRuns: runs(60) });
 });
 
 test("the gradient of a sum over a batch is that of its elements, one by one", async () => {
@@ -62,5 +63,5 @@ test("the gradient of a sum over a batch is that of its elements, one by one", a
     ];
     expectClose(await read(together), await read(expected), { relative: 1e-9, absolute: 1e-11 });
   });
-  await fc.assert(property, { numRuns: 60 });
+  await fc.assert(property, { numRuns: runs(60) });
 });

@@ -10,6 +10,7 @@ import type { HostArray } from "../support/arrays.ts";
 import { place } from "../support/arrays.ts";
 import { randomPrograms } from "../support/random/randomProgram.ts";
 import { reference } from "../support/reference.ts";
+import { runs } from "../support/tier.ts";
 
 beforeAll(() => setBackend("reference"));
 
@@ -67,5 +68,5 @@ test("random programs, their gradients included", async () => {
     const { program } = traceFunction(f, examples, "test");
     await expectRight("the model", program, inputs, found);
   });
-  await fc.assert(property, { numRuns: 30 });
+  await fc.assert(property, { numRuns: runs(30) });
 });
