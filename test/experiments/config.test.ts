@@ -1,10 +1,13 @@
 /** Configs: what is wrong is told at once; presets are right; overrides reach every field. */
 import { Effect } from "effect";
 import { describe, expect, it } from "vitest";
-import { decodeConfig, encodeConfig } from "../../src/experiments/config/config.ts";
+import { decodeConfig } from "../../src/experiments/config/decode.ts";
 import { applyOverrides } from "../../src/experiments/config/overrides.ts";
-import { presetNamed, presetNames, presets } from "../../src/experiments/config/presets.ts";
+import { allPresets, presetNamed } from "../../src/experiments/config/presets.ts";
+import { discoveryPresets, propertyPresets } from "../../src/experiments/tasks/presets.ts";
 import { failure, tiny, tinyConfig } from "./support.ts";
+
+const presetNames = [...(await Effect.runPromise(allPresets)).keys()];
 
 describe("configs", () => {
   it("lists every mistake at once", async () => {
@@ -24,6 +27,19 @@ describe("configs", () => {
     expect(text).toContain("model.slots: expected a whole number of at least 1, found 0");
     expect(text).toMatch(/model\.adjoint: expected .*"oneStep".*, found "guess"/);
     expect(text).toContain("data.source: is missing");
+  });
+
+  it("says which tasks there are, beside all that is wrong with the other fields", async () => {
+    for (
+      const [task, found] of [["segmentation", `found "segmentation"`], [undefined, "missing"]]
+    ) {
+      const model = { ...tiny.model, task };
+      const { problems } = await failure(decodeConfig({ ...tiny, model, steps: 0 }, "The config"));
+      expect(problems).toHaveLength(2);
+      expect(problems[0]).toMatch(`model.task: expected "discovery" | "properties"`);
+      expect(problems[0]).toContain(found);
+      expect(problems[1]).toContain("steps: expected a whole number of at least 1, found 0");
+    }
   });
 
   it("takes names that every object has for unknown fields", async () => {
@@ -50,23 +66,28 @@ describe("configs", () => {
   });
 
   it("spells out defaults, and reads what it wrote", async () => {
-    const encoded = encodeConfig(await tinyConfig());
-    expect(encoded.model.adjoint).toBe("oneStep");
-    expect(encoded.log?.panelImages).toBe(6);
-    expect(encodeConfig(await Effect.runPromise(decodeConfig(encoded, "again")))).toEqual(encoded);
+    const config = await tinyConfig();
+    expect(config.model.adjoint).toBe("oneStep");
+    expect(config.log.panelImages).toBe(6);
+    const written: unknown = JSON.parse(JSON.stringify(config));
+    expect(written).toEqual(config);
+    expect(await Effect.runPromise(decodeConfig(written, "again"))).toEqual(config);
   });
 
-  it.each(presetNames)("has a correct preset %s", async (name) => {
-    const preset = await Effect.runPromise(presetNamed(name));
-    const config = await Effect.runPromise(decodeConfig(preset, name));
-    expect(config.name).toBe(name);
-  });
+  it.each(presetNames)(
+    "has a correct preset %s",
+    async (name) => {
+      const preset = await Effect.runPromise(presetNamed(name));
+      const config = await Effect.runPromise(decodeConfig(preset, name));
+      expect(config.name).toBe(name);
+    },
+  );
 
   it("has the paper's hyperparameters", () => {
-    const { model, batchSize, optimizer } = presets["discovery-clevr6"];
+    const { model, batchSize, optimizer } = discoveryPresets["discovery-clevr6"];
     expect(model.slots).toBe(7);
     expect([batchSize, optimizer.learningRate, optimizer.warmup]).toEqual([64, 4e-4, 10_000]);
-    expect(presets["properties-clevr10"].batchSize).toBe(512);
+    expect(propertyPresets["properties-clevr10"].batchSize).toBe(512);
   });
 
   it("names the presets when there is none of a name", async () => {

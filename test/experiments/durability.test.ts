@@ -4,15 +4,16 @@
  */
 import { Effect, Exit } from "effect";
 import { beforeAll, describe, expect, it, vi } from "vitest";
-import type { ExperimentConfig } from "../../src/experiments/config/config.ts";
+import type { ExperimentConfig } from "../../src/experiments/config/schema.ts";
 import { train } from "../../src/experiments/train/runner.ts";
 import { bestCheckpoint, latestCheckpoint } from "../../src/experiments/runs/checkpoint.ts";
+import { Tasks } from "../../src/experiments/tasks/index.ts";
 import { CurrentDisk, RunFolder } from "../../src/experiments/runs/folder.ts";
 import { CurrentProcesses } from "../../src/experiments/runs/lock.ts";
 import { listRuns, openRun } from "../../src/experiments/runs/open.ts";
 import { type Chance, type Fault, FaultyDisk } from "./faultyDisk.ts";
-import { remember, toyConfig, toySystem } from "./support.ts";
 import { someOf } from "../support/tier.ts";
+import { remember, toyConfig, toyTask } from "./support.ts";
 
 // Most of the time of so short a run, and nothing to do with files.
 vi.mock("../../src/experiments/train/garbage.ts", () => ({ collectGarbage: () => {} }));
@@ -36,6 +37,7 @@ let pid = 0;
 const on = <A, E>(disk: FaultyDisk, effect: Effect.Effect<A, E>) => {
   const own = ++pid;
   return Effect.runPromiseExit(effect.pipe(
+    Effect.provideService(Tasks, [toyTask]),
     Effect.provideService(CurrentDisk, disk),
     Effect.provideService(CurrentProcesses, {
       host: "here",
@@ -52,7 +54,7 @@ async function trainOn(disk: FaultyDisk) {
     disk,
     Effect.gen(function* () {
       const found = (yield* listRuns(root)).length > 0;
-      const options = { root, display, system: toySystem };
+      const options = { root, display };
       if (!found) return yield* train(config, options);
       const { folder, config: own } = yield* openRun(root, "latest");
       return yield* train(own, { ...options, resume: folder });

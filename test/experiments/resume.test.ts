@@ -4,6 +4,7 @@ import { readdir, readFile, rename, rm, stat, truncate, utimes, writeFile } from
 import process from "node:process";
 import { Effect } from "effect";
 import { describe, expect, it, vi } from "vitest";
+import { Tasks } from "../../src/experiments/tasks/index.ts";
 import { listTable } from "../../src/experiments/report/compare.ts";
 import { writeReport } from "../../src/experiments/report/report.ts";
 import { train, type TrainOptions } from "../../src/experiments/train/runner.ts";
@@ -11,19 +12,20 @@ import { latestCheckpoint } from "../../src/experiments/runs/checkpoint.ts";
 import { RunFolder } from "../../src/experiments/runs/folder.ts";
 import { CurrentProcesses, lockRun, type Processes } from "../../src/experiments/runs/lock.ts";
 import { listRuns, openRun } from "../../src/experiments/runs/open.ts";
-import { failure, remember, temporaryFolder, toyConfig, toySystem } from "./support.ts";
+import { failure as failureOf, remember, temporaryFolder, toyConfig, toyTask } from "./support.ts";
 
 // Most of the time of so short a run.
 vi.mock("../../src/experiments/train/garbage.ts", () => ({ collectGarbage: () => {} }));
 
 const folder = temporaryFolder();
-const run = Effect.runPromise;
+const toys = Effect.provideService(Tasks, [toyTask]);
+const run = <A, E>(effect: Effect.Effect<A, E>) => Effect.runPromise(toys(effect));
+const failure = <A, E>(effect: Effect.Effect<A, E>) => failureOf(toys(effect));
 const now = new Date("2030-01-02T03:04:05Z");
 
 const options = (root: string, more: Partial<TrainOptions> = {}): TrainOptions => ({
   root: folder(root),
   display: remember(),
-  system: toySystem,
   ...more,
 });
 

@@ -4,9 +4,12 @@ import { join } from "node:path";
 import { Effect } from "effect";
 import { describe, expect, it, vi } from "vitest";
 import { openNem } from "trilevel/data";
-import { type Example, openExamples } from "../../src/experiments/tasks/images/examples.ts";
+import type { Example } from "../../src/experiments/tasks/images/examples.ts";
+import { taskOf } from "../../src/experiments/tasks/index.ts";
+import type { Examples, OnProgress } from "../../src/experiments/tasks/task.ts";
+import { openExamples } from "../../src/experiments/train/examples.ts";
 import { train } from "../../src/experiments/train/runner.ts";
-import { type OnScenes, openSource } from "../../src/experiments/tasks/images/sources.ts";
+import { openSource } from "../../src/experiments/tasks/images/sources.ts";
 import { describeGenuine, fixture, jpeg, png, put, tfExample, tfRecords } from "../data/support.ts";
 import { failure, remember, temporaryFolder, tinyConfig } from "./support.ts";
 
@@ -16,9 +19,9 @@ const run = Effect.runPromise;
 /** All examples of a source, those to train on first. */
 const examplesOf = (...overrides: string[]) =>
   run(Effect.scoped(Effect.gen(function* () {
-    const { train, heldOut } = yield* openExamples(
-      yield* Effect.promise(() => tinyConfig("batchSize=1", ...overrides)),
-    );
+    const config = yield* Effect.promise(() => tinyConfig("batchSize=1", ...overrides));
+    const opened = yield* openExamples(yield* taskOf(config), config);
+    const { train, heldOut } = opened as Examples<Example>; // of all tasks with this data
     const all: Example[] = [];
     for (const part of [train, heldOut]) {
       for (let i = 0; i < part.size; i++) all.push(yield* Effect.promise(() => part.get(i)));
@@ -95,7 +98,7 @@ describe("a source", () => {
     const root = folder("pictures");
     for (const n of [1, 2, 3]) await put(join(root, "below", `${n}.jpg`), jpeg);
     const { data } = await tinyConfig("data.source=folder", `data.path=${root}`);
-    const told: OnScenes = vi.fn();
+    const told: OnProgress = vi.fn();
     for (const times of [3, 3]) {
       await (await openSource(data, told)).close();
       expect(told).toHaveBeenCalledTimes(times);
@@ -146,7 +149,9 @@ describe("a source", () => {
       `data.path=${root}`,
       "model.task=properties",
     );
-    const { message } = await failure(Effect.scoped(openExamples(config)));
+    const { message } = await failure(
+      Effect.scoped(Effect.flatMap(taskOf(config), (task) => openExamples(task, config))),
+    );
     expect(message).toContain("batchSize: 4 is more than the 2 images to train on");
     expect(message).toContain("has no scenes to predict properties from");
   });

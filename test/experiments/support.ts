@@ -5,17 +5,20 @@ import { join } from "node:path";
 import { Effect, Exit } from "effect";
 import { afterAll, beforeAll } from "vitest";
 import { np, random, type Tensor } from "trilevel";
-import {
-  type ConfigInput,
-  decodeConfig,
-  type ExperimentConfig,
-} from "../../src/experiments/config/config.ts";
-import type { System } from "../../src/experiments/tasks/system.ts";
+import { decodeConfig } from "../../src/experiments/config/decode.ts";
+import type { ExperimentConfig } from "../../src/experiments/config/schema.ts";
+import { blank } from "../../src/experiments/report/canvas.ts";
+import { discovery, DiscoveryConfig } from "../../src/experiments/tasks/discovery.ts";
+import { ImageConfig } from "../../src/experiments/tasks/images/config.ts";
+import { openImages } from "../../src/experiments/tasks/images/examples.ts";
+import { averaged } from "../../src/experiments/tasks/scores.ts";
+import type { SlotConfig } from "../../src/experiments/tasks/slotAttention.ts";
+import { defineTask } from "../../src/experiments/tasks/task.ts";
 import { applyOverrides } from "../../src/experiments/config/overrides.ts";
 import type { Display } from "../../src/experiments/report/progress.ts";
 
 /** The smallest run that has every part. */
-export const tiny: ConfigInput = {
+export const tiny = {
   name: "tiny",
   model: {
     task: "discovery",
@@ -32,13 +35,16 @@ export const tiny: ConfigInput = {
   steps: 12,
   batchSize: 4,
   backend: "onnx",
-};
+} as const;
+
+/** The config of a task with slot attention. */
+export type ImageRun = ExperimentConfig<SlotConfig & { readonly task: string }, ImageConfig>;
 
 /** The tiny config with some fields changed. */
-export const tinyConfig = (...overrides: string[]): Promise<ExperimentConfig> =>
+export const tinyConfig = (...overrides: string[]): Promise<ImageRun> =>
   Effect.runPromise(
     applyOverrides(tiny, overrides).pipe(Effect.flatMap((c) => decodeConfig(c, "The config"))),
-  );
+  ) as Promise<ImageRun>; // of the tasks that there are, both have such configs
 
 const toyLog = {
   every: 1,
@@ -51,7 +57,7 @@ const toyLog = {
 };
 
 /** A run of a system that takes milliseconds, with a checkpoint every other step. */
-export const toyConfig = (...overrides: string[]): Promise<ExperimentConfig> =>
+export const toyConfig = (...overrides: string[]): Promise<ImageRun> =>
   tinyConfig(
     "name=toy",
     "backend=reference",
@@ -67,28 +73,36 @@ export const toyConfig = (...overrides: string[]): Promise<ExperimentConfig> =>
     ...overrides,
   );
 
-/** Images are explained as multiples of themselves. Every part of a run has something to do, and little. */
-export const toySystem = ({ data: { resolution: n }, model: { slots } }: ExperimentConfig): System<
-  { readonly scale: Tensor; readonly shift: Tensor }
-> => ({
-  init: (key) => ({ scale: random.normal(key, [3]), shift: np.zeros([]) }),
-  loss: ({ scale, shift }, { image }, key) => [
-    np.mean(np.square(image.mul(scale).add(shift).sub(image))),
-    { noise: np.mean(random.normal(key, [2])) },
-  ],
-  look: ({ scale, shift }, { image }) => {
-    const batch = image.shape[0]!;
-    return {
-      reconstruction: image.mul(scale).add(shift),
-      components: np.zeros([batch, slots, n, n, 3]),
-      masks: np.full([batch, slots, n, n], 1 / slots),
-      attention: np.full([batch, slots, n, n], 1 / n ** 2),
-      predictions: null,
-    };
-  },
-  dynamics: ({ shift }, _, _key, steps) => ({
-    residuals: np.zeros([steps]).add(shift),
-    spectralNorm: np.abs(shift),
+type Toy = { readonly scale: Tensor; readonly shift: Tensor };
+
+/**
+ * Images are explained as multiples of themselves. Every part of a run has something to do, and little. It takes the
+ * place of object discovery, whose configs it has: `Effect.provideService(Tasks, [toyTask])`.
+ */
+export const toyTask = defineTask({
+  ...discovery,
+  model: DiscoveryConfig,
+  data: ImageConfig,
+  presets: {},
+  inputs: ["image"],
+  open: ({ data }, onProgress) => openImages(data, onProgress, {}),
+  system: () => ({
+    init: (key): Toy => ({
+      scale: random.normal(key, [3]),
+      shift: np.zeros([]),
+    }),
+    loss: ({ scale, shift }: Toy, { image }, key) => [
+      np.mean(np.square(image.mul(scale).add(shift).sub(image))),
+      { noise: np.mean(random.normal(key, [2])) },
+    ],
+    predict: ({ scale, shift }, { image }) => ({ reconstruction: image.mul(scale).add(shift) }),
+    // The same at every step, so that the first checkpoint that is scored remains the best.
+    scorer: () => averaged(() => ({ psnr: 1 })),
+    draw: (seen) => ({ reconstruction: blank(4, 4 * seen.length) }),
+    diagnose: ({ shift }) => ({
+      residuals: np.zeros([20]).add(shift),
+      spectralNorm: np.abs(shift),
+    }),
   }),
 });
 

@@ -6,14 +6,10 @@ import { readFile } from "node:fs/promises";
 import process from "node:process";
 import { Cause, Console, Effect, Option } from "effect";
 import { Argument, CliError, CliOutput, Command, Flag } from "effect/cli";
-import {
-  adjoints,
-  backends,
-  decodeConfig,
-  encodeConfig,
-  type ExperimentConfig,
-  solvers,
-} from "../config/config.ts";
+import { decodeConfig } from "../config/decode.ts";
+import { backends, type ExperimentConfig } from "../config/schema.ts";
+import { adjoints, solvers } from "../tasks/inference.ts";
+import { tasks } from "../tasks/index.ts";
 import { compareRuns, listTable, seedTable } from "../report/compare.ts";
 import { inspectData, makeData } from "./data.ts";
 import { denoCommand } from "../runs/environment.ts";
@@ -21,19 +17,23 @@ import { fileError } from "../errors.ts";
 import { answerInterruption } from "./interruption.ts";
 import { evaluateRun, renderRun } from "../train/evaluateRun.ts";
 import { applyOverrides } from "../config/overrides.ts";
-import { presetNamed, presetNames } from "../config/presets.ts";
+import { presetNamed } from "../config/presets.ts";
 import { openDisplay } from "../report/progress.ts";
 import { train } from "../train/runner.ts";
 import { openRun } from "../runs/open.ts";
-import { studyTricks } from "../studies/clipping.ts";
+import { clippingStudy, studyTricks } from "../studies/clipping.ts";
 
 const root = Flag.Directory("runs").pipe(
   Flag.withDescription("Folder of all runs (default: runs)"),
   Flag.withDefault("runs"),
 );
-const preset = Flag.Literals("preset", presetNames).pipe(
+const presetNames = tasks.flatMap(({ presets }) => Object.keys(presets));
+// Not a flag of these literals: a program that provides other tasks has other presets.
+const preset = Flag.String("preset").pipe(
   Flag.withAlias("p"),
-  Flag.withDescription(`Config to begin with (default: ${presetNames[0]})`),
+  Flag.withDescription(
+    `Config to begin with: ${presetNames.join(", ")} (default: ${presetNames[0]})`,
+  ),
   Flag.withDefault(presetNames[0]!),
 );
 const file = Flag.Path("config").pipe(
@@ -43,7 +43,7 @@ const file = Flag.Path("config").pipe(
 const set = Flag.String("set").pipe(
   Flag.withAlias("s"),
   Flag.withMetavar("path=value"),
-  Flag.withDescription("Change any field, such as model.slots=9; may be repeated"),
+  Flag.withDescription("Change any field, such as model.iterations=9; may be repeated"),
   Flag.atLeast(0),
 );
 
@@ -126,7 +126,7 @@ const resume = Command.make(
     for (const text of warnings) yield* Console.error(`warning: ${text}`);
     const longer = Option.isNone(steps) ? [] : [`steps=${steps.value}`];
     const changed = yield* decodeConfig(
-      yield* applyOverrides(encodeConfig(config), longer),
+      yield* applyOverrides(config, longer),
       "The config",
     );
     yield* answerInterruption;
@@ -146,7 +146,7 @@ const evaluate = Command.make(
       yield* Console.log(`${name.padEnd(18)} ${text}`);
     }
   }),
-).pipe(Command.withDescription("Score the best checkpoint of a run on held-out images"));
+).pipe(Command.withDescription("Score the best checkpoint of a run on held-out examples"));
 
 const render = Command.make(
   "render",
@@ -243,12 +243,12 @@ const study = Command.make("study").pipe(
       },
       Effect.fn(function* ({ set, runs, steps, seeds, iterations, backend }) {
         const base: (
-          preset: typeof presetNames[number],
+          preset: string,
         ) => Effect.Effect<ExperimentConfig, unknown> = (preset) =>
           configOf({ preset, config: Option.none(), set, backend });
         yield* answerInterruption;
         yield* studyTricks({
-          base: yield* base("discovery-small"),
+          base: yield* base(clippingStudy.preset),
           root: runs,
           display: openDisplay(),
           steps,
@@ -257,7 +257,7 @@ const study = Command.make("study").pipe(
         });
       }, Effect.scoped),
     ).pipe(
-      Command.withDescription("Vanilla and implicit slot attention without gradient clipping"),
+      Command.withDescription(clippingStudy.description),
     ),
   ]),
 );
@@ -272,10 +272,13 @@ export const command = Command.make(
     yield* train(config, { root: flags.runs, display: openDisplay() });
   }, Effect.scoped),
 ).pipe(
-  Command.withDescription("Learn to see objects: train a model, keep the run under runs/"),
+  Command.withDescription("Train a model, keep the run under runs/"),
   Command.withExamples([
-    { command: "train", description: "Implicit slot attention on sprites, in minutes" },
-    { command: "train --adjoint unrolled --iterations 7", description: "Vanilla slot attention" },
+    { command: "train", description: "The default preset, in minutes" },
+    {
+      command: "train --adjoint unrolled --iterations 7",
+      description: "Backpropagation through seven iterations",
+    },
     { command: "train resume latest", description: "Go on where a run was interrupted" },
   ]),
   Command.withSubcommands([resume, evaluate, render, data, runs, study]),

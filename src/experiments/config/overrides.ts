@@ -1,5 +1,5 @@
 /**
- * `--set model.slots=9`: any field of a config, changed by its path. Values are JSON; what is no JSON is
+ * `--set model.iterations=9`: any field of a config, changed by its path. Values are JSON; what is no JSON is
  * text. Whether field and value make sense is for the config's schema to say, so that all is told at once.
  */
 import { Effect } from "effect";
@@ -25,7 +25,7 @@ export const applyOverrides = Effect.fnUntraced(function* <C extends object>(
   return yield* new ConfigError({
     what: `${problems.length} of the overrides cannot be applied:`,
     problems,
-    cure: "Write --set path.to.field=value, for example --set model.slots=9.",
+    cure: "Write --set path.to.field=value, for example --set steps=100.",
   });
 });
 

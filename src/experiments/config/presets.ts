@@ -1,147 +1,23 @@
-/** Configs by name. The quick one runs on two cores; the others have the paper's hyperparameters. */
+/** Configs by name: the presets of all tasks. */
 import { Effect } from "effect";
-import type { ConfigInput } from "./config.ts";
 import { ConfigError } from "../errors.ts";
+import { Tasks } from "../tasks/index.ts";
+import type { ConfigInput } from "./schema.ts";
 
-/** Locatello et al. (2020), appendix E: what their object discovery experiments share. */
-const paper = {
-  optimizer: { learningRate: 4e-4, warmup: 10_000, decayRate: 0.5, decaySteps: 100_000, clip: 0 },
-  log: { every: 100, evaluateEvery: 5000, panelEvery: 5000, checkpointEvery: 1000, keep: 3 },
-  steps: 500_000,
-  batchSize: 64,
-} as const;
-
-/** The default. */
-const quick = {
-  name: "discovery-quick",
-  model: {
-    task: "discovery",
-    slots: 4,
-    slotSize: 32,
-    mlpHidden: 64,
-    iterations: 3,
-    adjoint: "oneStep",
-    // Around zero, so that places differ more than they agree: slots that begin alike part earlier.
-    coordinates: [-1, 1],
-    // Slots attend to 8×8 places, not 16×16: less work, and objects are found in fewer steps.
-    encoder: { channels: 32, kernel: 3, strides: [2, 2, 1] },
-    decoder: { kind: "mlp", channels: 32, layers: 3 },
-  },
-  // Sprites may touch, and none hides another: they are ten pixels wide, and where they overlap
-  // a border that is off by one pixel is much of the score.
-  data: {
-    source: "sprites",
-    scenes: 4096 + 320,
-    resolution: 32,
-    objects: [3, 3],
-    minVisibility: 1,
-    evaluate: 320,
-  },
-  // The rate ends at an eighth of where it began: masks become sharp late.
-  optimizer: { learningRate: 2e-3, warmup: 100, decayRate: 0.5, decaySteps: 2500 },
-  log: {
-    every: 20,
-    evaluateEvery: 500,
-    panelEvery: 500,
-    firstPanel: 40,
-    checkpointEvery: 240,
-    keep: 2,
-  },
-  steps: 7500,
-  batchSize: 16,
-} as const;
-
-/** Every preset. */
-export const presets = {
-  /** Sprites on black that hide nothing of each other: objects are found in minutes on two cores. */
-  "discovery-quick": quick,
-  /** The same places from 16×16 pixels, a quarter of the work: for studies of many runs. */
-  "discovery-small": {
-    ...quick,
-    name: "discovery-small",
-    model: { ...quick.model, encoder: { ...quick.model.encoder, strides: [2, 1, 1] } },
-    data: { ...quick.data, resolution: 16 },
-  },
-  /** CLEVR with at most six objects, 128×128. Files are read with data.source=clevr-with-masks. */
-  "discovery-clevr6": {
-    name: "discovery-clevr6",
-    model: {
-      task: "discovery",
-      slots: 7,
-      slotSize: 64,
-      mlpHidden: 128,
-      iterations: 3,
-      adjoint: "oneStep",
-      encoder: { channels: 64, kernel: 5, strides: [1, 1, 1, 1] },
-      decoder: { kind: "broadcast", channels: 64, kernel: 5, strides: [2, 2, 2, 2, 1] },
-    },
-    data: {
-      source: "clevr",
-      scenes: 70_000,
-      resolution: 128,
-      crop: "clevr",
-      objects: [3, 6],
-      maxObjects: 6,
-      evaluate: 320,
-    },
-    ...paper,
-  },
-  /** Tetrominoes, 35×35. */
-  "discovery-tetrominoes": {
-    name: "discovery-tetrominoes",
-    model: {
-      task: "discovery",
-      slots: 4,
-      slotSize: 64,
-      mlpHidden: 128,
-      iterations: 3,
-      adjoint: "oneStep",
-      encoder: { channels: 32, kernel: 5, strides: [1, 1, 1, 1] },
-      decoder: { kind: "broadcast", channels: 32, kernel: 5, strides: [1, 1, 1] },
-    },
-    data: { source: "tetrominoes", scenes: 60_000, resolution: 35, evaluate: 320 },
-    ...paper,
-  },
-  /** The properties of up to ten CLEVR objects. */
-  "properties-clevr10": {
-    name: "properties-clevr10",
-    model: {
-      task: "properties",
-      slots: 10,
-      slotSize: 64,
-      mlpHidden: 128,
-      iterations: 3,
-      adjoint: "oneStep",
-      encoder: { channels: 64, kernel: 5, strides: [1, 2, 2, 1] },
-      decoder: { kind: "mlp", channels: 64, layers: 1 },
-    },
-    data: {
-      source: "clevr",
-      scenes: 70_000,
-      resolution: 128,
-      objects: [3, 10],
-      evaluate: 320,
-    },
-    optimizer: { ...paper.optimizer, warmup: 1000, decaySteps: 50_000 },
-    log: paper.log,
-    steps: 150_000,
-    batchSize: 512,
-  },
-} as const satisfies { readonly [name: string]: ConfigInput };
-
-/** The name of a preset. */
-export type PresetName = keyof typeof presets;
-
-/** All names, the default first. */
-export const presetNames: readonly PresetName[] = Object.keys(presets) as PresetName[];
+/** All presets by name, the default first. */
+export const allPresets = Effect.map(
+  Tasks,
+  (tasks) => new Map<string, ConfigInput>(tasks.flatMap(({ presets }) => Object.entries(presets))),
+);
 
 /** The preset of this name. */
 export const presetNamed = Effect.fnUntraced(function* (name: string) {
-  const preset = new Map<string, ConfigInput>(Object.entries(presets)).get(name);
+  const presets = yield* allPresets;
+  const preset = presets.get(name);
   if (preset !== undefined) return preset;
   return yield* new ConfigError({
     what: `No preset is called "${name}".`,
     problems: [],
-    cure: `Choose one of: ${presetNames.join(", ")}.`,
+    cure: `Choose one of: ${[...presets.keys()].join(", ")}.`,
   });
 });

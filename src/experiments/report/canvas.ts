@@ -1,4 +1,4 @@
-/** Drawing on pixels: tiles in a grid, colours of slots, and PNG files. */
+/** Drawing on pixels: tiles in a grid, points, colours of labels, and PNG files. */
 import { encode } from "fast-png";
 import type { Png } from "../runs/events.ts";
 
@@ -36,6 +36,41 @@ export function enlarge({ width, height, data }: Picture, times: number): Pictur
   return large;
 }
 
+/** Tiles of equal size, enlarged by a whole number to about a hundred pixels. */
+export function magnified(rows: readonly (readonly Picture[])[]): Picture[][] {
+  const times = Math.max(1, Math.round(96 / (rows[0]?.[0]?.height ?? 96)));
+  return rows.map((row) => row.map((tile) => enlarge(tile, times)));
+}
+
+/**
+ * A picture with points of the plane as dots in colours. `points` are x and y in turn; the y axis points up.
+ * `label` gives the colour of a point, and `size` half the width of a dot in pixels.
+ */
+export function scatter(
+  picture: Picture,
+  points: ArrayLike<number>,
+  { domain: [low, high], label, size = 1 }: {
+    /** The least and the greatest coordinate that the picture shows, on both axes. */
+    readonly domain: readonly [number, number];
+    readonly label: (point: number) => number;
+    readonly size?: number;
+  },
+): Picture {
+  const { width, height } = picture;
+  const data = picture.data.slice();
+  const at = (x: number, length: number) => Math.round((x - low) / (high - low) * (length - 1));
+  for (let n = 0; 2 * n + 1 < points.length; n++) {
+    const [x, y] = [at(points[2 * n]!, width), height - 1 - at(points[2 * n + 1]!, height)];
+    const color = palette[label(n) % palette.length]!;
+    for (let i = Math.max(0, y - size); i <= Math.min(height - 1, y + size); i++) {
+      for (let j = Math.max(0, x - size); j <= Math.min(width - 1, x + size); j++) {
+        data.set(color, 3 * (i * width + j));
+      }
+    }
+  }
+  return { width, height, data };
+}
+
 /** Rows of tiles of equal size on white, with gaps between them and a wider one after `headColumns`. */
 export function grid(
   rows: readonly (readonly Picture[])[],
@@ -67,7 +102,7 @@ export function toPng({ width, height, data }: Picture): Png {
   return { width, height, bytes: encode({ width, height, channels: 3, data: bytes }) };
 }
 
-/** Colours that are told apart easily, for slots and objects; more repeat them. */
+/** Colours that are told apart easily, for labels; more repeat them. */
 export const palette: readonly (readonly [number, number, number])[] = [
   [0.90, 0.62, 0.00],
   [0.34, 0.71, 0.91],
@@ -93,7 +128,7 @@ export function colored(
   const picture = blank(width, height, [0.08, 0.08, 0.1]);
   for (let p = 0; p < width * height; p++) {
     const label = labels[p]!;
-    if (label === background || Number.isNaN(label)) continue; // NaN: no slot is the largest
+    if (label === background || Number.isNaN(label)) continue; // NaN: no label
     picture.data.set(palette[label % palette.length]!, 3 * p);
   }
   return picture;

@@ -3,20 +3,21 @@ import { writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { Effect } from "effect";
 import { mean, standardDeviation } from "simple-statistics";
-import { encodeConfig } from "../config/config.ts";
+import { taskOf } from "../tasks/index.ts";
+import { mainScore } from "../tasks/scores.ts";
+import type { CurveSpec } from "../tasks/task.ts";
 import { fileError } from "../errors.ts";
-import { mainScore, scoreNames } from "../train/evaluate.ts";
 import { curvesOf, page } from "./report.ts";
 import { html, htmlTable } from "./markup.ts";
 import { legend, plot, type Series, smooth } from "./plots.ts";
 import { formatSpread } from "./progress.ts";
-import { RunFolder } from "../runs/folder.ts";
+import { RunFolder, type Summary } from "../runs/folder.ts";
 import { listRuns, openRun } from "../runs/open.ts";
 import { fieldsOf } from "../runs/resume.ts";
 
 /** All runs, a line each. */
 export const listTable = Effect.fnUntraced(function* (root: string) {
-  const rows = [["run", "status", "step", "score", "images/s"]];
+  const rows = [["run", "status", "step", "score", "samples/s"]];
   for (const path of yield* listRuns(root)) {
     const summary = (yield* new RunFolder(path).summary()).value;
     const { results = {}, status = "unknown", step = 0 } = summary ?? {};
@@ -24,12 +25,20 @@ export const listTable = Effect.fnUntraced(function* (root: string) {
       basename(path),
       status,
       String(step),
-      mainScore(results).text || "–",
-      results["imagesPerSecond"]?.toFixed(0) ?? "–",
+      (yield* scoreText(root, path, results)) || "–",
+      results["samplesPerSecond"]?.toFixed(0) ?? "–",
     ]);
   }
   return rows.length === 1 ? `There are no runs in ${root}.` : table(rows);
 });
+
+/** The main score of a run; of one whose config is damaged there is none to tell. */
+const scoreText = (root: string, path: string, results: Summary["results"]) =>
+  openRun(root, path).pipe(
+    Effect.flatMap(({ config }) => taskOf(config)),
+    Effect.map((task) => mainScore(task, results).text),
+    Effect.orElseSucceed(() => ""),
+  );
 
 /** Columns as wide as their widest cell. */
 export function table(rows: readonly (readonly string[])[]): string {
@@ -38,12 +47,21 @@ export function table(rows: readonly (readonly string[])[]): string {
     .join("\n");
 }
 
-/** The curves of a comparison. */
-const shown: readonly { readonly title: string; readonly key: string; readonly noisy?: true }[] = [
+interface Compared {
+  readonly title: string;
+  readonly key: string;
+  readonly noisy?: true;
+}
+
+/** The curves of a comparison, with those of the tasks that show one thing. */
+const curvesToCompare = (curves: readonly CurveSpec[]): readonly Compared[] => [
   { title: "Training loss", key: "loss", noisy: true },
-  { title: "Held-out FG-ARI", key: "heldOut/fgAri" },
   { title: "Gradient norm", key: "gradientNorm", noisy: true },
-  { title: "Jacobian norm σmax(∂f/∂z) at the slots", key: "heldOut/spectralNorm" },
+  ...new Map(
+    curves.flatMap(({ title, series: [first, ...others] }) =>
+      first === undefined || others.length > 0 ? [] : [[title, { title, key: first.key }] as const]
+    ),
+  ).values(),
 ];
 
 /** What differs between runs, as a table; their curves as a page. */
@@ -58,7 +76,8 @@ export const compareRuns = Effect.fnUntraced(function* (
       const { folder, config } = yield* openRun(root, name);
       const results = (yield* folder.summary()).value?.results ?? {};
       const rows = yield* folder.metrics();
-      return { name: folder.name, fields: fieldsOf(encodeConfig(config)), results, rows };
+      const { curves = [] } = yield* taskOf(config);
+      return { name: folder.name, fields: fieldsOf(config), results, rows, curves };
     }),
   );
   const differing = [...new Set(runs.flatMap(({ fields }) => Object.keys(fields)))]
@@ -73,15 +92,17 @@ export const compareRuns = Effect.fnUntraced(function* (
     ) => [key, ...runs.map(({ results }) => results[key]?.toPrecision(4) ?? "–")]),
   ];
   const end = Math.max(1, ...runs.map(({ rows }) => rows.at(-1)?.step ?? 1));
-  const curves = shown.map(({ title, key, noisy = false }) => {
-    const series: Series[] = runs.map(({ name, rows }) => {
-      const points = curvesOf(rows, key);
-      return { name, points: noisy ? smooth(points, Math.ceil(points.length / 100)) : points };
-    });
-    if (series.every(({ points }) => points.length === 0)) return "";
-    const picture = plot({ title, series, domain: [0, end], logarithmic: noisy });
-    return html`<figure><figcaption>${title}</figcaption>${picture}</figure>`;
-  });
+  const curves = curvesToCompare(runs.flatMap(({ curves }) => curves)).map(
+    ({ title, key, noisy = false }) => {
+      const series: Series[] = runs.map(({ name, rows }) => {
+        const points = curvesOf(rows, key);
+        return { name, points: noisy ? smooth(points, Math.ceil(points.length / 100)) : points };
+      });
+      if (series.every(({ points }) => points.length === 0)) return "";
+      const picture = plot({ title, series, domain: [0, end], logarithmic: noisy });
+      return html`<figure><figcaption>${title}</figcaption>${picture}</figure>`;
+    },
+  );
   const text = page(
     "Comparison of runs",
     html`<h1>Comparison of runs</h1>
@@ -98,24 +119,29 @@ ${htmlTable(rows)}`,
 
 /** Runs that differ in their seed alone, as rows of a Markdown table: mean ± deviation over seeds. */
 export const seedTable = Effect.fnUntraced(function* (root: string, names: readonly string[]) {
-  const groups = new Map<string, { readonly [name: string]: number }[]>();
+  const groups = new Map<
+    string,
+    { readonly what: string; readonly results: Summary["results"][] }
+  >();
+  const columns = new Map<string, string>();
   for (const name of names) {
     const { folder, config } = yield* openRun(root, name);
-    const { seed: _, ...same } = encodeConfig(config);
+    const task = yield* taskOf(config);
+    for (const { key, name } of task.scores) columns.set(key, name);
+    const { seed: _, ...same } = config;
     const results = (yield* folder.summary()).value?.results ?? {};
     const key = JSON.stringify(same);
-    groups.set(key, [...groups.get(key) ?? [], results]);
+    const label = task.label?.(config);
+    const what = `${config.name},${label === undefined ? "" : ` ${label},`} ${config.steps} steps`;
+    groups.set(key, { what, results: [...groups.get(key)?.results ?? [], results] });
   }
-  const columns = [...scoreNames.map(([key, title]) => [key, title] as const), [
-    "trainingSeconds",
-    "seconds",
-  ], ["imagesPerSecond", "images/s"]] as const;
-  const rows = [...groups].map(([key, results]) => {
-    const { name, model, steps } = JSON.parse(key) as ReturnType<typeof encodeConfig>; // made above
-    const what = `${name}, ${model.adjoint}, ${model.iterations} iterations, ${steps} steps`;
-    return [what, String(results.length), ...columns.map(([column]) => spread(results, column))];
-  });
-  const header = ["run", "seeds", ...columns.map(([, title]) => title)];
+  columns.set("trainingSeconds", "seconds").set("samplesPerSecond", "samples/s");
+  const rows = [...groups.values()].map(({ what, results }) => [
+    what,
+    String(results.length),
+    ...[...columns.keys()].map((column) => spread(results, column)),
+  ]);
+  const header = ["run", "seeds", ...columns.values()];
   // Columns that no run has say nothing.
   const told = header.map((_, c) => c < 2 || rows.some((row) => row[c] !== "–"));
   return [header, header.map(() => "---"), ...rows]

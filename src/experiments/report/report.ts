@@ -3,8 +3,9 @@
  */
 import { Buffer } from "node:buffer";
 import { Effect } from "effect";
-import { encodeConfig, type ExperimentConfig } from "../config/config.ts";
-import { scoreNames } from "../train/evaluate.ts";
+import type { ExperimentConfig } from "../config/schema.ts";
+import { taskOf } from "../tasks/index.ts";
+import type { CurveSpec, ListSpec, Task } from "../tasks/task.ts";
 import { style } from "./style.ts";
 import { html, Markup } from "./markup.ts";
 import { legend, plot, type PlotOptions, type Series, smooth } from "./plots.ts";
@@ -15,18 +16,19 @@ import type { MetricRow } from "../runs/metrics.ts";
 /** Writes the report of a run from what is in its folder. */
 export const writeReport = Effect.fn("writeReport")(
   function* (run: RunFolder, config: ExperimentConfig) {
+    const task = yield* taskOf(config);
     const rows = yield* run.metrics();
     const summary = (yield* run.summary()).value;
-    const pictures = yield* latestPictures(run);
+    const pictures = yield* latestPictures(run, task);
     const environment = (yield* run.environments()).value ?? [];
     const body = [
-      headline(run, config, summary),
-      tiles(summary),
-      scaleNote(config),
-      pictures.map(({ name, step, data }) => pictureSection(name, step, data)),
+      headline(run, task.describe(config), config, summary),
+      tiles(task, summary),
+      (task.notes ?? []).map((note) => html`<p>${note}</p>`),
+      pictures.map((picture) => pictureSection(task, picture)),
       html`<h2>Curves</h2>`,
-      plots(rows),
-      details("Config", encodeConfig(config)),
+      plots(task, rows),
+      details("Config", config),
       details("Environment", environment),
     ];
     yield* run.write("report.html", page(run.name, html`${body}`));
@@ -61,9 +63,12 @@ export function curvesOf(rows: readonly MetricRow[], key: string): { x: number; 
   });
 }
 
-function headline(run: RunFolder, { model, data, steps }: ExperimentConfig, summary?: Summary) {
-  const kind = model.adjoint === "unrolled" ? "vanilla" : `implicit (${model.adjoint})`;
-  const what = model.task === "discovery" ? "Object discovery" : "Property prediction";
+function headline(
+  run: RunFolder,
+  description: string,
+  { steps }: ExperimentConfig,
+  summary?: Summary,
+) {
   const status = summary === undefined
     ? ""
     : html`<span class="status ${summary.status}">${summary.status}, step ${summary.step} of ${steps}</span>`;
@@ -71,16 +76,14 @@ function headline(run: RunFolder, { model, data, steps }: ExperimentConfig, summ
     ? ""
     : html`<pre class="message">${summary.message}</pre>`;
   return html`<header><h1>${run.name}</h1>${status}
-<p>${what} with ${kind} slot attention: ${model.slots} slots of ${model.slotSize}, ${model.iterations}
-iterations of ${model.solver}, on ${data.source} at ${data.resolution}×${data.resolution}.</p>${message}</header>`;
+<p>${description}</p>${message}</header>`;
 }
 
 /** Results in the order of interest: key, name, digits, unit. */
-type Shown = readonly [key: string, name: string | Markup, digits: number, unit?: string];
-const shown: readonly Shown[] = [
-  ...scoreNames,
-  ["spectralNorm", html`σ<sub>max</sub> of ∂f/∂z`, 2],
-  ["imagesPerSecond", "images per second", 0],
+type Shown = readonly [key: string, name: string, digits: number, unit?: string];
+const shownOf = (task: Task): readonly Shown[] => [
+  ...task.scores.map(({ key, name, digits }): Shown => [key, name, digits]),
+  ["samplesPerSecond", `${task.samples} per second`, 0],
   ["trainingSeconds", "training", 0, "s"],
   ["firstStepSeconds", "to the first step", 1, "s"],
   ["firstPanelSeconds", "to the first picture", 1, "s"],
@@ -88,9 +91,9 @@ const shown: readonly Shown[] = [
   ["deviceGrowthTensors", "tensors more on the device", 0],
 ];
 
-function tiles(summary?: Summary): Markup | "" {
+function tiles(task: Task, summary?: Summary): Markup | "" {
   const results = summary?.results ?? {};
-  const all = shown.flatMap(([key, name, digits, unit = ""]) => {
+  const all = shownOf(task).flatMap(([key, name, digits, unit = ""]) => {
     const value = results[key];
     if (value === undefined) return [];
     const text = formatFixed(value, digits);
@@ -99,27 +102,20 @@ function tiles(summary?: Summary): Markup | "" {
   return all.length === 0 ? "" : html`<section class="tiles">${all}</section>`;
 }
 
-/** The two scales of a reconstruction's error. */
-export const lossScale =
-  "The loss compares pixels in [−1, 1] and is 4 times the MSE, which compares them in [0, 1].";
-
-const scaleNote = ({ model }: ExperimentConfig) =>
-  model.task === "discovery" ? html`<p>${lossScale}</p>` : "";
-
 interface SavedPicture {
   readonly name: string;
   readonly step: number;
   readonly data: string;
 }
 
-const latestPictures = Effect.fnUntraced(function* (run: RunFolder) {
+const latestPictures = Effect.fnUntraced(function* (run: RunFolder, task: Task) {
   const names = yield* run.list("panels");
   const latest = new Map<string, { file: string; step: number }>();
   for (const file of names) {
     const found = /^(\w+)-(\d+)\.png$/.exec(file);
     if (found) latest.set(found[1]!, { file, step: Number(found[2]) });
   }
-  const order = [...captions.keys()];
+  const order = Object.keys(task.pictures ?? {});
   const known = [...latest].sort(([a], [b]) => order.indexOf(a) - order.indexOf(b));
   const pictures: SavedPicture[] = [];
   for (const [name, { file, step }] of known) {
@@ -129,23 +125,12 @@ const latestPictures = Effect.fnUntraced(function* (run: RunFolder) {
   return pictures;
 });
 
-const captions = new Map<string, readonly [title: string, caption: string]>(Object.entries({
-  reconstruction: [
-    "Reconstruction by slots",
-    "Each row is a held-out image: the image, its reconstruction, and what each slot draws where its mask is.",
-  ],
-  masks: [
-    "Masks",
-    "The image, the true objects where they are known, whose pixel each is, and each slot's soft mask.",
-  ],
-  attention: [
-    "Attention",
-    "The image, and where each slot looks: the image there, white elsewhere.",
-  ],
-}));
-
-function pictureSection(name: string, step: number, data: string): Markup {
-  const [title, caption] = captions.get(name) ?? [name, ""];
+function pictureSection(task: Task, { name, step, data }: SavedPicture): Markup {
+  const { pictures = {} } = task;
+  // Names are those of files; "constructor" is one of every object.
+  const { title, caption } = Object.hasOwn(pictures, name)
+    ? pictures[name]!
+    : { title: name, caption: "" };
   return html`
     <h2>${title}</h2>
     <p>${caption} Step ${step}.</p>
@@ -153,42 +138,42 @@ function pictureSection(name: string, step: number, data: string): Markup {
   `;
 }
 
-function plots(rows: readonly MetricRow[]): Markup {
-  const curve = (key: string) => curvesOf(rows, key);
-  const noisy = (key: string) => smooth(curve(key), Math.max(1, Math.floor(rows.length / 100)));
+function plots(task: Task, rows: readonly MetricRow[]): Markup {
   const domain = [0, rows.at(-1)?.step ?? 1] as const;
-  const one = (title: string, key: string, options: Partial<PlotOptions> = {}) => ({
-    title,
+  const noise = Math.max(1, Math.floor(rows.length / 100));
+  const picture = (spec: CurveSpec, width = 1): PlotOptions => ({
+    title: spec.title,
     domain,
-    series: [{ name: title, points: curve(key) }],
-    ...options,
+    logarithmic: spec.logarithmic ?? false,
+    series: spec.series.map(({ key, name }) => ({
+      name,
+      points: smooth(curvesOf(rows, key), width),
+    })),
+  });
+  const one = (title: string, key: string): CurveSpec => ({
+    title,
+    series: [{ key, name: title }],
   });
   const all: PlotOptions[] = [
-    one("Training loss", "loss", {
+    picture({
+      title: "Training loss",
       logarithmic: true,
-      series: [{ name: "loss", points: noisy("loss") }],
+      series: [{ key: "loss", name: "loss" }, ...parts(rows, "loss/")],
+    }, noise),
+    ...(task.curves ?? []).map((spec) => picture(spec)),
+    picture({ ...one("Gradient norm", "gradientNorm"), logarithmic: true }, noise),
+    ...(task.lists ?? []).map((spec) => ({
+      title: spec.title,
+      x: spec.x,
+      series: listSeries(rows, spec),
+      logarithmic: spec.logarithmic ?? false,
+    })),
+    picture({
+      title: "Learning rate",
+      series: [{ key: "learningRate", name: "learning rate" }, ...parts(rows, "learningRate/")],
     }),
-    one("Held-out FG-ARI", "heldOut/fgAri"),
-    one("Held-out AP", "heldOut/ap0.5", {
-      series: ["ap", "ap1", "ap0.5", "ap0.25", "ap0.125"].map((name) => ({
-        name: name === "ap" ? "any distance" : `within ${name.slice(2)}`,
-        points: curve(`heldOut/${name}`),
-      })),
-    }),
-    one("Gradient norm", "gradientNorm", {
-      logarithmic: true,
-      series: [{ name: "gradient norm", points: noisy("gradientNorm") }],
-    }),
-    one("Jacobian norm σmax(∂f/∂z) at the slots", "heldOut/spectralNorm"),
-    {
-      title: "Residual ‖f(z) − z‖ / ‖f(z)‖ by iteration",
-      x: "iteration",
-      series: residuals(rows),
-      logarithmic: true,
-    },
-    one("Learning rate", "learningRate"),
-    one("Images per second", "imagesPerSecond"),
-    one("Memory of the process, MiB", "processMiB"),
+    picture(one(`${task.samples} per second`, "samplesPerSecond")),
+    picture(one("Memory of the process, MiB", "processMiB")),
   ];
   const figures = all.filter(({ series }) => series.some(({ points }) => points.length > 0))
     .map((options) =>
@@ -199,13 +184,20 @@ function plots(rows: readonly MetricRow[]): Markup {
   return html`<section class="plots">${figures}</section>`;
 }
 
-/** Residual curves early, in the middle and at the end of training. */
-function residuals(rows: readonly MetricRow[]): Series[] {
-  const known = rows.filter(({ residuals }) => Array.isArray(residuals));
+/** What is noted under names that begin with a prefix: terms of the loss, the rates of groups. */
+const parts = (rows: readonly MetricRow[], prefix: string) =>
+  Object.keys(rows.find((row) => "loss" in row) ?? {})
+    .filter((key) => key.startsWith(prefix))
+    .map((key) => ({ key, name: key.slice(prefix.length) }));
+
+/** A list early, in the middle and at the end of training. */
+function listSeries(rows: readonly MetricRow[], { key }: ListSpec): Series[] {
+  const known = rows.filter((row) => Array.isArray(row[key]));
   const chosen = [0, 0.5, 1].map((part) => known[Math.round(part * (known.length - 1))]);
   return [...new Set(chosen)].flatMap((row) => {
-    if (row === undefined || !Array.isArray(row["residuals"])) return [];
-    const points = row["residuals"].map((y: number, i: number) => ({ x: i + 1, y }));
+    const list = row?.[key];
+    if (row === undefined || !Array.isArray(list)) return [];
+    const points = list.map((y: number, i: number) => ({ x: i + 1, y }));
     return [{ name: `step ${row.step}`, points }];
   });
 }

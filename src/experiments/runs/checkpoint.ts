@@ -11,7 +11,7 @@ import { Effect, Schema } from "effect";
 import manifest from "../../../package.json" with { type: "json" };
 import { makeFolders, writeFileAtomically } from "../../data/atomic.ts";
 import { readWhole } from "../../data/disk.ts";
-import { type ConfigInput, encodeConfig, type ExperimentConfig } from "../config/config.ts";
+import type { ConfigInput, ExperimentConfig } from "../config/schema.ts";
 import { CheckpointError, messageOf } from "../errors.ts";
 import { decodeSafetensors, encodeSafetensors, type HostTensor } from "./safetensors.ts";
 import { CurrentDisk, onDisk, type RunFolder } from "./folder.ts";
@@ -54,7 +54,7 @@ export interface Checkpoint {
 
 /** The maker of checkpoints of a config, here and now. */
 export const makerOf = (config: ExperimentConfig, backend: string): Maker => ({
-  config: encodeConfig(config),
+  config,
   backend,
   version: manifest.version,
 });

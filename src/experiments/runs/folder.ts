@@ -20,7 +20,7 @@ import { basename, join } from "node:path";
 import { Context, Effect, Schema } from "effect";
 import { makeFolders, removePartial, writeFileAtomically } from "../../data/atomic.ts";
 import { type Disk, nodeDisk, readWhole, unlessCode } from "../../data/disk.ts";
-import { encodeConfig, type ExperimentConfig } from "../config/config.ts";
+import type { ExperimentConfig } from "../config/schema.ts";
 import { fileError, messageOf } from "../errors.ts";
 import { encodeRows, gather, type MetricRow, readLines } from "./metrics.ts";
 
@@ -199,8 +199,7 @@ export class RunFolder {
   /** Where the run was begun and resumed. */
   readonly environments = () => this.#dispensable("environment.json", Schema.Array(Schema.Unknown));
 
-  readonly writeConfig = (config: ExperimentConfig) =>
-    this.write("config.json", json(encodeConfig(config)));
+  readonly writeConfig = (config: ExperimentConfig) => this.write("config.json", json(config));
 
   readonly writeSummary = (summary: Summary) => this.write("summary.json", json(summary));
 

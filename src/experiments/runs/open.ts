@@ -2,7 +2,8 @@
 import { basename, join } from "node:path";
 import { Effect } from "effect";
 import { makeFolders } from "../../data/atomic.ts";
-import { decodeConfig, type ExperimentConfig } from "../config/config.ts";
+import { decodeConfig } from "../config/decode.ts";
+import type { ExperimentConfig } from "../config/schema.ts";
 import { ConfigError, RunError } from "../errors.ts";
 import { latestCheckpoint } from "./checkpoint.ts";
 import { CurrentDisk, onDisk, RunFolder } from "./folder.ts";

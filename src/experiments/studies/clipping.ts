@@ -7,10 +7,11 @@
  */
 import { basename, join } from "node:path";
 import { Console, Effect } from "effect";
-import { produce } from "immer";
 import { max, mean, median, standardDeviation } from "simple-statistics";
 import { table } from "../report/compare.ts";
-import { decodeConfig, encodeConfig, type ExperimentConfig } from "../config/config.ts";
+import { decodeConfig } from "../config/decode.ts";
+import { applyOverrides } from "../config/overrides.ts";
+import type { ExperimentConfig } from "../config/schema.ts";
 import { html, htmlTable } from "../report/markup.ts";
 import { drawStudy } from "./clippingPicture.ts";
 import { type Display, formatSpread } from "../report/progress.ts";
@@ -19,6 +20,12 @@ import { train } from "../train/runner.ts";
 import { RunFolder } from "../runs/folder.ts";
 import type { MetricRow } from "../runs/metrics.ts";
 import { listRuns } from "../runs/open.ts";
+
+/** The study on the command line. */
+export const clippingStudy = {
+  preset: "discovery-small",
+  description: "Vanilla and implicit slot attention without gradient clipping",
+} as const;
 
 /** Options of {@link studyTricks}. */
 export interface StudyOptions {
@@ -84,28 +91,29 @@ ${htmlTable(rows)}`,
   return results;
 });
 
-const configOf = (base: ExperimentConfig, kind: Kind, seed: number, steps: number) =>
-  decodeConfig(
-    produce(encodeConfig(base), (draft) => {
-      draft.name = `${kind.name}-${kind.iterations}-seed${seed}`;
-      draft.seed = seed;
-      draft.steps = steps;
-      draft.model.adjoint = kind.name === "vanilla" ? "unrolled" : "oneStep";
-      draft.model.iterations = kind.iterations;
-      draft.optimizer.clip = 0;
-      const every = draft.log?.every ?? 20;
-      draft.log = {
-        ...draft.log,
-        // Fifteen points of the Jacobian norm are a curve; pictures are made at the end only.
-        evaluateEvery: Math.max(1, Math.floor(steps / 15)),
-        panelEvery: steps,
-        firstPanel: steps,
-        checkpointEvery: Math.max(1, Math.round(steps / 5 / every)) * every,
-        keep: 1,
-      };
-    }),
-    "A config of the study",
-  );
+const configOf = Effect.fnUntraced(
+  function* (base: ExperimentConfig, kind: Kind, seed: number, steps: number) {
+    const log = {
+      ...base.log,
+      // Fifteen points of the Jacobian norm are a curve; pictures are made at the end only.
+      evaluateEvery: Math.max(1, Math.floor(steps / 15)),
+      panelEvery: steps,
+      firstPanel: steps,
+      checkpointEvery: Math.max(1, Math.round(steps / 5 / base.log.every)) * base.log.every,
+      keep: 1,
+    };
+    const changed = yield* applyOverrides(base, [
+      `name=${kind.name}-${kind.iterations}-seed${seed}`,
+      `seed=${seed}`,
+      `steps=${steps}`,
+      `model.adjoint=${kind.name === "vanilla" ? "unrolled" : "oneStep"}`,
+      `model.iterations=${kind.iterations}`,
+      "optimizer.clip=0",
+      `log=${JSON.stringify(log)}`,
+    ]);
+    return yield* decodeConfig(changed, "A config of the study");
+  },
+);
 
 /** The run of a config in the study: found, gone on with, or made. */
 const finishedRun = Effect.fnUntraced(function* (

@@ -1,41 +1,107 @@
-/** Object discovery as a system: slots explain an image, and their pictures are compared with it. */
+/** Object discovery (Locatello et al., 2020): slots explain an image, and their pictures are compared with it. */
+import { Schema } from "effect";
 import { np } from "../../index.ts";
 import { type DiscoveryParams, objectDiscovery } from "../../models/index.ts";
-import type { ExperimentConfig } from "../config/config.ts";
-import { attentionMaps, dynamicsOf, slotOptions } from "./slotAttention.ts";
-import type { System } from "./system.ts";
+import { ImageConfig, imageContradictions } from "./images/config.ts";
+import { openImages, previewImages } from "./images/examples.ts";
+import { attentionPanel, maskPanel, panelCaptions, reconstructionPanel } from "./images/panels.ts";
+import { imageScores, scoreImage } from "./images/scores.ts";
+import { discoveryPresets } from "./presets.ts";
+import { averaged } from "./scores.ts";
+import {
+  attentionMaps,
+  describeSlots,
+  residualList,
+  slotContradictions,
+  slotDynamics,
+  slotFields,
+  slotLabel,
+  slotOptions,
+  spectralNormCurve,
+} from "./slotAttention.ts";
+import { defineTask } from "./task.ts";
 
-/** The system of a config whose task is discovery. */
-export function discovery({ model: config, data: { resolution } }: ExperimentConfig): System<
-  DiscoveryParams
-> {
-  const { coordinates, decoder: { kind, channels, layers, kernel, strides } } = config;
-  const model = objectDiscovery({
-    ...slotOptions(config),
-    resolution: [resolution, resolution],
-    decoder: kind === "mlp"
-      ? { kind: "pixel", channels, layers, coordinates }
-      : { kind: "broadcast", channels, kernel, strides, coordinates },
-  });
-  return {
-    init: (key) => model.init(key),
-    loss(params, { image }, key) {
-      const [loss, { stats }] = model.loss(params, image, key);
-      return [loss, { residual: np.mean(stats.residual) }];
-    },
-    look(params, { image }, key) {
-      const { reconstruction, images, masks, attention } = model.apply(params, image, key);
-      return {
-        reconstruction,
-        components: images,
-        masks,
-        attention: attentionMaps(attention),
-        predictions: null,
-      };
-    },
-    dynamics(params, { image }, key, steps) {
-      const { slots } = model.apply(params, image, key);
-      return dynamicsOf(model, params, image, key, { slots, steps });
-    },
-  };
-}
+/** The fields of `model`. */
+export const DiscoveryConfig = Schema.Struct({ task: Schema.Literal("discovery"), ...slotFields });
+
+/** The two scales of a reconstruction's error. */
+const lossScale =
+  "The loss compares pixels in [−1, 1] and is 4 times the MSE, which compares them in [0, 1].";
+
+/** The task. */
+export const discovery = defineTask({
+  name: "discovery",
+  samples: "images",
+  model: DiscoveryConfig,
+  data: ImageConfig,
+  presets: discoveryPresets,
+  notes: [lossScale],
+  contradictions(config) {
+    const { model: { decoder }, data: { resolution } } = config;
+    const problems = [...imageContradictions(config), ...slotContradictions(config)];
+    if (decoder.kind !== "broadcast") return problems;
+    const grow = decoder.strides.reduce((product, n) => product * n, 1);
+    if (decoder.strides.length === 0) {
+      problems.push("model.decoder.strides: the broadcast decoder needs at least one");
+    } else if (resolution % grow !== 0) {
+      problems.push(
+        `model.decoder.strides: their product ${grow} does not divide data.resolution ${resolution}`,
+      );
+    }
+    return problems;
+  },
+  describe: (config) => `Object discovery ${describeSlots(config)}`,
+  label: slotLabel,
+  open: ({ data }, onProgress) => openImages(data, onProgress, {}),
+  inputs: ["image"],
+  preview: previewImages,
+  scores: [...imageScores, {
+    key: "spectralNorm",
+    name: "σmax of ∂f/∂z",
+    digits: 2,
+    better: "lower",
+  }],
+  main: ["fgAri", "psnr"],
+  pictures: panelCaptions,
+  curves: [
+    { title: "Held-out FG-ARI", series: [{ key: "heldOut/fgAri", name: "FG-ARI" }] },
+    spectralNormCurve,
+  ],
+  lists: [residualList],
+  system({ model: config, data: { resolution } }) {
+    const { coordinates, decoder: { kind, channels, layers, kernel, strides } } = config;
+    const model = objectDiscovery({
+      ...slotOptions(config),
+      resolution: [resolution, resolution],
+      decoder: kind === "mlp"
+        ? { kind: "pixel", channels, layers, coordinates }
+        : { kind: "broadcast", channels, kernel, strides, coordinates },
+    });
+    return {
+      init: (key) => model.init(key),
+      loss(params: DiscoveryParams, { image }, key) {
+        const [loss, { stats }] = model.loss(params, image, key);
+        return [loss, { residual: np.mean(stats.residual) }];
+      },
+      predict(params, { image }, key) {
+        const { reconstruction, images, masks, attention } = model.apply(params, image, key);
+        return {
+          reconstruction,
+          components: images,
+          masks,
+          attention: attentionMaps(attention),
+        };
+      },
+      scorer: () => averaged(scoreImage),
+      draw: (seen) => ({
+        reconstruction: reconstructionPanel(seen),
+        masks: maskPanel(seen),
+        attention: attentionPanel(seen),
+      }),
+      diagnose(params, { image }, key) {
+        const { slots } = model.apply(params, image, key);
+        return slotDynamics(model, params, image, key, slots);
+      },
+    };
+  },
+});

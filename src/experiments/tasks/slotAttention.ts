@@ -1,28 +1,72 @@
-/** What both tasks share: slot attention from a config, and how its fixed point behaves. */
+/** What the tasks with slot attention share: config fields, the options of the model, and how its fixed point behaves. */
+import { Schema } from "effect";
 import {
-  type Adjoint,
-  anderson,
-  broyden,
-  type FixedPointSolver,
-  forward,
-  implicit,
   jacobianSpectralNorm,
-  neumann,
   type nn,
   np,
-  oneStep,
-  phantom,
   relativeResidual,
   scan,
   type Tensor,
-  unrolled,
 } from "../../index.ts";
 import type { SlotAttention, SlotAttentionParams } from "../../models/index.ts";
-import type { ModelConfig } from "../config/config.ts";
-import type { Dynamics } from "./system.ts";
+import { Count, type ExperimentConfig, given, or, type TaskFields } from "../config/schema.ts";
+import type { ImageConfig } from "./images/config.ts";
+import { adjointOf, inferenceFields, solverOf } from "./inference.ts";
+import type { CurveSpec, ListSpec, Outputs } from "./task.ts";
+
+/** The convolutions that look at an image. */
+const EncoderConfig = Schema.Struct({
+  /** Channels of every convolution. */
+  channels: Count,
+  /** Size of the square kernels. */
+  kernel: Count.pipe(or(given(5))),
+  /** One stride for each convolution. */
+  strides: Schema.Array(Count),
+});
+
+/** How slots become pictures, or numbers. */
+const DecoderConfig = Schema.Struct({
+  /** `mlp` computes every pixel of every slot alone and is cheap, `broadcast` is the paper's. */
+  kind: Schema.Literals(["mlp", "broadcast"]),
+  /** Width of the hidden layers, or channels. */
+  channels: Count,
+  /** Hidden layers of the `mlp`. */
+  layers: Count.pipe(or(given(3))),
+  /** Size of the square kernels of `broadcast`. */
+  kernel: Count.pipe(or(given(5))),
+  /** One stride for each transposed convolution of `broadcast`; their product divides the resolution. */
+  strides: Schema.Array(Count).pipe(or(given([]))),
+});
+
+/** Slot attention and what is around it. */
+export const slotFields = {
+  slots: Count,
+  slotSize: Count,
+  /** Hidden width of the slots' own MLP. */
+  mlpHidden: Count,
+  ...inferenceFields,
+  /** From where to where encoder and decoder count places; the paper's are 0 to 1. */
+  coordinates: Schema.Tuple([Schema.Finite, Schema.Finite]).pipe(or(given([0, 1] as const))),
+  encoder: EncoderConfig,
+  decoder: DecoderConfig,
+};
+
+const SlotConfig = Schema.Struct(slotFields);
+/** The fields above, every default spelled out. */
+export type SlotConfig = typeof SlotConfig.Type;
+
+type Config = ExperimentConfig<TaskFields & SlotConfig, ImageConfig>;
+
+/** Mistakes that no single field shows. */
+export function slotContradictions({ model, data }: Config): string[] {
+  const shrink = model.encoder.strides.reduce((product, n) => product * n, 1);
+  return data.resolution < shrink
+    ? [`model.encoder.strides: ${data.resolution} pixels cannot shrink ${shrink} times`]
+    : [];
+}
 
 /** The options of slot attention that a config gives. */
-export function slotOptions(model: ModelConfig) {
+export function slotOptions(model: SlotConfig) {
   return {
     slots: model.slots,
     slotSize: model.slotSize,
@@ -39,31 +83,16 @@ export function slotOptions(model: ModelConfig) {
   };
 }
 
-function solverOf({ solver }: ModelConfig): FixedPointSolver {
-  switch (solver) {
-    case "forward":
-      return forward();
-    case "anderson":
-      return anderson();
-    case "broyden":
-      return broyden();
-  }
+/** A run in words, after what it does. */
+export function describeSlots({ model, data }: Config): string {
+  const kind = model.adjoint === "unrolled" ? "vanilla" : `implicit (${model.adjoint})`;
+  return `with ${kind} slot attention: ${model.slots} slots of ${model.slotSize}, ${model.iterations} ` +
+    `iterations of ${model.solver}, on ${data.source} at ${data.resolution}×${data.resolution}.`;
 }
 
-function adjointOf({ adjoint, adjointTerms: terms }: ModelConfig): Adjoint {
-  switch (adjoint) {
-    case "unrolled":
-      return unrolled();
-    case "oneStep":
-      return oneStep();
-    case "neumann":
-      return neumann({ terms });
-    case "phantom":
-      return phantom({ terms, damping: 0.5 });
-    case "implicit":
-      return implicit();
-  }
-}
+/** What tells runs apart in tables. */
+export const slotLabel = ({ model }: Config): string =>
+  `${model.adjoint}, ${model.iterations} iterations`;
 
 /** Attention `[batch, inputs, slots]` as maps `[batch, slots, rows, columns]`; inputs are square. */
 export function attentionMaps(attention: Tensor): Tensor {
@@ -72,14 +101,20 @@ export function attentionMaps(attention: Tensor): Tensor {
   return np.reshape(np.swapaxes(attention, 1, 2), [batch, slots, side, side]);
 }
 
-/** Residuals of plain iteration from new slots, and the spectral norm at `slots`. */
-export function dynamicsOf(
+/** How many iterations residual curves show, however many the model takes. */
+const residualSteps = 20;
+
+/**
+ * Mean relative residuals ‖f(z) − z‖ / ‖f(z)‖ before each step of plain iteration from new slots, and the mean spectral
+ * norm σmax of ∂f/∂z at `slots`.
+ */
+export function slotDynamics(
   model: { readonly encoder: nn.Layer<unknown>; readonly slotAttention: SlotAttention },
   params: { readonly encoder: unknown; readonly slotAttention: SlotAttentionParams },
   image: Tensor,
   key: Tensor,
-  { slots, steps }: { readonly slots: Tensor; readonly steps: number },
-): Dynamics {
+  slots: Tensor,
+): Outputs {
   const { encoder, slotAttention } = model;
   const own = params.slotAttention;
   const keys = slotAttention.project(own, encoder.apply(params.encoder, image));
@@ -89,8 +124,21 @@ export function dynamicsOf(
     (z: Tensor) => [step(z), np.mean(relativeResidual(step, z, { batchAxis: 0 }))] as const,
     first,
     null,
-    { length: steps },
+    { length: residualSteps },
   );
   const spectralNorm = np.mean(jacobianSpectralNorm(step, slots, { batchAxis: 0, key, steps: 12 }));
   return { residuals, spectralNorm };
 }
+
+/** The diagnostics above in reports. */
+export const spectralNormCurve: CurveSpec = {
+  title: "Jacobian norm σmax(∂f/∂z) at the slots",
+  series: [{ key: "heldOut/spectralNorm", name: "spectral norm" }],
+};
+/** See above. */
+export const residualList: ListSpec = {
+  key: "residuals",
+  title: "Residual ‖f(z) − z‖ / ‖f(z)‖ by iteration",
+  x: "iteration",
+  logarithmic: true,
+};

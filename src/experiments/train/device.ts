@@ -1,11 +1,18 @@
 /** Where a run computes; and the way of whole trees of tensors from there to the host and back. */
 import { Effect } from "effect";
-import { type BackendName, currentBackend } from "../../core/backend.ts";
-import type { DType, TypedArray } from "../../core/dtype.ts";
-import { type Tensor, tensorFromHost } from "../../core/tensor.ts";
-import { flatten, paths, type Structure, unflatten } from "../../core/tree.ts";
-import { backend, setBackend } from "../../index.ts";
-import type { ExperimentConfig } from "../config/config.ts";
+import { currentBackend } from "../../core/backend.ts";
+import { tensorFromHost } from "../../core/tensor.ts";
+import {
+  backend,
+  type BackendName,
+  type DType,
+  setBackend,
+  type Tensor,
+  tree,
+  type TypedArray,
+} from "../../index.ts";
+import { dtypeOf, isNdArray } from "../../data/index.ts";
+import type { ExperimentConfig } from "../config/schema.ts";
 import { CheckpointError, modelError } from "../errors.ts";
 import type { Checkpoint } from "../runs/checkpoint.ts";
 import type { HostTensor } from "../runs/safetensors.ts";
@@ -29,13 +36,46 @@ export function place(
   return tensorFromHost(data, { shape, dtype, weak: false }, currentBackend());
 }
 
+/** The element types of arrays that tensors can be made of. */
+const placeable = { float32: Float32Array, int32: Int32Array, uint32: Uint32Array } as const;
+
+/**
+ * The fields of a batch that a system asks for, on the device.
+ *
+ * @throws Error for a field that is no array of float32, int32 or uint32.
+ */
+export function placeBatch(
+  names: readonly string[],
+  fields: { readonly [name: string]: unknown },
+): { readonly [name: string]: Tensor } {
+  return Object.fromEntries(names.map((name) => {
+    const field = fields[name];
+    if (isNdArray(field)) {
+      for (const [dtype, kind] of Object.entries(placeable)) {
+        if (field.data instanceof kind) {
+          return [name, place(field.data, field.shape, dtype as keyof typeof placeable)]; // its keys
+        }
+      }
+    }
+    const found = isNdArray(field)
+      ? dtypeOf(field.data)
+      : field === undefined
+      ? "absent"
+      : "no array";
+    throw new Error(
+      `inputs of the task: the field "${name}" of a batch must be float32, int32 or uint32, and is ${found}; ` +
+        "convert it where the data is opened",
+    );
+  }));
+}
+
 /** The paths of all leaves as names: `params.encoder[0].bias`. */
-export const pathNames = (s: Structure): string[] =>
-  paths(s).map((path) => path.replace(/^\./, ""));
+export const pathNames = (s: tree.Structure): string[] =>
+  tree.paths(s).map((path) => path.replace(/^\./, ""));
 
 /** Every tensor of a tree by its path, read together. */
-export async function readTree(tree: unknown): Promise<{ [path: string]: HostTensor }> {
-  const [leaves, structure] = flatten(tree);
+export async function readTree(state: unknown): Promise<{ [path: string]: HostTensor }> {
+  const [leaves, structure] = tree.flatten(state);
   const names = pathNames(structure);
   const tensors = leaves as Tensor[]; // state is made of nothing else
   const data = await Promise.all(tensors.map((x) => x.data()));
@@ -47,7 +87,7 @@ export async function readTree(tree: unknown): Promise<{ [path: string]: HostTen
 /** The tensors of a checkpoint in the structure of `like`, on the current backend. */
 export const restore = <S>(checkpoint: Checkpoint, like: S) =>
   Effect.gen(function* () {
-    const [leaves, structure] = flatten(like);
+    const [leaves, structure] = tree.flatten(like);
     const names = pathNames(structure);
     const problems = names.flatMap((name, i) => {
       const { dtype, shape } = leaves[i] as Tensor; // state is made of nothing else
@@ -64,7 +104,7 @@ export const restore = <S>(checkpoint: Checkpoint, like: S) =>
         cure: "Use the config that it was made with, which is also inside it.",
       });
     }
-    return unflatten<S>(
+    return tree.unflatten<S>(
       structure,
       names.map((name) => {
         const { data, shape, dtype } = checkpoint.tensors[name]!;

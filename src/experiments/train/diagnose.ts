@@ -5,11 +5,10 @@
 import { Effect, Stream } from "effect";
 import { batches } from "../../data/index.ts";
 import { debugNans, dispose } from "../../index.ts";
-import type { ExperimentConfig } from "../config/config.ts";
-import type { Examples } from "../tasks/images/examples.ts";
-import { restore } from "./device.ts";
+import type { ExperimentConfig } from "../config/schema.ts";
+import type { Examples, Task } from "../tasks/task.ts";
+import { placeBatch, restore } from "./device.ts";
 import { datasetError, messageOf, modelError, NumericsError } from "../errors.ts";
-import { placeBatch } from "./evaluate.ts";
 import { latestCheckpoint } from "../runs/checkpoint.ts";
 import type { RunFolder } from "../runs/folder.ts";
 import type { MetricRow } from "../runs/metrics.ts";
@@ -23,6 +22,7 @@ export function firstBroken(rows: readonly MetricRow[]): MetricRow | undefined {
 /** What to tell about the update that gave `broken`; the run's checkpoints are from before. */
 export const diagnose = Effect.fnUntraced(function* (
   run: RunFolder,
+  task: Task,
   config: ExperimentConfig,
   trainer: Trainer,
   { train }: Examples,
@@ -46,7 +46,7 @@ export const diagnose = Effect.fnUntraced(function* (
     Stream.runForEach(({ fields, step }) =>
       Effect.tryPromise({
         try: async () => {
-          const inputs = placeBatch(fields);
+          const inputs = placeBatch(task.inputs, fields);
           if (step < failing) {
             const [next, row] = trainer.step(state, inputs);
             state = next;

@@ -1,60 +1,47 @@
-/** Scores on held-out examples, looks for pictures, and the behaviour of the fixed point. */
+/** Scores on held-out examples; pictures and diagnostics of the first of them. */
 import { Effect } from "effect";
-import { mean } from "simple-statistics";
-import { collate, type Dataset } from "../../data/index.ts";
+import { collate, type Dataset, type Sample } from "../../data/index.ts";
 import { dispose, jit, random, scope, type Tensor } from "../../index.ts";
-import {
-  argmaxMasks,
-  averagePrecisions,
-  foregroundAri,
-  imageErrors,
-  meanBestOverlap,
-  meanIou,
-  slotUsage,
-} from "../../metrics/index.ts";
-import type { ExperimentConfig } from "../config/config.ts";
-import type { Example } from "../tasks/images/examples.ts";
-import { place, readTree } from "./device.ts";
+import type { ExperimentConfig } from "../config/schema.ts";
 import { modelError } from "../errors.ts";
-import type { HostLook } from "../tasks/images/panels.ts";
-import { formatFixed } from "../report/progress.ts";
-import type { Dynamics, Inputs, Look, Params, System } from "../tasks/system.ts";
+import { toPng } from "../report/canvas.ts";
+import type { Png } from "../runs/events.ts";
+import type { HostTensor } from "../runs/safetensors.ts";
+import type { Outputs, Params, Scores, Seen, System, Task } from "../tasks/task.ts";
+import { placeBatch, readTree } from "./device.ts";
 
-/** Numbers by name. */
-export type Scores = { readonly [name: string]: number };
-
-/** How a fixed point behaves, on the host. */
-export interface HostDynamics {
-  readonly residuals: readonly number[];
-  readonly spectralNorm: number;
+/** Diagnostics on the host. */
+export interface Diagnostics {
+  readonly numbers: Scores;
+  readonly lists: { readonly [name: string]: readonly number[] };
 }
 
-/** Compiled looks at a system. */
+/** A system, compiled to be looked at. */
 export interface Evaluator {
   /** The scores over all examples. */
   readonly score: (params: Params) => Effect.Effect<Scores, ReturnType<typeof failed>>;
-  /** A look at the first examples. */
-  readonly look: (params: Params) => Effect.Effect<HostLook, ReturnType<typeof failed>>;
-  /** The fixed point of the first examples. */
-  readonly dynamics: (params: Params) => Effect.Effect<HostDynamics, ReturnType<typeof failed>>;
+  /** Pictures of the first examples by name. */
+  readonly draw: (
+    params: Params,
+  ) => Effect.Effect<{ readonly [name: string]: Png }, ReturnType<typeof failed>>;
+  /** Measurements of the first examples. */
+  readonly diagnose: (params: Params) => Effect.Effect<Diagnostics, ReturnType<typeof failed>>;
 }
 
 const failed = modelError("The evaluation failed.");
 
-/** How many iterations residual curves show, however many the model takes. */
-export const residualSteps = 20;
-
-/** Scores and looks for the held-out examples of a config. Always with the same random slots. */
+/** Scores of the held-out examples of a config. Always with the same random keys. */
 export function makeEvaluator(
+  { inputs }: Task,
   system: System,
   config: ExperimentConfig,
-  heldOut: Dataset<Example>,
+  heldOut: Dataset<Sample>,
 ): Evaluator {
-  const look = jit((params: Params, inputs: Inputs, key: Tensor) =>
-    system.look(params, inputs, key)
+  const predict = jit((params: Params, batch: Outputs, key: Tensor) =>
+    system.predict(params, batch, key)
   );
-  const dynamics = jit((params: Params, inputs: Inputs, key: Tensor) =>
-    system.dynamics(params, inputs, key, residualSteps)
+  const measure = jit((params: Params, batch: Outputs, key: Tensor) =>
+    system.diagnose?.(params, batch, key) ?? {}
   );
   // One size for all batches, so that one program serves them; what is short of it is filled up.
   const size = Math.min(32, heldOut.size);
@@ -63,168 +50,63 @@ export function makeEvaluator(
   const load = async (start: number, count: number) => {
     const indices = Array.from({ length: count }, (_, i) => Math.min(start + i, heldOut.size - 1));
     const samples = await Promise.all(indices.map((i) => heldOut.get(i)));
-    return { samples, inputs: placeBatch(collate(samples)) };
+    return { samples, batch: placeBatch(inputs, collate(samples)) };
   };
-  const run = async <R>(
-    f: (params: Params, inputs: Inputs, key: Tensor) => R,
+  const run = async (
+    f: (params: Params, batch: Outputs, key: Tensor) => Outputs,
     params: Params,
-    inputs: Inputs,
+    batch: Outputs,
     start: number,
   ) => {
     const key = scope(() => random.foldIn(random.key(1), start));
-    const result = f(params, inputs, key);
+    const result = f(params, batch, key);
     const host = await readTree(result);
-    dispose([result, inputs, key]);
+    dispose([result, batch, key]);
     return host;
   };
-  const scoreAll = async (params: Params): Promise<Scores> => {
-    const parts: Scores[] = [];
-    const sets = { predictions: [] as number[], targets: [] as number[] };
+  const see = async (params: Params, start: number, count: number): Promise<Seen[]> => {
+    const { samples, batch } = await load(start, count);
+    const host = Object.entries(await run(predict, params, batch, start));
+    return samples.map((sample, n) => ({
+      sample,
+      output: Object.fromEntries(host.map(([name, tensor]) => [name, rowOf(tensor, n)])),
+    }));
+  };
+  const score = async (params: Params): Promise<Scores> => {
+    const scorer = system.scorer();
     for (let start = 0; start < heldOut.size; start += size) {
-      const { samples, inputs } = await load(start, size);
-      const host = await run<Look>(look, params, inputs, start);
-      const count = Math.min(size, heldOut.size - start);
-      for (let n = 0; n < count; n++) {
-        const example = samples[n]!;
-        const part = <T extends string>(name: T) => rowOf(host[name], n);
-        const predictions = part("predictions");
-        if (predictions !== undefined && example.targets !== null) {
-          sets.predictions.push(...predictions);
-          sets.targets.push(...example.targets.data);
-        }
-        parts.push(scoreOne(example, part("reconstruction"), part("masks"), config.model.slots));
-      }
+      const seen = await see(params, start, size);
+      for (const one of seen.slice(0, heldOut.size - start)) scorer.add(one);
     }
-    return { ...means(parts), ...precision(sets, config.model.slots) };
+    return scorer.result();
   };
-  const lookAt = async (params: Params): Promise<HostLook> => {
-    const { samples, inputs } = await load(0, shown);
-    const host = await run<Look>(look, params, inputs, 0);
-    const { resolution } = config.data;
-    const [, , rows = 1, columns = 1] = host["attention"]!.shape;
-    const labels = samples.map((sample) => sample.labels);
+  const diagnose = async (params: Params): Promise<Diagnostics> => {
+    if (system.diagnose === undefined) return { numbers: {}, lists: {} };
+    const { batch } = await load(0, shown);
+    const host = Object.entries(await run(measure, params, batch, 0));
     return {
-      images: shown,
-      slots: config.model.slots,
-      height: resolution,
-      width: resolution,
-      image: samples.flatMap(({ image }) => [...image.data]),
-      reconstruction: host["reconstruction"]?.data ?? null,
-      components: host["components"]?.data ?? null,
-      masks: host["masks"]?.data ?? null,
-      attention: { rows, columns, data: host["attention"]!.data },
-      labels: labels.includes(null) ? null : labels.flatMap((map) => [...map!.data]),
-    };
-  };
-  const behave = async (params: Params): Promise<HostDynamics> => {
-    const { inputs } = await load(0, shown);
-    const host = await run<Dynamics>(dynamics, params, inputs, 0);
-    return {
-      residuals: [...host["residuals"]!.data],
-      spectralNorm: host["spectralNorm"]!.data[0]!,
+      numbers: Object.fromEntries(
+        host.filter(([, { shape }]) => shape.length === 0).map(([name, x]) => [name, x.data[0]!]),
+      ),
+      lists: Object.fromEntries(
+        host.filter(([, { shape }]) => shape.length > 0).map(([name, x]) => [name, [...x.data]]),
+      ),
     };
   };
   const effect = <R>(f: (params: Params) => Promise<R>) => (params: Params) =>
     Effect.tryPromise({ try: () => f(params), catch: failed });
-  return { score: effect(scoreAll), look: effect(lookAt), dynamics: effect(behave) };
-}
-
-/** A batch of examples on the device. */
-export function placeBatch(
-  { image, targets }: {
-    readonly image: Example["image"];
-    readonly targets: Example["targets"] | readonly null[];
-  },
-): Inputs {
   return {
-    image: place(image.data, image.shape, "float32"),
-    targets: targets !== null && "data" in targets
-      ? place(targets.data, targets.shape, "float32")
-      : null,
+    score: effect(score),
+    draw: effect(async (params) => {
+      const pictures = system.draw(await see(params, 0, shown));
+      return Object.fromEntries(Object.entries(pictures).map(([name, x]) => [name, toPng(x)]));
+    }),
+    diagnose: effect(diagnose),
   };
 }
 
 /** Entry n along the first axis. */
-function rowOf(
-  tensor: { readonly data: ArrayLike<number>; readonly shape: readonly number[] } | undefined,
-  n: number,
-): Float64Array | undefined {
-  if (tensor === undefined) return undefined;
-  const size = tensor.data.length / tensor.shape[0]!;
-  return Float64Array.from({ length: size }, (_, i) => tensor.data[n * size + i]!);
-}
-
-/** What can be said of one image; the mean over images is the score. */
-function scoreOne(
-  { image, labels }: Example,
-  reconstruction: ArrayLike<number> | undefined,
-  masks: ArrayLike<number> | undefined,
-  slots: number,
-): Scores {
-  const errors = reconstruction === undefined
-    ? {}
-    : pick(imageErrors(image.data, reconstruction, { range: [-1, 1] }));
-  if (masks === undefined) return errors;
-  const usage = slotUsage(masks, slots);
-  const used = { activeSlots: usage.active, effectiveSlots: usage.effective };
-  if (labels === null) return { ...errors, ...used };
-  const segments = argmaxMasks(masks, slots);
-  // Without any object there is no overlap to speak of.
-  const overlaps = labels.data.every((label) => label === 0) ? {} : {
-    meanIou: meanIou(labels.data, segments),
-    meanBestOverlap: meanBestOverlap(labels.data, segments),
-  };
-  return { fgAri: foregroundAri(labels.data, segments), ...overlaps, ...errors, ...used };
-}
-
-/** Errors in both scalings of the paper. */
-function pick({ meanSquaredError, sumSquaredError, psnr }: ReturnType<typeof imageErrors>): Scores {
-  return { mse: meanSquaredError, mseSum: sumSquaredError, psnr };
-}
-
-function means(parts: readonly Scores[]): Scores {
-  const names = new Set(parts.flatMap(Object.keys));
-  return Object.fromEntries(
-    // The mean is over the images that have a score (that hold an object); one NaN makes it NaN.
-    [...names].map((name) => [name, mean(parts.flatMap((part) => part[name] ?? []))]),
-  );
-}
-
-function precision(
-  { predictions, targets }: { readonly predictions: number[]; readonly targets: number[] },
-  slots: number,
-): Scores {
-  if (targets.length === 0) return {};
-  const names = ["ap", "ap1", "ap0.5", "ap0.25", "ap0.125"];
-  const values = averagePrecisions(predictions, targets, { slots });
-  return Object.fromEntries(names.map((name, i) => [name, values[i]!]));
-}
-
-/** Scores as people know them: key, name, digits. */
-export const scoreNames: readonly (readonly [key: string, name: string, digits: number])[] = [
-  ["fgAri", "FG-ARI", 3],
-  ["ap", "AP, any distance", 3],
-  ["ap0.5", "AP at 0.5", 3],
-  ["meanIou", "mIoU", 3],
-  ["meanBestOverlap", "mBO", 3],
-  ["mse", "MSE", 5],
-  ["psnr", "PSNR", 1],
-  ["activeSlots", "active slots", 2],
-];
-
-/** Scores in a line. */
-export function formatScores(scores: Scores): string {
-  return scoreNames.flatMap(([key, name, digits]) => {
-    const value = scores[key];
-    return value === undefined ? [] : [`${name} ${formatFixed(value, digits)}`];
-  }).join("  ");
-}
-
-/** The score by which runs are compared, and in words; higher is better. */
-export function mainScore(scores: Scores): { readonly value: number; readonly text: string } {
-  const key = ["fgAri", "ap0.5"].find((key) => scores[key] !== undefined) ?? "psnr";
-  const value = scores[key];
-  return value === undefined
-    ? { value: NaN, text: "" }
-    : { value, text: formatScores({ [key]: value }) };
+function rowOf({ data, shape }: HostTensor, n: number) {
+  const size = data.length / shape[0]!;
+  return { data: data.subarray(n * size, (n + 1) * size), shape: shape.slice(1) };
 }

@@ -1,40 +1,52 @@
 /** What can be done with a finished run: score it, and draw it. */
 import { basename } from "node:path";
 import { Clock, Console, Effect } from "effect";
-import { openExamples } from "../tasks/images/examples.ts";
+import { taskOf } from "../tasks/index.ts";
+import { openExamples } from "./examples.ts";
 import { openDevice, restore } from "./device.ts";
-import { makeEvaluator, residualSteps } from "./evaluate.ts";
-import { drawPanels } from "../tasks/images/panels.ts";
+import { makeEvaluator } from "./evaluate.ts";
 import { writeReport } from "../report/report.ts";
 import { bestCheckpoint } from "../runs/checkpoint.ts";
 import type { OpenRun } from "../runs/open.ts";
-import { systemOf } from "../tasks/system.ts";
+import { modelError } from "../errors.ts";
+import type { Scores } from "../tasks/task.ts";
 import { makeTrainer } from "./step.ts";
 
 /** The best parameters of a run, and what scores them. */
 const openBest = Effect.fnUntraced(function* ({ folder, config, warnings }: OpenRun) {
   for (const text of warnings) yield* Console.error(`warning: ${text}`);
   yield* openDevice(config.backend);
-  const { heldOut } = yield* openExamples(config);
-  const system = systemOf(config);
+  const task = yield* taskOf(config);
+  const { heldOut } = yield* openExamples(task, config);
+  const system = yield* Effect.try({
+    try: () => task.system(config),
+    catch: modelError("The model cannot be made."),
+  });
   const { checkpoint, damaged } = yield* bestCheckpoint(folder);
   for (const { error } of damaged) {
     yield* Console.error(`warning: ${error.what} ${basename(checkpoint.path)} is used instead.`);
   }
   const state = yield* restore(checkpoint, makeTrainer(system, config.optimizer).init(config.seed));
-  return { checkpoint, params: state.params, evaluator: makeEvaluator(system, config, heldOut) };
+  return {
+    checkpoint,
+    params: state.params,
+    evaluator: makeEvaluator(task, system, config, heldOut),
+  };
 });
 
 /** The scores of a run's best checkpoint; also written to eval.json. */
 export const evaluateRun = Effect.fn("evaluateRun")(function* (run: OpenRun) {
   const { checkpoint, params, evaluator } = yield* openBest(run);
   const scores = yield* evaluator.score(params);
-  const { spectralNorm, residuals } = yield* evaluator.dynamics(params);
-  const result = {
+  const { numbers, lists } = yield* evaluator.diagnose(params);
+  const last = Object.entries(lists).map(([name, list]) =>
+    [`${name}[${list.length - 1}]`, list.at(-1) ?? NaN] as const
+  );
+  const result: Scores = {
     step: checkpoint.progress.step,
     ...scores,
-    spectralNorm,
-    [`residual${residualSteps}`]: residuals.at(-1) ?? NaN,
+    ...numbers,
+    ...Object.fromEntries(last),
   };
   const time = yield* Clock.currentTimeMillis;
   yield* run.folder.write("eval.json", JSON.stringify({ ...result, time }, null, 2) + "\n");
@@ -44,7 +56,7 @@ export const evaluateRun = Effect.fn("evaluateRun")(function* (run: OpenRun) {
 /** Draws the pictures of a run's best checkpoint and writes the report; gives the files. */
 export const renderRun = Effect.fn("renderRun")(function* (run: OpenRun) {
   const { checkpoint, params, evaluator } = yield* openBest(run);
-  const panels = drawPanels(yield* evaluator.look(params));
+  const panels = yield* evaluator.draw(params);
   const files: string[] = [];
   for (const [name, { bytes }] of Object.entries(panels)) {
     const file = `panels/${name}-${String(checkpoint.progress.step).padStart(8, "0")}.png`;

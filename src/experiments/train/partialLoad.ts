@@ -1,15 +1,13 @@
 /**
  * Parameter surgery: parts of a model taken from another run, or kept as they are. Paths name subtrees by their
- * keys: `encoder`, `slotAttention.gru`.
+ * keys: `encoder`, `decoder.layers`.
  */
 import { Effect } from "effect";
 import { produce } from "immer";
-import { flatten, unflatten } from "../../core/tree.ts";
-import { optim } from "../../index.ts";
-import { pathNames, restore } from "./device.ts";
+import { restore } from "./device.ts";
 import { ConfigError } from "../errors.ts";
 import type { Checkpoint } from "../runs/checkpoint.ts";
-import type { Params } from "../tasks/system.ts";
+import type { Params } from "../tasks/task.ts";
 
 /** The subtree at a path; undefined when there is none. */
 export function subtreeAt(tree: unknown, path: string): unknown {
@@ -57,31 +55,11 @@ const noSubtree = (field: string, path: string, params: Params) =>
     cure: `It has ${Object.keys(params).join(", ")}, and what is in them.`,
   });
 
-/** Fails when a frozen path names nothing. */
-export const checkFrozen = Effect.fnUntraced(function* (params: Params, frozen: readonly string[]) {
-  for (const path of frozen) {
-    if (subtreeAt(params, path) === undefined) {
-      return yield* noSubtree("optimizer.frozen", path, params);
+/** Fails when a path of `field` names nothing. */
+export const checkPaths = Effect.fnUntraced(
+  function* (params: Params, field: string, paths: readonly string[]) {
+    for (const path of paths) {
+      if (subtreeAt(params, path) === undefined) return yield* noSubtree(field, path, params);
     }
-  }
-});
-
-/** The transformation for all parameters but those below `frozen`, which stay as they are. */
-export function freezing(
-  transformation: optim.GradientTransformation,
-  frozen: readonly string[],
-): optim.GradientTransformation {
-  if (frozen.length === 0) return transformation;
-  const below = (name: string) =>
-    frozen.some((path) =>
-      name === path || name.startsWith(`${path}.`) || name.startsWith(`${path}[`)
-    );
-  return optim.multiTransform(
-    { trained: transformation, frozen: optim.setToZero() },
-    (params) => {
-      const [, structure] = flatten(params);
-      const labels = pathNames(structure).map((name) => below(name) ? "frozen" : "trained");
-      return unflatten(structure, labels);
-    },
-  );
-}
+  },
+);

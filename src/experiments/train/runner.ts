@@ -4,23 +4,24 @@
  */
 import { Clock, DateTime, Effect, Stream } from "effect";
 import { batches } from "../../data/index.ts";
-import type { ExperimentConfig } from "../config/config.ts";
-import { openExamples, tellScenes } from "../tasks/images/examples.ts";
+import type { ExperimentConfig } from "../config/schema.ts";
+import { taskOf } from "../tasks/index.ts";
+import type { Task } from "../tasks/task.ts";
+import { openExamples, tellProgress } from "./examples.ts";
 import { openDevice, restore } from "./device.ts";
 import { denoCommand, describeEnvironment } from "../runs/environment.ts";
 import { datasetError, messageOf, modelError } from "../errors.ts";
 import { makeEvaluator } from "./evaluate.ts";
 import { type Display, formatDuration } from "../report/progress.ts";
 import { openRecorder } from "./recorder.ts";
-import { lossScale, writeReport } from "../report/report.ts";
+import { writeReport } from "../report/report.ts";
 import { makerOf, type Progress, readCheckpoint } from "../runs/checkpoint.ts";
 import type { RunFolder } from "../runs/folder.ts";
 import { lockRun } from "../runs/lock.ts";
 import { createRun } from "../runs/open.ts";
 import { findRecovery, putRight, type Recovery } from "../runs/resume.ts";
 import { Session } from "./session.ts";
-import { type System, systemOf } from "../tasks/system.ts";
-import { checkFrozen, graft } from "./partialLoad.ts";
+import { checkPaths, graft } from "./partialLoad.ts";
 import { makeTrainer, type Trainer } from "./step.ts";
 
 /** Where to train, and what to go on with. */
@@ -32,8 +33,6 @@ export interface TrainOptions {
   readonly resume?: RunFolder;
   /** Goes on also where config, backend or version are not those that the run had. */
   readonly acceptChanges?: boolean;
-  /** The model and loss of a config; those of its task unless given. */
-  readonly system?: (config: ExperimentConfig) => System;
 }
 
 const beginning: Progress = { step: 0, seconds: 0, best: null, results: {} };
@@ -46,6 +45,7 @@ export const train = Effect.fn("train")(
     const backend = yield* openDevice(config.backend);
     const now = DateTime.toDateUtc(yield* DateTime.now);
     const environment = yield* describeEnvironment(backend, now);
+    const task = yield* taskOf(config);
     const maker = makerOf(config, backend);
     const run = resume ?? (yield* createRun(root, config, environment, now));
     for (const text of yield* lockRun(run, now)) display.line(`warning: ${text}`);
@@ -54,7 +54,7 @@ export const train = Effect.fn("train")(
       acceptChanges: options.acceptChanges ?? false,
     });
     for (const text of recovery.notes) display.line(text);
-    const { examples, system, trainer, state } = yield* begin(config, recovery, options).pipe(
+    const { examples, system, trainer, state } = yield* begin(task, config, recovery, options).pipe(
       // A run that never began leaves nothing.
       Effect.onError(() => resume === undefined ? run.discard() : Effect.void),
     );
@@ -71,9 +71,20 @@ export const train = Effect.fn("train")(
       );
     }
     const recorder = yield* openRecorder(run, progress.step);
-    const evaluator = makeEvaluator(system, config, examples.heldOut);
+    const evaluator = makeEvaluator(task, system, config, examples.heldOut);
     const elapsed = () => performance.now() / 1000;
-    const parts = { run, config, maker, examples, trainer, evaluator, recorder, display, elapsed };
+    const parts = {
+      run,
+      task,
+      config,
+      maker,
+      examples,
+      trainer,
+      evaluator,
+      recorder,
+      display,
+      elapsed,
+    };
     const session = new Session(parts, state, progress);
     // With a checkpoint of step 0, a run without any is one that lost them, and is not begun again. After damage the
     // one that the run goes on from may be that of the best score, which another will replace.
@@ -134,17 +145,26 @@ export const train = Effect.fn("train")(
 
 /** All that can be wrong before the first step: the data, the model, and the checkpoint to go on from. */
 const begin = Effect.fnUntraced(
-  function* (config: ExperimentConfig, { checkpoint }: Recovery, options: TrainOptions) {
+  function* (
+    task: Task,
+    config: ExperimentConfig,
+    { checkpoint }: Recovery,
+    options: TrainOptions,
+  ) {
     const { display } = options;
-    const examples = yield* openExamples(config, tellScenes(display));
-    display.line(`${examples.train.size} images to train on, ${examples.heldOut.size} held out`);
-    if (config.model.task === "discovery") display.line(lossScale);
+    const examples = yield* openExamples(task, config, tellProgress(task, display));
+    const { train, heldOut } = examples;
+    display.line(`${train.size} ${task.samples} to train on, ${heldOut.size} held out`);
+    for (const note of task.notes ?? []) display.line(note);
     const system = yield* Effect.try({
-      try: () => (options.system ?? systemOf)(config),
+      try: () => task.system(config),
       catch: modelError("The model cannot be made."),
     });
     const trainer = makeTrainer(system, config.optimizer);
     const initial = yield* initialState(trainer, config);
+    for (const [name, { paths }] of Object.entries(system.groups ?? {})) {
+      yield* checkPaths(initial.params, `the group "${name}" of the task`, paths);
+    }
     const state = checkpoint === undefined ? initial : yield* restore(checkpoint, initial);
     return { examples, system, trainer, state };
   },
@@ -156,7 +176,7 @@ const initialState = Effect.fnUntraced(function* (trainer: Trainer, config: Expe
     try: () => trainer.init(config.seed),
     catch: modelError("The model's parameters cannot be made."),
   });
-  yield* checkFrozen(state.params, config.optimizer.frozen);
+  yield* checkPaths(state.params, "optimizer.frozen", config.optimizer.frozen);
   if (config.start === undefined) return state;
   const { from, only } = config.start;
   return { ...state, params: yield* graft(state.params, yield* readCheckpoint(from), only) };

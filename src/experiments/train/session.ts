@@ -5,16 +5,16 @@
 import { Effect } from "effect";
 import { type Draft, produce } from "immer";
 import { dispose } from "../../index.ts";
-import type { Batch } from "../../data/index.ts";
-import type { ExperimentConfig } from "../config/config.ts";
-import type { Example, Examples } from "../tasks/images/examples.ts";
-import { readTree } from "./device.ts";
+import type { Batch, Sample } from "../../data/index.ts";
+import type { ExperimentConfig } from "../config/schema.ts";
+import { placeBatch, readTree } from "./device.ts";
 import { diagnose, firstBroken } from "./diagnose.ts";
 import { modelError } from "../errors.ts";
-import { type Evaluator, formatScores, mainScore, placeBatch, type Scores } from "./evaluate.ts";
+import { formatScores, mainScore } from "../tasks/scores.ts";
+import type { Examples, Scores, Task } from "../tasks/task.ts";
+import type { Evaluator } from "./evaluate.ts";
 import { collectGarbage } from "./garbage.ts";
 import { type Flatness, judgeMemory, type MemorySample, sampleMemory } from "./memory.ts";
-import { drawPanels } from "../tasks/images/panels.ts";
 import { type Display, formatCount, formatDuration } from "../report/progress.ts";
 import type { Recorder } from "./recorder.ts";
 import { type Maker, type Progress, saveCheckpoint } from "../runs/checkpoint.ts";
@@ -25,6 +25,7 @@ import type { Trainer, TrainState } from "./step.ts";
 /** What a session needs, all of it open. */
 export interface SessionParts {
   readonly run: RunFolder;
+  readonly task: Task;
   readonly config: ExperimentConfig;
   readonly maker: Maker;
   readonly examples: Examples;
@@ -40,7 +41,7 @@ export interface SessionParts {
 interface RunState {
   readonly progress: Progress;
   readonly loss: number;
-  /** Images per second since the last note. */
+  /** Samples per second since the last note. */
   readonly rate: number | null;
   readonly score: string;
 }
@@ -82,13 +83,14 @@ export class Session {
   }
 
   /** One update. Nothing is read. */
-  readonly advance = ({ fields, step }: Batch<Example>) =>
+  readonly advance = ({ fields, step }: Batch<Sample>) =>
     Effect.try({
       try: () => {
-        const inputs = placeBatch(fields);
-        const [next, row] = this.parts.trainer.step(this.#state, inputs);
+        const { task, trainer } = this.parts;
+        const batch = placeBatch(task.inputs, fields);
+        const [next, row] = trainer.step(this.#state, batch);
         this.#state = next;
-        dispose(inputs);
+        dispose(batch);
         this.parts.recorder.push(step + 1, row);
         this.#edit((draft) => void (draft.progress.step = step + 1));
       },
@@ -98,14 +100,14 @@ export class Session {
   /** Reads and writes what was measured since the last time; fails when something is no number. */
   readonly note = () =>
     Effect.gen({ self: this }, function* () {
-      const { recorder, trainer, config, elapsed, run, examples } = this.parts;
+      const { recorder, trainer, task, config, elapsed, run, examples } = this.parts;
       const rows = yield* recorder.flush(trainer.names);
       const last = rows.at(-1);
       if (last === undefined) return;
       const broken = firstBroken(rows);
       if (broken !== undefined) {
         yield* recorder.write(rows.slice(0, rows.indexOf(broken) + 1));
-        return yield* yield* diagnose(run, config, trainer, examples, broken);
+        return yield* yield* diagnose(run, task, config, trainer, examples, broken);
       }
       const now = elapsed();
       const seconds = now - this.#since;
@@ -128,7 +130,7 @@ export class Session {
         processMiB: memory.process,
         deviceMiB: memory.device,
         deviceTensors: memory.tensors,
-        ...(this.#run.rate === null ? {} : { imagesPerSecond: this.#run.rate }),
+        ...(this.#run.rate === null ? {} : { samplesPerSecond: this.#run.rate }),
       };
       yield* recorder.write([...rows.slice(0, -1), { ...last, ...measured }]);
       this.#since = elapsed();
@@ -136,7 +138,7 @@ export class Session {
 
   /** Shows where the run is. */
   show(): void {
-    const { config, display } = this.parts;
+    const { task, config, display } = this.parts;
     const { progress: { step }, loss, rate, score } = this.#run;
     const left = this.#secondsLeft();
     display.update({
@@ -146,7 +148,7 @@ export class Session {
       facts: [
         `loss ${Number.isFinite(loss) ? loss.toPrecision(4) : "–"}`,
         ...(score === "" ? [] : [score]),
-        ...(rate === null ? [] : [`${formatCount(rate)} images/s`]),
+        ...(rate === null ? [] : [`${formatCount(rate)} ${task.samples}/s`]),
         ...(left === null ? [] : [`${formatDuration(left)} left`]),
       ],
     });
@@ -163,27 +165,30 @@ export class Session {
   /** Scores on held-out examples; the best parameters so far are kept. */
   readonly evaluate = () =>
     Effect.gen({ self: this }, function* () {
-      const { evaluator, recorder, display } = this.parts;
+      const { task, evaluator, recorder, display } = this.parts;
       const scores = yield* evaluator.score(this.#state.params);
-      const { residuals, spectralNorm } = yield* evaluator.dynamics(this.#state.params);
+      const { numbers, lists } = yield* evaluator.diagnose(this.#state.params);
       const row: MetricRow = {
         step: this.step,
         ...prefixed(scores),
-        "heldOut/spectralNorm": spectralNorm,
-        residuals,
+        ...prefixed(numbers),
+        ...lists,
       };
       yield* recorder.write([row]);
-      const { value, text } = mainScore(scores);
+      const { value, text, better } = mainScore(task, scores);
       this.#edit((draft) => {
-        Object.assign(draft.progress.results, scores, { spectralNorm });
+        Object.assign(draft.progress.results, scores, numbers);
         draft.score = text;
       });
       const best = this.#run.progress.best;
-      if (Number.isFinite(value) && (best === null || value > best)) {
+      if (
+        Number.isFinite(value) &&
+        (best === null || (better === "higher" ? value > best : value < best))
+      ) {
         this.#edit((draft) => void (draft.progress.best = value));
         yield* this.#checkpoint({ best: true });
       }
-      display.line(`step ${this.step}: ${formatScores(scores)}`);
+      display.line(`step ${this.step}: ${formatScores(task, scores)}`);
       this.#since = this.parts.elapsed();
     });
 
@@ -191,7 +196,7 @@ export class Session {
   readonly draw = () =>
     Effect.gen({ self: this }, function* () {
       const { evaluator, recorder, elapsed } = this.parts;
-      yield* recorder.pictures(this.step, drawPanels(yield* evaluator.look(this.#state.params)));
+      yield* recorder.pictures(this.step, yield* evaluator.draw(this.#state.params));
       collectGarbage();
       if (this.#run.progress.results["firstPanelSeconds"] === undefined) {
         this.#edit((draft) => void (draft.progress.results["firstPanelSeconds"] = elapsed()));
@@ -231,7 +236,7 @@ export class Session {
     const growth = this.flatness?.growth;
     return {
       trainingSeconds: seconds,
-      ...(seconds === 0 ? {} : { imagesPerSecond: step * this.parts.config.batchSize / seconds }),
+      ...(seconds === 0 ? {} : { samplesPerSecond: step * this.parts.config.batchSize / seconds }),
       ...(best === null ? {} : { best }),
       ...(growth === undefined
         ? {}

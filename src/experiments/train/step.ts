@@ -4,9 +4,10 @@
  * has to be read to go on.
  */
 import { jit, np, optim, random, scope, type Tensor, valueAndGrad } from "../../index.ts";
-import type { OptimizerConfig } from "../config/config.ts";
-import { freezing } from "./partialLoad.ts";
-import type { Inputs, Params, System } from "../tasks/system.ts";
+import type { OptimizerConfig } from "../config/schema.ts";
+import type { Outputs, Params, System } from "../tasks/task.ts";
+import { grouped } from "./optimizer.ts";
+import { makeOptimizer } from "../config/optimizer.ts";
 
 /** All that training changes; a checkpoint is this. */
 export type TrainState = {
@@ -16,6 +17,8 @@ export type TrainState = {
   readonly key: Tensor;
   /** Finished updates, int32. */
   readonly step: Tensor;
+  /** Of a loss that has a state; else null, which holds no tensors. */
+  readonly loss: unknown;
 };
 
 /** The compiled step and the names of what it measures. */
@@ -23,59 +26,48 @@ export interface Trainer {
   /** The state before the first step. */
   init(seed: number): TrainState;
   /** The state after a step, and its measurements, `[names.length]`. The given state is gone. */
-  step(state: TrainState, inputs: Inputs): readonly [TrainState, Tensor];
+  step(state: TrainState, batch: Outputs): readonly [TrainState, Tensor];
   /** The same without compiling or taking over, for looking into a failure. */
-  readonly plainStep: (state: TrainState, inputs: Inputs) => readonly [TrainState, Tensor];
+  readonly plainStep: (state: TrainState, batch: Outputs) => readonly [TrainState, Tensor];
   /** Known after the first step. */
   readonly names: readonly string[];
 }
 
-/** Adam with the config's warmup, decay and clipping. */
-export function makeOptimizer(config: OptimizerConfig): {
-  readonly transformation: optim.GradientTransformation;
-  readonly schedule: optim.Schedule;
-} {
-  const { learningRate, warmup, decayRate, decaySteps, clip } = config;
-  const factors = [
-    optim.constantSchedule(learningRate),
-    // Step 0 learns too: the ramp ends at 1 after `warmup` steps.
-    ...(warmup > 0
-      ? [
-        optim.linearSchedule({
-          initValue: 1 / warmup,
-          endValue: 1,
-          transitionSteps: Math.max(1, warmup - 1),
-        }),
-      ]
-      : []),
-    ...(decaySteps > 0
-      ? [optim.exponentialDecay({ initValue: 1, transitionSteps: decaySteps, decayRate })]
-      : []),
-  ];
-  const schedule = optim.multiplySchedules(...factors);
-  const clipping = clip > 0 ? [optim.clipByGlobalNorm(clip)] : [];
-  const transformation = optim.chain(...clipping, optim.adam(schedule));
-  return { transformation: freezing(transformation, config.frozen), schedule };
-}
-
 /** The training step of a system. */
 export function makeTrainer(system: System, config: OptimizerConfig): Trainer {
-  const { transformation, schedule } = makeOptimizer(config);
+  const { transformation: main, schedule } = makeOptimizer(config);
+  const { groups = {} } = system;
+  const transformation = grouped(main, config.frozen, groups);
   let names: readonly string[] = [];
-  const plainStep = (state: TrainState, inputs: Inputs): readonly [TrainState, Tensor] => {
+  const plainStep = (state: TrainState, batch: Outputs): readonly [TrainState, Tensor] => {
     const { params, optimizer, key, step } = state;
-    const loss = (p: Params) => system.loss(p, inputs, random.foldIn(key, step));
-    const [[value, measures], gradients] = valueAndGrad(loss, { hasAux: true })(params);
+    const loss = (p: Params) => {
+      const at = { step, state: state.loss };
+      const [value, outputs, after = null] = system.loss(p, batch, random.foldIn(key, step), at);
+      return [value, { outputs, after }] as const;
+    };
+    const [[value, { outputs, after }], gradients] = valueAndGrad(loss, { hasAux: true })(params);
     const [updates, next] = transformation.update(gradients, optimizer, params, { value });
     const row: { readonly [name: string]: Tensor } = {
       loss: value,
       gradientNorm: optim.globalNorm(gradients),
       learningRate: schedule(step),
-      ...measures,
+      ...Object.fromEntries(
+        Object.entries(groups).map((
+          [name, group],
+        ) => [`learningRate/${name}`, group.schedule(step)]),
+      ),
+      ...outputs,
     };
     names = Object.keys(row); // the same whenever it is traced
     return [
-      { params: optim.applyUpdates(params, updates), optimizer: next, key, step: step.add(1) },
+      {
+        params: optim.applyUpdates(params, updates),
+        optimizer: next,
+        key,
+        step: step.add(1),
+        loss: after,
+      },
       np.stack(Object.values(row)),
     ];
   };
@@ -90,6 +82,7 @@ export function makeTrainer(system: System, config: OptimizerConfig): Trainer {
           optimizer: transformation.init(params),
           key: forSteps,
           step: np.zeros([], { dtype: "int32" }),
+          loss: system.initState?.() ?? null,
         };
       }),
     step: jit(plainStep, { donate: [0] }),

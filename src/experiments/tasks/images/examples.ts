@@ -1,68 +1,52 @@
 /**
- * From a config to examples: images in [-1, 1] of one size, with label maps or properties where the source
- * has them, split into those to train on and those held out. Datasets close with the scope that opened them.
+ * From a config to examples: images in [-1, 1] of one size, with label maps where the source has them, split into those
+ * to train on and those held out. Datasets close with the scope that opened them.
  */
-import { Effect, type Scope } from "effect";
+import { Effect } from "effect";
 import {
-  clevrProperties,
-  type ClevrSceneObject,
   type Dataset,
+  describeSchema,
+  type Field,
+  type FieldSpec,
   map,
   type NdArray,
   prepareGeometry,
   type Sample,
-  type Schema,
   select,
   split,
   toFloat,
   withChannels,
 } from "../../../data/index.ts";
-import { type ExperimentConfig, isGenerated } from "../../config/config.ts";
-import { ConfigError, type DatasetError, datasetError } from "../../errors.ts";
-import { type Display, formatDuration } from "../../report/progress.ts";
-import { labelsOf, type OnScenes, openSource } from "./sources.ts";
+import { datasetError } from "../../errors.ts";
+import { blank, colored, grid, magnified, type Picture } from "../../report/canvas.ts";
+import type { Examples, OnProgress } from "../task.ts";
+import { type ImageConfig, isGenerated } from "./config.ts";
+import { labelsOf, openSource } from "./sources.ts";
 
-/** What a model learns from. */
+/** What a model learns from. A type, not an interface: samples are records of fields. */
 export type Example = {
   /** `[resolution, resolution, 3]`, black −1, white 1. */
   readonly image: NdArray<Float32Array>;
   /** Whose pixel it is, `[resolution, resolution]`: 0 for the background; null where nobody knows. */
   readonly labels: NdArray<Uint8Array> | null;
-  /** Properties of all objects, `[slots, 19]`, see `clevrProperties`; null unless asked for. */
-  readonly targets: NdArray<Float32Array> | null;
 };
 
-/** Examples to train on, and others. */
-export interface Examples {
-  readonly train: Dataset<Example>;
-  readonly heldOut: Dataset<Example>;
-  /** The fields of the source: with `masks` or `mask`, segmentations can be scored. */
-  readonly schema: Schema;
+/** A further field of examples, made of a sample of the source. */
+export interface ExtraField<F extends Field> {
+  readonly spec: FieldSpec;
+  /** The field of the source that it is made of, and its use in words. */
+  readonly from: string;
+  readonly use: string;
+  readonly make: (sample: Sample) => F;
 }
 
-/** Shows how far the scenes are; nothing when they are there already. */
-export function tellScenes(display: Display): OnScenes {
-  let first: { readonly done: number; readonly time: number } | undefined;
-  return (done, size) => {
-    const now = performance.now();
-    first ??= { done, time: now };
-    const pace = (now - first.time) / 1000 / (done - first.done);
-    display.update({
-      what: "preparing scene",
-      step: done,
-      steps: size,
-      facts: Number.isFinite(pace) ? [`${formatDuration(pace * (size - done))} left`] : [],
-    });
-  };
-}
-
-/** Opens the examples of a config. */
-export const openExamples = (
-  config: ExperimentConfig,
-  onProgress: OnScenes = () => {},
-): Effect.Effect<Examples, ConfigError | DatasetError, Scope.Scope> =>
-  Effect.gen(function* () {
-    const { data, model, batchSize } = config;
+/** Opens the images of a config, with further fields where a task needs them. */
+export const openImages = Effect.fnUntraced(
+  function* <X extends { readonly [name: string]: Field }>(
+    data: ImageConfig,
+    onProgress: OnProgress,
+    extra: { readonly [name in keyof X]: ExtraField<X[name]> },
+  ) {
     // Not acquireRelease, which cannot be interrupted: scenes may take hours to make.
     const all = yield* Effect.tryPromise({
       try: () => openSource(data, onProgress),
@@ -73,63 +57,57 @@ export const openExamples = (
       ),
     });
     yield* Effect.addFinalizer(() => Effect.promise(() => all.close()));
+    const missing = Object.values<ExtraField<Field>>(extra).filter(({ from }) =>
+      !(from in all.schema)
+    );
     const wanted = Math.min(all.size, data.scenes);
     const some = wanted === all.size
       ? all
       : select(all, Array.from({ length: wanted }, (_, i) => i));
     const heldOut = Math.min(data.evaluate, Math.max(1, Math.round(0.15 * wanted)));
-    const problems = [
-      ...(wanted - heldOut < batchSize
-        ? [
-          `batchSize: ${batchSize} is more than the ${
-            Math.max(0, wanted - heldOut)
-          } images to train on ` +
-          `(of ${wanted}, ${heldOut} are held out)`,
-        ]
-        : []),
-      ...(model.task === "properties" && !("objects" in all.schema)
-        ? [`data.path: "${data.path}" has no scenes to predict properties from`]
-        : []),
-    ];
-    if (problems.length > 0) {
-      return yield* new ConfigError({
-        what: `The config does not fit the data:`,
-        problems,
-        cure: "Change the config, or give other data.",
-      });
-    }
     const parts = split(some, {
       seed: data.seed,
       fractions: [1 - heldOut / wanted, 0, heldOut / wanted],
     });
+    const segmented = "masks" in all.schema || "mask" in all.schema;
     return {
-      train: examples(parts.train, config),
-      heldOut: examples(parts.test, config),
-      schema: all.schema,
-    };
-  });
+      problems: missing.map(({ use }) => `data.path: "${data.path}" has no ${use}`),
+      train: examples(parts.train, data, extra),
+      heldOut: examples(parts.test, data, extra),
+      facts: [
+        ["source", `${data.source}${data.path ? ` (${data.path})` : ""}`],
+        ["fields", describeSchema(all.schema)],
+        ["segmented", segmented ? "yes" : "no, so that FG-ARI cannot be computed"],
+      ],
+    } satisfies Examples<Example & X>;
+  },
+);
 
-function examples(
+function examples<X extends { readonly [name: string]: Field }>(
   source: Dataset<Sample>,
-  { model, data }: ExperimentConfig,
-): Dataset<Example> {
+  data: ImageConfig,
+  extra: { readonly [name in keyof X]: ExtraField<X[name]> },
+): Dataset<Example & X> {
   const size = [data.resolution, data.resolution] as const;
-  const convert = (sample: Sample): Example => {
+  const each = <R>(f: (field: ExtraField<Field>) => R) =>
+    Object.fromEntries(
+      Object.entries<ExtraField<Field>>(extra).map(([name, field]) => [name, f(field)]),
+    );
+  const convert = (sample: Sample): Example & X => {
     const picture = prepareGeometry(sample["image"] as NdArray<Uint8Array>, { size }, "bilinear"); // all have it
     const labels = labelsOf(sample, data);
     return {
       image: toFloat(withChannels(picture, 3), [-1, 1]),
       labels: labels === null ? null : atSize(labels, size),
-      targets: model.task === "properties"
-        ? clevrProperties(sample["objects"] as unknown as readonly ClevrSceneObject[], model.slots)
-        : null,
+      ...each(({ make }) => make(sample)) as X, // by the names of X
     };
   };
-  return map(source, convert, {
+  const schema = {
     image: { shape: [...size, 3], dtype: "float32" },
     labels: { shape: size, dtype: "uint8" },
-    targets: { shape: [model.slots, 19], dtype: "float32" },
-  });
+    ...each(({ spec }) => spec) as { readonly [name in keyof X]: FieldSpec }, // by the names of X
+  } as const;
+  return map(source, convert, schema as { readonly [name in keyof (Example & X)]: FieldSpec });
 }
 
 function atSize(
@@ -138,4 +116,31 @@ function atSize(
 ): NdArray<Uint8Array> {
   const picture = { data, shape: [...shape, 1] };
   return { data: prepareGeometry(picture, { size }, "nearest").data, shape: size };
+}
+
+/** A row of images and, where they are known, one of their objects below. */
+export function previewImages(samples: readonly Example[]): Picture {
+  const labelled = samples.some(({ labels }) => labels !== null);
+  const rows = [samples.map(imagePicture), ...(labelled ? [samples.map(labelPicture)] : [])];
+  return grid(magnified(rows), { gap: 4 });
+}
+
+/** An image in [-1, 1]. */
+export function imagePicture({ image }: Example): Picture {
+  return pictureOf(image);
+}
+
+/** Pixels in [-1, 1], `[height, width, 3]`, as a picture. */
+export function pictureOf(
+  { data, shape }: { readonly data: ArrayLike<number>; readonly shape: readonly number[] },
+): Picture {
+  const picture = blank(shape[1]!, shape[0]!);
+  for (let i = 0; i < picture.data.length; i++) picture.data[i] = (data[i]! + 1) / 2;
+  return picture;
+}
+
+/** The true objects of an image in colours; white where nobody knows them. */
+export function labelPicture({ image: { shape }, labels }: Example): Picture {
+  const [height, width] = shape as readonly [number, number, number];
+  return labels === null ? blank(width, height) : colored(labels.data, width, height, 0);
 }

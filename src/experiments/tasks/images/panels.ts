@@ -1,126 +1,116 @@
 /**
- * Pictures of what a model sees, one row an image:
+ * Pictures of what a model with slots sees, one row an image:
  *
  * - `reconstruction`: image, reconstruction, and each slot's own picture where its mask is
  * - `masks`: image, true objects (where known), and whose pixel it is
  * - `attention`: image, and where each slot looks: the image there, white elsewhere
  */
 import { argmaxMasks } from "../../../metrics/index.ts";
-import { blank, colored, enlarge, grid, type Picture, toPng } from "../../report/canvas.ts";
-import type { Png } from "../../runs/events.ts";
+import { blank, colored, grid, magnified, type Picture } from "../../report/canvas.ts";
+import type { HostArray, Seen } from "../task.ts";
+import { type Example, imagePicture, labelPicture, pictureOf } from "./examples.ts";
 
-/** A look at a batch, on the host; the shapes of `Look`. */
-export interface HostLook {
-  readonly images: number;
-  readonly slots: number;
-  readonly height: number;
-  readonly width: number;
-  readonly image: ArrayLike<number>;
-  readonly reconstruction: ArrayLike<number> | null;
-  readonly components: ArrayLike<number> | null;
-  readonly masks: ArrayLike<number> | null;
-  readonly attention: {
-    readonly rows: number;
-    readonly columns: number;
-    readonly data: ArrayLike<number>;
-  };
-  /** `[images, height, width]`. */
-  readonly labels: ArrayLike<number> | null;
+/** Rows of tiles, magnified, the first columns apart. */
+const rows = (tiles: readonly Picture[][], headColumns: number): Picture =>
+  grid(magnified(tiles), { gap: 4, headColumns });
+
+/** Entry k of a stack, `[slots, …]`. */
+function entry({ data, shape }: HostArray, k: number): HostArray {
+  const own = shape.slice(1);
+  const size = own.reduce((product, n) => product * n, 1);
+  return { data: Array.prototype.slice.call(data, k * size, (k + 1) * size), shape: own };
 }
 
-/** The pictures of a look by name. */
-export function drawPanels(look: HostLook): { readonly [name: string]: Png } {
-  const rows = Array.from({ length: look.images }, (_, n) => n);
-  const times = Math.max(1, Math.round(96 / look.height));
-  const finish = (tiles: Picture[][], headColumns: number) =>
-    toPng(grid(tiles.map((row) => row.map((tile) => enlarge(tile, times))), {
-      gap: 4,
-      headColumns,
-    }));
-  const { reconstruction, components, masks } = look;
-  const attention = { attention: finish(rows.map((n) => attentionRow(look, n)), 1) };
-  if (reconstruction === null || components === null || masks === null) return attention;
-  return {
-    reconstruction: finish(
-      rows.map((n) => [
-        imageOf(look, look.image, n),
-        imageOf(look, reconstruction, n),
-        ...slotsOf(look).map((k) => slotPicture(look, components, masks, n, k)),
-      ]),
-      2,
-    ),
-    masks: finish(rows.map((n) => maskRow(look, masks, n)), 1),
-    ...attention,
-  };
-}
+const slotsOf = ({ shape }: HostArray) => Array.from({ length: shape[0]! }, (_, k) => k);
 
-const slotsOf = ({ slots }: HostLook) => Array.from({ length: slots }, (_, k) => k);
-
-/** Image n of a batch in [-1, 1]. */
-function imageOf({ height, width }: HostLook, batch: ArrayLike<number>, n: number): Picture {
-  const picture = blank(width, height);
-  const start = n * picture.data.length;
-  for (let i = 0; i < picture.data.length; i++) picture.data[i] = (batch[start + i]! + 1) / 2;
-  return picture;
+/** Images, reconstructions `[height, width, 3]`, and the parts of slots `[slots, height, width, 3]` in their masks. */
+export function reconstructionPanel(
+  seen: readonly Seen<Example, "reconstruction" | "components" | "masks">[],
+): Picture {
+  return rows(
+    seen.map(({ sample, output: { reconstruction, components, masks } }) => [
+      imagePicture(sample),
+      pictureOf(reconstruction),
+      ...slotsOf(masks).map((k) => slotPicture(entry(components, k), entry(masks, k))),
+    ]),
+    2,
+  );
 }
 
 /** A slot's picture times its mask, on white. */
-function slotPicture(
-  { height, width, slots }: HostLook,
-  components: ArrayLike<number>,
-  masks: ArrayLike<number>,
-  n: number,
-  k: number,
-): Picture {
-  const picture = blank(width, height);
-  const start = (n * slots + k) * height * width;
-  for (let p = 0; p < height * width; p++) {
-    const m = masks[start + p]!;
+function slotPicture({ data, shape }: HostArray, { data: mask }: HostArray): Picture {
+  const picture = blank(shape[1]!, shape[0]!);
+  for (let p = 0; p < mask.length; p++) {
+    const m = mask[p]!;
     for (let c = 0; c < 3; c++) {
-      const value = (components[(start + p) * 3 + c]! + 1) / 2;
+      const value = (data[p * 3 + c]! + 1) / 2;
       picture.data[3 * p + c] = Math.min(1, Math.max(0, value)) * m + 1 - m;
     }
   }
   return picture;
 }
 
-function maskRow(look: HostLook, masks: ArrayLike<number>, n: number): Picture[] {
-  const { height, width, slots, labels } = look;
-  const pixels = height * width;
-  const own = slice(masks, n * slots * pixels, slots * pixels);
-  const truth = labels === null
-    ? []
-    : [colored(slice(labels, n * pixels, pixels), width, height, 0)];
-  const hard = colored(argmaxMasks(own, slots), width, height);
-  const soft = slotsOf(look).map((k) => {
-    const picture = blank(width, height);
-    for (let p = 0; p < pixels; p++) picture.data.fill(own[k * pixels + p]!, 3 * p, 3 * p + 3);
-    return picture;
-  });
-  return [imageOf(look, look.image, n), ...truth, hard, ...soft];
+/** Images and whose pixel each is: the true objects where all images have them, the masks `[slots, height, width]`. */
+export function maskPanel(seen: readonly Seen<Example, "masks">[]): Picture {
+  const labelled = seen.every(({ sample }) => sample.labels !== null);
+  return rows(
+    seen.map(({ sample, output: { masks } }) => {
+      const [slots, height, width] = masks.shape as readonly [number, number, number];
+      const hard = colored(argmaxMasks(masks.data, slots), width, height);
+      const soft = slotsOf(masks).map((k) => {
+        const { data } = entry(masks, k);
+        const picture = blank(width, height);
+        for (let p = 0; p < data.length; p++) picture.data.fill(data[p]!, 3 * p, 3 * p + 3);
+        return picture;
+      });
+      const truth = labelled ? [labelPicture(sample)] : [];
+      return [imagePicture(sample), ...truth, hard, ...soft];
+    }),
+    1,
+  );
 }
 
-function attentionRow(look: HostLook, n: number): Picture[] {
-  const { height, width, slots, attention: { rows, columns, data } } = look;
-  const image = imageOf(look, look.image, n);
-  const overlays = slotsOf(look).map((k) => {
-    const picture = blank(width, height);
-    const start = (n * slots + k) * rows * columns;
-    for (let y = 0; y < height; y++) {
-      const row = start + Math.floor((y * rows) / height) * columns;
-      for (let x = 0; x < width; x++) {
-        const a = Math.min(1, data[row + Math.floor((x * columns) / width)]!);
-        for (let c = 0; c < 3; c++) {
-          const at = (y * width + x) * 3 + c;
-          picture.data[at] = image.data[at]! * a + 1 - a;
-        }
+/** Images and where each slot looks, from attention `[slots, rows, columns]`. */
+export function attentionPanel(seen: readonly Seen<Example, "attention">[]): Picture {
+  return rows(
+    seen.map(({ sample, output: { attention } }) => {
+      const image = imagePicture(sample);
+      return [image, ...slotsOf(attention).map((k) => overlay(image, entry(attention, k)))];
+    }),
+    1,
+  );
+}
+
+function overlay({ width, height, data }: Picture, map: HostArray): Picture {
+  const [rows, columns] = map.shape as readonly [number, number];
+  const picture = blank(width, height);
+  for (let y = 0; y < height; y++) {
+    const row = Math.floor((y * rows) / height) * columns;
+    for (let x = 0; x < width; x++) {
+      const a = Math.min(1, map.data[row + Math.floor((x * columns) / width)]!);
+      for (let c = 0; c < 3; c++) {
+        const at = (y * width + x) * 3 + c;
+        picture.data[at] = data[at]! * a + 1 - a;
       }
     }
-    return picture;
-  });
-  return [image, ...overlays];
+  }
+  return picture;
 }
 
-function slice(values: ArrayLike<number>, start: number, length: number): Float32Array {
-  return Float32Array.from({ length }, (_, i) => values[start + i]!);
-}
+/** Titles and captions of the pictures above. */
+export const panelCaptions = {
+  reconstruction: {
+    title: "Reconstruction by slots",
+    caption:
+      "Each row is a held-out image: the image, its reconstruction, and what each slot draws where its mask is.",
+  },
+  masks: {
+    title: "Masks",
+    caption:
+      "The image, the true objects where they are known, whose pixel each is, and each slot's soft mask.",
+  },
+  attention: {
+    title: "Attention",
+    caption: "The image, and where each slot looks: the image there, white elsewhere.",
+  },
+} as const;

@@ -33,10 +33,8 @@ import {
   select,
   withChannels,
 } from "../../../data/index.ts";
-import type { DataConfig } from "../../config/config.ts";
-
-/** Told while scenes are made or converted: how many there are, of how many at most. */
-export type OnScenes = (done: number, size: number) => void;
+import type { OnProgress } from "../task.ts";
+import type { ImageConfig } from "./config.ts";
 
 /** Where generated scenes and converted files are kept. */
 export const cacheFolder = join(".cache", "data");
@@ -51,7 +49,7 @@ export function dataPath(path: string): string {
  * Opens what `data` names. Samples have `image`, uint8 `[height, width, 3]`; where the source knows them,
  * `masks` (a label map) or `mask` (one for every entity), and `objects`.
  */
-export function openSource(data: DataConfig, onProgress: OnScenes): Promise<Dataset<Sample>> {
+export function openSource(data: ImageConfig, onProgress: OnProgress): Promise<Dataset<Sample>> {
   const path = dataPath(data.path ?? "");
   const { resolution, scenes: limit, maxObjects } = data;
   const prepare: Prepare = { size: [resolution, resolution], crop: boxOf(data) };
@@ -102,10 +100,10 @@ export function openSource(data: DataConfig, onProgress: OnScenes): Promise<Data
 
 /** What a conversion depends on. */
 interface Conversion {
-  readonly data: DataConfig;
+  readonly data: ImageConfig;
   readonly path: string;
   readonly prepare: Prepare;
-  readonly onProgress: OnScenes;
+  readonly onProgress: OnProgress;
 }
 
 /**
@@ -139,7 +137,7 @@ async function converted(
 }
 
 /** What is kept of a sample. */
-function reduced(sample: Sample, data: DataConfig): Sample {
+function reduced(sample: Sample, data: ImageConfig): Sample {
   const labels = labelsOf(sample, data);
   const { image, objects = null } = sample;
   return {
@@ -152,7 +150,7 @@ function reduced(sample: Sample, data: DataConfig): Sample {
 /** The label map of a sample that has one, or masks of entities; null where nobody knows. */
 export function labelsOf(
   { masks, mask }: Sample,
-  { source }: DataConfig,
+  { source }: ImageConfig,
 ): NdArray<Uint8Array> | null {
   if (masks !== undefined) return masks as NdArray<Uint8Array>; // this name is a label map's, by convention
   if (mask === undefined) return null;
@@ -160,13 +158,13 @@ export function labelsOf(
   return masksToLabels(mask as NdArray, { backgrounds });
 }
 
-function boxOf({ crop }: DataConfig): Prepare["crop"] {
+function boxOf({ crop }: ImageConfig): Prepare["crop"] {
   return crop === "none" ? undefined : crop;
 }
 
 /** What a generator is asked for. */
 function sceneSpec(
-  { source, resolution, objects, crop, mirror, distinctColors, minVisibility }: DataConfig,
+  { source, resolution, objects, crop, mirror, distinctColors, minVisibility }: ImageConfig,
 ): SceneSpec {
   switch (source) {
     case "tetrominoes":

@@ -1,0 +1,75 @@
+/**
+ * Checking configs. What is read from outside is checked as a whole, so that every mistake is told at once; unknown
+ * fields are mistakes. The task that `model.task` names knows the fields of `model` and `data`.
+ */
+import { Effect, Schema, SchemaIssue } from "effect";
+import { ConfigError } from "../errors.ts";
+import { Tasks } from "../tasks/index.ts";
+import { configSchema, type ExperimentConfig } from "./schema.ts";
+
+/** The config that `input` describes; a {@link ConfigError} lists all that is wrong with it. */
+export const decodeConfig = Effect.fnUntraced(function* (input: unknown, what: string) {
+  const tasks = yield* Tasks;
+  const named = valueAt(input, ["model", "task"]);
+  const task = tasks.find(({ name }) => name === named);
+  // Without a task only the common fields can be checked.
+  const schema = configSchema(task?.model ?? Schema.Unknown, task?.data ?? Schema.Unknown);
+  const decode = Schema.decodeUnknownEffect(schema, { errors: "all", onExcessProperty: "error" });
+  const result = yield* Effect.result(decode(input));
+  const problems = result._tag === "Failure" ? problemsOf(result.failure.issue, input) : [];
+  if (task === undefined) {
+    const names = tasks.map(({ name }) => `"${name}"`).join(" | ");
+    const found = named === undefined ? "it is missing" : `found ${JSON.stringify(named)}`;
+    problems.unshift(`model.task: expected ${names}, ${found}`);
+  }
+  if (result._tag === "Failure" || task === undefined) return yield* wrong(what, problems);
+  // The task's own schema has checked `model` and `data`.
+  const config = result.success as ExperimentConfig;
+  const contradictory = [...task.contradictions?.(config) ?? [], ...contradictions(config)];
+  return contradictory.length === 0 ? config : yield* wrong(what, contradictory);
+});
+
+const format = SchemaIssue.makeFormatterStandardSchemaV1();
+
+function problemsOf(issue: SchemaIssue.Issue, input: unknown): string[] {
+  return format(issue).issues.map(({ path, message }) => {
+    const place = (path ?? []).map((part) => String(typeof part === "object" ? part.key : part));
+    const at = valueAt(input, place);
+    const found = at === undefined || message.includes("excess")
+      ? ""
+      : `, found ${JSON.stringify(at)}`;
+    return `${place.join(".") || "the config"}: ${plain(message)}${found}`;
+  });
+}
+
+const wrong = (what: string, problems: readonly string[]) =>
+  new ConfigError({
+    what: `${what} has ${problems.length === 1 ? "a mistake" : `${problems.length} mistakes`}:`,
+    problems,
+    cure: `Correct ${
+      problems.length === 1 ? "it" : "them"
+    }; --help names the presets, and config.json of any run shows all fields.`,
+  });
+
+const plain = (message: string) =>
+  message === "Missing key"
+    ? "is missing"
+    : message.includes("excess")
+    ? "there is no such field"
+    : message.replace(/^Expected/, "expected");
+
+function valueAt(input: unknown, path: readonly string[]): unknown {
+  let value = input;
+  for (const key of path) {
+    if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return undefined;
+    value = (value as { readonly [key: string]: unknown })[key];
+  }
+  return value;
+}
+
+/** What no single field shows. */
+function contradictions({ log }: ExperimentConfig): string[] {
+  return log.checkpointEvery % log.every === 0
+    ? []
+    : [`log.checkpointEvery: ${log.checkpointEvery} is no multiple of log.every, ${log.every}`];
+}

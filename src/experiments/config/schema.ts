@@ -1,0 +1,115 @@
+/**
+ * The fields of a config that every task has, and the kinds of values that tasks build theirs from. A config is plain
+ * JSON: decoding one checks it and spells out the defaults, and changes nothing else.
+ */
+import { Effect, Schema } from "effect";
+
+/** A whole number of at least 1. */
+export const Count = Schema.Int.check(
+  Schema.isGreaterThanOrEqualTo(1, { message: "Expected a whole number of at least 1" }),
+);
+/** A whole number of at least 0. */
+export const CountOrZero = Schema.Int.check(
+  Schema.isGreaterThanOrEqualTo(0, { message: "Expected a whole number of at least 0" }),
+);
+/** A number above 0. */
+export const Positive = Schema.Finite.check(
+  Schema.isGreaterThan(0, { message: "Expected a number above 0" }),
+);
+/** A number of at least 0. */
+export const NonNegative = Schema.Finite.check(
+  Schema.isGreaterThanOrEqualTo(0, { message: "Expected a number of at least 0" }),
+);
+/** A number from 0 to 1. */
+export const Fraction = Schema.Finite.check(
+  Schema.isBetween({ minimum: 0, maximum: 1 }, { message: "Expected a number from 0 to 1" }),
+);
+
+/** A field that may be missing from a file: `Count.pipe(or(given(5)))`. */
+export const or = Schema.withDecodingDefaultKey;
+/** The value of a field that is missing. */
+export const given = Effect.succeed;
+
+/** Where runs compute; `auto` is the fastest there is. */
+export const backends = ["auto", "webgpu", "onnx", "reference"] as const;
+
+/** The optimizer: Adam with a warmup and exponential decay. */
+export const OptimizerConfig = Schema.Struct({
+  learningRate: Positive,
+  /** Steps of linear warmup. */
+  warmup: CountOrZero.pipe(or(given(0))),
+  /** The rate is multiplied by `decayRate` every `decaySteps`; 0 steps: never. */
+  decayRate: Positive.pipe(or(given(0.5))),
+  decaySteps: CountOrZero.pipe(or(given(0))),
+  /** Greatest global norm of a gradient; 0: whatever it is. */
+  clip: NonNegative.pipe(or(given(0))),
+  /** Parameters that stay as they are, by path: `encoder`, `decoder.layers`. */
+  frozen: Schema.Array(Schema.String).pipe(or(given([]))),
+});
+/** See the schema of the same name. */
+export type OptimizerConfig = typeof OptimizerConfig.Type;
+
+/** Parameters to begin with, from a checkpoint of another run. */
+export const StartConfig = Schema.Struct({
+  /** The checkpoint's file. */
+  from: Schema.String,
+  /** Which parts, by path; all of them unless given. */
+  only: Schema.Array(Schema.String).pipe(or(given([]))),
+});
+
+/** What is noted how often, in steps. */
+export const LogConfig = Schema.Struct({
+  /** Metrics are kept on the device and read together. */
+  every: Count.pipe(or(given(20))),
+  /** Scores on held-out examples. */
+  evaluateEvery: Count.pipe(or(given(500))),
+  /** Pictures; the first ones at `firstPanel`. */
+  panelEvery: Count.pipe(or(given(500))),
+  firstPanel: Count.pipe(or(given(50))),
+  /** Examples in a picture. */
+  panelImages: Count.pipe(or(given(6))),
+  checkpointEvery: Count.pipe(or(given(250))),
+  /** How many of the last checkpoints to keep. */
+  keep: Count.pipe(or(given(2))),
+});
+
+/** The preset that a run began as; the name of its folder begins so. */
+const Name = Schema.String.check(
+  Schema.isPattern(/^[\w.-]+$/, { message: "Expected letters, digits, dots and dashes" }),
+);
+
+/** The schema of a config with the `model` and the `data` of a task. */
+export const configSchema = <M extends Schema.Top, D extends Schema.Top>(model: M, data: D) =>
+  Schema.Struct({
+    name: Name,
+    model,
+    data,
+    optimizer: OptimizerConfig,
+    log: LogConfig.pipe(or(given({}))),
+    start: Schema.optionalKey(StartConfig),
+    steps: Count,
+    batchSize: Count,
+    seed: CountOrZero.pipe(or(given(0))),
+    backend: Schema.Literals(backends).pipe(or(given("auto" as const))),
+  });
+
+type Common = ReturnType<typeof configSchema<typeof Schema.Unknown, typeof Schema.Unknown>>;
+
+/** The `model` part of a config: `task` names the task, which alone knows the other fields. */
+export interface TaskFields {
+  readonly task: string;
+}
+
+/** A config whose defaults are all spelled out: a union over tasks, tagged by `model.task`. */
+export interface ExperimentConfig<M extends TaskFields = TaskFields, D = unknown>
+  extends Omit<Common["Type"], "model" | "data"> {
+  readonly model: M;
+  readonly data: D;
+}
+
+/** A config as it stands in a file: fields with defaults may be missing. */
+export interface ConfigInput<M extends TaskFields = TaskFields, D = unknown>
+  extends Omit<Common["Encoded"], "model" | "data"> {
+  readonly model: M;
+  readonly data: D;
+}

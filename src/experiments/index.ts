@@ -1,0 +1,43 @@
+/**
+ * Experiments: training runs that can be interrupted, scored, drawn and compared, of any system. A system is a task, see
+ * {@linkcode defineTask}; a program with tasks of its own has the whole command line:
+ *
+ * ```ts ignore
+ * import { NodeRuntime, NodeServices } from "@effect/platform-node";
+ * import { Effect } from "effect";
+ * import { main, Tasks, tasks } from "trilevel/experiments";
+ * import { mixture } from "./mixture.ts";
+ * main.pipe(
+ *   Effect.provideService(Tasks, [mixture, ...tasks]),
+ *   Effect.provide(NodeServices.layer),
+ *   NodeRuntime.runMain({ disableErrorReporting: true }),
+ * );
+ * ```
+ *
+ * @module
+ */
+export { main } from "./cli/command.ts";
+export { openDisplay } from "./report/progress.ts";
+export { decodeConfig } from "./config/decode.ts";
+export { makeOptimizer } from "./config/optimizer.ts";
+export {
+  type ConfigInput,
+  Count,
+  CountOrZero,
+  type ExperimentConfig,
+  Fraction,
+  given,
+  NonNegative,
+  or,
+  Positive,
+} from "./config/schema.ts";
+export * from "./errors.ts";
+export { blank, colored, grid, magnified, type Picture, scatter } from "./report/canvas.ts";
+export { latestCheckpoint } from "./runs/checkpoint.ts";
+export { openRun } from "./runs/open.ts";
+export { Tasks, tasks } from "./tasks/index.ts";
+export { adjointOf, inferenceFields, solverOf } from "./tasks/inference.ts";
+export { averaged } from "./tasks/scores.ts";
+export * from "./tasks/task.ts";
+export { evaluateRun, renderRun } from "./train/evaluateRun.ts";
+export { train, type TrainOptions } from "./train/runner.ts";

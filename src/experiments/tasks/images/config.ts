@@ -1,0 +1,73 @@
+/** The `data` of configs of tasks that learn from images. */
+import { Schema } from "effect";
+import { Count, CountOrZero, Fraction, given, or } from "../../config/schema.ts";
+
+const generators = ["sprites", "tetrominoes", "clevr"] as const;
+/** Where images come from: generators, then readers of files. */
+export const sources = [
+  ...generators,
+  "clevr-files",
+  "clevr-with-masks",
+  "tetrominoes-file",
+  "multi-dsprites",
+  "objects-room",
+  "shapestacks",
+  "coco",
+  "3dshapes",
+  "dsprites",
+  "nem",
+  "folder",
+] as const;
+
+/** The images. */
+export const ImageConfig = Schema.Struct({
+  source: Schema.Literals(sources),
+  /** File or folder; relative to TRILEVEL_DATA where that is set. Not for generators. */
+  path: Schema.optionalKey(Schema.String),
+  /** Number of scenes that generators make, or the most that readers take (by seed where they can choose). */
+  scenes: Count,
+  /** Height and width of images as the model sees them. */
+  resolution: Count,
+  /** Keep the part of CLEVR's frame that its experiments use. */
+  crop: Schema.Literals(["none", "square", "clevr"]).pipe(or(given("none" as const))),
+  /** Least and greatest number of objects that generators place. */
+  objects: Schema.Tuple([Count, Count]).pipe(or(given([3, 3] as const))),
+  /** CLEVR's files and multi-object datasets: keep only scenes with at most this many objects. */
+  maxObjects: Schema.optionalKey(Count),
+  /** Whether the sprites of a generated scene all differ in colour. */
+  distinctColors: Schema.Boolean.pipe(or(given(false))),
+  /** The least fraction of each sprite of a generated scene that the others leave visible. */
+  minVisibility: Fraction.pipe(or(given(0.5))),
+  /** Whether CLEVR-like generated scenes have a mirror. */
+  mirror: Schema.Boolean.pipe(or(given(false))),
+  /** Decides generated scenes and the split; not the order of training. */
+  seed: CountOrZero.pipe(or(given(0))),
+  /** Held-out scenes to score. */
+  evaluate: Count.pipe(or(given(320))),
+});
+/** See the schema of the same name. */
+export type ImageConfig = typeof ImageConfig.Type;
+/** The same as it stands in a file. */
+export type ImageInput = typeof ImageConfig.Encoded;
+
+/** Whether a source is a generator. */
+export function isGenerated(source: ImageConfig["source"]): boolean {
+  return (generators as readonly string[]).includes(source);
+}
+
+/** Mistakes that no single field shows. */
+export function imageContradictions(
+  { data, batchSize }: { readonly data: ImageConfig; readonly batchSize: number },
+): string[] {
+  const problems: string[] = [];
+  if (!isGenerated(data.source) && data.path === undefined) {
+    problems.push(`data.path: the source "${data.source}" needs a file or folder`);
+  }
+  if (data.objects[0] > data.objects[1]) {
+    problems.push(`data.objects: the least, ${data.objects[0]}, is above the greatest`);
+  }
+  if (batchSize > data.scenes) {
+    problems.push(`batchSize: ${batchSize} is more than data.scenes, ${data.scenes}`);
+  }
+  return problems;
+}

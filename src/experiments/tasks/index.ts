@@ -1,0 +1,18 @@
+/** The tasks that the command line knows. */
+import { Context, Effect } from "effect";
+import type { ExperimentConfig } from "../config/schema.ts";
+import { discovery } from "./discovery.ts";
+import { properties } from "./properties.ts";
+import type { Task } from "./task.ts";
+
+/** The tasks of this package; the first preset of the first is the default of the command line. */
+export const tasks: readonly Task[] = [discovery, properties];
+
+/** The tasks in use: those of this package, or those that a program provides. */
+export const Tasks = Context.Reference<readonly Task[]>("trilevel/Tasks", {
+  defaultValue: () => tasks,
+});
+
+/** The task of a config that was checked. */
+export const taskOf = ({ model }: ExperimentConfig) =>
+  Effect.map(Tasks, (tasks) => tasks.find(({ name }) => name === model.task)!); // decodeConfig looked for it

@@ -1,0 +1,64 @@
+/** Config fields of tasks with an inner iteration: how many steps, by which solver, differentiated how. */
+import { Schema } from "effect";
+import {
+  type Adjoint,
+  anderson,
+  broyden,
+  type FixedPointSolver,
+  forward,
+  implicit,
+  neumann,
+  oneStep,
+  phantom,
+  unrolled,
+} from "../../index.ts";
+import { Count, given, or } from "../config/schema.ts";
+
+/** How a fixed point is differentiated; `unrolled` is through every iteration. */
+export const adjoints = ["unrolled", "oneStep", "neumann", "phantom", "implicit"] as const;
+/** How a fixed point is found. */
+export const solvers = ["forward", "anderson", "broyden"] as const;
+
+/** Fields for the `model` of a task. */
+export const inferenceFields = {
+  iterations: Count,
+  solver: Schema.Literals(solvers).pipe(or(given("forward" as const))),
+  adjoint: Schema.Literals(adjoints).pipe(or(given("oneStep" as const))),
+  /** Terms of the `neumann` and `phantom` adjoints. */
+  adjointTerms: Count.pipe(or(given(5))),
+};
+
+/** The solver of a name. */
+export function solverOf(
+  { solver }: { readonly solver: typeof solvers[number] },
+): FixedPointSolver {
+  switch (solver) {
+    case "forward":
+      return forward();
+    case "anderson":
+      return anderson();
+    case "broyden":
+      return broyden();
+  }
+}
+
+/** The adjoint of a name. */
+export function adjointOf(
+  { adjoint, adjointTerms: terms }: {
+    readonly adjoint: typeof adjoints[number];
+    readonly adjointTerms: number;
+  },
+): Adjoint {
+  switch (adjoint) {
+    case "unrolled":
+      return unrolled();
+    case "oneStep":
+      return oneStep();
+    case "neumann":
+      return neumann({ terms });
+    case "phantom":
+      return phantom({ terms, damping: 0.5 });
+    case "implicit":
+      return implicit();
+  }
+}

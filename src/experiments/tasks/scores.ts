@@ -1,0 +1,44 @@
+/** What tasks and the runner do with scores. */
+import { mean } from "simple-statistics";
+import type { Sample } from "../../data/index.ts";
+import { formatFixed } from "../report/progress.ts";
+import type { Scorer, Scores, Seen, Task } from "./task.ts";
+
+/** The mean over samples of each score that `score` gives; samples without a score do not count for it. */
+export function averaged<S extends Sample, Y extends string>(
+  score: (seen: Seen<S, Y>) => Scores,
+): Scorer<S, Y> {
+  const parts: Scores[] = [];
+  return {
+    add: (seen) => void parts.push(score(seen)),
+    result() {
+      const names = new Set(parts.flatMap(Object.keys));
+      return Object.fromEntries(
+        // One NaN makes the mean NaN.
+        [...names].map((name) => [name, mean(parts.flatMap((part) => part[name] ?? []))]),
+      );
+    },
+  };
+}
+
+/** The scores of a task in a line. */
+export function formatScores(task: Task, scores: Scores): string {
+  return task.scores.flatMap(({ key, name, digits }) => {
+    const value = scores[key];
+    return value === undefined ? [] : [`${name} ${formatFixed(value, digits)}`];
+  }).join("  ");
+}
+
+/** The score by which runs of a task are compared, and in words. */
+export function mainScore(
+  task: Task,
+  scores: Scores,
+): { readonly value: number; readonly text: string; readonly better: "higher" | "lower" } {
+  const key = task.main.find((key) => scores[key] !== undefined);
+  const spec = task.scores.find((spec) => spec.key === key);
+  return {
+    value: key === undefined ? NaN : scores[key]!,
+    text: key === undefined ? "" : formatScores(task, { [key]: scores[key]! }),
+    better: spec?.better ?? "higher",
+  };
+}

@@ -1,0 +1,215 @@
+/**
+ * A task is all that the runner knows of a system: which fields its configs have, its data, its parameters and loss, how
+ * it is scored, and what is drawn. The runner, the store of runs, the report and the command line work for every task.
+ *
+ * A {@link Task} is known before any config; `task.system(config)` makes the {@link System} that is trained. Data may be
+ * of any kind: a sample is a record of arrays (an image `[height, width, 3]`, a set of points `[points, 2]`, a video
+ * `[frames, height, width, 3]`), and a batch has a new first axis. Write one with {@link defineTask}, and provide it:
+ * `Effect.provideService(Tasks, [...tasks, mine])`.
+ */
+import type { Effect, Schema, Scope } from "effect";
+import type { Dataset, Sample } from "../../data/index.ts";
+import type { optim, Tensor } from "../../index.ts";
+import type { ConfigInput, ExperimentConfig, TaskFields } from "../config/schema.ts";
+import type { DatasetError } from "../errors.ts";
+import type { Picture } from "../report/canvas.ts";
+
+/** Numbers by name. */
+export type Scores = { readonly [name: string]: number };
+
+/** Tensors by name. */
+export type Outputs = { readonly [name: string]: Tensor };
+
+/** Parameters: a tree of tensors. */
+export type Params = { readonly [name: string]: unknown };
+
+/** The entry of an output that belongs to one sample, on the host: the shape is without the batch. */
+export interface HostArray {
+  readonly data: ArrayLike<number>;
+  readonly shape: readonly number[];
+}
+
+/** A sample, and what the model makes of it. */
+export interface Seen<S extends Sample = Sample, Y extends string = string> {
+  readonly sample: S;
+  readonly output: { readonly [name in Y]: HostArray };
+}
+
+/** Scores held-out samples: all of them are added, then the result is asked for. */
+export interface Scorer<S extends Sample = Sample, Y extends string = string> {
+  add(seen: Seen<S, Y>): void;
+  result(): Scores;
+}
+
+/** Where training is, for a loss that changes on its way. */
+export interface LossAt<State = unknown> {
+  /** Finished updates, int32: what a temperature's schedule depends on. */
+  readonly step: Tensor;
+  /** The state that the loss returned at the step before; `initState` at the first. */
+  readonly state: State;
+}
+
+/** The scalar to minimise, other scalars to note, and the next state of the loss where it has one. */
+export type Loss<State = unknown> = readonly [
+  loss: Tensor,
+  /** Names that begin with `loss/` are terms of the loss, and are drawn beside it. */
+  outputs: Outputs,
+  state?: State,
+];
+
+/** Parameters with an optimizer and a schedule of their own. */
+export interface ParameterGroup {
+  /** Subtrees by path: `["dvae", "decoder.head"]`. */
+  readonly paths: readonly string[];
+  readonly transformation: optim.GradientTransformation;
+  /** The learning rate by step, which is noted. */
+  readonly schedule: optim.Schedule;
+}
+
+/** A model with its loss and all that is looked at. Functions of tensors are pure: they are compiled. */
+// Methods, not function-typed properties: a system of any parameters is a System.
+export interface System<
+  S extends Sample = Sample,
+  P extends Params = Params,
+  K extends string = string,
+  Y extends string = string,
+  State = unknown,
+> {
+  /** Parameters from a random key. */
+  init(key: Tensor): P;
+  /** The first state of a loss that has one, such as the multiplier of GECO: a tree of tensors, saved like parameters. */
+  initState?(): State;
+  /** The loss of a batch; the key is another one at every step. */
+  loss(
+    params: P,
+    batch: { readonly [name in K]: Tensor },
+    key: Tensor,
+    at: LossAt<State>,
+  ): Loss<State>;
+  /** Parameter groups by name. All other parameters have the config's optimizer. */
+  readonly groups?: { readonly [name: string]: ParameterGroup };
+  /** What the model makes of a batch: tensors whose first axis counts samples. Scores and pictures are made of it. */
+  predict(
+    params: P,
+    batch: { readonly [name in K]: Tensor },
+    key: Tensor,
+  ): { readonly [name in Y]: Tensor };
+  /** A new scorer; `averaged` makes one of a function of one sample. */
+  scorer(): Scorer<S, Y>;
+  /** Pictures by name of the first held-out samples. */
+  draw(seen: readonly Seen<S, Y>[]): { readonly [name: string]: Picture };
+  /** Measurements of the first held-out samples: numbers, and lists such as a residual for each iteration. */
+  diagnose?(params: P, batch: { readonly [name in K]: Tensor }, key: Tensor): Outputs;
+}
+
+/** Samples to train on, and others. */
+export interface Examples<S extends Sample = Sample> {
+  readonly train: Dataset<S>;
+  readonly heldOut: Dataset<S>;
+  /** Where the data does not fit the config; nothing is trained then. */
+  readonly problems?: readonly string[];
+  /** What `data inspect` says about them: a label and a text. */
+  readonly facts?: readonly (readonly [label: string, text: string])[];
+}
+
+/** Told while data is made or converted: how many samples there are, of how many at most. */
+export type OnProgress = (done: number, size: number) => void;
+
+/** A score as people know it. */
+export interface ScoreSpec {
+  readonly key: string;
+  readonly name: string;
+  readonly digits: number;
+  /** Which of two values is better; "higher" unless given. */
+  readonly better?: "higher" | "lower";
+}
+
+/** A curve over steps in reports, or several in one picture. */
+export interface CurveSpec {
+  readonly title: string;
+  /** Keys of `metrics.jsonl`: scores and diagnostics begin with `heldOut/`, terms of the loss are as they are named. */
+  readonly series: readonly { readonly key: string; readonly name: string }[];
+  readonly logarithmic?: boolean;
+}
+
+/** A list of `diagnose` in reports, drawn early, in the middle and at the end of training. */
+export interface ListSpec {
+  readonly key: string;
+  readonly title: string;
+  /** What its entries count. */
+  readonly x: string;
+  readonly logarithmic?: boolean;
+}
+
+/** All that the runner knows of a system. */
+export interface Task<
+  M extends TaskFields = TaskFields,
+  D = unknown,
+  S extends Sample = Sample,
+> {
+  /** The value of `model.task` in configs. */
+  readonly name: string;
+  /** What its samples are called in messages: "images". */
+  readonly samples: string;
+  /** The fields of `model`, with `task: Schema.Literal(name)`, and those of `data`. */
+  readonly model: Schema.Codec<M, unknown>;
+  readonly data: Schema.Codec<D, unknown>;
+  /** Configs by name. */
+  readonly presets: { readonly [name: string]: ConfigInput };
+  /** Mistakes of a config that no single field shows. */
+  contradictions?(config: ExperimentConfig<M, D>): readonly string[];
+  /** What a run is, as a sentence for its report. */
+  describe(config: ExperimentConfig<M, D>): string;
+  /** What tells its runs apart, in a few words for tables. */
+  label?(config: ExperimentConfig<M, D>): string;
+  /** What readers of its numbers should know. */
+  readonly notes?: readonly string[];
+  /** Opens the data; it closes with the scope. */
+  open(
+    config: ExperimentConfig<M, D>,
+    onProgress: OnProgress,
+  ): Effect.Effect<Examples<S>, DatasetError, Scope.Scope>;
+  /**
+   * The fields of a sample that go to the device, arrays of float32, int32 or uint32. A batch has them with a new first
+   * axis; frames come first in it after `np.swapaxes(batch.video, 0, 1)`.
+   */
+  readonly inputs: readonly string[];
+  /** A picture of some samples, for `data inspect`. */
+  preview?(samples: readonly S[]): Picture;
+  system(config: ExperimentConfig<M, D>): System<S>;
+  /** Scores in the order of interest. Those of `main` that come first and are known compare runs. */
+  readonly scores: readonly ScoreSpec[];
+  readonly main: readonly string[];
+  /** Titles and captions of pictures, in the order in which reports show them. */
+  readonly pictures?: {
+    readonly [name: string]: { readonly title: string; readonly caption: string };
+  };
+  readonly curves?: readonly CurveSpec[];
+  readonly lists?: readonly ListSpec[];
+}
+
+/**
+ * A task of any config, data, parameters and outputs, as one that the runner takes. The types are inferred and checked
+ * against each other here, and forgotten after: the runner passes each function what another one of the task made.
+ */
+export function defineTask<
+  M extends TaskFields,
+  D,
+  S extends Sample,
+  P extends Params,
+  MI extends TaskFields,
+  DI,
+  const K extends string,
+  Y extends string,
+  State,
+>(
+  task: Omit<Task<M, D, S>, "model" | "data" | "presets" | "inputs" | "system"> & {
+    readonly model: Schema.Codec<M, MI>;
+    readonly data: Schema.Codec<D, DI>;
+    readonly presets: { readonly [name: string]: ConfigInput<MI, DI> };
+    readonly inputs: readonly K[];
+    system(config: ExperimentConfig<M, D>): System<S, P, K, Y, State>;
+  },
+): Task<M, D, S> {
+  return task as unknown as Task<M, D, S>; // see above
+}

@@ -1,0 +1,36 @@
+/**
+ * Which optimizer a parameter has: the config's Adam for all but those of groups, which have their own, and those
+ * that are frozen, which stay as they are. Paths name subtrees by their keys: `encoder`, `decoder.layers`.
+ */
+import { optim, tree } from "../../index.ts";
+import type { ParameterGroup } from "../tasks/task.ts";
+import { pathNames } from "./device.ts";
+
+/** The transformation for all parameters, each by the first of `frozen` and `groups` that it is below. */
+export function grouped(
+  transformation: optim.GradientTransformation,
+  frozen: readonly string[],
+  groups: { readonly [name: string]: ParameterGroup } = {},
+): optim.GradientTransformation {
+  const parts = Object.entries(groups);
+  if (frozen.length === 0 && parts.length === 0) return transformation;
+  const below = (paths: readonly string[], name: string) =>
+    paths.some((path) =>
+      name === path || name.startsWith(`${path}.`) || name.startsWith(`${path}[`)
+    );
+  const labelOf = (name: string) =>
+    below(frozen, name)
+      ? "frozen"
+      : parts.find(([, { paths }]) => below(paths, name))?.[0] ?? "trained";
+  return optim.multiTransform<{ readonly [label: string]: optim.GradientTransformation }>(
+    {
+      trained: transformation,
+      frozen: optim.setToZero(),
+      ...Object.fromEntries(parts.map(([name, group]) => [name, group.transformation])),
+    },
+    (params) => {
+      const [, structure] = tree.flatten(params);
+      return tree.unflatten(structure, pathNames(structure).map(labelOf));
+    },
+  );
+}

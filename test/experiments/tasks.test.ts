@@ -1,0 +1,392 @@
+/**
+ * The runner knows no model. A task that is not about images is written here, as docs/howto/system.md says, and
+ * trained, scored, drawn, gone on with and reported, without a change in `src/experiments`.
+ */
+import { readdir, readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { Effect, Schema } from "effect";
+import { decode } from "fast-png";
+import { describe, expect, it, vi } from "vitest";
+import { infer, type Level, np, optim, random, type Tensor, unrolled } from "trilevel";
+import { fromArrays, ndarray, seeded, select } from "trilevel/data";
+import { ari } from "trilevel/metrics";
+import { inspectData } from "../../src/experiments/cli/data.ts";
+import { decodeConfig } from "../../src/experiments/config/decode.ts";
+import { makeOptimizer } from "../../src/experiments/config/optimizer.ts";
+import { applyOverrides } from "../../src/experiments/config/overrides.ts";
+import { presetNamed } from "../../src/experiments/config/presets.ts";
+import { Count } from "../../src/experiments/config/schema.ts";
+import { blank, scatter } from "../../src/experiments/report/canvas.ts";
+import { compareRuns, listTable, seedTable } from "../../src/experiments/report/compare.ts";
+import { latestCheckpoint } from "../../src/experiments/runs/checkpoint.ts";
+import type { RunFolder } from "../../src/experiments/runs/folder.ts";
+import { openRun } from "../../src/experiments/runs/open.ts";
+import { Tasks } from "../../src/experiments/tasks/index.ts";
+import { averaged } from "../../src/experiments/tasks/scores.ts";
+import { defineTask, type LossAt, type Seen, type Task } from "../../src/experiments/tasks/task.ts";
+import { evaluateRun, renderRun } from "../../src/experiments/train/evaluateRun.ts";
+import { train } from "../../src/experiments/train/runner.ts";
+import { failure, remember, temporaryFolder } from "./support.ts";
+
+vi.mock("../../src/experiments/train/garbage.ts", () => ({ collectGarbage: () => {} }));
+
+// The model: a mixture of Gaussians with one variance for all, fitted to every set of points by EM from a learned start.
+
+type Weights = { readonly start: Tensor; readonly logVariance: Tensor };
+
+/** −‖x − z‖² / 2σ² for all points and means, `[batch, points, components]`. */
+const logits = ({ logVariance }: Weights, z: Tensor, x: Tensor) => {
+  const squares = np.sum(np.square(np.expandDims(x, 2).sub(np.expandDims(z, 1))), { axis: -1 });
+  return squares.div(np.exp(logVariance)).mul(-0.5);
+};
+
+const mixtureLevel: Level<Weights, Tensor, Tensor> = {
+  init: ({ start }, x) => np.zeros([x.shape[0]!, 1, 1]).add(start),
+  step(w, z, x) {
+    const r = np.softmax(logits(w, z, x), { axis: -1 });
+    return np.matmul(np.swapaxes(r, 1, 2), x).div(np.expandDims(np.sum(r, { axis: 1 }), -1));
+  },
+  objective: (w, z, x) =>
+    np.mean(np.logsumexp(logits(w, z, x), { axis: -1 }), { axis: 1 }).sub(w.logVariance)
+      .sub(Math.log(2 * Math.PI * z.shape[1]!)),
+};
+
+// The task.
+
+type Points = {
+  readonly points: ReturnType<typeof ndarray<Float32Array>>;
+  readonly labels: ReturnType<typeof ndarray<Uint8Array>>;
+};
+
+/** Sets of 24 points around three corners of a triangle. */
+function pointSets(sets: number) {
+  const random = seeded(3);
+  const corners = [[0, 1], [-1, -0.7], [1, -0.7]] as const;
+  const labels = Uint8Array.from({ length: 24 * sets }, (_, i) => i % 3);
+  const points = new Float32Array(48 * sets);
+  labels.forEach((label, i) => {
+    for (const c of [0, 1] as const) {
+      points[2 * i + c] = corners[label]![c] + 0.6 * (random.uniform() + random.uniform() - 1);
+    }
+  });
+  return fromArrays({
+    points: ndarray(points, [sets, 24, 2]),
+    labels: ndarray(labels, [sets, 24]),
+  });
+}
+
+const drawing = ({ points: { data } }: Points, label: (n: number) => number) =>
+  scatter(blank(96, 96), data, { domain: [-2, 2], label });
+
+const fitted =
+  ({ output: { assignments: { data, shape: [, k = 0] } } }: Seen<Points, "assignments">) =>
+  (n: number) => {
+    const row = Array.from({ length: k }, (_, i) => data[n * k + i]!);
+    return row.indexOf(Math.max(...row));
+  };
+
+const mixture = defineTask({
+  name: "mixture",
+  samples: "sets",
+  model: Schema.Struct({ task: Schema.Literal("mixture"), components: Count, iterations: Count }),
+  data: Schema.Struct({ sets: Count }),
+  presets: {
+    mixture: {
+      name: "mixture",
+      model: { task: "mixture", components: 3, iterations: 3 },
+      data: { sets: 20 },
+      optimizer: { learningRate: 0.1 },
+      log: { every: 1, evaluateEvery: 4, panelEvery: 4, firstPanel: 4, checkpointEvery: 4 },
+      steps: 8,
+      batchSize: 4,
+      backend: "reference",
+    },
+  },
+  describe: ({ model }) => `A mixture of ${model.components} Gaussians, fitted by EM.`,
+  inputs: ["points"],
+  open({ data: { sets } }) {
+    const all = pointSets(sets);
+    const part = (from: number, to: number) =>
+      select(all, Array.from({ length: to - from }, (_, i) => from + i));
+    return Effect.succeed({ train: part(4, sets), heldOut: part(0, 4) });
+  },
+  preview: ([first]) => drawing(first!, (n) => first!.labels.data[n]!),
+  scores: [{ key: "ari", name: "ARI", digits: 3 }],
+  main: ["ari"],
+  curves: [{ title: "Held-out ARI", series: [{ key: "heldOut/ari", name: "ARI" }] }],
+  pictures: { fit: { title: "Fit", caption: "The points by component." } },
+  system({ model: { components, iterations } }) {
+    const fit = infer(mixtureLevel, { steps: iterations, adjoint: unrolled() });
+    const at = (key: Tensor) => ({ t: np.array(0), key });
+    return {
+      init: (key): Weights => ({
+        start: random.normal(key, [components, 2]),
+        logVariance: np.zeros([]),
+      }),
+      loss(w: Weights, { points }, key) {
+        const { value } = fit(w, points, key);
+        return [np.mean(mixtureLevel.objective!(w, value, points, at(key))).neg(), {}];
+      },
+      predict(w, { points }, key) {
+        return { assignments: logits(w, fit(w, points, key).value, points) };
+      },
+      scorer: () =>
+        averaged((seen: Seen<Points, "assignments">) => ({
+          ari: ari(seen.sample.labels.data, Array.from({ length: 24 }, (_, n) => fitted(seen)(n))),
+        })),
+      draw: ([first]) => ({ fit: drawing(first!.sample, fitted(first!)) }),
+    };
+  },
+});
+
+// What follows is about the runner.
+
+const folder = temporaryFolder();
+const withTasks = (...tasks: readonly Task[]) => Effect.provideService(Tasks, tasks);
+const run = <A, E>(effect: Effect.Effect<A, E>, task: Task = mixture) =>
+  Effect.runPromise(effect.pipe(withTasks(task)));
+const configured = (task: Task, ...overrides: string[]) =>
+  run(
+    Effect.flatMap(
+      Effect.flatMap(presetNamed(task.name), (preset) => applyOverrides(preset, overrides)),
+      (config) => decodeConfig(config, "The config"),
+    ),
+    task,
+  );
+const trained = async (root: string, task: Task, overrides: string[] = [], resume?: RunFolder) =>
+  await run(
+    train(await configured(task, ...overrides), {
+      root: folder(root),
+      display: remember(),
+      ...(resume === undefined ? {} : { resume }),
+    }),
+    task,
+  );
+const checkpointOf = async (where: RunFolder) => (await run(latestCheckpoint(where))).checkpoint!;
+const png = async (where: RunFolder, name: string) => decode(await readFile(where.file(name)));
+
+describe("a task about points", () => {
+  it("is trained, scored and drawn", async () => {
+    const where = await trained("whole", mixture);
+    const rows = await run(where.metrics());
+    const losses = rows.flatMap(({ loss }) => typeof loss === "number" ? [loss] : []);
+    expect(losses).toHaveLength(8);
+    expect(losses.at(-1)!).toBeLessThan(losses[0]! - 0.2);
+    const { status, results } = (await run(where.summary())).value!;
+    expect(status).toBe("finished");
+    expect(results["best"]).toBeGreaterThan(0.8);
+    // Three colours and white.
+    const { data } = await png(where, "panels/fit-00000008.png");
+    const colors = new Set(
+      Array.from({ length: 96 * 96 }, (_, p) => `${data.slice(3 * p, 3 * p + 3)}`),
+    );
+    expect(colors.size).toBe(4);
+    const report = await readFile(where.file("report.html"), "utf8");
+    for (const text of ["A mixture of 3 Gaussians", "The points by component.", "Held-out ARI"]) {
+      expect(report).toContain(text);
+    }
+  });
+
+  it("goes on to the same bits", async () => {
+    const whole = await run(openRun(folder("whole"), "latest"));
+    const half = await trained("half", mixture, ["steps=4"]);
+    const resumed = await trained("half", mixture, [], half);
+    expect((await checkpointOf(resumed)).tensors).toEqual(
+      (await checkpointOf(whole.folder)).tensors,
+    );
+  });
+
+  it("is evaluated, rendered, listed, compared and inspected", async () => {
+    const found = await run(openRun(folder("whole"), "latest"));
+    const { best } = (await run(found.folder.summary())).value!.results;
+    expect((await run(evaluateRun(found)))["ari"]).toBe(best);
+    expect(await run(renderRun(found))).toHaveLength(2);
+    const [name, other] = [
+      found.folder.path,
+      (await run(openRun(folder("half"), "latest"))).folder.path,
+    ];
+    expect(await run(listTable(folder("whole")))).toContain(`ARI ${best!.toFixed(3)}`);
+    expect(await run(seedTable(folder(), [name, other]))).toContain("| mixture, 8 steps | 2 |");
+    await run(compareRuns(folder(), [name, other], folder("compare.html")));
+    expect(await readFile(folder("compare.html"), "utf8")).toContain("Held-out ARI");
+    await run(inspectData(found.config, folder("data.png"), remember()));
+    expect(decode(await readFile(folder("data.png"))).width).toBe(96);
+  });
+
+  it("has configs of its own, which other programs do not know", async () => {
+    const config = await configured(mixture);
+    expect(config.model).toEqual({ task: "mixture", components: 3, iterations: 3 });
+    const wrong = { ...config, model: { ...config.model, slots: 3 }, data: { sets: 0 } };
+    const { problems } = await failure(decodeConfig(wrong, "It").pipe(withTasks(mixture)));
+    expect(problems).toEqual([
+      "model.slots: there is no such field",
+      "data.sets: expected a whole number of at least 1, found 0",
+    ]);
+    const { message } = await failure(decodeConfig(config, "The config"));
+    expect(message).toContain('model.task: expected "discovery" | "properties", found "mixture"');
+  });
+});
+
+describe("what a task may have", () => {
+  type Video = { readonly video: ReturnType<typeof ndarray<Float32Array>> };
+  type Forecaster = { readonly slow: { readonly w: Tensor }; readonly fast: Tensor };
+  type Carried = { readonly average: Tensor };
+
+  /** Predicts the next frame; has two losses, a temperature, a running average, and a group of its own. */
+  const forecast = defineTask({
+    name: "forecast",
+    samples: "clips",
+    model: Schema.Struct({ task: Schema.Literal("forecast") }),
+    data: Schema.Struct({}),
+    presets: {
+      forecast: {
+        ...mixture.presets["mixture"]!,
+        name: "forecast",
+        model: { task: "forecast" as const },
+        data: {},
+      },
+    },
+    describe: () => "Frames.",
+    inputs: ["video"],
+    open: () => {
+      const frames = Float32Array.from({ length: 12 * 5 * 2 }, (_, i) => Math.sin(i));
+      const all = fromArrays({ video: ndarray(frames, [12, 5, 2]) });
+      return Effect.succeed({ train: all, heldOut: select(all, [0, 1]) });
+    },
+    scores: [{ key: "error", name: "error", digits: 3, better: "lower" }],
+    main: ["error"],
+    system: ({ optimizer }) => ({
+      init: (key): Forecaster => ({
+        slow: { w: random.normal(key, [2]) },
+        fast: np.zeros([2]),
+      }),
+      initState: (): Carried => ({ average: np.zeros([]) }),
+      groups: {
+        slow: { paths: ["slow"], ...makeOptimizer({ ...optimizer, learningRate: 0.001 }) },
+      },
+      loss({ slow, fast }: Forecaster, { video }, _key, { step, state }: LossAt<Carried>) {
+        const frames = np.swapaxes(video, 0, 1);
+        const [past, future] = [frames.slice([0, 4]), frames.slice([1, 5])];
+        const error = np.mean(np.square(past.mul(slow.w).add(fast).sub(future)));
+        const size = np.mean(np.square(slow.w)).mul(np.exp(step.mul(-0.5)));
+        const average = state.average.mul(0.5).add(error.mul(0.5));
+        return [
+          error.add(size),
+          { "loss/error": error, "loss/size": size, average },
+          { average },
+        ];
+      },
+      predict: ({ fast }, { video }) => ({ video: video.mul(0).add(fast) }),
+      // It grows, so that the first of these scores is the best.
+      scorer: () =>
+        averaged(({ output }: Seen<Video, "video">) => ({ error: output.video.data[0]! ** 2 })),
+      draw: () => ({}),
+    }),
+  });
+
+  it("sequences, losses by name, schedules and a state of the loss", async () => {
+    const where = await trained("forecast", forecast);
+    const rows = (await run(where.metrics())).filter((row) => "loss" in row);
+    const value = (row: typeof rows[number], name: string) => Number(row[name]);
+    let average = 0;
+    rows.forEach((row) => {
+      expect(value(row, "loss")).toBeCloseTo(value(row, "loss/error") + value(row, "loss/size"), 6);
+      average = 0.5 * average + 0.5 * value(row, "loss/error");
+      expect(value(row, "average")).toBeCloseTo(average, 6);
+      expect([row["learningRate"], row["learningRate/slow"]]).toEqual([
+        Math.fround(0.1),
+        Math.fround(0.001),
+      ]);
+    });
+    // exp(−step / 2), and a weight that hardly moves.
+    expect(value(rows[4]!, "loss/size") / value(rows[0]!, "loss/size")).toBeCloseTo(
+      Math.exp(-2),
+      1,
+    );
+    const report = await readFile(where.file("report.html"), "utf8");
+    for (const name of ["error", "size", "slow"]) expect(report).toContain(name);
+    // Adam's first step is its learning rate: each group has its own.
+    const one =
+      (await checkpointOf(await trained("one", forecast, ["steps=1", "log.keep=9"]))).tensors;
+    const zero = await latestOf("one", 0);
+    const moved = (name: string) => Math.abs(one[name]!.data[0]! - zero[name]!.data[0]!);
+    expect(moved("params.fast")).toBeCloseTo(0.1, 4);
+    expect(moved("params.slow.w")).toBeCloseTo(0.001, 5);
+  });
+
+  it("which all go on to the same bits", async () => {
+    const { folder: whole } = await run(openRun(folder("forecast"), "latest"), forecast);
+    const half = await trained("forecast-half", forecast, ["steps=4"]);
+    const resumed = await trained("forecast-half", forecast, [], half);
+    const { tensors } = await checkpointOf(resumed);
+    expect(tensors).toEqual((await checkpointOf(whole)).tensors);
+    expect(Object.keys(tensors)).toContain("loss.average");
+  });
+
+  it("a main score of which less is better", async () => {
+    const { folder: where } = await run(openRun(folder("forecast"), "latest"), forecast);
+    const scores = (await run(where.metrics())).flatMap((row) => row["heldOut/error"] ?? []).map(
+      Number,
+    );
+    expect(scores).toHaveLength(2);
+    expect(scores[0]).not.toBe(scores[1]);
+    expect((await run(where.summary())).value!.results["best"]).toBe(Math.min(...scores));
+  });
+
+  it("but no group without parameters, and no input that is no array of numbers", async () => {
+    const wrong = async (task: Task) =>
+      (await failure(
+        train(await configured(task), { root: folder("wrong"), display: remember() }).pipe(
+          withTasks(task),
+        ),
+      )).message;
+    const changed = (groups: object): Task => ({
+      ...forecast,
+      system: (config) => ({ ...forecast.system(config as never), groups: groups as never }),
+    });
+    const lost = {
+      lost: {
+        paths: ["nowhere"],
+        transformation: optim.sgd(1),
+        schedule: optim.constantSchedule(1),
+      },
+    };
+    expect(await wrong(changed(lost))).toContain(
+      'the group "lost" of the task: the model has no parameters at "nowhere"',
+    );
+    expect(await wrong({ ...mixture, inputs: ["labels"] } as Task)).toContain(
+      'the field "labels" of a batch must be float32, int32 or uint32, and is uint8',
+    );
+  });
+
+  const latestOf = async (root: string, step: number) => {
+    const { folder: where } = await run(openRun(folder(root), "latest"), forecast);
+    const { readCheckpoint } = await import("../../src/experiments/runs/checkpoint.ts");
+    const name = `step-${String(step).padStart(8, "0")}.safetensors`;
+    return (await run(readCheckpoint(where.file("checkpoints", name)))).tensors;
+  };
+});
+
+it("no file of the runner imports models or names one", async () => {
+  const root = fileURLToPath(new URL("../../src/experiments/", import.meta.url));
+  const files = (await readdir(root, { recursive: true })).filter((name) =>
+    name.endsWith(".ts") && !name.startsWith("tasks/")
+  );
+  expect(files.length).toBeGreaterThan(30);
+  const importing: string[] = [];
+  const naming: string[] = [];
+  for (const name of files) {
+    const text = await readFile(root + name, "utf8");
+    if (/from "[./]*\/(models|tasks\/(?!index|task|scores|inference))/.test(text)) {
+      importing.push(name);
+    }
+    // A study is about certain systems; it makes configs of them and imports none.
+    if (name.startsWith("studies/")) continue;
+    const found = /\b(slots?|slotAttention|discovery|properties|fgAri|FG-ARI|iodine|slate)\b/i.exec(
+      text,
+    );
+    if (found) naming.push(`${name}: ${found[0]}`);
+  }
+  expect(importing).toEqual([]);
+  expect(naming).toEqual([]);
+});
