@@ -8,7 +8,7 @@
  *
  * In `deno.json`: `"lint": { "plugins": ["npm:trilevel/lint"] }`. In `eslint.config.js`:
  *
- * ```js
+ * ```js ignore
  * import trilevel from "trilevel/lint";
  * export default [{
  *   plugins: { trilevel },
