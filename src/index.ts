@@ -11,23 +11,28 @@
  * @module
  */
 import "./backends/index.ts";
+import "./runtime/execute.ts";
 
-export { type NestedArray, Tensor } from "./core/tensor.ts";
-export type { DType, Typed, TypedArray } from "./core/dtype.ts";
-export type { Atom, Aval, Equation, Literal, Program, Shape, Var } from "./core/program.ts";
-export type { NoParams, Params, Primitive, Row, Tangents, Unknown } from "./core/primitive.ts";
-export type { CallSite } from "./core/errors.ts";
+export * from "./public.ts";
 export type { Cost } from "./compiler/cost.ts";
-export { backend, type BackendName, setBackend } from "./core/backend.ts";
-export type { Backend, DeviceBuffer, Executable, Passes } from "./core/backend.ts";
+export type { Backend, DeviceBuffer, Executable } from "./runtime/backend.ts";
+export type {
+  Equation,
+  NoParams,
+  Params,
+  Passes,
+  Primitive,
+  Program,
+  Row,
+  Tangents,
+  Unknown,
+} from "./core/program.ts";
 export { limitsOf, openWebGpu } from "./backends/webgpu/index.ts";
 export type { Target } from "./backends/webgpu/target.ts";
 export { fromTfjs, type TfTensor, toTfjs } from "./backends/webgpu/tfjs.ts";
-export * from "./core/errors.ts";
-export { dispose, memory, type MemoryUse, scope } from "./core/memory.ts";
 /** Pytrees: what to do with nested arrays and objects of tensors. */
 export * as tree from "./tree.ts";
-export type { MapTree, Tree } from "./core/tree.ts";
+export type { MapTree, Tree } from "./tree.ts";
 
 /** The array language. */
 export * as np from "./numpy/index.ts";
@@ -37,6 +42,8 @@ export * as random from "./random/index.ts";
 export * from "./control/index.ts";
 export * from "./transforms/index.ts";
 export * from "./solvers/index.ts";
+export * from "./implicit/index.ts";
+export * from "./inspect/index.ts";
 export * from "./nested/index.ts";
 
 /** Layers as pure functions over parameters. */

@@ -16,10 +16,15 @@ import {
 } from "trilevel";
 import { type Keys, slotAttention, type SlotAttentionParams } from "trilevel/models";
 import { optimize, passes } from "../../src/compiler/optimize.ts";
-import type { Passes } from "../../src/core/backend.ts";
+import {
+  eliminateDeadCode,
+  outputAvals,
+  type Passes,
+  type Program,
+} from "../../src/core/program.ts";
 import { traceLeaves } from "../../src/core/function.ts";
 import { inlineCalls } from "../../src/core/inline.ts";
-import { type Aval, eliminateDeadCode, outputAvals, type Program } from "../../src/core/program.ts";
+import type { Aval } from "../../src/core/aval.ts";
 import type { Structure } from "../../src/core/tree.ts";
 
 /** How the fixed point is differentiated, by the names in the table. */

@@ -5,8 +5,8 @@
 import { jit, setBackend, type Tensor, vjp } from "trilevel";
 import { peakBytes } from "../../src/compiler/liveness.ts";
 import { sinkingPasses } from "../../src/compiler/optimize.ts";
-import { openBackend } from "../../src/core/backend.ts";
-import { Compiled } from "../../src/core/execute.ts";
+import { openBackend } from "../../src/runtime/backend.ts";
+import { Compiled } from "../../src/runtime/execute.ts";
 import { flatten } from "../../src/core/tree.ts";
 import type { Program } from "../../src/core/program.ts";
 import { withExpressions } from "../../src/backends/webgpu/expression.ts";

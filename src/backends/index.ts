@@ -3,8 +3,9 @@
  * `webgpu` when a hardware adapter answers, `onnx` where its native library loads, and `reference` elsewhere. When
  * the library does not load although the runtime is Deno or Node, one warning tells why.
  */
-import { type BackendName, openBackend, preferBackends } from "../core/backend.ts";
-import { runtime } from "../core/runtime.ts";
+import type { BackendName } from "../core/source.ts";
+import { openBackend, preferBackends } from "../runtime/backend.ts";
+import { platform } from "../core/platform.ts";
 import "./onnx/index.ts";
 import "./reference/index.ts";
 import { hardwareAdapterPresent } from "./webgpu/index.ts";
@@ -22,7 +23,7 @@ async function choose(): Promise<readonly BackendName[]> {
   // An unknown name is refused when it is opened, with the names there are; nothing replaces a name that was asked for.
   if (name !== undefined) return [name as BackendName];
   if (await hardwareAdapterPresent()) return ["webgpu"];
-  return runtime() === "browser" ? ["reference"] : ["onnx", "reference"];
+  return platform() === "browser" ? ["reference"] : ["onnx", "reference"];
 }
 
 const chosen = await choose();

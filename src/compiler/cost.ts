@@ -1,5 +1,6 @@
 /** What a program costs: multiply-adds of its products, and the bytes that its values are. */
-import { type Equation, type Program, sizeOf, subprograms } from "../core/program.ts";
+import { type Equation, type Program, subprograms } from "../core/program.ts";
+import { sizeOf } from "../core/aval.ts";
 import type { ScanParams } from "../primitives/control/scan.ts";
 import type { DotParams } from "../primitives/dot.ts";
 import { bytesOf } from "./liveness.ts";

@@ -1,12 +1,6 @@
 /** Invariants of loops: what every step would compute from the same values is computed once, before. */
-import {
-  type Atom,
-  type Equation,
-  hasEffect,
-  mapSubprograms,
-  type Program,
-  Var,
-} from "../core/program.ts";
+import { type Atom, Var } from "../core/aval.ts";
+import { type Equation, hasEffect, mapSubprograms, type Program } from "../core/program.ts";
 import type { ScanParams } from "../primitives/control/scan.ts";
 import type { WhileParams } from "../primitives/control/while.ts";
 

@@ -2,15 +2,8 @@
  * Sums of padded pieces become concatenations. The gradient of cutting a tensor up (a GRU's gates, the slices of a
  * split) is a sum of pieces, each padded with zeros to the whole: if the pieces tile it, it is they, side by side.
  */
-import {
-  type Atom,
-  type Equation,
-  Literal,
-  mapSubprograms,
-  type Program,
-  sameShape,
-  Var,
-} from "../core/program.ts";
+import { type Atom, Literal, sameShape, Var } from "../core/aval.ts";
+import { type Equation, mapSubprograms, type Program } from "../core/program.ts";
 import { primitives } from "../primitives/index.ts";
 import type { PadParams } from "../primitives/shape.ts";
 import { Sums } from "./sums.ts";

@@ -3,18 +3,12 @@
  * from each: `xᵀ₁y₁ + xᵀ₂y₂` is `[x₁; x₂]ᵀ [y₁; y₂]`, one product along a longer axis, which neither writes the terms
  * nor adds them up. So are sums of sums: `Σx₁ + Σx₂ = Σ[x₁; x₂]`.
  */
-import {
-  type Atom,
-  type Equation,
-  formatParams,
-  mapSubprograms,
-  type Program,
-  sizeOf,
-  Var,
-} from "../core/program.ts";
+import { type Atom, sizeOf, Var } from "../core/aval.ts";
+import { type Equation, mapSubprograms, type Program } from "../core/program.ts";
+import { formatParams } from "../core/printer.ts";
 import { primitives } from "../primitives/index.ts";
 import type { DotParams } from "../primitives/dot.ts";
-import type { ReduceParams } from "../primitives/reduce.ts";
+import type { ReduceParams } from "../primitives/reduction.ts";
 import { Sums } from "./sums.ts";
 
 /** The program with the terms of every sum joined where that moves less. */

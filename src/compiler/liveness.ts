@@ -1,7 +1,8 @@
 /** Liveness: how many bytes a program keeps at once, run equation by equation. */
 import { byteSize } from "../core/dtype.ts";
 import { lastUses } from "../core/evaluate.ts";
-import { type Aval, type Program, sizeOf, subprograms } from "../core/program.ts";
+import { type Aval, sizeOf } from "../core/aval.ts";
+import { type Program, subprograms } from "../core/program.ts";
 
 /** The bytes of a value. */
 export function bytesOf({ shape, dtype }: Aval): number {

@@ -1,6 +1,5 @@
 /** The passes that backends run before their own, in order. */
-import type { Passes } from "../core/backend.ts";
-import type { Program } from "../core/program.ts";
+import type { Passes, Program } from "../core/program.ts";
 import { eliminateCommonSubexpressions } from "./cse.ts";
 import { eliminateDeadCodeDeep } from "./deadCode.ts";
 import { hoistInvariants } from "./hoist.ts";

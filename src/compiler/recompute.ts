@@ -2,7 +2,8 @@
  * Values that are computed again where they are needed late, instead of lying in memory while most is there. What is
  * kept for after that moment is what takes least, and gives the others cheaply.
  */
-import type { Atom, Program, Var } from "../core/program.ts";
+import type { Atom, Var } from "../core/aval.ts";
+import type { Program } from "../core/program.ts";
 import { definitionsOf, interleave, multipliedIn, split, worthEquation } from "./again.ts";
 import { costOf } from "./cost.ts";
 import { eliminateDeadCodeDeep } from "./deadCode.ts";

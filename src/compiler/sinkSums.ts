@@ -3,11 +3,12 @@
  * nothing else reads. Where the product's operands are smaller than the sum, they are stacked instead, and one
  * product after the loop sums over the steps as well: less to carry, and to add.
  */
-import { type Atom, type Equation, mapSubprograms, type Program, Var } from "../core/program.ts";
+import { type Atom, Var } from "../core/aval.ts";
+import { type Equation, mapSubprograms, type Program } from "../core/program.ts";
 import type { ScanParams } from "../primitives/control/scan.ts";
 import type { DotParams } from "../primitives/dot.ts";
 import { primitives } from "../primitives/index.ts";
-import type { ReduceParams } from "../primitives/reduce.ts";
+import type { ReduceParams } from "../primitives/reduction.ts";
 import { bytesOf } from "./liveness.ts";
 import { readersOf } from "./simplify.ts";
 

@@ -2,19 +2,11 @@
  * Loops that stack less. What a step writes for another loop to read (the residuals of a derivative) is often a
  * small value repeated: the small one is stacked, and repeated where it is read.
  */
-import {
-  type Atom,
-  type Equation,
-  Literal,
-  mapSubprograms,
-  type Program,
-  type Shape,
-  sizeOf,
-  Var,
-} from "../core/program.ts";
+import { type Atom, Literal, type Shape, sizeOf, Var } from "../core/aval.ts";
+import { type Equation, mapSubprograms, type Program } from "../core/program.ts";
 import { primitives } from "../primitives/index.ts";
 import type { ScanParams } from "../primitives/control/scan.ts";
-import type { BroadcastParams, ReshapeParams } from "../primitives/shape.ts";
+import type { BroadcastParams, ReshapeParams } from "../primitives/broadcast.ts";
 
 type Definitions = ReadonlyMap<Atom, Equation>;
 

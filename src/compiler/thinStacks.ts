@@ -2,7 +2,8 @@
  * Loops that stack less for other loops. Much of what a derivative's loop reads of each step of the loop before it is
  * cheap to compute from the rest: only that is stacked, and the others are computed again where they are read.
  */
-import { type Atom, type Equation, mapSubprograms, type Program, Var } from "../core/program.ts";
+import { type Atom, Var } from "../core/aval.ts";
+import { type Equation, mapSubprograms, type Program } from "../core/program.ts";
 import type { ScanParams } from "../primitives/control/scan.ts";
 import { definitionsOf, interleave, multipliedIn, split, worthEquation } from "./again.ts";
 import { eliminateDeadCodeDeep } from "./deadCode.ts";

@@ -1,7 +1,7 @@
 /** `associativeScan`: running results of an associative function, in parallel. */
 import { ArgumentError, ShapeError } from "../core/errors.ts";
 import { evaluate } from "../core/evaluate.ts";
-import { formatAval } from "../core/program.ts";
+import { formatAval } from "../core/aval.ts";
 import { literal, type Tensor } from "../core/tensor.ts";
 import { assertSameStructure, paths, type Structure, unflatten } from "../core/tree.ts";
 import * as lax from "../primitives/index.ts";

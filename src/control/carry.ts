@@ -7,14 +7,8 @@ import { promoteTypes, type Typed } from "../core/dtype.ts";
 import { DTypeError, ShapeError } from "../core/errors.ts";
 import { evaluate } from "../core/evaluate.ts";
 import { type AnyFunction, traceLeaves } from "../core/function.ts";
-import {
-  type Aval,
-  formatAval,
-  inputAvals,
-  outputAvals,
-  type Program,
-  sameShape,
-} from "../core/program.ts";
+import { type Aval, formatAval, sameShape } from "../core/aval.ts";
+import { inputAvals, outputAvals, type Program } from "../core/program.ts";
 import { literal, type Tensor } from "../core/tensor.ts";
 import { currentTrace, rewrite } from "../core/trace.ts";
 import { paths, type Structure } from "../core/tree.ts";

@@ -8,7 +8,8 @@ import {
   toTensor,
   traceLeaves,
 } from "../core/function.ts";
-import { formatAval, outputAvals, type Program, sameShape } from "../core/program.ts";
+import { formatAval, sameShape } from "../core/aval.ts";
+import { outputAvals, type Program } from "../core/program.ts";
 import { literal, type Tensor } from "../core/tensor.ts";
 import { currentTrace } from "../core/trace.ts";
 import { assertSameStructure, paths, type Structure, unflatten } from "../core/tree.ts";

@@ -1,7 +1,7 @@
 /** `foriLoop`: a loop that counts. */
 import { isInteger } from "../core/dtype.ts";
 import { ArgumentError, DTypeError } from "../core/errors.ts";
-import { formatAval } from "../core/program.ts";
+import { formatAval } from "../core/aval.ts";
 import { literal, Tensor } from "../core/tensor.ts";
 import { currentTrace } from "../core/trace.ts";
 import { boolean, count, declareOptions, either } from "../options/index.ts";

@@ -1,7 +1,7 @@
 /** `scan`: a loop over the slices of tensors, which carries values along. */
 import { ArgumentError, ShapeError, TreeError } from "../core/errors.ts";
 import { tensorLeaves } from "../core/function.ts";
-import { formatAval } from "../core/program.ts";
+import { formatAval } from "../core/aval.ts";
 import type { Tensor } from "../core/tensor.ts";
 import {
   assertSameStructure,

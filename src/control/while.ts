@@ -1,7 +1,7 @@
 /** `whileLoop`: a loop that ends when a condition no longer holds. */
 import { ArgumentError, DTypeError, TreeError } from "../core/errors.ts";
 import { tensorLeaves, traceLeaves } from "../core/function.ts";
-import { formatAval } from "../core/program.ts";
+import { formatAval } from "../core/aval.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { assertSameStructure, unflatten } from "../core/tree.ts";
 import { count, declareOptions } from "../options/index.ts";

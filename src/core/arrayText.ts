@@ -6,8 +6,7 @@
  * at least 10⁸ (10⁶ in float32) or below 10⁻⁴, or when magnitudes differ by more than a factor of 1,000.
  */
 import type { DType, TypedArray } from "./dtype.ts";
-import type { Shape } from "./program.ts";
-import { sizeOf } from "./program.ts";
+import { type Shape, sizeOf } from "./aval.ts";
 
 /** Arrays of more elements are summarized. */
 export const summarizedAbove = 1000;

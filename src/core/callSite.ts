@@ -45,14 +45,17 @@ const bundled = !/\/core\/callSite\.[jt]s$/.test(url ?? "");
 const library = bundled ? "" : new URL("../", url).href;
 const folders = [
   "core",
+  "runtime",
   "options",
   "primitives",
   "numpy",
   "random",
   "control",
   "transforms",
+  "inspect",
   "nested",
   "solvers",
+  "implicit",
   "nn",
   "optim",
   "models",

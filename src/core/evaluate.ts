@@ -2,9 +2,9 @@
  * Running a program on tensors: equation by equation, through `bind`. Inside a trace that inlines the
  * program; outside it computes, and frees every intermediate after its last use.
  */
-import { collectChecks } from "./effects.ts";
-import { readAfter } from "./memory.ts";
-import { type Atom, Literal, type Program, type Var } from "./program.ts";
+import { runtime } from "./dispatch.ts";
+import { type Atom, Literal, type Var } from "./aval.ts";
+import type { Program } from "./program.ts";
 import { literal, type Tensor } from "./tensor.ts";
 import { ascribed, bind, currentTrace } from "./trace.ts";
 
@@ -36,18 +36,18 @@ export function evaluate(program: Program, inputs: readonly Tensor[]): Tensor[] 
     walk(program, env);
     return program.outputs.map((a) => env.read(a));
   }
-  // One check that fails fails all that the program gives, whichever equation it belongs to.
-  const [, checks] = collectChecks(() => walk(program, env, lastUses(program)));
-  // The caller owns what it gets: an input that is handed through is shared, not handed over.
-  const taken = new Set<Tensor>(inputs);
-  const outputs = program.outputs.map((a) => {
-    const x = env.read(a);
-    if (taken.has(x)) return x.alias();
-    taken.add(x);
-    return x;
-  });
-  if (checks.length > 0) readAfter(checks, outputs, inputs.map((x) => x.share?.storage));
-  return outputs;
+  // A check that fails makes all outputs unreadable, whichever equation it belongs to.
+  return runtime().guard(() => {
+    walk(program, env, lastUses(program));
+    // The caller owns the outputs: an input that is handed through is shared, not handed over.
+    const taken = new Set<Tensor>(inputs);
+    return program.outputs.map((a) => {
+      const x = env.read(a);
+      if (taken.has(x)) return x.alias();
+      taken.add(x);
+      return x;
+    });
+  }, inputs);
 }
 
 /** Applies the equations one by one; what is not needed any more is freed. */

@@ -1,8 +1,9 @@
 /** How functions of trees become programs: what all transformations begin and end with. */
 import { coerce } from "./dtype.ts";
 import { TreeError } from "./errors.ts";
-import { kindOf } from "./kindOf.ts";
-import type { Aval, Program } from "./program.ts";
+import { kindOf } from "./describeValue.ts";
+import type { Aval } from "./aval.ts";
+import type { Program } from "./program.ts";
 import { literal, Tensor } from "./tensor.ts";
 import { assertReachable, trace } from "./trace.ts";
 import { flatten, paths, type Structure, unflatten } from "./tree.ts";

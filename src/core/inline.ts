@@ -1,5 +1,6 @@
 /** Replaces calls by the programs they stand for: the last step before compiling. */
-import { type Atom, type Equation, Literal, mapSubprograms, type Program, Var } from "./program.ts";
+import { type Atom, Literal, Var } from "./aval.ts";
+import { type Equation, mapSubprograms, type Program } from "./program.ts";
 
 /**
  * The same program without calls, at any depth. A program that is found in several places, as the body of loops say,

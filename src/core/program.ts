@@ -1,48 +1,128 @@
 /**
- * Programs: what a function becomes when it is traced, and what every transformation maps to
- * another of its kind. A program is a list of equations in single-assignment form. It is closed:
- * whatever it needs comes in through `inputs`.
+ * Programs: what a function becomes when it is traced, and what every transformation maps to another program. A
+ * program is a list of equations in single-assignment form. It is closed: everything that it needs comes in through
+ * `inputs`.
+ *
+ * Each equation applies a primitive. A primitive is a name and all its rules, side by side in one object; a rule that
+ * does not exist is an explicit `null`, so that none can be forgotten. Rules are written with other primitives
+ * on tensors and run while a new program is being traced. Both are defined here because primitives hold
+ * programs (bodies of loops, branches) and programs hold primitives.
  */
-import { checkDType, type DType, type Typed } from "./dtype.ts";
-import { type CallSite, InternalError } from "./errors.ts";
-import { type Params, type Primitive, row } from "./primitive.ts";
+import type { Atom, Aval, Var } from "./aval.ts";
+import type { TypedArray } from "./dtype.ts";
+import type { CallSite } from "./errors.ts";
+import type { Tensor } from "./tensor.ts";
 
-/** A shape: the size of each axis. */
-export type Shape = readonly number[];
+/** The static parameters of an instruction: axes, shapes, programs. */
+export type Params = object;
 
-/** What is known of a value before it exists. */
-export interface Aval extends Typed {
-  /** The size of each axis. */
-  readonly shape: Shape;
-}
+/** An instruction without parameters. */
+export type NoParams = Record<never, never>;
 
-let count = 0;
-
-/** A value inside a program, defined once: by the inputs or by one equation. */
-export class Var {
-  /** A number of its own. */
-  readonly id: number = count++;
-
-  /** A new variable. */
+/** The place of an input in which an equation is linear: its value is not known, only its type. */
+export class Unknown {
+  /** The place of a value of this type. */
   constructor(
-    /** What is known of its value. */
+    /** What is known of the value. */
     readonly aval: Aval,
   ) {}
 }
 
-/** A scalar constant inside a program. */
-export class Literal {
-  /** A number of this type; its shape is []. */
-  constructor(
-    /** The number. */
-    readonly value: number,
-    /** Its type. */
-    readonly aval: Aval,
-  ) {}
+/**
+ * What rules take, one entry for each input: a tuple, because a rule knows how many inputs its
+ * primitive has (`shape` checked them), and may take them apart by position.
+ */
+export type Row<T> = readonly [T, T, T, T, ...T[]];
+
+/** What `jvp` rules give: outputs, and their tangents (`null` is a symbolic zero). */
+export interface Tangents {
+  /** The outputs. */
+  readonly outputs: readonly Tensor[];
+  /** Their tangents. */
+  readonly tangents: readonly (Tensor | null)[];
 }
 
-/** What an equation reads. */
-export type Atom = Var | Literal;
+/** A list taken as a row. The list has as many entries as the primitive has inputs. */
+export function row<T>(list: readonly T[]): Row<T> {
+  // Positions beyond the primitive's inputs are never read: `shape` refuses other numbers of them.
+  return list as readonly unknown[] as Row<T>;
+}
+
+/** An instruction with all its rules. */
+export interface Primitive<P extends Params = NoParams> {
+  /** What programs and tables call it. */
+  readonly name: string;
+
+  /** The outputs' abstract values; throws when the inputs do not fit. Weakness is not its concern. */
+  shape(inputs: Row<Aval>, params: P): Aval[];
+
+  /**
+   * Forward rule: outputs and their tangents from the inputs and theirs. It is called only when some
+   * tangent is present. It must keep apart what depends on tangents from what does not: that is how
+   * reverse mode splits a program.
+   */
+  jvp(primals: Row<Tensor>, tangents: Row<Tensor | null>, params: P): Tangents;
+
+  /**
+   * Transpose rule: cotangents of the `Unknown` inputs from those of the outputs; `null` where
+   * the primitive is not linear.
+   */
+  readonly transpose:
+    | ((
+      cotangents: Row<Tensor | null>,
+      inputs: Row<Tensor | Unknown>,
+      params: P,
+    ) => (Tensor | null)[])
+    | null;
+
+  /**
+   * Batching rule: batched inputs carry the batch as axis 0. Gives the outputs, and which of them
+   * are batched (all, when left out).
+   */
+  batch(
+    inputs: Row<Tensor>,
+    batched: Row<boolean>,
+    params: P,
+    size: number,
+  ): { outputs: readonly Tensor[]; batched?: readonly boolean[] };
+
+  /** A call: the program it stands for wherever its rules are no longer needed. */
+  readonly inline?: (params: P) => Program;
+
+  /** Its `shape` decides about weakness too; otherwise outputs are weak when all inputs are. */
+  readonly ownWeakness?: boolean;
+
+  /** Of whole numbers it makes whole numbers. */
+  readonly keepsWholes?: boolean;
+
+  /** A loop that stacks what each step gives: its body, and how to run it with a body that gives more. */
+  readonly loop?: (params: P) => {
+    readonly body: Program;
+    readonly length: number;
+    readonly reverse: boolean;
+    withBody(body: Program): P;
+  };
+
+  /** A choice by its first input: its branches, and how to choose among branches that give more, each its own. */
+  readonly choice?: (params: P) => {
+    readonly branches: readonly Program[];
+    withBranches(branches: readonly Program[]): P;
+  };
+
+  /** The same as a loop that stacks, if it can be written as one. */
+  readonly bounded?: (
+    inputs: readonly Aval[],
+    params: P,
+    // The parameters belong to the primitive beside it.
+    // deno-lint-ignore no-explicit-any
+  ) => { readonly primitive: Primitive<any>; readonly params: Params } | undefined;
+
+  /** Of a bare number it makes a tensor of that number. */
+  readonly splat?: boolean;
+
+  /** It does something beside computing outputs, so it is never removed. */
+  readonly effect?: boolean;
+}
 
 /** One instruction: `outputs = primitive[params](inputs)`. */
 export interface Equation {
@@ -70,25 +150,17 @@ export interface Program {
   readonly outputs: readonly Atom[];
 }
 
-/** The number of elements of a shape. */
-export function sizeOf(shape: Shape): number {
-  return shape.reduce((product, n) => product * n, 1);
-}
+/** Rewrites of a program by name, in order: each gives a program that computes the same. */
+export type Passes = Readonly<Record<string, (program: Program) => Program>>;
 
-/** Whether two shapes are the same. */
-export function sameShape(a: Shape, b: Shape): boolean {
-  return a.length === b.length && a.every((n, i) => n === b[i]);
-}
+/** A host function that sees values. It must be quick. */
+export type HostCallback = (values: readonly TypedArray[], avals: readonly Aval[]) => void;
 
-/** An abstract value; strong unless said otherwise. */
-export function aval(shape: Shape, dtype: DType, weak = false): Aval {
-  checkDType(dtype);
-  return { shape, dtype, weak };
-}
-
-/** `float32[2,3]`, with a star for a weak type, and two for that of a whole number. */
-export function formatAval(a: Aval): string {
-  return `${a.dtype}${a.weak ? a.whole ? "**" : "*" : ""}[${a.shape.join(",")}]`;
+/** Parameters of a primitive with an effect. */
+export interface EffectParams extends Params {
+  readonly callback: HostCallback;
+  /** Whether an error that it throws fails the run: its results then reject. */
+  readonly fatal: boolean;
 }
 
 /** Abstract values of what a program takes. */
@@ -156,104 +228,4 @@ export function hasEffect(equation: Equation): boolean {
   if (equation.primitive.inline) return false;
   return equation.primitive.effect === true ||
     subprograms(equation.params).some((p) => p.equations.some(hasEffect));
-}
-
-/**
- * Checks that a program is well formed: every variable is defined once and before its use, and every
- * equation's outputs have the abstract values that its primitive gives them.
- *
- * @throws InternalError naming the equation.
- */
-export function validateProgram(program: Program): void {
-  const defined = new Set<Var>();
-  const define = (v: Var, where: string) => {
-    if (defined.has(v)) throw new InternalError(`variable ${v.id} is defined twice, in ${where}`);
-    defined.add(v);
-  };
-  const use = (a: Atom, where: string) => {
-    if (a instanceof Var && !defined.has(a)) {
-      throw new InternalError(`variable ${a.id} is used before it is defined, in ${where}`);
-    }
-  };
-  program.inputs.forEach((v) => define(v, "inputs"));
-  program.equations.forEach((equation, i) => {
-    const where = `equation ${i} (${equation.primitive.name})`;
-    equation.inputs.forEach((a) => use(a, where));
-    const expected = equation.primitive.shape(
-      row(equation.inputs.map((a) => a.aval)),
-      equation.params,
-    );
-    if (expected.length !== equation.outputs.length) {
-      throw new InternalError(
-        `${where} has ${equation.outputs.length} outputs, not ${expected.length}`,
-      );
-    }
-    equation.outputs.forEach((v, k) => {
-      const e = expected[k]!;
-      if (e.dtype !== v.aval.dtype || !sameShape(e.shape, v.aval.shape)) {
-        throw new InternalError(
-          `${where} gives ${formatAval(e)}, but its output says ${formatAval(v.aval)}`,
-        );
-      }
-      define(v, where);
-    });
-    subprograms(equation.params).forEach(validateProgram);
-  });
-  program.outputs.forEach((a) => use(a, "outputs"));
-}
-
-/**
- * A program as text, one equation a line, variables named in order of appearance:
- *
- * ```text
- * { a:float32[3] b:float32[3] =>
- *   c:float32[3] = mul a b
- *   d:float32[] = reduceSum[axes=0] c
- *   (d) }
- * ```
- */
-export function formatProgram(program: Program, indent = ""): string {
-  const names = new Map<Var, string>();
-  const name = (v: Var): string => {
-    let found = names.get(v);
-    if (found === undefined) names.set(v, found = letters(names.size));
-    return found;
-  };
-  const atom = (a: Atom) => a instanceof Var ? name(a) : `${a.value}:${formatAval(a.aval)}`;
-  const typed = (v: Var) => `${name(v)}:${formatAval(v.aval)}`;
-  const lines = [`{ ${[...program.inputs.map(typed), "=>"].join(" ")}`];
-  for (const { primitive, params, inputs, outputs } of program.equations) {
-    const head = `${primitive.name}${formatParams(params, `${indent}    `)}`;
-    lines.push(`  ${[...outputs.map(typed), "=", head, ...inputs.map(atom)].join(" ")}`);
-  }
-  lines.push(`  (${program.outputs.map(atom).join(", ")}) }`);
-  return lines.join(`\n${indent}`);
-}
-
-/** Parameters as text: equal parameters have equal texts. */
-export function formatParams(params: Params, indent = ""): string {
-  const fields = Object.entries(params).filter(([, value]) => value !== undefined)
-    .map(([key, value]) => `${key}=${formatParam(value, indent)}`);
-  return fields.length === 0 ? "" : `[${fields.join(" ")}]`;
-}
-
-const functionNumbers = new WeakMap<object, number>();
-let functionCount = 0;
-
-function formatParam(value: unknown, indent: string): string {
-  if (isProgram(value)) return formatProgram(value, indent);
-  if (Array.isArray(value)) return `(${value.map((v) => formatParam(v, indent)).join(",")})`;
-  if (typeof value === "function") {
-    // Functions are compared by identity, so the text must tell two of the same name apart.
-    let number = functionNumbers.get(value);
-    if (number === undefined) functionNumbers.set(value, number = functionCount++);
-    return `${value.name || "function"}#${number}`;
-  }
-  if (typeof value === "object" && value !== null) return formatParams(value as Params, indent);
-  return Object.is(value, -0) ? "-0" : String(value);
-}
-
-function letters(n: number): string {
-  const letter = String.fromCharCode(97 + n % 26);
-  return n < 26 ? letter : letters(Math.floor(n / 26) - 1) + letter;
 }

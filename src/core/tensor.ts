@@ -3,25 +3,17 @@
  * on a backend, or a variable of a program being traced. Methods of the array language are added in
  * `src/numpy/methods.ts`.
  */
-import { type Backend, type BackendName, checkSupported, openBackend } from "./backend.ts";
 import { allocate, coerce, type DType, isFloat, type TypedArray } from "./dtype.ts";
 import { ArgumentError, TracedValueError } from "./errors.ts";
-import { Share, Storage } from "./memory.ts";
-import { type Aval, aval, formatAval, type Shape, sizeOf, type Var } from "./program.ts";
+import { type Aval, aval, formatAval, type Shape, sizeOf } from "./aval.ts";
+import type { BackendName, Source, StorageRef } from "./source.ts";
 import { inspectText, readText, valueText } from "./tensorText.ts";
-import type { Trace } from "./trace.ts";
 
 const consoleText: unique symbol = Symbol.for("nodejs.util.inspect.custom");
 const notebookDisplay: unique symbol = Symbol.for("Jupyter.display");
 
 /** Nested lists of numbers or booleans. */
 export type NestedArray = number | boolean | readonly NestedArray[];
-
-/** Where a tensor's value is. */
-export type Source =
-  | { readonly kind: "literal"; readonly value: number }
-  | { readonly kind: "stored"; readonly storage: Storage }
-  | { readonly kind: "traced"; readonly trace: Trace; readonly variable: Var };
 
 /** An array of numbers with a shape and an element type. Operations never change it. */
 export class Tensor {
@@ -33,7 +25,7 @@ export class Tensor {
    * @internal
    */
   readonly source: Source;
-  readonly #share: Share | undefined;
+  readonly #storageRef: StorageRef | undefined;
 
   /**
    * For the library's own use: users make tensors with `np.array` and its kin.
@@ -43,7 +35,7 @@ export class Tensor {
   constructor(aval: Aval, source: Source) {
     this.aval = aval;
     this.source = source;
-    if (source.kind === "stored") this.#share = new Share(this, source.storage);
+    if (source.kind === "stored") this.#storageRef = source.storage.refer(this);
   }
 
   /** The size of each axis. */
@@ -72,12 +64,12 @@ export class Tensor {
   }
 
   /**
-   * This tensor's hold on its memory, if it has any; for the library's own use.
+   * The reference to the memory that this tensor owns, if it owns any; for the library's own use.
    *
    * @internal
    */
-  get share(): Share | undefined {
-    return this.#share;
+  get storageRef(): StorageRef | undefined {
+    return this.#storageRef;
   }
 
   /**
@@ -95,7 +87,7 @@ export class Tensor {
         return Promise.resolve(data);
       }
       case "stored":
-        return this.#share!.storage.read(this.aval);
+        return this.#storageRef!.storage.read(this.aval);
       case "traced":
         throw hostRead("data()");
     }
@@ -125,20 +117,21 @@ export class Tensor {
    * @internal
    */
   alias(): Tensor {
-    this.#share?.storage; // throws when disposed
+    this.#storageRef?.storage; // throws when disposed
     return new Tensor(this.aval, this.source);
   }
 
   /** A copy on another backend (this tensor, if it is there already). */
   async to(name: BackendName): Promise<Tensor> {
     if (this.source.kind === "literal" || this.backend === name) return this;
-    const target = await openBackend(name);
-    return tensorFromHost(await this.data(), this.aval, target);
+    if (this.source.kind === "traced") throw hostRead("data()");
+    const storage = await this.#storageRef!.storage.copyTo(name, this.aval); // what is stored has a reference
+    return new Tensor(this.aval, { kind: "stored", storage });
   }
 
   /** Frees the data now rather than when the garbage collector gets to it. */
   dispose(): void {
-    this.#share?.end();
+    this.#storageRef?.release();
   }
 
   /** `using x = …` disposes at the end of the block. */
@@ -241,13 +234,4 @@ export function literal(
   const type = aval([], dtype, weak);
   const source = { kind: "literal", value: coerce(value, dtype) } as const;
   return new Tensor(whole ? { ...type, whole } : type, source);
-}
-
-/** Host data placed on a backend. */
-export function tensorFromHost(data: TypedArray, aval: Aval, backend: Backend): Tensor {
-  checkSupported(aval, backend);
-  return new Tensor(aval, {
-    kind: "stored",
-    storage: new Storage(backend, backend.upload(data, aval)),
-  });
 }

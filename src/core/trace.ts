@@ -7,27 +7,28 @@
  * close over each other's values freely.
  */
 import { ArgumentError, CallSite, EscapedTensorError } from "./errors.ts";
-import { runEquation } from "./execute.ts";
-import { type Params, type Primitive, type Row, row } from "./primitive.ts";
+import { runtime } from "./dispatch.ts";
 import {
-  type Atom,
-  type Aval,
   eliminateDeadCode,
   type Equation,
-  Literal,
+  type Params,
+  type Primitive,
   type Program,
-  Var,
+  type Row,
+  row,
 } from "./program.ts";
+import { type Atom, type Aval, Literal, Var } from "./aval.ts";
+import type { OpenTrace } from "./source.ts";
 import { Tensor } from "./tensor.ts";
 
 /** A program being written. */
-export class Trace {
+export class Trace implements OpenTrace {
   readonly inputs: Var[] = [];
   readonly equations: Equation[] = [];
   /** Tensors from outside, and the hidden inputs that stand for them. */
   readonly captured = new Map<Tensor, Var>();
-  /** Tensors of other traces for which inputs of this one stand in: see `withStandIns`. */
-  readonly standIns = new Map<Tensor, Var>();
+  /** Tensors of other traces, and the inputs of this one that are used in their place: see `traceLater`. */
+  readonly standIns = new Map<object, Var>();
   open = true;
 
   constructor(readonly parent: Trace | undefined) {}
@@ -52,7 +53,7 @@ export class Trace {
       if (source.trace === this) return source.variable;
       assertReachable(x, this);
     } else {
-      x.share?.storage; // throws when disposed
+      x.storageRef?.storage; // throws when disposed
     }
     let variable = this.standIns.get(x) ?? this.captured.get(x);
     if (!variable) this.captured.set(x, variable = new Var(x.aval));
@@ -105,7 +106,7 @@ export function bind<P extends Params>(
   const whole = weak && primitive.keepsWholes && inputs.every((x) => x.aval.whole);
   const avals = primitive.shape(row(inputs.map((x) => x.aval)), params)
     .map((a) => weak && a.dtype === inputs[0]!.dtype ? { ...a, weak, whole } : a);
-  if (!current) return row(runEquation(primitive, inputs, params, avals));
+  if (!current) return row(runtime().run(primitive, inputs, params, avals));
   const trace = current;
   const atoms = inputs.map((x) => trace.atom(x));
   const outputs = avals.map((a) => new Var(a));

@@ -7,20 +7,8 @@
 
 import { OptionError, ShapeError } from "./errors.ts";
 import { boolean, oneOf } from "../options/index.ts";
-import { dataOptions } from "./options.ts";
+import { type Box, dataOptions } from "./options.ts";
 import { allocate, dtypeOf, elements, type NdArray, type TypedArray } from "./ndarray.ts";
-
-/** A part of a picture, in pixels. */
-export interface Box {
-  /** The first row. */
-  readonly top: number;
-  /** The first column. */
-  readonly left: number;
-  /** The number of rows. */
-  readonly height: number;
-  /** The number of columns. */
-  readonly width: number;
-}
 
 /** What to do to every picture that is read. */
 export interface Prepare {

@@ -62,8 +62,8 @@ export {
 export { openFile, type RandomAccessFile } from "./files.ts";
 export * from "./datasets/folder.ts";
 export * from "./generate/index.ts";
+export type { Box } from "./options.ts";
 export {
-  type Box,
   centerSquare,
   clevrBox,
   clevrCrop,

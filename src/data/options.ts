@@ -15,7 +15,6 @@ import {
   type Spec,
 } from "../options/index.ts";
 import { OptionError } from "./errors.ts";
-import type { Box } from "./image.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
 
 /** The check of a function's options, which throws an OptionError. */
@@ -37,6 +36,18 @@ export const limitsKind: Kind<Partial<Limits>> = kind(
       Object.hasOwn(defaultLimits, name) && (limit === undefined || positive.accepts(limit))
     ),
 );
+
+/** A part of a picture, in pixels. */
+export interface Box {
+  /** The first row. */
+  readonly top: number;
+  /** The first column. */
+  readonly left: number;
+  /** The number of rows. */
+  readonly height: number;
+  /** The number of columns. */
+  readonly width: number;
+}
 
 const box: Kind<Box> = kind(
   "a box { top, left, height, width }",

@@ -17,7 +17,7 @@
  * @module
  */
 export { main } from "./cli/command.ts";
-export { openDisplay } from "./report/progress.ts";
+export { openDisplay } from "./display/progress.ts";
 export { decodeConfig } from "./config/decode.ts";
 export { makeOptimizer } from "./config/optimizer.ts";
 export {
@@ -30,9 +30,9 @@ export {
   NonNegative,
   or,
   Positive,
-} from "./config/schema.ts";
+} from "./schema.ts";
 export * from "./errors.ts";
-export { blank, colored, grid, magnified, type Picture, scatter } from "./report/canvas.ts";
+export { blank, colored, grid, magnified, type Picture, scatter } from "./display/canvas.ts";
 export { latestCheckpoint } from "./runs/checkpoint.ts";
 export { openRun } from "./runs/open.ts";
 export { Tasks, tasks } from "./tasks/index.ts";

@@ -1,6 +1,5 @@
 /** The assignment problem in the array language, so that it runs inside a compiled training step. */
-import { ShapeError } from "../core/errors.ts";
-import type { Tensor } from "../core/tensor.ts";
+import { ShapeError, type Tensor } from "../public.ts";
 import { foriLoop } from "../control/index.ts";
 import * as nn from "../nn/index.ts";
 import * as np from "../numpy/index.ts";

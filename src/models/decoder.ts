@@ -1,7 +1,6 @@
 /** From slots to an image: each slot draws a picture and a mask, the masks mix the pictures. */
-import { ArgumentError } from "../core/errors.ts";
-import { requireForm } from "../core/form.ts";
-import type { Tensor } from "../core/tensor.ts";
+import { ArgumentError, type Tensor } from "../public.ts";
+import { requireForm } from "../options/shapeSpec.ts";
 import { requireParams, requireParamsList } from "../nn/checks.ts";
 import * as nn from "../nn/index.ts";
 import * as np from "../numpy/index.ts";

@@ -1,6 +1,6 @@
 /** Object discovery: an autoencoder whose bottleneck is slots (Locatello et al., 2020, §3.1). */
-import { requireForm } from "../core/form.ts";
-import type { Tensor } from "../core/tensor.ts";
+import { requireForm } from "../options/shapeSpec.ts";
+import type { Tensor } from "../public.ts";
 import { declareOptions, nested, oneOf, pairOf, required, size } from "../options/index.ts";
 import { requireParams } from "../nn/checks.ts";
 import * as nn from "../nn/index.ts";

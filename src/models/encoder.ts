@@ -1,5 +1,5 @@
 /** From an image to the inputs of slot attention. */
-import type { Tensor } from "../core/tensor.ts";
+import type { Tensor } from "../public.ts";
 import { requireParams, requireParamsList } from "../nn/checks.ts";
 import * as nn from "../nn/index.ts";
 import * as np from "../numpy/index.ts";

@@ -1,6 +1,6 @@
 /** Property prediction: a set of objects from an image, in no order (Locatello et al., 2020, §3.2). */
-import { requireForm } from "../core/form.ts";
-import type { Tensor } from "../core/tensor.ts";
+import { requireForm } from "../options/shapeSpec.ts";
+import type { Tensor } from "../public.ts";
 import { requireParams } from "../nn/checks.ts";
 import * as nn from "../nn/index.ts";
 import * as np from "../numpy/index.ts";

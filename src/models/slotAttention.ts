@@ -4,9 +4,8 @@
  * through every iteration (Chang et al., 2022, "Object Representations as Fixed Points"): vanilla and
  * implicit slot attention differ by the adjoint alone.
  */
-import { ArgumentError } from "../core/errors.ts";
-import { requireForm } from "../core/form.ts";
-import type { Tensor } from "../core/tensor.ts";
+import { ArgumentError, type Tensor } from "../public.ts";
+import { requireForm } from "../options/shapeSpec.ts";
 import { requireParams } from "../nn/checks.ts";
 import { infer, type Level } from "../nested/index.ts";
 import * as nn from "../nn/index.ts";
@@ -23,13 +22,13 @@ import {
 import * as random from "../random/index.ts";
 import { type FixedPointSolver, forward } from "../solvers/index.ts";
 import { solverKind } from "../solvers/solver.ts";
-import { sharedOptions } from "../transforms/fixedPoint.ts";
+import { sharedOptions } from "../implicit/options.ts";
 import {
   type Adjoint,
   type FixedPointOptions,
   type FixedPointStats,
   oneStep,
-} from "../transforms/index.ts";
+} from "../implicit/index.ts";
 import { type Conventions, conventionsKind, keras } from "./conventions.ts";
 
 /** Options of {@link slotAttention}; the defaults are the paper's. */

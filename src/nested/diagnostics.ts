@@ -3,19 +3,18 @@
  * gradient that an adjoint gives is from the exact one. The residual before each step is in `stats.trace` of `infer`.
  */
 
-import { ArgumentError } from "../core/errors.ts";
-import type { Tensor } from "../core/tensor.ts";
-import { flatten } from "../core/tree.ts";
+import { ArgumentError, type Tensor } from "../public.ts";
+import { flatten } from "../tree.ts";
 import * as np from "../numpy/index.ts";
 import { declareOptions, integer, key as keyKind, oneOf, size } from "../options/index.ts";
-import { adjointKind } from "../transforms/adjoint.ts";
+import { adjointKind } from "../implicit/adjoint.ts";
 import {
   type Adjoint,
-  grad,
   implicit,
   jacobianSpectralNorm,
   jacobianSpectralRadius,
-} from "../transforms/index.ts";
+} from "../implicit/index.ts";
+import { grad } from "../transforms/index.ts";
 import { at, infer, type InferOptions, inferOptions } from "./infer.ts";
 import { type Level, splitStep } from "./level.ts";
 

@@ -1,8 +1,7 @@
 /** `infer`: solves a level for one datum or one batch, in any way and with any derivative. */
 import { scan } from "../control/index.ts";
-import { ArgumentError } from "../core/errors.ts";
-import type { Tensor } from "../core/tensor.ts";
-import { leaves, type Tree } from "../core/tree.ts";
+import { ArgumentError, type Tensor } from "../public.ts";
+import { leaves, type Tree } from "../tree.ts";
 import * as np from "../numpy/index.ts";
 import {
   boolean,
@@ -16,16 +15,15 @@ import {
 import * as random from "../random/index.ts";
 import { type FixedPointSolver, FixedPointStatus, forward } from "../solvers/index.ts";
 import { solverKind } from "../solvers/solver.ts";
-import { adjointKind } from "../transforms/adjoint.ts";
+import { adjointKind } from "../implicit/adjoint.ts";
 import {
   type Adjoint,
-  checkpoint,
   fixedPointIteration,
   type FixedPointOptions,
   type FixedPointStats,
-  stopGradient,
   unrolled,
-} from "../transforms/index.ts";
+} from "../implicit/index.ts";
+import { checkpoint, stopGradient } from "../transforms/index.ts";
 import { type At, cutWhere, type Level, mapLeaves, splitStep } from "./level.ts";
 
 /** Options of {@link infer}. */

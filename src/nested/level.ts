@@ -11,8 +11,8 @@
  * `infer` solves a level for one datum (or a batch), `sequence` for every frame of a video, and `minimise` makes a level
  * of an objective and an optimizer. They are built on what every user can import: `fixedPointIteration`, `argmin`, `scan`.
  */
-import type { Tensor } from "../core/tensor.ts";
-import { difference, flatten, structure, unflatten } from "../core/tree.ts";
+import type { Tensor } from "../public.ts";
+import { difference, flatten, structure, unflatten } from "../tree.ts";
 import * as np from "../numpy/index.ts";
 import { stopGradient } from "../transforms/index.ts";
 

@@ -1,10 +1,11 @@
 /** `minimise`: a level whose step descends its objective (Eq. 4 of nested optimization). */
-import type { Tensor } from "../core/tensor.ts";
+import type { Tensor } from "../public.ts";
 import * as np from "../numpy/index.ts";
 import { applyUpdates, type GradientTransformation } from "../optim/index.ts";
 import { callable, declareOptions, required } from "../options/index.ts";
 import { optimizerKind } from "../solvers/descent.ts";
-import { argmin, unrolled, valueAndGrad, vmap } from "../transforms/index.ts";
+import { argmin, unrolled } from "../implicit/index.ts";
+import { valueAndGrad, vmap } from "../transforms/index.ts";
 import { at, infer, type InferOptions, inferOptions, type Inferred } from "./infer.ts";
 import type { At, Level } from "./level.ts";
 

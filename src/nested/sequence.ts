@@ -1,6 +1,6 @@
 /** `sequence`: the same level in every frame of a video, carried from frame to frame by a prediction. */
 import { scan } from "../control/index.ts";
-import type { Tensor } from "../core/tensor.ts";
+import type { Tensor } from "../public.ts";
 import * as np from "../numpy/index.ts";
 import { declareOptions, size } from "../options/index.ts";
 import * as random from "../random/index.ts";

@@ -1,5 +1,5 @@
 /** Activations: functions of one tensor, element by element, with the derivatives of JAX and PyTorch. */
-import type { Tensor } from "../core/tensor.ts";
+import type { Tensor } from "../public.ts";
 import * as np from "../numpy/index.ts";
 import { axes, boolean, declareOptions, finite, requireArgument } from "../options/index.ts";
 

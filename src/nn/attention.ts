@@ -1,10 +1,15 @@
 /** Attention by dot products (Vaswani et al., 2017). */
-import { isFloat } from "../core/dtype.ts";
-import { ArgumentError, DTypeError } from "../core/errors.ts";
-import { formatAval } from "../core/program.ts";
-import type { Tensor } from "../core/tensor.ts";
+import { ArgumentError, DTypeError, type Tensor } from "../public.ts";
 import * as np from "../numpy/index.ts";
-import { declareOptions, finite, required, size as sizeKind, tensor } from "../options/index.ts";
+import {
+  declareOptions,
+  finite,
+  floatType,
+  required,
+  size as sizeKind,
+  tensor,
+  treeKind,
+} from "../options/index.ts";
 import * as random from "../random/index.ts";
 import { requireInput, requireParams } from "./checks.ts";
 import { initializerKind, initKinds } from "./kinds.ts";
@@ -33,9 +38,9 @@ export function attentionWeights(
 ): Tensor {
   checkWeights(options);
   const { mask, scale = 1 / Math.sqrt(query.shape.at(-1)!) } = options;
-  if (mask !== undefined && isFloat(mask.dtype)) {
+  if (mask !== undefined && floatType.accepts(mask.dtype)) {
     throw new DTypeError(
-      `nn.attention: the mask is ${formatAval(mask.aval)}`,
+      `nn.attention: the mask is ${treeKind(mask)}`,
       "give booleans, true where a query may look: np.greater(mask, -1) of one that is to be added",
     );
   }

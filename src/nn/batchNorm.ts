@@ -1,6 +1,5 @@
 /** Batch normalization, with its running statistics as an explicit state. */
-import { ArgumentError } from "../core/errors.ts";
-import type { Tensor } from "../core/tensor.ts";
+import { ArgumentError, type Tensor } from "../public.ts";
 import * as np from "../numpy/index.ts";
 import {
   boolean,

@@ -1,6 +1,6 @@
 /** What layers are given, looked at before it is used: a stretched input, or another's parameters, would go unseen. */
-import { requireFields, requireList } from "../core/fields.ts";
-import { type Form, requireForm } from "../core/form.ts";
+import { requireFields, requireList } from "../options/treeChecks.ts";
+import { type Form, requireForm } from "../options/shapeSpec.ts";
 
 const params =
   "give what init made first, then the input: layer.apply(params, x); a part that is left out is null";

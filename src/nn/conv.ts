@@ -2,13 +2,20 @@
  * Convolutions along one or two axes: channels last in what they take and give, PyTorch's layout in
  * their weights.
  */
-import { ArgumentError, ShapeError } from "../core/errors.ts";
-import type { Form } from "../core/form.ts";
-import { kindOf } from "../core/kindOf.ts";
-import { formatAval } from "../core/program.ts";
-import type { Tensor } from "../core/tensor.ts";
+import { ArgumentError, ShapeError, type Tensor } from "../public.ts";
+import type { Form } from "../options/shapeSpec.ts";
+import {
+  count,
+  declareOptions,
+  either,
+  kindOf,
+  listOf,
+  oneOf,
+  required,
+  size,
+  treeKind,
+} from "../options/index.ts";
 import * as np from "../numpy/index.ts";
-import { count, declareOptions, either, listOf, oneOf, required, size } from "../options/index.ts";
 import { requireImages, requireParams } from "./checks.ts";
 import { initKinds } from "./kinds.ts";
 import type { Layer } from "./layer.ts";
@@ -147,7 +154,7 @@ export function conv(options: ConvOptions): Layer<LinearParams> {
         dimensionNumbers: layout,
       });
       if (y.size === 0 && x.size > 0) {
-        const [window, input] = [kernel.join(", "), formatAval(x.aval)];
+        const [window, input] = [kernel.join(", "), treeKind(x)];
         throw new ShapeError(
           `nn.conv: the window [${window}] is larger than the input ${input}`,
           'give a larger input, or padding: "same"',

@@ -1,8 +1,6 @@
 /** Attention with the arguments and the meaning of `jax.nn.dot_product_attention`. */
-import { ArgumentError, DTypeError } from "../core/errors.ts";
-import { requireForm } from "../core/form.ts";
-import { formatAval } from "../core/program.ts";
-import type { Tensor } from "../core/tensor.ts";
+import { ArgumentError, DTypeError, type Tensor } from "../public.ts";
+import { requireForm } from "../options/shapeSpec.ts";
 import * as np from "../numpy/index.ts";
 import {
   boolean,
@@ -12,6 +10,7 @@ import {
   finite,
   listOf,
   tensor,
+  treeKind,
 } from "../options/index.ts";
 
 /** Options of {@link dotProductAttention}. */
@@ -117,7 +116,7 @@ function allowedBy(
   const { mask, isCausal, querySeqLengths, keyValueSeqLengths, localWindowSize } = options;
   if (mask !== undefined && mask.dtype !== "bool") {
     throw new DTypeError(
-      `nn.dotProductAttention: the mask is ${formatAval(mask.aval)}`,
+      `nn.dotProductAttention: the mask is ${treeKind(mask)}`,
       "give booleans, true where a query may look, or add numbers to the logits as `bias`",
     );
   }

@@ -1,7 +1,6 @@
 /** Dropout, of elements, of channels, and of whole samples. */
-import { ArgumentError } from "../core/errors.ts";
-import { treeKind } from "../core/fields.ts";
-import type { Tensor } from "../core/tensor.ts";
+import { ArgumentError, type Tensor } from "../public.ts";
+import { treeKind } from "../options/index.ts";
 import * as np from "../numpy/index.ts";
 import * as random from "../random/index.ts";
 

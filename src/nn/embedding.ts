@@ -1,5 +1,5 @@
 /** Tokens as vectors. */
-import type { Tensor } from "../core/tensor.ts";
+import type { Tensor } from "../public.ts";
 import * as np from "../numpy/index.ts";
 import { declareOptions, required, size as sizeKind } from "../options/index.ts";
 import { requireParams } from "./checks.ts";

@@ -5,10 +5,7 @@
  * PyTorch's, Keras's and JAX's initializers are one family (see {@link varianceScaling}) with other
  * constants: the functions here have the names and the constants that each gives them.
  */
-import { ArgumentError } from "../core/errors.ts";
-import { scope } from "../core/memory.ts";
-import type { Shape } from "../core/program.ts";
-import type { Tensor } from "../core/tensor.ts";
+import { ArgumentError, scope, type Shape, type Tensor } from "../public.ts";
 import * as np from "../numpy/index.ts";
 import { declareOptions, finite, oneOf, positive } from "../options/index.ts";
 import * as random from "../random/index.ts";

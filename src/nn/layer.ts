@@ -2,7 +2,7 @@
  * What a layer is: parameters made from a key, and a pure function of them. Nothing is registered
  * anywhere: parameters are plain trees, which transformations and optimizers take apart.
  */
-import type { Tensor } from "../core/tensor.ts";
+import type { Tensor } from "../public.ts";
 
 /**
  * A layer: `init` makes parameters, `apply` is a pure function of parameters and inputs. A model is a

@@ -1,5 +1,5 @@
 /** The linear layer. */
-import type { Tensor } from "../core/tensor.ts";
+import type { Tensor } from "../public.ts";
 import * as np from "../numpy/index.ts";
 import { declareOptions, required, size } from "../options/index.ts";
 import * as random from "../random/index.ts";

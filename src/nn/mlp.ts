@@ -1,5 +1,5 @@
 /** Linear layers with activations between. */
-import type { Tensor } from "../core/tensor.ts";
+import type { Tensor } from "../public.ts";
 import { callable, declareOptions, listOf, required, size } from "../options/index.ts";
 import * as random from "../random/index.ts";
 import { relu } from "./activations.ts";

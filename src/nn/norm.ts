@@ -1,7 +1,6 @@
 /** Normalization by the statistics of a sample; those of a batch are in batchNorm.ts. */
-import { ArgumentError } from "../core/errors.ts";
-import type { Form } from "../core/form.ts";
-import type { Tensor } from "../core/tensor.ts";
+import { ArgumentError, type Tensor } from "../public.ts";
+import type { Form } from "../options/shapeSpec.ts";
 import * as np from "../numpy/index.ts";
 import {
   axes,

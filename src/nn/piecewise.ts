@@ -1,5 +1,5 @@
 /** Activations made of pieces: bounded, thresholded, or parabolas between lines. */
-import type { Tensor } from "../core/tensor.ts";
+import type { Tensor } from "../public.ts";
 import * as np from "../numpy/index.ts";
 import { finite, positive, requireArgument } from "../options/index.ts";
 import { elu, silu } from "./activations.ts";

@@ -1,6 +1,5 @@
 /** Where things are: embeddings of positions, added to what stands there. */
-import { ShapeError } from "../core/errors.ts";
-import type { Tensor } from "../core/tensor.ts";
+import { ShapeError, type Tensor } from "../public.ts";
 import * as np from "../numpy/index.ts";
 import { declareOptions, finite, pairOf, required, size as sizeKind } from "../options/index.ts";
 import { requireInput, requireParams } from "./checks.ts";

@@ -1,6 +1,6 @@
 /** Recurrent cells: one step of a sequence, in PyTorch's layout. */
-import { requireList } from "../core/fields.ts";
-import type { Tensor } from "../core/tensor.ts";
+import { requireList } from "../options/treeChecks.ts";
+import type { Tensor } from "../public.ts";
 import * as np from "../numpy/index.ts";
 import { boolean, declareOptions, required, size } from "../options/index.ts";
 import * as random from "../random/index.ts";

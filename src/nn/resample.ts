@@ -1,6 +1,5 @@
 /** Images in other sizes: [batch, height, width, channels]. */
-import { ShapeError } from "../core/errors.ts";
-import type { Tensor } from "../core/tensor.ts";
+import { ShapeError, type Tensor } from "../public.ts";
 import * as np from "../numpy/index.ts";
 import {
   declareOptions,

@@ -1,7 +1,6 @@
 /** Layers one after another. */
-import { ArgumentError } from "../core/errors.ts";
-import { treeKind } from "../core/fields.ts";
-import type { Tensor } from "../core/tensor.ts";
+import { ArgumentError, type Tensor } from "../public.ts";
+import { treeKind } from "../options/index.ts";
 import * as random from "../random/index.ts";
 import { requireParamsList } from "./checks.ts";
 import type { Activation, Layer, ParamsOf } from "./layer.ts";

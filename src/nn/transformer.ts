@@ -1,5 +1,5 @@
 /** Blocks of transformers: attention and a perceptron, each around a shortcut. */
-import type { Tensor } from "../core/tensor.ts";
+import type { Tensor } from "../public.ts";
 import {
   callable,
   declareOptions,

@@ -1,6 +1,6 @@
 /** Contraction of tensors whose axes have names: what einsum and all products come down to. */
 import { ShapeError } from "../core/errors.ts";
-import { sizeOf } from "../core/program.ts";
+import { sizeOf } from "../core/aval.ts";
 import type { Tensor } from "../core/tensor.ts";
 import * as lax from "../primitives/index.ts";
 import { diagonalOfLast } from "./parts.ts";

@@ -4,7 +4,7 @@
  */
 import { isFloat } from "../core/dtype.ts";
 import { ArgumentError, ShapeError } from "../core/errors.ts";
-import { formatAval, type Shape } from "../core/program.ts";
+import { formatAval, type Shape } from "../core/aval.ts";
 import type { Tensor } from "../core/tensor.ts";
 import {
   boolean,

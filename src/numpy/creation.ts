@@ -12,11 +12,12 @@ import {
   isInteger,
   type TypedArray,
 } from "../core/dtype.ts";
-import { currentBackend } from "../core/backend.ts";
+import { currentBackend } from "../runtime/backend.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../core/errors.ts";
-import { kindOf } from "../core/kindOf.ts";
-import { aval, type Shape, sizeOf } from "../core/program.ts";
-import { literal, type NestedArray, Tensor, tensorFromHost } from "../core/tensor.ts";
+import { kindOf } from "../core/describeValue.ts";
+import { aval, type Shape, sizeOf } from "../core/aval.ts";
+import { literal, type NestedArray, Tensor } from "../core/tensor.ts";
+import { tensorFromHost } from "../runtime/memory.ts";
 import {
   axis,
   boolean,

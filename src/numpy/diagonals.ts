@@ -1,6 +1,6 @@
 /** Diagonals and triangles of matrices. */
 import { ShapeError } from "../core/errors.ts";
-import { formatAval } from "../core/program.ts";
+import { formatAval } from "../core/aval.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { axis, declareOptions, integer } from "../options/index.ts";
 import * as lax from "../primitives/index.ts";

@@ -5,8 +5,8 @@
  */
 import type { DType } from "../core/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../core/errors.ts";
-import { kindOf } from "../core/kindOf.ts";
-import { formatAval } from "../core/program.ts";
+import { kindOf } from "../core/describeValue.ts";
+import { formatAval } from "../core/aval.ts";
 import { literal, Tensor } from "../core/tensor.ts";
 import * as lax from "../primitives/index.ts";
 import { managed } from "./managed.ts";

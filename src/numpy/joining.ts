@@ -1,6 +1,6 @@
 /** Tensors put together, taken apart, repeated, moved around and framed. */
 import { ArgumentError, ShapeError } from "../core/errors.ts";
-import { formatAval } from "../core/program.ts";
+import { formatAval } from "../core/aval.ts";
 import type { Tensor } from "../core/tensor.ts";
 import {
   axes,

@@ -1,7 +1,7 @@
 /** Questions and choices: comparison, logic on booleans, operations on bits, and `where`. */
 import { isFloat, type Typed } from "../core/dtype.ts";
 import { DTypeError } from "../core/errors.ts";
-import { formatAval } from "../core/program.ts";
+import { formatAval } from "../core/aval.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { boolean, declareOperands, declareOptions, nonNegative } from "../options/index.ts";
 import * as lax from "../primitives/index.ts";

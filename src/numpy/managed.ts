@@ -4,7 +4,8 @@
  * returns, and nothing else. What stands behind the operands is looked at: options that are none would
  * change nothing, in silence.
  */
-import { unseenScope } from "../core/memory.ts";
+import "../runtime/execute.ts"; // Functions of the array language compute at once.
+import { unseenScope } from "../runtime/memory.ts";
 import { Tensor } from "../core/tensor.ts";
 import { currentTrace } from "../core/trace.ts";
 import type { Check, OptionsOf } from "../options/index.ts";

@@ -3,7 +3,7 @@
  * name does, with the tensor as first operand.
  */
 import type { DType } from "../core/dtype.ts";
-import type { Shape } from "../core/program.ts";
+import type { Shape } from "../core/aval.ts";
 import { Tensor } from "../core/tensor.ts";
 import * as cumulative from "./cumulative.ts";
 import * as elementwise from "./elementwise.ts";

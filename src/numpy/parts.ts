@@ -1,5 +1,5 @@
 /** Small programs that several files of the array language share; not for users. */
-import type { Shape } from "../core/program.ts";
+import type { Shape } from "../core/aval.ts";
 import type { Tensor } from "../core/tensor.ts";
 import * as lax from "../primitives/index.ts";
 import { checkCount, stretch } from "./promote.ts";

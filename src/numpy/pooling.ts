@@ -4,7 +4,7 @@
  */
 import type { DType } from "../core/dtype.ts";
 import { ShapeError } from "../core/errors.ts";
-import { formatAval } from "../core/program.ts";
+import { formatAval } from "../core/aval.ts";
 import { literal, type Tensor } from "../core/tensor.ts";
 import { boolean, declareOptions } from "../options/index.ts";
 import * as lax from "../primitives/index.ts";

@@ -1,6 +1,6 @@
 /** Products of vectors, matrices and tensors: special cases of one contraction; see einsum.ts. */
 import { ShapeError } from "../core/errors.ts";
-import { formatAval } from "../core/program.ts";
+import { formatAval } from "../core/aval.ts";
 import type { Tensor } from "../core/tensor.ts";
 import {
   axis,

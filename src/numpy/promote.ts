@@ -4,8 +4,8 @@
  */
 import { coerce, isFloat, isInteger, promoteTypes, type Typed } from "../core/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../core/errors.ts";
-import { kindOf } from "../core/kindOf.ts";
-import { formatAval, type Shape } from "../core/program.ts";
+import { kindOf } from "../core/describeValue.ts";
+import { formatAval, type Shape } from "../core/aval.ts";
 import { literal, Tensor } from "../core/tensor.ts";
 import * as lax from "../primitives/index.ts";
 

@@ -2,7 +2,7 @@
 import { promoteTypes, type Typed } from "../core/dtype.ts";
 import { ShapeError } from "../core/errors.ts";
 import { tensorLeaves } from "../core/function.ts";
-import { formatAval } from "../core/program.ts";
+import { formatAval } from "../core/aval.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { unflatten } from "../core/tree.ts";
 import * as lax from "../primitives/index.ts";

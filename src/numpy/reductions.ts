@@ -3,7 +3,7 @@
  * summed as int32, and averaged as float32.
  */
 import { ArgumentError, ShapeError } from "../core/errors.ts";
-import { formatAval, sizeOf } from "../core/program.ts";
+import { formatAval, sizeOf } from "../core/aval.ts";
 import type { Tensor } from "../core/tensor.ts";
 import {
   axes,

@@ -1,6 +1,6 @@
 /** The same elements in another shape or order of axes. Negative axes count from the end. */
 import { ArgumentError, ShapeError } from "../core/errors.ts";
-import { formatAval, type Shape, sizeOf } from "../core/program.ts";
+import { formatAval, type Shape, sizeOf } from "../core/aval.ts";
 import type { Tensor } from "../core/tensor.ts";
 import {
   axis,

@@ -1,6 +1,6 @@
 /** Order: sorting, the indices that sort, the largest few. NaN counts as larger than all numbers. */
 import { ArgumentError, ShapeError } from "../core/errors.ts";
-import { formatAval } from "../core/program.ts";
+import { formatAval } from "../core/aval.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { axis, boolean, declareOperands, declareOptions, oneOf } from "../options/index.ts";
 import * as lax from "../primitives/index.ts";

@@ -1,7 +1,7 @@
 /** Reading at computed places: along an axis, place by place, and as a box. */
 import type { DType } from "../core/dtype.ts";
 import { DTypeError, ShapeError } from "../core/errors.ts";
-import { formatAval, type Shape } from "../core/program.ts";
+import { formatAval, type Shape } from "../core/aval.ts";
 import { literal, Tensor } from "../core/tensor.ts";
 import {
   axis,

@@ -3,7 +3,7 @@
  * copy of `x`. Updates outside of the tensor are dropped, as in JAX.
  */
 import { DTypeError } from "../core/errors.ts";
-import { formatAval, sizeOf } from "../core/program.ts";
+import { formatAval, sizeOf } from "../core/aval.ts";
 import { literal, Tensor } from "../core/tensor.ts";
 import { declareOperands, declareOptions, oneOf, tensorLike } from "../options/index.ts";
 import * as lax from "../primitives/index.ts";

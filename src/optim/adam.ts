@@ -1,5 +1,5 @@
 /** Adam, and Adam with weights that decay. */
-import type { Tensor } from "../core/tensor.ts";
+import type { Tensor } from "../public.ts";
 import * as np from "../numpy/index.ts";
 import {
   boolean,

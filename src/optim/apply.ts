@@ -1,5 +1,5 @@
 /** What is done with updates. */
-import type { Tensor } from "../core/tensor.ts";
+import type { Tensor } from "../public.ts";
 import * as np from "../numpy/index.ts";
 import { requireUpdates } from "./checks.ts";
 import { mapLeaves, tensors } from "./leaves.ts";

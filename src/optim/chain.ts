@@ -1,6 +1,6 @@
 /** How transformations become one. */
-import { ArgumentError } from "../core/errors.ts";
-import { treeKind } from "../core/fields.ts";
+import { ArgumentError } from "../public.ts";
+import { treeKind } from "../options/index.ts";
 import { requireStates } from "./checks.ts";
 import { type GradientTransformation, stateless, type StateOf } from "./transformation.ts";
 import { zerosLike } from "./leaves.ts";

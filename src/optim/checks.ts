@@ -1,8 +1,8 @@
 /** What an update is given, looked at before it is used: states, and trees that must be alike. */
-import { ShapeError, TreeError } from "../core/errors.ts";
-import { requireFields, requireList, treeKind } from "../core/fields.ts";
-import { Tensor } from "../core/tensor.ts";
-import { difference, flatten, paths } from "../core/tree.ts";
+import { ShapeError, Tensor, TreeError } from "../public.ts";
+import { requireFields, requireList } from "../options/treeChecks.ts";
+import { treeKind } from "../options/index.ts";
+import { difference, flatten, paths } from "../tree.ts";
 
 const call = "const [updates, next] = optimizer.update(gradients, state, params)";
 const state = `give the state second, as init or the last update returned it: ${call}`;

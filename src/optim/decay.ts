@@ -1,5 +1,5 @@
 /** Weight decay. */
-import { Tensor } from "../core/tensor.ts";
+import { Tensor } from "../public.ts";
 import {
   declareOptions,
   finite,

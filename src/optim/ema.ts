@@ -1,5 +1,5 @@
 /** Moving averages of updates, or of weights. */
-import type { Tensor } from "../core/tensor.ts";
+import type { Tensor } from "../public.ts";
 import { boolean, declareOptions, fraction, requireArgument, scalarOf } from "../options/index.ts";
 import { requireGradients, requireState } from "./checks.ts";
 import { increment, mapLeaves, movingAverage, unbiased, zeroCount, zerosLike } from "./leaves.ts";

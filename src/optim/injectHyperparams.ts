@@ -1,5 +1,5 @@
 /** Hyperparameters as part of the state, where they can be read and changed between steps. */
-import type { Tensor } from "../core/tensor.ts";
+import type { Tensor } from "../public.ts";
 import * as np from "../numpy/index.ts";
 import { requireState } from "./checks.ts";
 import { floatType, increment, zeroCount } from "./leaves.ts";

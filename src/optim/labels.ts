@@ -1,5 +1,5 @@
 /** Trees that say something about parameters without spelling out every leaf. */
-import { broadcastPrefix, structure } from "../core/tree.ts";
+import { broadcastPrefix, structure } from "../tree.ts";
 
 /** One label for all, or a tree that follows the containers of the parameters as far as needed. */
 export type Prefix<L> = L | readonly Prefix<L>[] | { readonly [key: string]: Prefix<L> };

@@ -1,6 +1,6 @@
 /** L-BFGS: steps scaled by an inverse Hessian that past gradients tell. */
 import { scan } from "../control/index.ts";
-import type { Tensor } from "../core/tensor.ts";
+import type { Tensor } from "../public.ts";
 import * as np from "../numpy/index.ts";
 import { boolean, declareOptions, type Kind, madeBy, size } from "../options/index.ts";
 import { chain } from "./chain.ts";

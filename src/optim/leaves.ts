@@ -1,8 +1,6 @@
 /** Arithmetic on trees of tensors, which optimizers are made of. */
-import type { DType } from "../core/dtype.ts";
-import { ArgumentError } from "../core/errors.ts";
-import type { Tensor } from "../core/tensor.ts";
-import * as tree from "../core/tree.ts";
+import { ArgumentError, type DType, type Tensor } from "../public.ts";
+import * as tree from "../tree.ts";
 import * as np from "../numpy/index.ts";
 import type { Scalar } from "./transformation.ts";
 

@@ -1,7 +1,6 @@
 /** Line searches: how far to go along an update. */
 import { whileLoop } from "../control/index.ts";
-import { ArgumentError } from "../core/errors.ts";
-import type { Tensor } from "../core/tensor.ts";
+import { ArgumentError, type Tensor } from "../public.ts";
 import * as np from "../numpy/index.ts";
 import {
   count,

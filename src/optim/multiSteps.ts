@@ -1,5 +1,5 @@
 /** Gradient accumulation: a large batch in small pieces. */
-import type { Tensor } from "../core/tensor.ts";
+import type { Tensor } from "../public.ts";
 import * as np from "../numpy/index.ts";
 import { requireArgument, size } from "../options/index.ts";
 import { requireGradients, requireState } from "./checks.ts";

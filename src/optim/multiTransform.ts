@@ -1,6 +1,6 @@
 /** Different optimizers for different parameters. */
-import { ArgumentError } from "../core/errors.ts";
-import { flatten, flattenUpTo, unflatten } from "../core/tree.ts";
+import { ArgumentError } from "../public.ts";
+import { flatten, flattenUpTo, unflatten } from "../tree.ts";
 import { requireState } from "./checks.ts";
 import { byLabel, type Labels } from "./labels.ts";
 import type { GradientTransformation, StateOf } from "./transformation.ts";

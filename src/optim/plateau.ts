@@ -1,6 +1,5 @@
 /** Smaller steps when the loss no longer falls. */
-import { ArgumentError } from "../core/errors.ts";
-import type { Tensor } from "../core/tensor.ts";
+import { ArgumentError, type Tensor } from "../public.ts";
 import * as np from "../numpy/index.ts";
 import { count, declareOptions, finite, nonNegative, positive, size } from "../options/index.ts";
 import { requireState } from "./checks.ts";

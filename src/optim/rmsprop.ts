@@ -1,5 +1,5 @@
 /** RMSProp: each parameter's step is scaled by the root mean square of its gradients. */
-import type { Tensor } from "../core/tensor.ts";
+import type { Tensor } from "../public.ts";
 import * as np from "../numpy/index.ts";
 import {
   boolean,

@@ -1,5 +1,5 @@
 /** Updates multiplied by a factor: constant, or changing from step to step. */
-import { Tensor } from "../core/tensor.ts";
+import { Tensor } from "../public.ts";
 import * as np from "../numpy/index.ts";
 import {
   callable,

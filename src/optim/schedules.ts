@@ -2,9 +2,7 @@
  * Hyperparameters that change from step to step: functions from the step count, an int32 scalar, to a
  * float scalar. Names and definitions are optax's, and so are those of the options.
  */
-import type { DType } from "../core/dtype.ts";
-import { ArgumentError } from "../core/errors.ts";
-import type { Tensor } from "../core/tensor.ts";
+import { ArgumentError, type DType, type Tensor } from "../public.ts";
 import * as np from "../numpy/index.ts";
 import {
   boolean,

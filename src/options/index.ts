@@ -1,4 +1,5 @@
 /** How functions declare the options that they take, and refuse others; all folders above `core` may use it. */
+export { kindOf, treeKind } from "../core/describeValue.ts";
 export * from "./kinds.ts";
 export { nearest } from "./nearest.ts";
 export {
@@ -16,3 +17,5 @@ export {
   type Spec,
 } from "./options.ts";
 export * from "./tensors.ts";
+export { type Form, requireForm } from "./shapeSpec.ts";
+export { requireFields, requireList } from "./treeChecks.ts";

@@ -16,7 +16,7 @@
  */
 import { markOwnCode } from "../core/callSite.ts";
 import { ArgumentError } from "../core/errors.ts";
-import { treeKind } from "../core/fields.ts";
+import { treeKind } from "../core/describeValue.ts";
 import { type Kind, kind, type Refusal } from "./kinds.ts";
 import { nearest } from "./nearest.ts";
 

@@ -3,13 +3,14 @@
  * out × in × space. Other layouts are transposes around it.
  */
 import { ShapeError } from "../core/errors.ts";
-import { type Params, type Primitive, row, Unknown } from "../core/primitive.ts";
-import { aval, formatAval, type Shape, sizeOf } from "../core/program.ts";
+import { type Params, type Primitive, row, Unknown } from "../core/program.ts";
+import { aval, formatAval, type Shape, sizeOf } from "../core/aval.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { bind } from "../core/trace.ts";
 import { add } from "./elementwise.ts";
-import { bilinearJvp, full, requireDType } from "./rules.ts";
-import { reshape, reverse, transpose } from "./shape.ts";
+import { bilinearJvp, requireDType } from "./rules.ts";
+import { full, reshape } from "./broadcast.ts";
+import { reverse, transpose } from "./shape.ts";
 
 /** How a filter moves: one entry per spatial axis. */
 export interface ConvParams extends Params {

@@ -1,7 +1,7 @@
 /** The general tensor product: contraction over some axes, batching over others. */
 import { ShapeError } from "../core/errors.ts";
-import { type Params, type Primitive, Unknown } from "../core/primitive.ts";
-import { aval, formatAval } from "../core/program.ts";
+import { type Params, type Primitive, Unknown } from "../core/program.ts";
+import { aval, formatAval } from "../core/aval.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { bind } from "../core/trace.ts";
 import { add } from "./elementwise.ts";

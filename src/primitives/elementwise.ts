@@ -4,20 +4,12 @@
  * `abs'(0) = 0`, as in PyTorch (JAX 0.10 says 1).
  */
 import { type DType, isFloat, isInteger } from "../core/dtype.ts";
-import { type NoParams, type Params, type Primitive, Unknown } from "../core/primitive.ts";
-import { aval } from "../core/program.ts";
+import { type NoParams, type Params, type Primitive, Unknown } from "../core/program.ts";
+import { aval } from "../core/aval.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { bind } from "../core/trace.ts";
-import {
-  assertSame,
-  elementwiseBatch,
-  fullLike,
-  instantiate,
-  ofWholes,
-  requireDType,
-  weakest,
-  zeroJvp,
-} from "./rules.ts";
+import { assertSame, ofWholes, requireDType, weakest, zeroJvp } from "./rules.ts";
+import { elementwiseBatch, fullLike, instantiate } from "./broadcast.ts";
 
 type Accept = readonly [accept: (dtype: DType) => boolean, what: string];
 const any: Accept = [() => true, "any type"];

@@ -2,8 +2,8 @@
  * The inverse error function: a call, because its derivative should be the function's own and not
  * its approximation's.
  */
-import type { Params, Primitive } from "../core/primitive.ts";
-import { aval, type Program } from "../core/program.ts";
+import type { Params, Primitive, Program } from "../core/program.ts";
+import { aval } from "../core/aval.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { bind, rewrite } from "../core/trace.ts";
 import {
@@ -21,7 +21,8 @@ import {
   sqrt,
   sub,
 } from "./elementwise.ts";
-import { fullLike, requireDType } from "./rules.ts";
+import { fullLike } from "./broadcast.ts";
+import { requireDType } from "./rules.ts";
 
 /** Parameters of `erfInv`: the approximation, for the operand's shape and type. */
 interface ErfInvParams extends Params {

@@ -1,6 +1,5 @@
 /** Showing values to the host while a program runs. */
-import type { EffectParams, HostCallback } from "../core/effects.ts";
-import type { Primitive } from "../core/primitive.ts";
+import type { EffectParams, HostCallback, Primitive } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { bind } from "../core/trace.ts";
 

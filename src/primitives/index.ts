@@ -8,7 +8,7 @@ import { indexingPrimitives } from "./indexing.ts";
 import { randomPrimitives } from "./random.ts";
 import { reducePrimitives } from "./reduce.ts";
 import { shapePrimitives } from "./shape.ts";
-import type { Params, Primitive } from "../core/primitive.ts";
+import type { Params, Primitive } from "../core/program.ts";
 
 /** Every primitive that backends implement. Calls are not among them: they are inlined before. */
 export const primitives = {
@@ -46,5 +46,16 @@ export * from "./random.ts";
 export * from "./reduce.ts";
 export * from "./shape.ts";
 export { softmax } from "./softmax.ts";
-export { full, fullLike, instantiate, materialize } from "./rules.ts";
+export {
+  broadcast,
+  type BroadcastParams,
+  full,
+  fullLike,
+  instantiate,
+  materialize,
+  reduceSum,
+  reshape,
+  type ReshapeParams,
+} from "./broadcast.ts";
+export type { ReduceParams } from "./reduction.ts";
 export { hostPrimitives };

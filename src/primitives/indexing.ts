@@ -1,12 +1,21 @@
 /** Instructions whose indices are data: gather, scatter, sort. */
 import { DTypeError, ShapeError } from "../core/errors.ts";
-import { type NoParams, type Params, type Primitive, Unknown } from "../core/primitive.ts";
-import { type Aval, aval, formatAval, sameShape, type Shape } from "../core/program.ts";
+import { type NoParams, type Params, type Primitive, Unknown } from "../core/program.ts";
+import { type Aval, aval, formatAval, sameShape, type Shape } from "../core/aval.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { bind } from "../core/trace.ts";
 import { eq, select } from "./elementwise.ts";
-import { assertSame, elementwiseBatch, full, fullLike, instantiate, materialize } from "./rules.ts";
-import { broadcast, concatenate, iota, reshape, transpose } from "./shape.ts";
+import { assertSame } from "./rules.ts";
+import {
+  broadcast,
+  elementwiseBatch,
+  full,
+  fullLike,
+  instantiate,
+  materialize,
+  reshape,
+} from "./broadcast.ts";
+import { concatenate, iota, transpose } from "./shape.ts";
 
 /** Splits indices `[…, k]` into what they range over, and `k`, the axes they index. */
 function indexShape(name: string, x: Aval, indices: Aval): { outer: Shape; depth: number } {

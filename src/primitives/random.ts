@@ -1,9 +1,10 @@
 /** Random bits: Threefry-2x32 with 20 rounds (Salmon et al., 2011), the same bits as JAX's. */
-import type { NoParams, Primitive } from "../core/primitive.ts";
-import { aval } from "../core/program.ts";
+import type { NoParams, Primitive } from "../core/program.ts";
+import { aval } from "../core/aval.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { bind } from "../core/trace.ts";
-import { assertSame, elementwiseBatch, requireDType, zeroJvp } from "./rules.ts";
+import { assertSame, requireDType, zeroJvp } from "./rules.ts";
+import { elementwiseBatch } from "./broadcast.ts";
 
 /** Inputs: two key words and two counter words; outputs: two words of bits. All uint32, one shape. */
 const threefryPrimitive: Primitive = {

@@ -1,57 +1,17 @@
 /** Instructions that reduce or accumulate along axes. */
 import { ShapeError } from "../core/errors.ts";
-import type { Params, Primitive, Unknown } from "../core/primitive.ts";
-import { aval, formatAval } from "../core/program.ts";
+import type { Params, Primitive } from "../core/program.ts";
+import { aval, formatAval } from "../core/aval.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { bind } from "../core/trace.ts";
 import { convert, div, eq, mul } from "./elementwise.ts";
-import { checkAxes, linearJvp, requireDType, zeroJvp } from "./rules.ts";
-import { broadcast } from "./shape.ts";
-
-/** Parameters of reductions: the axes that vanish. */
-export interface ReduceParams extends Params {
-  readonly axes: readonly number[];
-}
+import { checkAxes, requireDType, zeroJvp } from "./rules.ts";
+import { expand, linearJvp, reduceSum, reduceSumPrimitive } from "./broadcast.ts";
+import { applyReduction, keptAxes, type ReduceParams, reduction } from "./reduction.ts";
 
 /** Parameters of instructions along one axis. */
 export interface AxisParams extends Params {
   readonly axis: number;
-}
-
-const kept = (rank: number, axes: readonly number[]) =>
-  Array.from({ length: rank }, (_, i) => i).filter((i) => !axes.includes(i));
-
-function reduction(
-  name: string,
-  accept: "number" | "bool",
-  rules: (
-    self: () => Primitive<ReduceParams>,
-  ) => Pick<Primitive<ReduceParams>, "jvp" | "transpose">,
-  needsElements = false,
-): Primitive<ReduceParams> {
-  const self: Primitive<ReduceParams> = {
-    name,
-    keepsWholes: true,
-    shape([x], { axes }) {
-      checkAxes(name, x.shape, axes);
-      requireDType(name, x, (d) => (d === "bool") === (accept === "bool"), `a ${accept}`);
-      if (needsElements && axes.some((a) => x.shape[a] === 0)) {
-        throw new ShapeError(
-          `${name} over no elements: ${formatAval(x)} along (${axes.join(", ")})`,
-          "there is no largest or smallest of nothing: check the size first",
-        );
-      }
-      return [aval(kept(x.shape.length, axes).map((i) => x.shape[i]!), x.dtype)];
-    },
-    ...rules(() => self),
-    batch: ([x], _, { axes }) => ({ outputs: bind(self, [x], { axes: axes.map((a) => a + 1) }) }),
-  };
-  return self;
-}
-
-/** Repeats a reduction's result along the axes that vanished. */
-function expand(y: Tensor, like: readonly number[], axes: readonly number[]): Tensor {
-  return broadcast(y, like, kept(like.length, axes));
 }
 
 /** ẏ = the mean of ẋ over the elements that attain the extremum, as in JAX. */
@@ -71,11 +31,6 @@ const noDerivative = (self: () => Primitive<ReduceParams>) => ({
   transpose: null,
 });
 
-const sum = reduction("reduceSum", "number", (self) => ({
-  jvp: linearJvp(self),
-  transpose: ([ct], [x], { axes }) => [ct && expand(ct, (x as Unknown).aval.shape, axes)],
-}));
-
 function argReduction(name: string): Primitive<AxisParams> {
   const self: Primitive<AxisParams> = {
     name,
@@ -85,7 +40,7 @@ function argReduction(name: string): Primitive<AxisParams> {
       if (x.shape[axis] === 0) {
         throw new ShapeError(`${name} over no elements: ${formatAval(x)}`, "check the size first");
       }
-      return [aval(kept(x.shape.length, [axis]).map((i) => x.shape[i]!), "int32")];
+      return [aval(keptAxes(x.shape.length, [axis]).map((i) => x.shape[i]!), "int32")];
     },
     jvp: zeroJvp(() => self),
     transpose: null,
@@ -115,7 +70,7 @@ const cumsumPrimitive: Primitive<CumulativeParams> = {
 
 /** The reduction family, by name. */
 export const reducePrimitives = {
-  reduceSum: sum,
+  reduceSum: reduceSumPrimitive,
   /** NaN if any element is. */
   reduceMax: reduction("reduceMax", "number", extremumRules, true),
   reduceMin: reduction("reduceMin", "number", extremumRules, true),
@@ -127,14 +82,10 @@ export const reducePrimitives = {
   cumsum: cumsumPrimitive,
 } as const;
 
-const call = (primitive: Primitive<ReduceParams>) => (x: Tensor, axes: readonly number[]): Tensor =>
-  axes.length === 0 ? x : bind(primitive, [x], { axes })[0];
-
-export const reduceSum = call(reducePrimitives.reduceSum);
-export const reduceMax = call(reducePrimitives.reduceMax);
-export const reduceMin = call(reducePrimitives.reduceMin);
-export const reduceAnd = call(reducePrimitives.reduceAnd);
-export const reduceOr = call(reducePrimitives.reduceOr);
+export const reduceMax = applyReduction(reducePrimitives.reduceMax);
+export const reduceMin = applyReduction(reducePrimitives.reduceMin);
+export const reduceAnd = applyReduction(reducePrimitives.reduceAnd);
+export const reduceOr = applyReduction(reducePrimitives.reduceOr);
 
 /** Index of the largest element along an axis, int32. */
 export function argMax(x: Tensor, axis: number): Tensor {

@@ -1,30 +1,10 @@
 /** Rule factories: what most primitives' rules look like, so that the rest of a rule is one line. */
 import type { DType, Typed } from "../core/dtype.ts";
 import { DTypeError, NotDifferentiableError, ShapeError } from "../core/errors.ts";
-import { type Params, type Primitive, type Tangents, Unknown } from "../core/primitive.ts";
-import { type Aval, formatAval, sameShape, type Shape } from "../core/program.ts";
-import { literal, type Tensor } from "../core/tensor.ts";
+import { type Params, type Primitive, type Tangents, Unknown } from "../core/program.ts";
+import { type Aval, formatAval, sameShape, type Shape } from "../core/aval.ts";
+import type { Tensor } from "../core/tensor.ts";
 import { bind } from "../core/trace.ts";
-import { broadcast } from "./shape.ts";
-
-/** The tensor of this shape with one value everywhere. */
-export function full(shape: Shape, value: number, dtype: DType): Tensor {
-  const scalar = literal(value, dtype);
-  return shape.length === 0 ? scalar : broadcast(scalar, shape, []);
-}
-
-/** One value everywhere, in the shape and element type of another tensor. */
-export function fullLike(x: { readonly aval: Aval }, value: number): Tensor {
-  return full(x.aval.shape, value, x.aval.dtype);
-}
-
-/** The tangent, with a symbolic zero made real. */
-export function instantiate(
-  tangent: Tensor | null | undefined,
-  x: { readonly aval: Aval },
-): Tensor {
-  return tangent ?? fullLike(x, 0);
-}
 
 /** All outputs have no tangent: integers, booleans, steps. */
 export function zeroJvp<P extends Params>(self: () => Primitive<P>): Primitive<P>["jvp"] {
@@ -34,11 +14,11 @@ export function zeroJvp<P extends Params>(self: () => Primitive<P>): Primitive<P
   };
 }
 
-/** For a primitive linear in all its inputs together: ẏ = f(ẋ). */
-export function linearJvp<P extends Params>(self: () => Primitive<P>): Primitive<P>["jvp"] {
-  return (primals, tangents, params): Tangents => ({
-    outputs: bind(self(), primals, params),
-    tangents: bind(self(), primals.map((x, i) => instantiate(tangents[i], x)), params),
+/** For a primitive that is linear in its only input: ẏ = f(ẋ). */
+export function unaryLinearJvp<P extends Params>(self: () => Primitive<P>): Primitive<P>["jvp"] {
+  return ([x], [dx], params): Tangents => ({
+    outputs: bind(self(), [x], params),
+    tangents: dx ? bind(self(), [dx], params) : [null],
   });
 }
 
@@ -55,20 +35,6 @@ export function bilinearJvp<P extends Params>(
       tangents: [left && right ? add(left, right) : left ?? right ?? null],
     };
   };
-}
-
-/** Batching for element-wise primitives: operands without the batch are broadcast along it. */
-export function elementwiseBatch<P extends Params>(
-  self: () => Primitive<P>,
-): Primitive<P>["batch"] {
-  return (inputs, batched, params, size) => ({
-    outputs: bind(self(), inputs.map((x, i) => batched[i] ? x : materialize(x, size)), params),
-  });
-}
-
-/** The tensor repeated along a new axis 0. */
-export function materialize(x: Tensor, size: number): Tensor {
-  return broadcast(x, [size, ...x.shape], x.shape.map((_, i) => i + 1));
 }
 
 /** The primitive, which makes whole numbers of whole numbers. */
@@ -101,6 +67,11 @@ export function assertSame(name: string, inputs: readonly Aval[]): Aval {
     }
   }
   return first!;
+}
+
+/** The error for an input that does not fit. */
+export function refuse(name: string, x: Aval, what: string, cure: string): ShapeError {
+  return new ShapeError(`${name}: ${formatAval(x)} ${what}`, cure);
 }
 
 /** Throws unless the element type is one of those a primitive is defined for. */

@@ -3,84 +3,22 @@
  * Axes are counted from 0; negative axes are the array language's business.
  */
 import type { DType } from "../core/dtype.ts";
-import { ShapeError } from "../core/errors.ts";
-import { type Params, type Primitive, Unknown } from "../core/primitive.ts";
-import { type Aval, aval, formatAval, sameShape, type Shape, sizeOf } from "../core/program.ts";
+import { type Params, type Primitive, Unknown } from "../core/program.ts";
+import { type Aval, aval, type Shape } from "../core/aval.ts";
 import { literal, type Tensor } from "../core/tensor.ts";
 import { bind } from "../core/trace.ts";
-import { reduceSum } from "./reduce.ts";
+import {
+  broadcast,
+  broadcastPrimitive,
+  full,
+  fullLike,
+  linearJvp,
+  materialize,
+  reduceSum,
+  reshapePrimitive,
+} from "./broadcast.ts";
 import { mul, select } from "./elementwise.ts";
-import { assertSame, checkAxes, full, fullLike, linearJvp, materialize } from "./rules.ts";
-
-function refuse(name: string, x: Aval, what: string, cure: string): ShapeError {
-  return new ShapeError(`${name}: ${formatAval(x)} ${what}`, cure);
-}
-
-/** Parameters of `broadcast`: the new shape, and the axes of it that the operand's axes become. */
-export interface BroadcastParams extends Params {
-  readonly shape: Shape;
-  readonly axes: readonly number[];
-}
-
-const broadcastPrimitive: Primitive<BroadcastParams> = {
-  name: "broadcast",
-  keepsWholes: true,
-  splat: true,
-  shape([x], { shape, axes }) {
-    checkAxes("broadcast", shape, axes);
-    const fits = axes.length === x.shape.length &&
-      axes.every((a, i) => x.shape[i] === shape[a] || x.shape[i] === 1) &&
-      axes.every((a, i) => i === 0 || axes[i - 1]! < a);
-    if (!fits) {
-      throw refuse(
-        "broadcast",
-        x,
-        `does not fit into [${shape.join(", ")}] at axes (${axes.join(", ")})`,
-        "axes must be of equal size, or of size 1",
-      );
-    }
-    return [aval(shape, x.dtype)];
-  },
-  jvp: linearJvp(() => broadcastPrimitive),
-  transpose([ct], [x], { shape, axes }) {
-    if (!ct) return [null];
-    const from = (x as Unknown).aval.shape;
-    const summed = shape.flatMap((n, a) => {
-      const i = axes.indexOf(a);
-      return i < 0 || (from[i] === 1 && n !== 1) ? [a] : [];
-    });
-    return [reshape(reduceSum(ct, summed), from)];
-  },
-  batch: ([x], _, { shape, axes }, size) => ({
-    outputs: [broadcast(x, [size, ...shape], [0, ...axes.map((a) => a + 1)])],
-  }),
-};
-
-/** Parameters of `reshape`. */
-export interface ReshapeParams extends Params {
-  readonly shape: Shape;
-}
-
-const reshapePrimitive: Primitive<ReshapeParams> = {
-  name: "reshape",
-  keepsWholes: true,
-  shape([x], { shape }) {
-    if (sizeOf(shape) !== sizeOf(x.shape)) {
-      throw refuse(
-        "reshape",
-        x,
-        `has ${sizeOf(x.shape)} elements, [${shape.join(", ")}] ` +
-          `${sizeOf(shape)}`,
-        "give a shape of as many elements",
-      );
-    }
-    return [aval(shape, x.dtype)];
-  },
-  jvp: linearJvp(() => reshapePrimitive),
-  transpose: ([ct], [x]) => [ct && reshape(ct, (x as Unknown).aval.shape)],
-  batch: ([x], _, { shape }, size) => ({ outputs: [reshape(x, [size, ...shape])] }),
-};
-
+import { assertSame, checkAxes, refuse } from "./rules.ts";
 /** Parameters of `transpose`: axis i of the result is axis `permutation[i]` of the operand. */
 export interface TransposeParams extends Params {
   readonly permutation: readonly number[];
@@ -301,16 +239,6 @@ export const shapePrimitives = {
   reverse: reversePrimitive,
   iota: iotaPrimitive,
 } as const;
-
-/** The operand's axes become `axes` (increasing) of the new shape; axes of size 1 are stretched. */
-export function broadcast(x: Tensor, shape: Shape, axes: readonly number[]): Tensor {
-  return sameShape(x.shape, shape) ? x : bind(broadcastPrimitive, [x], { shape, axes })[0];
-}
-
-/** The same elements in another shape. */
-export function reshape(x: Tensor, shape: Shape): Tensor {
-  return sameShape(x.shape, shape) ? x : bind(reshapePrimitive, [x], { shape })[0];
-}
 
 /** Axes in another order. */
 export function transpose(x: Tensor, permutation: readonly number[]): Tensor {

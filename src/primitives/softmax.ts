@@ -1,14 +1,14 @@
 /**
  * Softmax: a call with a derivative of its own, which needs the result alone and not the pieces it is made of.
  */
-import type { Params, Primitive } from "../core/primitive.ts";
-import { type Aval, aval, type Program } from "../core/program.ts";
+import type { Params, Primitive, Program } from "../core/program.ts";
+import { type Aval, aval } from "../core/aval.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { bind, rewrite } from "../core/trace.ts";
 import { div, exp, mul, sub } from "./elementwise.ts";
-import { reduceMax, reduceSum } from "./reduce.ts";
+import { reduceMax } from "./reduce.ts";
+import { broadcast, reduceSum } from "./broadcast.ts";
 import { checkAxes, requireDType } from "./rules.ts";
-import { broadcast } from "./shape.ts";
 
 /** Parameters of `softmax`: the axes that are normalized together, and how, for the operand's type. */
 interface SoftmaxParams extends Params {

@@ -1,5 +1,5 @@
 /** Random bits. */
-import type { Shape } from "../core/program.ts";
+import type { Shape } from "../core/aval.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { shapeOf } from "../numpy/promote.ts";
 import { declareOperands } from "../options/index.ts";

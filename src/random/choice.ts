@@ -1,8 +1,8 @@
 /** Random choices: categories, orders, elements. */
 import { isFloat } from "../core/dtype.ts";
 import { ArgumentError, ShapeError } from "../core/errors.ts";
-import { treeKind } from "../core/fields.ts";
-import { formatAval, type Shape, sizeOf } from "../core/program.ts";
+import { treeKind } from "../core/describeValue.ts";
+import { formatAval, type Shape, sizeOf } from "../core/aval.ts";
 import { Tensor } from "../core/tensor.ts";
 import { axisOf, checkCount, floatTensor, shapeOf } from "../numpy/promote.ts";
 import { axis, boolean, count, declareOptions, listOf, tensor } from "../options/index.ts";

@@ -6,8 +6,8 @@
  */
 import { isInteger } from "../core/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../core/errors.ts";
-import { treeKind } from "../core/fields.ts";
-import { formatAval, type Shape, sizeOf } from "../core/program.ts";
+import { treeKind } from "../core/describeValue.ts";
+import { formatAval, type Shape, sizeOf } from "../core/aval.ts";
 import { literal, Tensor } from "../core/tensor.ts";
 import { array } from "../numpy/creation.ts";
 import { managed } from "../numpy/managed.ts";

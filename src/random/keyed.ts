@@ -1,6 +1,6 @@
 /** What all functions of a key have in common: the key comes first, and is one. */
 import { ShapeError } from "../core/errors.ts";
-import { treeKind } from "../core/fields.ts";
+import { treeKind } from "../core/describeValue.ts";
 import { Tensor } from "../core/tensor.ts";
 import { managed } from "../numpy/managed.ts";
 import type { Check, OptionsOf } from "../options/index.ts";

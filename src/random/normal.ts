@@ -1,6 +1,6 @@
 /** Random numbers made from uniform ones by the inverse of a distribution function. */
 import type { DType } from "../core/dtype.ts";
-import type { Shape } from "../core/program.ts";
+import type { Shape } from "../core/aval.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { cast, shapeOf, stretch, type TensorLike } from "../numpy/promote.ts";
 import { declareOptions, floatType } from "../options/index.ts";

@@ -1,8 +1,8 @@
 /** Uniform random numbers: reals, integers, and coins. */
 import { coerce, type DType, isFloat, isInteger } from "../core/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../core/errors.ts";
-import { treeKind } from "../core/fields.ts";
-import { formatAval, type Shape } from "../core/program.ts";
+import { treeKind } from "../core/describeValue.ts";
+import { formatAval, type Shape } from "../core/aval.ts";
 import { literal, Tensor } from "../core/tensor.ts";
 import {
   asTensor,

@@ -4,7 +4,7 @@
  */
 import { isFloat } from "../core/dtype.ts";
 import { ShapeError } from "../core/errors.ts";
-import { type Aval, formatAval, sizeOf } from "../core/program.ts";
+import { type Aval, formatAval, sizeOf } from "../core/aval.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { broadcastPrefix, leaves, type Structure, type Tree } from "../core/tree.ts";
 import { type Kind, kind } from "../options/index.ts";

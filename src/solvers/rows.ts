@@ -2,7 +2,7 @@
  * Arithmetic on rows: tensors of shape [batch, n], one unknown vector per sample. All solvers are written
  * in it, so that samples never mix: sums run along a row, and decisions are one boolean per row.
  */
-import type { Shape } from "../core/program.ts";
+import type { Shape } from "../core/aval.ts";
 import type { Tensor } from "../core/tensor.ts";
 import * as lax from "../primitives/index.ts";
 

@@ -2,7 +2,7 @@
 import { isFloat } from "../core/dtype.ts";
 import { DTypeError } from "../core/errors.ts";
 import { toTensor } from "../core/function.ts";
-import { type Aval, formatAval, sameShape } from "../core/program.ts";
+import { type Aval, formatAval, sameShape } from "../core/aval.ts";
 import { literal, type Tensor } from "../core/tensor.ts";
 import { flattenUpTo, paths, type Structure } from "../core/tree.ts";
 import { convert } from "../primitives/index.ts";

@@ -1,7 +1,8 @@
 /** `customJvp`: a function with a forward derivative of the user's own, and so a reverse one too. */
 import { isFloat } from "../core/dtype.ts";
 import { ShapeError, TreeError } from "../core/errors.ts";
-import { formatAval, outputAvals } from "../core/program.ts";
+import { formatAval } from "../core/aval.ts";
+import { outputAvals } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { currentTrace, trace, traceLater } from "../core/trace.ts";
 import { assertSameStructure, flattenUpTo, unflatten } from "../core/tree.ts";

@@ -1,7 +1,8 @@
 /** `customVjp`: a function with a reverse derivative of the user's own. */
 import { isFloat } from "../core/dtype.ts";
 import { ShapeError, TreeError } from "../core/errors.ts";
-import { type Aval, formatAval, outputAvals, type Program, sameShape } from "../core/program.ts";
+import { type Aval, formatAval, sameShape } from "../core/aval.ts";
+import { outputAvals, type Program } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { currentTrace, trace, traceLater } from "../core/trace.ts";
 import {

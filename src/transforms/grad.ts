@@ -2,12 +2,13 @@
 import { isFloat } from "../core/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../core/errors.ts";
 import { evaluate } from "../core/evaluate.ts";
-import { formatAval, inputAvals } from "../core/program.ts";
+import { formatAval } from "../core/aval.ts";
+import { inputAvals } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { rewrite } from "../core/trace.ts";
 import { formatStructure, paths, unflatten } from "../core/tree.ts";
-import { linearizeProgram } from "../primitives/derive/linearize.ts";
-import { pullBack } from "../primitives/derive/transpose.ts";
+import { linearizeProgram } from "../primitives/interpreters/linearize.ts";
+import { pullBack } from "../primitives/interpreters/transpose.ts";
 import { fullLike, instantiate } from "../primitives/index.ts";
 import { type TracedFunction, traceFunction } from "../core/function.ts";
 import { boolean, count, declareOptions, either, listOf } from "../options/index.ts";

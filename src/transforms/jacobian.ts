@@ -1,7 +1,7 @@
 /** `jacfwd`, `jacrev`, `hessian`, `hvp`: whole derivatives, and products with second ones. */
 import { ArgumentError } from "../core/errors.ts";
 import { evaluate } from "../core/evaluate.ts";
-import { dispose } from "../core/memory.ts";
+import { dispose } from "../runtime/memory.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { type MapTree, unflatten } from "../core/tree.ts";
 import { convert, eq, iota, reshape, slice } from "../primitives/index.ts";

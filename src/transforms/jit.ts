@@ -1,13 +1,14 @@
 /** `jit`: a function compiled as a whole, once for every kind of arguments. */
-import type { Backend } from "../core/backend.ts";
+import type { Backend } from "../runtime/backend.ts";
 import { ArgumentError } from "../core/errors.ts";
-import { backendOf, Compiled } from "../core/execute.ts";
+import { backendOf, Compiled } from "../runtime/execute.ts";
 import { LruCache } from "../core/lru.ts";
-import { type Aval, formatAval, type Program } from "../core/program.ts";
+import { type Aval, formatAval } from "../core/aval.ts";
+import type { Program } from "../core/program.ts";
 import { evaluate } from "../core/evaluate.ts";
 import { Tensor } from "../core/tensor.ts";
 import { assertReachable, currentTrace } from "../core/trace.ts";
-import { unscoped } from "../core/memory.ts";
+import { unscoped } from "../runtime/memory.ts";
 import { flatten, formatStructure, leafCount, type Structure, unflatten } from "../core/tree.ts";
 import { type AnyFunction, tensorLeaves, traceLeaves } from "../core/function.ts";
 import { staticKey } from "./staticKey.ts";

@@ -4,7 +4,7 @@ import { ArgumentError } from "../core/errors.ts";
 import { evaluate } from "../core/evaluate.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { unflatten } from "../core/tree.ts";
-import { jvpProgram } from "../primitives/derive/jvp.ts";
+import { jvpProgram } from "../primitives/interpreters/jvp.ts";
 import { fullLike } from "../primitives/index.ts";
 import { traceFunction } from "../core/function.ts";
 import { companionLeaves } from "./companions.ts";

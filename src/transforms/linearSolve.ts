@@ -2,7 +2,7 @@
 import { evaluate } from "../core/evaluate.ts";
 import { trace } from "../core/trace.ts";
 import { unflatten } from "../core/tree.ts";
-import { transposeProgram } from "../primitives/derive/transpose.ts";
+import { transposeProgram } from "../primitives/interpreters/transpose.ts";
 import { linearSolveCall } from "../primitives/index.ts";
 import { shareCaptured, tensorLeaves, traceLeaves } from "../core/function.ts";
 

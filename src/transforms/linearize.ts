@@ -1,11 +1,11 @@
 /** `linearize` and `linearTranspose`: derivatives as linear functions, to be applied many times. */
 import { isFloat } from "../core/dtype.ts";
 import { evaluate } from "../core/evaluate.ts";
-import { owning } from "../core/memory.ts";
+import { owning } from "../runtime/memory.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { type MapTree, unflatten } from "../core/tree.ts";
-import { linearizeProgram } from "../primitives/derive/linearize.ts";
-import { transposeProgram } from "../primitives/derive/transpose.ts";
+import { linearizeProgram } from "../primitives/interpreters/linearize.ts";
+import { transposeProgram } from "../primitives/interpreters/transpose.ts";
 import { fullLike, instantiate } from "../primitives/index.ts";
 import { traceFunction, unflattenAll } from "../core/function.ts";
 import { companionLeaves } from "./companions.ts";

@@ -1,6 +1,6 @@
 /** Static arguments of `jit` as text: how it tells them apart. */
 import { ArgumentError } from "../core/errors.ts";
-import { formatAval } from "../core/program.ts";
+import { formatAval } from "../core/aval.ts";
 import { Tensor } from "../core/tensor.ts";
 
 const objects = new WeakMap<object, number>();

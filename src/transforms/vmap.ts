@@ -1,11 +1,12 @@
 /** `vmap`: a function of single elements as a function of batches. */
 import { ArgumentError, ShapeError } from "../core/errors.ts";
 import { evaluate } from "../core/evaluate.ts";
-import { type Aval, formatAval, inputAvals } from "../core/program.ts";
+import { type Aval, formatAval } from "../core/aval.ts";
+import { inputAvals } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { rewrite } from "../core/trace.ts";
 import { broadcastPrefix, leaves, paths, type Tree, unflatten } from "../core/tree.ts";
-import { runBatched } from "../primitives/derive/batch.ts";
+import { runBatched } from "../primitives/interpreters/batch.ts";
 import { materialize, transpose } from "../primitives/index.ts";
 import { tensorLeaves, traceLeaves } from "../core/function.ts";
 import { count, declareOptions, type Kind, kind } from "../options/index.ts";

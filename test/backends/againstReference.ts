@@ -1,15 +1,10 @@
 /** Runs a program on two backends and compares: the reference knows what is right. */
 import { expect } from "vitest";
-import { type Backend, openBackend } from "../../src/core/backend.ts";
+import { type Backend, openBackend } from "../../src/runtime/backend.ts";
 import { allocate, type DType, isFloat, type TypedArray } from "../../src/core/dtype.ts";
-import {
-  aval,
-  eliminateDeadCode,
-  formatProgram,
-  type Program,
-  type Shape,
-  sizeOf,
-} from "../../src/core/program.ts";
+import { aval, type Shape, sizeOf } from "../../src/core/aval.ts";
+import { eliminateDeadCode, type Program } from "../../src/core/program.ts";
+import { formatProgram } from "../../src/core/printer.ts";
 import type { Tensor } from "../../src/core/tensor.ts";
 import { rewrite } from "../../src/core/trace.ts";
 import "../../src/backends/onnx/index.ts";

@@ -1,8 +1,9 @@
 /** Every primitive on every backend gives what the reference gives, in all shapes and element types. */
 import fc from "fast-check";
 import { describe, test } from "vitest";
-import type { Backend } from "../../src/core/backend.ts";
-import { aval, type Program } from "../../src/core/program.ts";
+import type { Backend } from "../../src/runtime/backend.ts";
+import { aval } from "../../src/core/aval.ts";
+import type { Program } from "../../src/core/program.ts";
 import { rewrite } from "../../src/core/trace.ts";
 import { agree, supported } from "../support/agree.ts";
 import { backends } from "../support/backends.ts";

@@ -3,15 +3,10 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { imageOf, type ProgramImage, programOf } from "../../src/backends/onnx/cache/image.ts";
 import { inlineCalls } from "../../src/core/inline.ts";
-import {
-  type Aval,
-  aval,
-  formatProgram,
-  Literal,
-  type Program,
-  validateProgram,
-  Var,
-} from "../../src/core/program.ts";
+import { type Aval, aval, Literal, Var } from "../../src/core/aval.ts";
+import { formatProgram } from "../../src/core/printer.ts";
+import type { Program } from "../../src/core/program.ts";
+import { validateProgram } from "../../src/core/validate.ts";
 import { bind, rewrite } from "../../src/core/trace.ts";
 import { literal, type Tensor } from "../../src/core/tensor.ts";
 import * as lax from "../../src/primitives/index.ts";

@@ -1,6 +1,6 @@
 /** Loops, branches and barriers on onnx, against the reference. */
 import { describe, test } from "vitest";
-import { type Aval, aval } from "../../src/core/program.ts";
+import { type Aval, aval } from "../../src/core/aval.ts";
 import { literal, type Tensor } from "../../src/core/tensor.ts";
 import { rewrite } from "../../src/core/trace.ts";
 import * as lax from "../../src/primitives/index.ts";

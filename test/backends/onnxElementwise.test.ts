@@ -2,7 +2,7 @@
 import { describe, test } from "vitest";
 import { type DType, dtypes } from "../../src/core/dtype.ts";
 import { DTypeError } from "../../src/core/errors.ts";
-import type { Primitive } from "../../src/core/primitive.ts";
+import type { Primitive } from "../../src/core/program.ts";
 import { bind } from "../../src/core/trace.ts";
 import type { Tensor } from "../../src/core/tensor.ts";
 import * as lax from "../../src/primitives/index.ts";

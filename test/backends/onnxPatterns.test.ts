@@ -1,6 +1,7 @@
 /** Compositions for which ONNX Runtime has one node: found, and equal to what they stand for. */
 import { expect, test } from "vitest";
-import { aval, type Program } from "../../src/core/program.ts";
+import { aval } from "../../src/core/aval.ts";
+import type { Program } from "../../src/core/program.ts";
 import { literal, type Tensor } from "../../src/core/tensor.ts";
 import { rewrite } from "../../src/core/trace.ts";
 import * as lax from "../../src/primitives/index.ts";

@@ -9,15 +9,11 @@ import { OnnxExecutable } from "../../src/backends/onnx/session.ts";
 import { StagedExecutable } from "../../src/backends/onnx/simd/executable.ts";
 import { equationsIn } from "../../src/compiler/cost.ts";
 import { optimize, unrollingPasses } from "../../src/compiler/optimize.ts";
-import type { Executable } from "../../src/core/backend.ts";
+import type { Executable } from "../../src/runtime/backend.ts";
 import { inlineCalls } from "../../src/core/inline.ts";
-import {
-  aval,
-  eliminateDeadCode,
-  type Program,
-  validateProgram,
-  type Var,
-} from "../../src/core/program.ts";
+import { aval, type Var } from "../../src/core/aval.ts";
+import { eliminateDeadCode, type Program } from "../../src/core/program.ts";
+import { validateProgram } from "../../src/core/validate.ts";
 import { traced } from "../support/passes.ts";
 import { type RandomProgram, randomPrograms } from "../support/random/randomProgram.ts";
 import { type Host, host, random } from "./againstReference.ts";

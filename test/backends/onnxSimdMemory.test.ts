@@ -1,8 +1,8 @@
 /** What kernels write, and where: several vectors abreast, memory that is handed over, and no other. */
 import { expect, test } from "vitest";
 import type { OnnxBuffer } from "../../src/backends/onnx/buffers.ts";
-import type { DeviceBuffer } from "../../src/core/backend.ts";
-import { aval } from "../../src/core/program.ts";
+import type { DeviceBuffer } from "../../src/runtime/backend.ts";
+import { aval } from "../../src/core/aval.ts";
 import { literal } from "../../src/core/tensor.ts";
 import { rewrite } from "../../src/core/trace.ts";
 import * as lax from "../../src/primitives/index.ts";

@@ -1,7 +1,7 @@
 /** Instructions that move and reduce elements on onnx, against the reference. */
 import { describe, test } from "vitest";
 import { type DType, dtypes } from "../../src/core/dtype.ts";
-import { sizeOf } from "../../src/core/program.ts";
+import { sizeOf } from "../../src/core/aval.ts";
 import * as lax from "../../src/primitives/index.ts";
 import { agree, type Host, host, random } from "./againstReference.ts";
 

@@ -2,9 +2,10 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { errorOf } from "../../src/backends/webgpu/device.ts";
 import { WebGpuBackend } from "../../src/backends/webgpu/index.ts";
-import { currentBackend, type DeviceBuffer } from "../../src/core/backend.ts";
+import { currentBackend, type DeviceBuffer } from "../../src/runtime/backend.ts";
 import { BackendError } from "../../src/core/errors.ts";
-import { aval, type Program } from "../../src/core/program.ts";
+import { aval } from "../../src/core/aval.ts";
+import type { Program } from "../../src/core/program.ts";
 import { rewrite } from "../../src/core/trace.ts";
 import { jit, np, setBackend, type Tensor } from "../../src/index.ts";
 import * as lax from "../../src/primitives/index.ts";

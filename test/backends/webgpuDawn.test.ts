@@ -4,7 +4,8 @@
  */
 import fc from "fast-check";
 import { afterAll, describe, test } from "vitest";
-import { aval, eliminateDeadCode } from "../../src/core/program.ts";
+import { aval } from "../../src/core/aval.ts";
+import { eliminateDeadCode } from "../../src/core/program.ts";
 import { rewrite } from "../../src/core/trace.ts";
 import { agree, supported } from "../support/agree.ts";
 import { dawn } from "../support/dawn.ts";

@@ -3,12 +3,12 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
   digit,
-  type Expr,
   index,
   sum,
   variable,
   withExpressions,
 } from "../../src/backends/webgpu/expression.ts";
+import type { Expr } from "../../src/backends/webgpu/value.ts";
 import { runs } from "../support/tier.ts";
 
 /** The value of an index, and its expression. */

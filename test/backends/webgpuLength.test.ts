@@ -1,7 +1,7 @@
 /** Kernels of long programs: as many as the program is long, and none longer for it. */
 import { describe, expect, test } from "vitest";
 import { grad, np, type Tensor } from "trilevel";
-import { aval } from "../../src/core/program.ts";
+import { aval } from "../../src/core/aval.ts";
 import { traced } from "../support/passes.ts";
 import { planOf } from "./webgpuPlans.ts";
 

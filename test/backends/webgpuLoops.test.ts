@@ -4,7 +4,7 @@
  */
 import { describe, expect, test } from "vitest";
 import { kernelsOf } from "./webgpuPlans.ts";
-import { type Aval, aval } from "../../src/core/program.ts";
+import { type Aval, aval } from "../../src/core/aval.ts";
 import type { Tensor } from "../../src/core/tensor.ts";
 import { rewrite } from "../../src/core/trace.ts";
 import { np, setBackend } from "../../src/index.ts";

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Plan, Slot, Step } from "../../src/backends/webgpu/plan.ts";
-import { aval } from "../../src/core/program.ts";
+import { aval } from "../../src/core/aval.ts";
 import { rewrite } from "../../src/core/trace.ts";
 import { type RandomProgram, randomPrograms } from "../support/random/randomProgram.ts";
 import { planOf } from "./webgpuPlans.ts";

@@ -4,7 +4,8 @@
  */
 import fc from "fast-check";
 import type { DType } from "../../src/core/dtype.ts";
-import { aval, eliminateDeadCode, type Program, type Shape } from "../../src/core/program.ts";
+import { aval, type Shape } from "../../src/core/aval.ts";
+import { eliminateDeadCode, type Program } from "../../src/core/program.ts";
 import { literal, type Tensor } from "../../src/core/tensor.ts";
 import { rewrite } from "../../src/core/trace.ts";
 import { vjp } from "../../src/index.ts";

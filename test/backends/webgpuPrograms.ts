@@ -3,7 +3,8 @@
  * wait for each other, wide and long ones, loops. Each gives its inputs' types, and how to compute.
  */
 import type { DType } from "../../src/core/dtype.ts";
-import { type Aval, aval, type Program, type Shape } from "../../src/core/program.ts";
+import { type Aval, aval, type Shape } from "../../src/core/aval.ts";
+import type { Program } from "../../src/core/program.ts";
 import { literal, type Tensor } from "../../src/core/tensor.ts";
 import { rewrite } from "../../src/core/trace.ts";
 import * as lax from "../../src/primitives/index.ts";

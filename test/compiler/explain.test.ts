@@ -1,7 +1,8 @@
 /** explain: the stages of a program, and its counts. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { explain, grad, makeProgram, np, scan, setBackend, type Tensor } from "../../src/index.ts";
-import { formatProgram, validateProgram } from "../../src/core/program.ts";
+import { formatProgram } from "../../src/core/printer.ts";
+import { validateProgram } from "../../src/core/validate.ts";
 
 describe.each(["reference", "onnx"] as const)("on %s", (backend) => {
   beforeAll(() => setBackend(backend));

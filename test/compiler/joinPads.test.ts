@@ -4,7 +4,8 @@ import { grad, makeProgram, np, random, setBackend, type Tensor } from "trilevel
 import { beforeAll, expect, it } from "vitest";
 import { joinPads } from "../../src/compiler/joinPads.ts";
 import { inlineCalls } from "../../src/core/inline.ts";
-import { eliminateDeadCode, type Program, validateProgram } from "../../src/core/program.ts";
+import { eliminateDeadCode, type Program } from "../../src/core/program.ts";
+import { validateProgram } from "../../src/core/validate.ts";
 import { evaluate } from "../../src/core/evaluate.ts";
 import { runs } from "../support/tier.ts";
 

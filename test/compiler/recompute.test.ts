@@ -6,7 +6,9 @@ import { optimize, sinkingPasses, unrollingPasses } from "../../src/compiler/opt
 import { recompute } from "../../src/compiler/recompute.ts";
 import { thinStacks } from "../../src/compiler/thinStacks.ts";
 import { scan } from "../../src/control/index.ts";
-import { aval, eliminateDeadCode, formatProgram, type Program } from "../../src/core/program.ts";
+import { aval } from "../../src/core/aval.ts";
+import { eliminateDeadCode, type Program } from "../../src/core/program.ts";
+import { formatProgram } from "../../src/core/printer.ts";
 import { literal, type Tensor } from "../../src/core/tensor.ts";
 import * as lax from "../../src/primitives/index.ts";
 import { grad } from "../../src/transforms/grad.ts";

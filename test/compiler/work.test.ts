@@ -16,7 +16,8 @@ import { Graph } from "../../src/backends/onnx/graph.ts";
 import { encodeProgram } from "../../src/backends/onnx/index.ts";
 import { optimize, unrollingPasses } from "../../src/compiler/optimize.ts";
 import { inlineCalls } from "../../src/core/inline.ts";
-import { aval, type Equation, type Program, subprograms, Var } from "../../src/core/program.ts";
+import { aval, Var } from "../../src/core/aval.ts";
+import { type Equation, type Program, subprograms } from "../../src/core/program.ts";
 import { traced } from "../support/passes.ts";
 
 type F = (x: Tensor) => Tensor;

@@ -2,7 +2,8 @@
 import "../support/quickDriver.ts";
 import { describe, test } from "vitest";
 import { grad, np, type Tensor, vmap } from "trilevel";
-import { aval, eliminateDeadCode } from "../../src/core/program.ts";
+import { aval } from "../../src/core/aval.ts";
+import { eliminateDeadCode } from "../../src/core/program.ts";
 import { rewrite } from "../../src/core/trace.ts";
 import { agree } from "../support/agree.ts";
 import { hostArray } from "../support/arrays.ts";

@@ -2,6 +2,7 @@
 import { expect, test, vi } from "vitest";
 const inspect = Deno.inspect;
 import { jit, np, setBackend, type Tensor } from "trilevel";
+import { storageOf } from "../../src/runtime/memory.ts";
 import { backends } from "../support/backends.ts";
 
 const text = "[[1.  2. ]\n [3.  4.5]]";
@@ -62,8 +63,7 @@ test("a disposed tensor, and one whose run failed, say so", async () => {
   x.dispose();
   expect(inspect(x)).toBe("Tensor float32[2, 2] reference (disposed)");
   const failed = sample();
-  const { share } = failed;
-  vi.spyOn(share!.storage.backend, "peek").mockImplementationOnce(() => {
+  vi.spyOn(storageOf(failed)!.backend, "peek").mockImplementationOnce(() => {
     throw new Error("out of luck\nmore");
   });
   expect(inspect(failed)).toBe(

@@ -1,7 +1,8 @@
 /** Programs as text, and the validator that passes are tested with. */
 import { describe, expect, test } from "vitest";
 import { grad, InternalError, jit, makeProgram, np, scan, type Tensor, vmap } from "trilevel";
-import { aval, validateProgram, Var } from "../../src/core/program.ts";
+import { aval, Var } from "../../src/core/aval.ts";
+import { validateProgram } from "../../src/core/validate.ts";
 import { rewrite } from "../../src/core/trace.ts";
 import { elementwisePrimitives } from "../../src/primitives/index.ts";
 import * as lax from "../../src/primitives/index.ts";

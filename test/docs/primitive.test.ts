@@ -2,8 +2,8 @@
 import { expect, test } from "vitest";
 import { checkGrads, grad, jit, np, setBackend, type Tensor, vmap } from "trilevel";
 import { isFloat } from "../../src/core/dtype.ts";
-import type { Params, Primitive } from "../../src/core/primitive.ts";
-import { aval, type Program } from "../../src/core/program.ts";
+import type { Params, Primitive, Program } from "../../src/core/program.ts";
+import { aval } from "../../src/core/aval.ts";
 import { bind, rewrite } from "../../src/core/trace.ts";
 import * as lax from "../../src/primitives/index.ts";
 import { requireDType } from "../../src/primitives/rules.ts";

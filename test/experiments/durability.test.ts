@@ -4,7 +4,7 @@
  */
 import { Effect, Exit } from "effect";
 import { beforeAll, describe, expect, it, vi } from "vitest";
-import type { ExperimentConfig } from "../../src/experiments/config/schema.ts";
+import type { ExperimentConfig } from "../../src/experiments/schema.ts";
 import { train } from "../../src/experiments/train/runner.ts";
 import { bestCheckpoint, latestCheckpoint } from "../../src/experiments/runs/checkpoint.ts";
 import { Tasks } from "../../src/experiments/tasks/index.ts";

@@ -6,7 +6,7 @@ import {
   formatSpread,
   openDisplay,
   type ProgressState,
-} from "../../src/experiments/report/progress.ts";
+} from "../../src/experiments/display/progress.ts";
 
 /** A terminal, or none, and a clock; `texts` is what was written. */
 function setting(terminal: { readonly isTTY?: boolean; readonly columns?: number }) {

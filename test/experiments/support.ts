@@ -6,8 +6,8 @@ import { Effect, Exit } from "effect";
 import { afterAll, beforeAll } from "vitest";
 import { np, random, type Tensor } from "trilevel";
 import { decodeConfig } from "../../src/experiments/config/decode.ts";
-import type { ExperimentConfig } from "../../src/experiments/config/schema.ts";
-import { blank } from "../../src/experiments/report/canvas.ts";
+import type { ExperimentConfig } from "../../src/experiments/schema.ts";
+import { blank } from "../../src/experiments/display/canvas.ts";
 import { discovery, DiscoveryConfig } from "../../src/experiments/tasks/discovery.ts";
 import { ImageConfig } from "../../src/experiments/tasks/images/config.ts";
 import { openImages } from "../../src/experiments/tasks/images/examples.ts";
@@ -15,7 +15,7 @@ import { averaged } from "../../src/experiments/tasks/scores.ts";
 import type { SlotConfig } from "../../src/experiments/tasks/slotAttention.ts";
 import { defineTask } from "../../src/experiments/tasks/task.ts";
 import { applyOverrides } from "../../src/experiments/config/overrides.ts";
-import type { Display } from "../../src/experiments/report/progress.ts";
+import type { Display } from "../../src/experiments/display/progress.ts";
 
 /** The smallest run that has every part. */
 export const tiny = {

@@ -6,7 +6,7 @@ import { describe, expect, it, vi } from "vitest";
 import type { BackendName } from "trilevel";
 import { readTfRecords } from "trilevel/data";
 import { latestCheckpoint } from "../../src/experiments/runs/checkpoint.ts";
-import type { ExperimentConfig } from "../../src/experiments/config/schema.ts";
+import type { ExperimentConfig } from "../../src/experiments/schema.ts";
 import { evaluateRun, renderRun } from "../../src/experiments/train/evaluateRun.ts";
 import { train, type TrainOptions } from "../../src/experiments/train/runner.ts";
 import type { RunFolder } from "../../src/experiments/runs/folder.ts";

@@ -29,9 +29,10 @@ import {
 } from "../../bench/memory/gradient.ts";
 import { peakBytes } from "../../src/compiler/liveness.ts";
 import { traceLeaves } from "../../src/core/function.ts";
-import { formatProgram, sizeOf } from "../../src/core/program.ts";
-import { linearizeProgram } from "../../src/primitives/derive/linearize.ts";
-import { transposeProgram } from "../../src/primitives/derive/transpose.ts";
+import { formatProgram } from "../../src/core/printer.ts";
+import { sizeOf } from "../../src/core/aval.ts";
+import { linearizeProgram } from "../../src/primitives/interpreters/linearize.ts";
+import { transposeProgram } from "../../src/primitives/interpreters/transpose.ts";
 
 await setBackend("reference");
 

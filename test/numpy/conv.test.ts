@@ -3,7 +3,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ArgumentError, ShapeError } from "../../src/core/errors.ts";
 import { costOf } from "../../src/compiler/cost.ts";
-import { grad, makeProgram, vjp } from "../../src/transforms/index.ts";
+import { grad, vjp } from "../../src/transforms/index.ts";
+import { makeProgram } from "../../src/inspect/index.ts";
 import type { Tensor } from "../../src/core/tensor.ts";
 import { at, build, expectHost, holds, type Host, hosts, np, place, values } from "./support.ts";
 

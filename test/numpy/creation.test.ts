@@ -2,10 +2,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ArgumentError, DTypeError, ShapeError, TrilevelError } from "../../src/core/errors.ts";
-import { memory, scope } from "../../src/core/memory.ts";
-import type { NestedArray } from "../../src/core/tensor.ts";
+import { memory, scope } from "../../src/runtime/memory.ts";
+import type { NestedArray, Tensor } from "../../src/core/tensor.ts";
 import { jit } from "../../src/transforms/index.ts";
-import type { Tensor } from "../../src/core/tensor.ts";
 import { build, expectClose, expectHost, holds, hosts, np, shapes, values } from "./support.ts";
 
 describe("array", () => {

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ArgumentError, ShapeError } from "../../src/core/errors.ts";
-import { sizeOf } from "../../src/core/program.ts";
+import { sizeOf } from "../../src/core/aval.ts";
 import { at, build, expectHost, holds, hosts, np, place, shapes, values } from "./support.ts";
 
 const withAxis = hosts(shapes(3, 1)).chain((x) =>

@@ -2,9 +2,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ArgumentError, ShapeError } from "../../src/core/errors.ts";
-import { type Program, sizeOf, subprograms } from "../../src/core/program.ts";
+import { type Program, subprograms } from "../../src/core/program.ts";
+import { sizeOf } from "../../src/core/aval.ts";
 import { random } from "../../src/index.ts";
-import { grad, makeProgram } from "../../src/transforms/index.ts";
+import { grad } from "../../src/transforms/index.ts";
+import { makeProgram } from "../../src/inspect/index.ts";
 import type { Tensor } from "../../src/core/tensor.ts";
 import { expectClose, holds, np, values } from "./support.ts";
 

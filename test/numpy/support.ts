@@ -5,9 +5,9 @@
 import fc from "fast-check";
 import { expect } from "vitest";
 import "../../src/backends/reference/index.ts";
-import { setBackend } from "../../src/core/backend.ts";
+import { setBackend } from "../../src/runtime/backend.ts";
 import type { DType } from "../../src/core/dtype.ts";
-import { type Shape, sizeOf } from "../../src/core/program.ts";
+import { type Shape, sizeOf } from "../../src/core/aval.ts";
 import type { Tensor } from "../../src/core/tensor.ts";
 import * as np from "../../src/numpy/index.ts";
 import { runs } from "../support/tier.ts";

@@ -1,10 +1,11 @@
 /** Runs a program on a backend, and holds it against the reference. */
 import { expect } from "vitest";
-import type { Backend } from "../../src/core/backend.ts";
+import type { Backend } from "../../src/runtime/backend.ts";
 import { isFloat } from "../../src/core/dtype.ts";
-import { Compiled } from "../../src/core/execute.ts";
+import { Compiled } from "../../src/runtime/execute.ts";
 import { inlineCalls } from "../../src/core/inline.ts";
-import { formatProgram, type Program, subprograms } from "../../src/core/program.ts";
+import { formatProgram } from "../../src/core/printer.ts";
+import { type Program, subprograms } from "../../src/core/program.ts";
 import { type HostArray, place, read } from "./arrays.ts";
 import { Expected } from "./perturbed.ts";
 

@@ -3,10 +3,11 @@
  * to a backend and back.
  */
 import fc from "fast-check";
-import type { Backend } from "../../src/core/backend.ts";
+import type { Backend } from "../../src/runtime/backend.ts";
 import { allocate, coerce, type DType, isFloat } from "../../src/core/dtype.ts";
-import { aval, type Shape, sizeOf } from "../../src/core/program.ts";
-import { type Tensor, tensorFromHost } from "../../src/core/tensor.ts";
+import { aval, type Shape, sizeOf } from "../../src/core/aval.ts";
+import type { Tensor } from "../../src/core/tensor.ts";
+import { tensorFromHost } from "../../src/runtime/memory.ts";
 
 /** An array on the host. */
 export interface HostArray {

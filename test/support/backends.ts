@@ -3,7 +3,8 @@
  * `TRILEVEL_REQUIRE_WEBGPU` says that there must be one.
  */
 import process from "node:process";
-import { type Backend, type BackendName, openBackend } from "../../src/core/backend.ts";
+import { type Backend, openBackend } from "../../src/runtime/backend.ts";
+import type { BackendName } from "../../src/core/source.ts";
 
 async function open(name: BackendName, load: () => Promise<unknown>): Promise<Backend | undefined> {
   try {

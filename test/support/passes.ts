@@ -1,16 +1,11 @@
 /** Passes on programs: what comes out computes the same. */
 import { expect } from "vitest";
 import { passes } from "../../src/compiler/optimize.ts";
-import type { Passes } from "../../src/core/backend.ts";
-import { Compiled } from "../../src/core/execute.ts";
+import { type Equation, type Passes, type Program, subprograms } from "../../src/core/program.ts";
+import { Compiled } from "../../src/runtime/execute.ts";
 import { inlineCalls } from "../../src/core/inline.ts";
-import {
-  type Aval,
-  type Equation,
-  type Program,
-  subprograms,
-  validateProgram,
-} from "../../src/core/program.ts";
+import type { Aval } from "../../src/core/aval.ts";
+import { validateProgram } from "../../src/core/validate.ts";
 import type { Tensor } from "../../src/core/tensor.ts";
 import { rewrite } from "../../src/core/trace.ts";
 import { type HostArray, hostArray, place, Random, read } from "./arrays.ts";

@@ -7,15 +7,10 @@
 import { isFloat } from "../../src/core/dtype.ts";
 import { CallSite } from "../../src/core/errors.ts";
 import { Environment } from "../../src/core/evaluate.ts";
-import { Compiled } from "../../src/core/execute.ts";
+import { Compiled } from "../../src/runtime/execute.ts";
 import { inlineCalls } from "../../src/core/inline.ts";
-import {
-  type Equation,
-  formatAval,
-  inputAvals,
-  isProgram,
-  type Program,
-} from "../../src/core/program.ts";
+import { type Equation, inputAvals, isProgram, type Program } from "../../src/core/program.ts";
+import { formatAval } from "../../src/core/aval.ts";
 import type { Tensor } from "../../src/core/tensor.ts";
 import { ascribed, bind, rewrite } from "../../src/core/trace.ts";
 import * as lax from "../../src/primitives/index.ts";

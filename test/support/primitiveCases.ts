@@ -3,7 +3,7 @@
  * table is exhaustive by type, so that a primitive without tests does not compile. Tests of derivatives, of
  * batching and of backends all draw from it.
  */
-import type { Params, Primitive } from "../../src/core/primitive.ts";
+import type { Params, Primitive } from "../../src/core/program.ts";
 import type { Tensor } from "../../src/core/tensor.ts";
 import { bind } from "../../src/core/trace.ts";
 import {

@@ -1,5 +1,5 @@
 /** The oracle: float64, naive. */
-import { type Backend, openBackend } from "../../src/core/backend.ts";
+import { type Backend, openBackend } from "../../src/runtime/backend.ts";
 import "../../src/backends/reference/index.ts";
 
 export const reference: Backend = await openBackend("reference");

@@ -1,5 +1,5 @@
 /** A primitive with the operands of a case, as the functions that properties are about. */
-import type { Backend } from "../../src/core/backend.ts";
+import type { Backend } from "../../src/runtime/backend.ts";
 import { isFloat } from "../../src/core/dtype.ts";
 import type { Tensor } from "../../src/core/tensor.ts";
 import * as lax from "../../src/primitives/index.ts";

@@ -24,7 +24,7 @@ import {
   vmap,
   whileLoop,
 } from "trilevel";
-import { validateProgram } from "../../src/core/program.ts";
+import { validateProgram } from "../../src/core/validate.ts";
 import { expectEqual, f64, i32 } from "../support/numbers.ts";
 
 const w = f64([[0.3, -0.5], [0.8, 0.2]]);

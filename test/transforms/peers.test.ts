@@ -19,7 +19,8 @@ import {
   vjp,
   vmap,
 } from "trilevel";
-import { aval, validateProgram, Var } from "../../src/core/program.ts";
+import { aval, Var } from "../../src/core/aval.ts";
+import { validateProgram } from "../../src/core/validate.ts";
 import { rewrite } from "../../src/core/trace.ts";
 import * as lax from "../../src/primitives/index.ts";
 import { elements, expectEqual, f64, i32 } from "../support/numbers.ts";

@@ -1,7 +1,7 @@
 /** Host memory of tensors, used again when it is free: a training step needs the same sizes each time. */
 import { allocate, byteSize, type DType, type TypedArray } from "../../core/dtype.ts";
-import type { DeviceBuffer } from "../../core/backend.ts";
-import { type Shape, sizeOf } from "../../core/program.ts";
+import type { DeviceBuffer } from "../../runtime/backend.ts";
+import { type Shape, sizeOf } from "../../core/aval.ts";
 import { Heap } from "./simd/memory.ts";
 
 /** A tensor's memory, or why there is none. */

@@ -8,7 +8,7 @@
  */
 import type { DType, TypedArray } from "../../core/dtype.ts";
 import { InternalError } from "../../core/errors.ts";
-import type { Shape } from "../../core/program.ts";
+import type { Shape } from "../../core/aval.ts";
 import { ProtoWriter } from "./proto.ts";
 
 /** What a graph's values may hold: our element types, and int64 for ONNX's own indices. */

@@ -13,11 +13,11 @@ import {
   type Backend,
   type DeviceBuffer,
   type Executable,
-  type Passes,
   registerBackend,
-} from "../../core/backend.ts";
+} from "../../runtime/backend.ts";
+import type { Passes, Program } from "../../core/program.ts";
 import type { DType, TypedArray } from "../../core/dtype.ts";
-import type { Aval, Program } from "../../core/program.ts";
+import type { Aval } from "../../core/aval.ts";
 import { unrollingPasses } from "../../compiler/optimize.ts";
 import { BufferPool, OnnxBuffer } from "./buffers.ts";
 import { CompilationCache, warn } from "./cache/cache.ts";
@@ -25,7 +25,8 @@ import { loadNative, type Native } from "./native.ts";
 import { piecesOf } from "./pieces.ts";
 import { OnnxExecutable } from "./session.ts";
 import { StagedExecutable } from "./simd/executable.ts";
-import { type Stage, stagesOf } from "./simd/stages.ts";
+import type { Stage } from "./simd/code.ts";
+import { stagesOf } from "./simd/stages.ts";
 
 /** The backend; with a cache if it is given a directory for that. */
 export class OnnxBackend implements Backend {

@@ -1,14 +1,7 @@
 /** From programs to graphs: each equation becomes nodes by its primitive's lowering. */
 import { BackendError } from "../../core/errors.ts";
-import {
-  type Atom,
-  type Equation,
-  formatAval,
-  Literal,
-  type Program,
-  type Var,
-} from "../../core/program.ts";
-import { row } from "../../core/primitive.ts";
+import { type Atom, formatAval, Literal, type Var } from "../../core/aval.ts";
+import { type Equation, type Program, row } from "../../core/program.ts";
 import type { ParamsOf, PrimitiveName, PrimitiveTable } from "../../primitives/index.ts";
 import type { Graph } from "./graph.ts";
 import { controlLowerings } from "./lower/control.ts";
@@ -29,7 +22,7 @@ const lowerings: PrimitiveTable<{ [Name in PrimitiveName]: Lower<ParamsOf<Name>>
   ...convLowerings,
   ...indexingLowerings,
   ...randomLowerings,
-  ...controlLowerings,
+  ...controlLowerings(lowerProgram),
 };
 
 // An equation's parameters belong to its primitive, so the entry of its name takes them.

@@ -4,8 +4,8 @@
  */
 import type { DType, TypedArray } from "../../core/dtype.ts";
 import { BackendError } from "../../core/errors.ts";
-import type { Shape } from "../../core/program.ts";
-import { runtime } from "../../core/runtime.ts";
+import type { Shape } from "../../core/aval.ts";
+import { platform } from "../../core/platform.ts";
 
 /** A tensor as the binding reads and writes it. */
 export interface NativeTensor {
@@ -99,13 +99,13 @@ export function loadNative(): Native {
     const [reason] = (cause instanceof Error ? cause.message : String(cause)).split("\n");
     throw new BackendError(
       `ONNX Runtime cannot be loaded: ${reason}`,
-      `${hint[runtime()]}, or choose another backend: await setBackend("reference")`,
+      `${hint[platform()]}, or choose another backend: await setBackend("reference")`,
       { cause },
     );
   }
 }
 
-const hint: Record<ReturnType<typeof runtime>, string> = {
+const hint: Record<ReturnType<typeof platform>, string> = {
   deno:
     "it is native code: install onnxruntime-node and allow reading files and loading libraries " +
     "(--allow-read --allow-ffi, or -A)",

@@ -4,8 +4,8 @@
  * operation that needs all elements in place makes them.
  */
 import type { DType } from "../../core/dtype.ts";
-import type { Params, Row } from "../../core/primitive.ts";
-import { type Aval, type Shape, sizeOf } from "../../core/program.ts";
+import type { Params, Row } from "../../core/program.ts";
+import { type Aval, type Shape, sizeOf } from "../../core/aval.ts";
 import type { ParamsOf, PrimitiveName } from "../../primitives/index.ts";
 import type { Graph, Value } from "./graph.ts";
 import { expand, reshape } from "./values.ts";

@@ -3,7 +3,8 @@
  * a program of many equations becomes several graphs, which run one after the other.
  */
 import { equationsIn } from "../../compiler/cost.ts";
-import { type Atom, type Equation, type Program, Var } from "../../core/program.ts";
+import { type Atom, Var } from "../../core/aval.ts";
+import type { Equation, Program } from "../../core/program.ts";
 import { isRepeat, isView } from "./simd/views.ts";
 
 /** The most equations of one piece: sessions of fewer take time in proportion to their size. */

@@ -1,8 +1,9 @@
 /** A compiled program: one session, with everything about its inputs and outputs made beforehand. */
-import type { DeviceBuffer, Executable } from "../../core/backend.ts";
+import type { DeviceBuffer, Executable } from "../../runtime/backend.ts";
 import { bytesOf } from "../../compiler/liveness.ts";
 import { BackendError } from "../../core/errors.ts";
-import { type Aval, aval, type Program } from "../../core/program.ts";
+import { type Aval, aval } from "../../core/aval.ts";
+import type { Program } from "../../core/program.ts";
 import { type BufferPool, OnnxBuffer } from "./buffers.ts";
 import { build } from "./encode.ts";
 import { writeModel } from "./graph.ts";

@@ -2,7 +2,7 @@
  * What lowerings are written in: values reshaped, transposed, cast and combined, with shapes worked
  * out. Views of views are views of the first, so that what cancels disappears.
  */
-import { sameShape, type Shape, sizeOf } from "../../core/program.ts";
+import { sameShape, type Shape, sizeOf } from "../../core/aval.ts";
 import { type Attributes, type ElementType, type Graph, typeNumbers, type Value } from "./graph.ts";
 
 /** The shape of values combined element by element, aligned at the last axis. */

@@ -1,6 +1,6 @@
-/** Loops and branches: they run their programs with the interpreter itself. */
+/** Loops and branches, which run their programs with the interpreter itself. */
 import type { controlPrimitives } from "../../primitives/control.ts";
-import { interpret } from "./interpret.ts";
+import type { Program } from "../../core/program.ts";
 import type { Kernels } from "./kernels.ts";
 import { allocateValue, type Value } from "./value.ts";
 
@@ -11,7 +11,9 @@ function slice(x: Value, step: number): Value {
 }
 
 /** One kernel for each control primitive. */
-export const controlKernels: Kernels<keyof typeof controlPrimitives> = {
+export const controlKernels = (
+  interpret: (program: Program, inputs: readonly Value[]) => Value[],
+): Kernels<keyof typeof controlPrimitives> => ({
   scan: (inputs, { body, consts, carry, length, reverse }, outputs) => {
     const constants = inputs.slice(0, consts);
     let carried = inputs.slice(consts, consts + carry);
@@ -41,4 +43,4 @@ export const controlKernels: Kernels<keyof typeof controlPrimitives> = {
     return carried;
   },
   barrier: (inputs) => inputs,
-};
+});

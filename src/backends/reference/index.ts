@@ -2,8 +2,7 @@
  * The reference backend: naive loops in double precision, for any machine. It is the oracle of every
  * test, and slow. Elements of float32 tensors are kept in double precision too, and read as Float64Array.
  */
-import type { Backend, DeviceBuffer } from "../../core/backend.ts";
-import { registerBackend } from "../../core/backend.ts";
+import { type Backend, type DeviceBuffer, registerBackend } from "../../runtime/backend.ts";
 import type { TypedArray } from "../../core/dtype.ts";
 import { BackendError } from "../../core/errors.ts";
 import { interpret } from "./interpret.ts";

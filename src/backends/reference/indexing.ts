@@ -1,6 +1,6 @@
 /** Gather, scatter, sort, and random bits. */
 import { BackendError } from "../../core/errors.ts";
-import { type Shape, sizeOf } from "../../core/program.ts";
+import { type Shape, sizeOf } from "../../core/aval.ts";
 import type { indexingPrimitives } from "../../primitives/indexing.ts";
 import type { randomPrimitives } from "../../primitives/random.ts";
 import type { Kernels } from "./kernels.ts";

@@ -1,5 +1,6 @@
 /** Walks a program and computes each equation with its kernel. */
-import { type Atom, Literal, type Program, type Var } from "../../core/program.ts";
+import { type Atom, Literal, type Var } from "../../core/aval.ts";
+import type { Program } from "../../core/program.ts";
 import { lastUses } from "../../core/evaluate.ts";
 import type { PrimitiveName } from "../../primitives/index.ts";
 import { controlKernels } from "./control.ts";
@@ -11,28 +12,26 @@ import { reduceKernels } from "./reduce.ts";
 import { shapeKernels } from "./shape.ts";
 import { allocateValue, type Value } from "./value.ts";
 
-const kernels = (): Kernels<PrimitiveName> => ({
+const kernels: Kernels<PrimitiveName> = {
   ...elementwiseKernels,
   ...shapeKernels,
   ...reduceKernels,
   ...productKernels,
   ...indexingKernels,
-  ...controlKernels,
-});
+  ...controlKernels(interpret),
+};
 
-// Made at first use: the control kernels and this file need each other.
-let table: Readonly<Record<string, unknown>> | undefined;
+const byName: Readonly<Record<string, unknown>> = kernels;
 
 /** The program's outputs. Arrays are never changed once made, so they may be shared. */
 export function interpret(program: Program, inputs: readonly Value[]): Value[] {
-  table ??= kernels();
   const values = new Map<Var, Value>();
   program.inputs.forEach((v, i) => values.set(v, inputs[i]!));
   const read = (a: Atom): Value => a instanceof Literal ? constant(a) : values.get(a)!;
   const ends = lastUses(program);
   program.equations.forEach((equation, i) => {
     // The table is exhaustive by type; which parameters belong to the name was checked when bound.
-    const kernel = table![equation.primitive.name] as Kernel<unknown>;
+    const kernel = byName[equation.primitive.name] as Kernel<unknown>;
     const results = kernel(
       equation.inputs.map(read),
       equation.params,

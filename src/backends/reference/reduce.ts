@@ -1,5 +1,5 @@
 /** Reductions and running sums: plain loops in index order. */
-import type { Aval } from "../../core/program.ts";
+import type { Aval } from "../../core/aval.ts";
 import type { reducePrimitives } from "../../primitives/reduce.ts";
 import type { Kernels } from "./kernels.ts";
 import { allocateValue, stridesOf, type Value, walk } from "./value.ts";

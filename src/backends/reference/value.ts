@@ -1,7 +1,7 @@
 /** Values of the reference backend: row-major arrays in double precision, integers as they are. */
-import type { DeviceBuffer } from "../../core/backend.ts";
+import type { DeviceBuffer } from "../../runtime/backend.ts";
 import { allocate, isFloat, type TypedArray } from "../../core/dtype.ts";
-import { type Aval, type Shape, sizeOf } from "../../core/program.ts";
+import { type Aval, type Shape, sizeOf } from "../../core/aval.ts";
 
 /** An array with its shape. */
 export interface Value extends DeviceBuffer {

@@ -1,9 +1,10 @@
 /** The webgpu backend: tensors in GPU buffers, programs as generated kernels. */
 import { sinkingPasses } from "../../compiler/optimize.ts";
-import type { Backend, DeviceBuffer } from "../../core/backend.ts";
+import type { Backend, DeviceBuffer } from "../../runtime/backend.ts";
 import { allocate, type DType, type TypedArray } from "../../core/dtype.ts";
 import { InternalError } from "../../core/errors.ts";
-import type { Aval, Program } from "../../core/program.ts";
+import type { Aval } from "../../core/aval.ts";
+import type { Program } from "../../core/program.ts";
 import { guarded, Health } from "./device.ts";
 import { WebGpuExecutable } from "./executable.ts";
 import { WebGpuBuffer } from "./memory.ts";

@@ -3,10 +3,10 @@
  * exist: rows (element-wise values and reductions along the columns of one domain), a contraction with
  * the element-wise values that follow it, and kernels of their own shape.
  */
-import { type Expr, typeOf, unflatten, variable } from "./expression.ts";
+import type { Contraction, Expr, Read, Special, Value } from "./value.ts";
+import { typeOf, unflatten, variable } from "./expression.ts";
 import { lanesFor } from "./kernel/lanes.ts";
 import type { Target } from "./target.ts";
-import type { Contraction, Read, Special, Value } from "./value.ts";
 import {
   anywhere,
   type Domain,

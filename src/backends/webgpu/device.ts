@@ -1,6 +1,6 @@
 /** The GPU: how it is found, what it allows, and what happens when it fails. */
 import { BackendError } from "../../core/errors.ts";
-import { runtime } from "../../core/runtime.ts";
+import { platform } from "../../core/platform.ts";
 import { isSoftware } from "./target.ts";
 
 /** The limits that are raised to what the adapter allows. */
@@ -27,7 +27,7 @@ export async function requestDevice(): Promise<GPUDevice> {
   if (!adapter) {
     throw new BackendError(
       "no WebGPU adapter was found",
-      runtime() === "browser"
+      platform() === "browser"
         ? "use a browser with WebGPU, on a page from https or localhost, and switch its hardware acceleration on; or " +
           'compute on the CPU: await setBackend("reference")'
         : 'install a Vulkan driver (Mesa has a software one), or: await setBackend("onnx")',

@@ -2,7 +2,7 @@
  * A compiled program: pipelines and bind groups made once, and for each call one command buffer. Only bind
  * groups that hold inputs or outputs depend on the call; they are kept for the buffers that come again.
  */
-import type { DeviceBuffer, Executable } from "../../core/backend.ts";
+import type { DeviceBuffer, Executable } from "../../runtime/backend.ts";
 import { type BackendError, InternalError } from "../../core/errors.ts";
 import type { Program } from "../../core/program.ts";
 import { withExpressions } from "./expression.ts";

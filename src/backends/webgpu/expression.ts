@@ -8,40 +8,9 @@
  */
 import { InternalError } from "../../core/errors.ts";
 import type { DType } from "../../core/dtype.ts";
-import type { Shape } from "../../core/program.ts";
-import type { Value } from "./value.ts";
-
-/** A WGSL type that an expression can have. */
-export type Type = Scalar | "vec2<u32>" | "vec4<f32>" | "vec4<i32>" | "vec4<u32>";
-type Scalar = "f32" | "i32" | "u32" | "bool";
-
-type Node =
-  | { readonly kind: "constant"; readonly value: number }
-  | { readonly kind: "variable"; readonly name: string }
-  | { readonly kind: "sum"; readonly terms: readonly Term[]; readonly offset: number }
-  | { readonly kind: "digit"; readonly of: Expr; readonly stride: number; readonly size: number }
-  | { readonly kind: "load"; readonly from: Value; readonly index: Expr }
-  | { readonly kind: "code"; readonly text: string; readonly args: readonly Expr[] }
-  | { readonly kind: "branch"; readonly condition: Expr; readonly yes: Expr; readonly no: Expr };
-
-/** A scaled index. */
-export interface Term {
-  readonly of: Expr;
-  readonly scale: number;
-}
-
-/** One scalar. */
-export interface Expr {
-  readonly id: number;
-  readonly type: Type;
-  readonly node: Node;
-  /** How deep in the kernel's loops the variables are on which it depends. */
-  readonly level: number;
-  /** How many reductions after one another it waits for. */
-  readonly phase: number;
-  /** An index is below this. */
-  readonly bound: number;
-}
+import type { Shape } from "../../core/aval.ts";
+import type { Scalar, Type } from "./kernel/wgsl.ts";
+import type { Expr, Node, Term, Value } from "./value.ts";
 
 let table = new Map<string, Expr>();
 let count = 0;

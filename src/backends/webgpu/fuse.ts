@@ -17,31 +17,9 @@ import {
 import { attainable } from "./attained.ts";
 import { blockOf, tileOf } from "./kernel/tile.ts";
 import { sideBySide } from "./parallel.ts";
+import type { Item, LoopItem, Schedule } from "./schedule.ts";
 import type { Target } from "./target.ts";
 import type { Loop, Region, Value } from "./value.ts";
-
-/** A kernel, or a loop of kernels. */
-export type Item = KernelItem | LoopItem;
-
-/** One kernel to run: clusters that have nothing to do with each other, side by side. */
-export interface KernelItem {
-  readonly kind: "kernel";
-  readonly clusters: Cluster[];
-}
-
-/** Kernels to run once for each step. */
-export interface LoopItem {
-  readonly kind: "loop";
-  readonly loop: Loop;
-  readonly items: readonly Item[];
-}
-
-/** A program cut into kernels, and the values that need memory. */
-export interface Schedule {
-  readonly items: readonly Item[];
-  readonly stored: ReadonlySet<Value>;
-}
-
 /** Arithmetic that is cheaper to repeat than to write down and read again. */
 const cheap = 4;
 /** Arithmetic that one value may compute in place. */

@@ -1,5 +1,5 @@
 /** Registers the webgpu backend, and opens it on devices that others made. */
-import { type Backend, registerBackend } from "../../core/backend.ts";
+import { type Backend, registerBackend } from "../../runtime/backend.ts";
 import { WebGpuBackend } from "./backend.ts";
 import { requestDevice } from "./device.ts";
 import type { Target } from "./target.ts";

@@ -1,5 +1,5 @@
 /** Device memory: buffers that are used again, and reads that travel together. */
-import type { DeviceBuffer } from "../../core/backend.ts";
+import type { DeviceBuffer } from "../../runtime/backend.ts";
 import type { BackendError } from "../../core/errors.ts";
 import type { Health } from "./device.ts";
 

@@ -3,7 +3,7 @@
  * other. Small kernels then share the device instead of taking turns, and there are fewer to issue.
  */
 import { type Cluster, maxCost, type Memory } from "./cluster.ts";
-import type { Item, KernelItem } from "./fuse.ts";
+import type { Item, KernelItem } from "./schedule.ts";
 import { contractionGrid } from "./kernel/contraction.ts";
 import { rowGrid } from "./kernel/rows.ts";
 import type { Value } from "./value.ts";

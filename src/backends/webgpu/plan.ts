@@ -3,14 +3,13 @@
  * that values share when they are not needed at the same time.
  */
 import { BackendError } from "../../core/errors.ts";
-import { formatAval } from "../../core/program.ts";
-import type { Item } from "./fuse.ts";
+import { formatAval } from "../../core/aval.ts";
+import type { Item, Schedule } from "./schedule.ts";
 import { writeContraction } from "./kernel/contraction.ts";
 import { writeRows } from "./kernel/rows.ts";
 import type { Kernel } from "./kernel/kernel.ts";
 import { KernelWriter } from "./kernel/writer.ts";
 import type { Cluster } from "./cluster.ts";
-import type { Schedule } from "./fuse.ts";
 import type { Lowered } from "./lower/index.ts";
 import type { Target } from "./target.ts";
 import type { Loop, Region, Value } from "./value.ts";

@@ -3,12 +3,12 @@
  * a copy; elsewhere they are copied through the host. tfjs is loaded when one of these is first called.
  */
 import type { DataType } from "@tensorflow/tfjs-core";
-import { currentBackend } from "../../core/backend.ts";
+import { currentBackend } from "../../runtime/backend.ts";
 import type { DType, TypedArray } from "../../core/dtype.ts";
 import { DTypeError } from "../../core/errors.ts";
-import { Storage } from "../../core/memory.ts";
-import { type Aval, aval, formatAval } from "../../core/program.ts";
-import { Tensor, tensorFromHost } from "../../core/tensor.ts";
+import { DeviceStorage, storageOf, tensorFromHost } from "../../runtime/memory.ts";
+import { type Aval, aval, formatAval } from "../../core/aval.ts";
+import { Tensor } from "../../core/tensor.ts";
 import { WebGpuBackend } from "./backend.ts";
 import { WebGpuBuffer } from "./memory.ts";
 import type { SharedDevice } from "./tfjsDevice.ts";
@@ -40,7 +40,9 @@ export async function fromTfjs(x: TfTensor): Promise<Tensor> {
   const backend = currentBackend();
   if (backend instanceof WebGpuBackend && x.size > 0) {
     const buffer = (await deviceOf(backend))?.borrow(x, type);
-    if (buffer) return new Tensor(type, { kind: "stored", storage: new Storage(backend, buffer) });
+    if (buffer) {
+      return new Tensor(type, { kind: "stored", storage: new DeviceStorage(backend, buffer) });
+    }
   }
   // Numeric and boolean tensors have typed arrays: strings were refused above.
   return tensorFromHost(await x.data() as TypedArray, type, backend);
@@ -62,8 +64,9 @@ export async function fromTfjs(x: TfTensor): Promise<Tensor> {
  */
 export async function toTfjs(x: Tensor): Promise<TfTensor> {
   const type = tfjsType(x.aval);
-  if (x.share && x.size > 0) {
-    const { backend, buffer } = x.share.storage;
+  const storage = x.size > 0 ? storageOf(x) : undefined;
+  if (storage) {
+    const { backend, buffer } = storage;
     if (backend instanceof WebGpuBackend && buffer instanceof WebGpuBuffer) {
       const kept = x.alias(); // lives until tfjs lets go
       const error = await buffer.failure;

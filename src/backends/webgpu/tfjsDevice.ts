@@ -8,8 +8,7 @@ import {
   type Tensor as TfTensor,
 } from "@tensorflow/tfjs-core";
 import { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
-import type { Aval, Shape } from "../../core/program.ts";
-import { sizeOf } from "../../core/program.ts";
+import { type Aval, type Shape, sizeOf } from "../../core/aval.ts";
 import type { WebGpuBackend } from "./backend.ts";
 import { WebGpuBuffer } from "./memory.ts";
 

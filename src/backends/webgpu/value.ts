@@ -4,10 +4,38 @@
  * `fuse.ts`: a definition reads other values through `Read`, which loads them or computes them in place.
  */
 import type { DType } from "../../core/dtype.ts";
-import { type Shape, sizeOf } from "../../core/program.ts";
-import type { Expr } from "./expression.ts";
-import type { KernelWriter } from "./kernel/writer.ts";
+import { type Shape, sizeOf } from "../../core/aval.ts";
 import type { Reducer } from "./kernel/reducers.ts";
+import type { Type } from "./kernel/wgsl.ts";
+
+/** The kinds of expressions; `expression.ts` makes them. */
+export type Node =
+  | { readonly kind: "constant"; readonly value: number }
+  | { readonly kind: "variable"; readonly name: string }
+  | { readonly kind: "sum"; readonly terms: readonly Term[]; readonly offset: number }
+  | { readonly kind: "digit"; readonly of: Expr; readonly stride: number; readonly size: number }
+  | { readonly kind: "load"; readonly from: Value; readonly index: Expr }
+  | { readonly kind: "code"; readonly text: string; readonly args: readonly Expr[] }
+  | { readonly kind: "branch"; readonly condition: Expr; readonly yes: Expr; readonly no: Expr };
+
+/** A scaled index. */
+export interface Term {
+  readonly of: Expr;
+  readonly scale: number;
+}
+
+/** One scalar. */
+export interface Expr {
+  readonly id: number;
+  readonly type: Type;
+  readonly node: Node;
+  /** How deep in the kernel's loops the variables are on which it depends. */
+  readonly level: number;
+  /** How many reductions after one another it waits for. */
+  readonly phase: number;
+  /** An index is below this. */
+  readonly bound: number;
+}
 
 /** Gives one element of a value. */
 export type Read = (value: Value, at: readonly Expr[]) => Expr;
@@ -65,6 +93,26 @@ export interface Contraction {
   readonly fast: { readonly left: "m" | "k"; readonly right: "n" | "k" };
 }
 
+/** The part of a `KernelWriter` that definitions with kernels of their own write with. */
+export interface KernelBody {
+  /** How many workgroups the kernel has, and of how many invocations. */
+  dispatch(workgroups: number, workgroupSize: number): void;
+  /** The number of the workgroup. */
+  readonly groupNumber: string;
+  /** Memory that the workgroup shares. */
+  shared(type: string, size: number): string;
+  /** A statement in the innermost block. */
+  line(text: string): void;
+  /** A block; what depends on variables of `level` stays inside. */
+  block(header: string, level: number, body: () => void): void;
+  /** The name of a value's buffer. */
+  buffer(value: Value, access: "read" | "read_write", element?: string): string;
+  /** Writes elements of a value. */
+  store(value: Value, places: readonly Expr[], xs: readonly Expr[]): void;
+  /** The WGSL for an expression, computed by now. */
+  text(x: Expr): string;
+}
+
 /** A kernel of its own shape: sorts, scans, scatters. */
 export interface Special {
   readonly kind: "special";
@@ -75,7 +123,7 @@ export interface Special {
   readonly initial?: Value;
   /** Whether it updates its memory atomically. */
   readonly atomic?: boolean;
-  write(kernel: KernelWriter, read: Read, self: Value): void;
+  write(kernel: KernelBody, read: Read, self: Value): void;
 }
 
 /** What a loop leaves: a carry after the last step, or stacked slices. */

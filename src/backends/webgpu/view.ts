@@ -2,18 +2,9 @@
  * What a row cluster computes at one element of its domain, as expressions. The same cluster is looked at from
  * several elements where an invocation works on several.
  */
-import { sizeOf } from "../../core/program.ts";
-import {
-  constant,
-  countParts,
-  type Expr,
-  flatten,
-  load,
-  typeOf,
-  unflatten,
-  variable,
-} from "./expression.ts";
-import type { Read, Reduction, Value } from "./value.ts";
+import { sizeOf } from "../../core/aval.ts";
+import { constant, countParts, flatten, load, typeOf, unflatten, variable } from "./expression.ts";
+import type { Expr, Read, Reduction, Value } from "./value.ts";
 
 /** A value that a cluster computes, at one element of the cluster's domain. */
 export interface Member {

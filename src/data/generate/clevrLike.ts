@@ -14,8 +14,7 @@ import {
   pairOf,
   size as sizeKind,
 } from "../../options/index.ts";
-import { boxKind, dataOptions } from "../options.ts";
-import type { Box } from "../image.ts";
+import { type Box, boxKind, dataOptions } from "../options.ts";
 import type { Random } from "../seeded.ts";
 import { type Camera, FRAME, lookAtOrigin, project, rayThrough } from "./clevr/camera.ts";
 import { drawLamps } from "./clevr/light.ts";

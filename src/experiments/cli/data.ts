@@ -1,12 +1,12 @@
 /** `data make` and `data inspect`: the data of a config before any training. */
 import { writeFile } from "node:fs/promises";
 import { Console, Effect } from "effect";
-import { toPng } from "../report/canvas.ts";
-import type { ExperimentConfig } from "../config/schema.ts";
+import { toPng } from "../display/canvas.ts";
+import type { ExperimentConfig } from "../schema.ts";
 import { taskOf } from "../tasks/index.ts";
 import { openExamples, tellProgress } from "../train/examples.ts";
 import { datasetError, fileError } from "../errors.ts";
-import type { Display } from "../report/progress.ts";
+import type { Display } from "../display/progress.ts";
 
 /** Makes generated scenes, or converts files, so that training begins at once. */
 export const makeData = Effect.fn("makeData")(function* (

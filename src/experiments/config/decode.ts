@@ -5,7 +5,7 @@
 import { Effect, Schema, SchemaIssue } from "effect";
 import { ConfigError } from "../errors.ts";
 import { Tasks } from "../tasks/index.ts";
-import { configSchema, type ExperimentConfig } from "./schema.ts";
+import { configSchema, type ExperimentConfig } from "../schema.ts";
 
 /** The config that `input` describes; a {@link ConfigError} lists all that is wrong with it. */
 export const decodeConfig = Effect.fnUntraced(function* (input: unknown, what: string) {

@@ -2,7 +2,7 @@
 import { Effect } from "effect";
 import { ConfigError } from "../errors.ts";
 import { Tasks } from "../tasks/index.ts";
-import type { ConfigInput } from "./schema.ts";
+import type { ConfigInput } from "../schema.ts";
 
 /** All presets by name, the default first. */
 export const allPresets = Effect.map(

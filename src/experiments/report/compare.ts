@@ -10,7 +10,7 @@ import { fileError } from "../errors.ts";
 import { curvesOf, page } from "./report.ts";
 import { html, htmlTable } from "./markup.ts";
 import { legend, plot, type Series, smooth } from "./plots.ts";
-import { formatSpread } from "./progress.ts";
+import { formatSpread } from "../display/progress.ts";
 import { RunFolder, type Summary } from "../runs/folder.ts";
 import { listRuns, openRun } from "../runs/open.ts";
 import { fieldsOf } from "../runs/resume.ts";

@@ -3,13 +3,13 @@
  */
 import { Buffer } from "node:buffer";
 import { Effect } from "effect";
-import type { ExperimentConfig } from "../config/schema.ts";
+import type { ExperimentConfig } from "../schema.ts";
 import { taskOf } from "../tasks/index.ts";
 import type { CurveSpec, ListSpec, Task } from "../tasks/task.ts";
 import { style } from "./style.ts";
 import { html, Markup } from "./markup.ts";
 import { legend, plot, type PlotOptions, type Series, smooth } from "./plots.ts";
-import { formatFixed } from "./progress.ts";
+import { formatFixed } from "../display/progress.ts";
 import type { RunFolder, Summary } from "../runs/folder.ts";
 import type { MetricRow } from "../runs/metrics.ts";
 

@@ -11,7 +11,7 @@ import { Effect, Schema } from "effect";
 import manifest from "../../../package.json" with { type: "json" };
 import { makeFolders, writeFileAtomically } from "../../data/atomic.ts";
 import { readWhole } from "../../data/disk.ts";
-import type { ConfigInput, ExperimentConfig } from "../config/schema.ts";
+import type { ConfigInput, ExperimentConfig } from "../schema.ts";
 import { CheckpointError, messageOf } from "../errors.ts";
 import { decodeSafetensors, encodeSafetensors, type HostTensor } from "./safetensors.ts";
 import { CurrentDisk, onDisk, type RunFolder } from "./folder.ts";

@@ -9,13 +9,7 @@
  */
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { maskedCrc } from "../../data/formats/tfrecord.ts";
-
-/** An encoded PNG and its size. */
-export interface Png {
-  readonly width: number;
-  readonly height: number;
-  readonly bytes: Uint8Array;
-}
+import type { Png } from "../display/canvas.ts";
 
 /** Values of one moment: numbers, or pictures. */
 export interface EventValues {

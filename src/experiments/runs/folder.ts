@@ -20,7 +20,7 @@ import { basename, join } from "node:path";
 import { Context, Effect, Schema } from "effect";
 import { makeFolders, removePartial, writeFileAtomically } from "../../data/atomic.ts";
 import { type Disk, nodeDisk, readWhole, unlessCode } from "../../data/disk.ts";
-import type { ExperimentConfig } from "../config/schema.ts";
+import type { ExperimentConfig } from "../schema.ts";
 import { fileError, messageOf } from "../errors.ts";
 import { encodeRows, gather, type MetricRow, readLines } from "./metrics.ts";
 

@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 import { Effect } from "effect";
 import { makeFolders } from "../../data/atomic.ts";
 import { decodeConfig } from "../config/decode.ts";
-import type { ExperimentConfig } from "../config/schema.ts";
+import type { ExperimentConfig } from "../schema.ts";
 import { ConfigError, RunError } from "../errors.ts";
 import { latestCheckpoint } from "./checkpoint.ts";
 import { CurrentDisk, onDisk, RunFolder } from "./folder.ts";

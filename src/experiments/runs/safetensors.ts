@@ -11,7 +11,7 @@
  * does: tensors must follow each other without gap or overlap, from the first byte to the last, each name once.
  */
 import { judgeJson } from "../../data/formats/json.ts";
-import { allocate, type DType, type TypedArray } from "../../core/dtype.ts";
+import type { DType, TypedArray } from "../../public.ts";
 
 /** A tensor on the host. */
 export interface HostTensor {
@@ -33,6 +33,14 @@ const codes = {
   int32: "I32",
   uint32: "U32",
   bool: "BOOL",
+} as const;
+
+const arrays = {
+  float32: Float32Array,
+  float64: Float64Array,
+  int32: Int32Array,
+  uint32: Uint32Array,
+  bool: Uint8Array,
 } as const;
 
 // Names under which a tensor's own element type is kept where the stored one is wider.
@@ -99,7 +107,7 @@ export function decodeSafetensors(bytes: Uint8Array): SafetensorsFile {
       );
     }
     const stored = dtypes.get(code)!.dtype;
-    const data = allocate(stored, shape.reduce((n, size) => n * size, 1));
+    const data = new arrays[stored](shape.reduce((n, size) => n * size, 1));
     new Uint8Array(data.buffer).set(bytes.subarray(headerEnd + from, headerEnd + to));
     const dtype = metadata.get(narrowed + name) === "float32" ? "float32" : stored;
     tensors.set(name, { dtype, shape, data });

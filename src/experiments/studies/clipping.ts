@@ -11,10 +11,10 @@ import { max, mean, median, standardDeviation } from "simple-statistics";
 import { table } from "../report/compare.ts";
 import { decodeConfig } from "../config/decode.ts";
 import { applyOverrides } from "../config/overrides.ts";
-import type { ExperimentConfig } from "../config/schema.ts";
+import type { ExperimentConfig } from "../schema.ts";
 import { html, htmlTable } from "../report/markup.ts";
-import { drawStudy } from "./clippingPicture.ts";
-import { type Display, formatSpread } from "../report/progress.ts";
+import { drawStudy, type Kind, type StudyResult } from "./clippingPicture.ts";
+import { type Display, formatSpread } from "../display/progress.ts";
 import { curvesOf, page } from "../report/report.ts";
 import { train } from "../train/runner.ts";
 import { RunFolder } from "../runs/folder.ts";
@@ -37,17 +37,6 @@ export interface StudyOptions {
   readonly steps: number;
   readonly seeds: number;
   readonly iterations: readonly number[];
-}
-
-/** A kind of run: which adjoint, how many iterations. */
-export interface Kind {
-  readonly name: "vanilla" | "implicit";
-  readonly iterations: number;
-}
-
-/** The metrics of the runs of a kind, one list a seed. */
-export interface StudyResult extends Kind {
-  readonly seeds: readonly (readonly MetricRow[])[];
 }
 
 /** Makes all runs that are not there yet; writes `tricks.svg`, `tricks.md` and `tricks.html`. */

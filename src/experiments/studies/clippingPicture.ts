@@ -3,7 +3,18 @@ import { mean } from "simple-statistics";
 import { Markup } from "../report/markup.ts";
 import { plot, type Series, seriesColors, smooth } from "../report/plots.ts";
 import { curvesOf } from "../report/report.ts";
-import type { StudyResult } from "./clipping.ts";
+import type { MetricRow } from "../runs/metrics.ts";
+
+/** A kind of run: which adjoint, how many iterations. */
+export interface Kind {
+  readonly name: "vanilla" | "implicit";
+  readonly iterations: number;
+}
+
+/** The metrics of the runs of a kind, one list a seed. */
+export interface StudyResult extends Kind {
+  readonly seeds: readonly (readonly MetricRow[])[];
+}
 
 const measurements = [
   { key: "loss", title: "training loss" },

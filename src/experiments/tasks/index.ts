@@ -1,6 +1,6 @@
 /** The tasks that the command line knows. */
 import { Context, Effect } from "effect";
-import type { ExperimentConfig } from "../config/schema.ts";
+import type { ExperimentConfig } from "../schema.ts";
 import { discovery } from "./discovery.ts";
 import { properties } from "./properties.ts";
 import type { Task } from "./task.ts";

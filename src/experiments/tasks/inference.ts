@@ -12,7 +12,7 @@ import {
   phantom,
   unrolled,
 } from "../../index.ts";
-import { Count, given, or } from "../config/schema.ts";
+import { Count, given, or } from "../schema.ts";
 
 /** How a fixed point is differentiated; `unrolled` is through every iteration. */
 export const adjoints = ["unrolled", "oneStep", "neumann", "phantom", "implicit"] as const;

@@ -1,7 +1,7 @@
 /** What tasks and the runner do with scores. */
 import { mean } from "simple-statistics";
 import type { Sample } from "../../data/index.ts";
-import { formatFixed } from "../report/progress.ts";
+import { formatFixed } from "../display/progress.ts";
 import type { Scorer, Scores, Seen, Task } from "./task.ts";
 
 /** The mean over samples of each score that `score` gives; samples without a score do not count for it. */

@@ -9,7 +9,7 @@ import {
   type Tensor,
 } from "../../index.ts";
 import type { SlotAttention, SlotAttentionParams } from "../../models/index.ts";
-import { Count, type ExperimentConfig, given, or, type TaskFields } from "../config/schema.ts";
+import { Count, type ExperimentConfig, given, or, type TaskFields } from "../schema.ts";
 import type { ImageConfig } from "./images/config.ts";
 import { adjointOf, inferenceFields, solverOf } from "./inference.ts";
 import type { CurveSpec, ListSpec, Outputs } from "./task.ts";

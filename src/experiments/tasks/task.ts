@@ -10,9 +10,9 @@
 import type { Effect, Schema, Scope } from "effect";
 import type { Dataset, Sample } from "../../data/index.ts";
 import type { optim, Tensor } from "../../index.ts";
-import type { ConfigInput, ExperimentConfig, TaskFields } from "../config/schema.ts";
+import type { ConfigInput, ExperimentConfig, TaskFields } from "../schema.ts";
 import type { DatasetError } from "../errors.ts";
-import type { Picture } from "../report/canvas.ts";
+import type { Picture } from "../display/canvas.ts";
 
 /** Numbers by name. */
 export type Scores = { readonly [name: string]: number };

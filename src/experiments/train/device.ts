@@ -1,7 +1,7 @@
 /** Where a run computes; and the way of whole trees of tensors from there to the host and back. */
 import { Effect } from "effect";
-import { currentBackend } from "../../core/backend.ts";
-import { tensorFromHost } from "../../core/tensor.ts";
+import { currentBackend } from "../../runtime/backend.ts";
+import { tensorFromHost } from "../../runtime/memory.ts";
 import {
   backend,
   type BackendName,
@@ -12,7 +12,7 @@ import {
   type TypedArray,
 } from "../../index.ts";
 import { dtypeOf, isNdArray } from "../../data/index.ts";
-import type { ExperimentConfig } from "../config/schema.ts";
+import type { ExperimentConfig } from "../schema.ts";
 import { CheckpointError, modelError } from "../errors.ts";
 import type { Checkpoint } from "../runs/checkpoint.ts";
 import type { HostTensor } from "../runs/safetensors.ts";

@@ -5,7 +5,7 @@
 import { Effect, Stream } from "effect";
 import { batches } from "../../data/index.ts";
 import { debugNans, dispose } from "../../index.ts";
-import type { ExperimentConfig } from "../config/schema.ts";
+import type { ExperimentConfig } from "../schema.ts";
 import type { Examples, Task } from "../tasks/task.ts";
 import { placeBatch, restore } from "./device.ts";
 import { datasetError, messageOf, modelError, NumericsError } from "../errors.ts";

@@ -2,10 +2,9 @@
 import { Effect } from "effect";
 import { collate, type Dataset, type Sample } from "../../data/index.ts";
 import { dispose, jit, random, scope, type Tensor } from "../../index.ts";
-import type { ExperimentConfig } from "../config/schema.ts";
+import type { ExperimentConfig } from "../schema.ts";
 import { modelError } from "../errors.ts";
-import { toPng } from "../report/canvas.ts";
-import type { Png } from "../runs/events.ts";
+import { type Png, toPng } from "../display/canvas.ts";
 import type { HostTensor } from "../runs/safetensors.ts";
 import type { Outputs, Params, Scores, Seen, System, Task } from "../tasks/task.ts";
 import { placeBatch, readTree } from "./device.ts";

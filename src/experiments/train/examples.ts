@@ -1,8 +1,8 @@
 /** Opens the examples of a config, whatever they are. */
 import { Effect } from "effect";
-import type { ExperimentConfig } from "../config/schema.ts";
+import type { ExperimentConfig } from "../schema.ts";
 import { ConfigError } from "../errors.ts";
-import { type Display, formatDuration } from "../report/progress.ts";
+import { type Display, formatDuration } from "../display/progress.ts";
 import type { OnProgress, Task } from "../tasks/task.ts";
 
 /** Shows how far making data is; nothing when it is there already. */

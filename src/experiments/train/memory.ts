@@ -2,7 +2,7 @@
 import process from "node:process";
 import { median } from "simple-statistics";
 import { memory } from "../../index.ts";
-import { formatFixed } from "../report/progress.ts";
+import { formatFixed } from "../display/progress.ts";
 
 /** What is in use at a moment. */
 export interface MemorySample {

@@ -4,7 +4,7 @@
  */
 import { Clock, DateTime, Effect, Stream } from "effect";
 import { batches } from "../../data/index.ts";
-import type { ExperimentConfig } from "../config/schema.ts";
+import type { ExperimentConfig } from "../schema.ts";
 import { taskOf } from "../tasks/index.ts";
 import type { Task } from "../tasks/task.ts";
 import { openExamples, tellProgress } from "./examples.ts";
@@ -12,7 +12,7 @@ import { openDevice, restore } from "./device.ts";
 import { denoCommand, describeEnvironment } from "../runs/environment.ts";
 import { datasetError, messageOf, modelError } from "../errors.ts";
 import { makeEvaluator } from "./evaluate.ts";
-import { type Display, formatDuration } from "../report/progress.ts";
+import { type Display, formatDuration } from "../display/progress.ts";
 import { openRecorder } from "./recorder.ts";
 import { writeReport } from "../report/report.ts";
 import { makerOf, type Progress, readCheckpoint } from "../runs/checkpoint.ts";

@@ -4,7 +4,7 @@
  * has to be read to go on.
  */
 import { jit, np, optim, random, scope, type Tensor, valueAndGrad } from "../../index.ts";
-import type { OptimizerConfig } from "../config/schema.ts";
+import type { OptimizerConfig } from "../schema.ts";
 import type { Outputs, Params, System } from "../tasks/task.ts";
 import { grouped } from "./optimizer.ts";
 import { makeOptimizer } from "../config/optimizer.ts";

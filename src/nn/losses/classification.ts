@@ -1,5 +1,5 @@
 /** Losses of classes: one loss for each sample, without a reduction. */
-import type { Tensor } from "../../core/tensor.ts";
+import type { Tensor } from "../../public.ts";
 import * as np from "../../numpy/index.ts";
 import {
   axes,

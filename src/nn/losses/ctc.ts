@@ -1,6 +1,6 @@
 /** Connectionist temporal classification: a sequence of labels without times. */
-import { requireForm } from "../../core/form.ts";
-import type { Tensor } from "../../core/tensor.ts";
+import { requireForm } from "../../options/shapeSpec.ts";
+import type { Tensor } from "../../public.ts";
 import { scan } from "../../control/index.ts";
 import * as np from "../../numpy/index.ts";
 import { count, declareOptions, finite } from "../../options/index.ts";

@@ -1,5 +1,5 @@
 /** Divergences between distributions. */
-import type { Tensor } from "../../core/tensor.ts";
+import type { Tensor } from "../../public.ts";
 import * as np from "../../numpy/index.ts";
 import { axes, declareOptions } from "../../options/index.ts";
 import type { ClassAxis } from "./classification.ts";

@@ -1,11 +1,15 @@
 /** Losses of whole batches: one number that says how far predictions are from targets. */
-import { isFloat } from "../../core/dtype.ts";
-import { ShapeError } from "../../core/errors.ts";
-import { formatAval } from "../../core/program.ts";
-import type { Tensor } from "../../core/tensor.ts";
+import { ShapeError, type Tensor } from "../../public.ts";
 import * as np from "../../numpy/index.ts";
 import { checkCount } from "../../numpy/promote.ts";
-import { declareOptions, dtype as dtypeKind, oneOf, positive } from "../../options/index.ts";
+import {
+  declareOptions,
+  dtype as dtypeKind,
+  floatType,
+  oneOf,
+  positive,
+  treeKind,
+} from "../../options/index.ts";
 
 /** How elements become one number. */
 export interface LossOptions {
@@ -31,7 +35,7 @@ function errors(
 ): Tensor {
   const error = np.subtract(prediction, target);
   if (reduction === "none" || error.shape.join() === prediction.shape.join()) return error;
-  const [made, wanted] = [prediction, target].map((x) => formatAval(x.aval));
+  const [made, wanted] = [prediction, target].map((x) => treeKind(x));
   throw new ShapeError(
     `${name}: the prediction ${made} and the target ${wanted} give [${
       error.shape.join(", ")
@@ -105,10 +109,10 @@ const checkCrossEntropy = declareOptions<LossOptions>("nn.crossEntropy", ["logit
  */
 export function crossEntropy(logits: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
   checkCrossEntropy(options);
-  const soft = isFloat(target.dtype);
+  const soft = floatType.accepts(target.dtype);
   const shape = soft ? target.shape : [...target.shape, logits.shape.at(-1)!];
   if (!stretches(shape, logits.shape)) {
-    const [made, wanted] = [logits, target].map((x) => formatAval(x.aval));
+    const [made, wanted] = [logits, target].map((x) => treeKind(x));
     const { shape: whole } = logits;
     throw new ShapeError(
       `nn.crossEntropy: the logits are ${made}, the target is ${wanted}`,

@@ -1,17 +1,22 @@
 /** Losses of numbers: element by element, and angles between vectors. */
-import { ShapeError } from "../../core/errors.ts";
-import { formatAval } from "../../core/program.ts";
-import type { Tensor } from "../../core/tensor.ts";
+import { ShapeError, type Tensor } from "../../public.ts";
 import * as np from "../../numpy/index.ts";
-import { axes, declareOptions, finite, nonNegative, positive } from "../../options/index.ts";
+import {
+  axes,
+  declareOptions,
+  finite,
+  nonNegative,
+  positive,
+  treeKind,
+} from "../../options/index.ts";
 
 /** `predictions - targets`, or the predictions where they are errors already; of one shape. */
 function errors(name: string, predictions: Tensor, targets: Tensor | undefined): Tensor {
   if (targets === undefined) return predictions;
   if (targets.shape.join() === predictions.shape.join()) return predictions.sub(targets);
   throw new ShapeError(
-    `nn.losses.${name}: the predictions are ${formatAval(predictions.aval)}, the targets ${
-      formatAval(targets.aval)
+    `nn.losses.${name}: the predictions are ${treeKind(predictions)}, the targets ${
+      treeKind(targets)
     }`,
     "give targets of the same shape: targets.reshape(predictions.shape)",
   );

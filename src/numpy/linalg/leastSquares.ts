@@ -1,6 +1,6 @@
 /** Least squares, the pseudo-inverse, rank and condition, by the singular value decomposition. */
 import { ShapeError } from "../../core/errors.ts";
-import { formatAval } from "../../core/program.ts";
+import { formatAval } from "../../core/aval.ts";
 import type { Tensor } from "../../core/tensor.ts";
 import { declareOptions, nonNegative } from "../../options/index.ts";
 import * as lax from "../../primitives/index.ts";

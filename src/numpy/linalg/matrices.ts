@@ -3,11 +3,12 @@
  * shapes, and mapped over leading axes. Their derivatives are closed formulas, not those of the loops.
  */
 import { DTypeError, ShapeError } from "../../core/errors.ts";
-import { formatAval, inputAvals, outputAvals, sizeOf } from "../../core/program.ts";
+import { formatAval, sizeOf } from "../../core/aval.ts";
+import { inputAvals, outputAvals } from "../../core/program.ts";
 import type { Tensor } from "../../core/tensor.ts";
 import { rewrite, trace } from "../../core/trace.ts";
 import { lazy } from "../../primitives/calls/custom.ts";
-import { runBatched } from "../../primitives/derive/batch.ts";
+import { runBatched } from "../../primitives/interpreters/batch.ts";
 import * as lax from "../../primitives/index.ts";
 import {
   broadcastShapes,

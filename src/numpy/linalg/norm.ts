@@ -1,6 +1,6 @@
 /** Norms of vectors and matrices. */
 import { ArgumentError, ShapeError } from "../../core/errors.ts";
-import { formatAval } from "../../core/program.ts";
+import { formatAval } from "../../core/aval.ts";
 import type { Tensor } from "../../core/tensor.ts";
 import { axes, boolean, declareOptions, either, number, oneOf } from "../../options/index.ts";
 import * as lax from "../../primitives/index.ts";

@@ -3,15 +3,20 @@
  * names), and computes the rest again when the cotangent arrives.
  */
 import { evaluate } from "../../core/evaluate.ts";
-import { type Params, type Primitive, Unknown } from "../../core/primitive.ts";
-import { outputAvals, type Program } from "../../core/program.ts";
+import {
+  outputAvals,
+  type Params,
+  type Primitive,
+  type Program,
+  Unknown,
+} from "../../core/program.ts";
 import type { Tensor } from "../../core/tensor.ts";
 import { bind, rewrite } from "../../core/trace.ts";
 import { barrier } from "../control/barrier.ts";
-import { batchProgram } from "../derive/batch.ts";
-import { linearizeProgram } from "../derive/linearize.ts";
-import { pullBack } from "../derive/transpose.ts";
-import { instantiate } from "../rules.ts";
+import { batchProgram } from "../interpreters/batch.ts";
+import { linearizeProgram } from "../interpreters/linearize.ts";
+import { pullBack } from "../interpreters/transpose.ts";
+import { instantiate } from "../broadcast.ts";
 import { linearCall } from "./linearCall.ts";
 
 /** Says which instructions' results are kept rather than computed again, by name. */

@@ -2,12 +2,11 @@
 import { isFloat } from "../../core/dtype.ts";
 import { NotDifferentiableError } from "../../core/errors.ts";
 import { evaluate } from "../../core/evaluate.ts";
-import type { Params, Primitive } from "../../core/primitive.ts";
-import { outputAvals, type Program } from "../../core/program.ts";
+import { outputAvals, type Params, type Primitive, type Program } from "../../core/program.ts";
 import type { Tensor } from "../../core/tensor.ts";
 import { bind } from "../../core/trace.ts";
-import { batchProgram } from "../derive/batch.ts";
-import { instantiate, materialize } from "../rules.ts";
+import { batchProgram } from "../interpreters/batch.ts";
+import { instantiate, materialize } from "../broadcast.ts";
 import { linearCall } from "./linearCall.ts";
 
 /** A program made when it is first needed: a rule may use the very function whose rule it is. */

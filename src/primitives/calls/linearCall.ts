@@ -5,16 +5,21 @@
  */
 import { NotDifferentiableError } from "../../core/errors.ts";
 import { evaluate } from "../../core/evaluate.ts";
-import type { Params, Primitive } from "../../core/primitive.ts";
-import { Unknown } from "../../core/primitive.ts";
-import { type Aval, aval, eliminateDeadCode, type Program } from "../../core/program.ts";
+import {
+  eliminateDeadCode,
+  type Params,
+  type Primitive,
+  type Program,
+  Unknown,
+} from "../../core/program.ts";
+import { type Aval, aval } from "../../core/aval.ts";
 import type { Tensor } from "../../core/tensor.ts";
 import { bind, rewrite } from "../../core/trace.ts";
-import { batchAval, batchProgram } from "../derive/batch.ts";
-import { pushForward } from "../derive/jvp.ts";
-import { pullBack } from "../derive/transpose.ts";
+import { batchAval, batchProgram } from "../interpreters/batch.ts";
+import { pushForward } from "../interpreters/jvp.ts";
+import { pullBack } from "../interpreters/transpose.ts";
 import { add } from "../elementwise.ts";
-import { instantiate, materialize } from "../rules.ts";
+import { instantiate, materialize } from "../broadcast.ts";
 
 /**
  * A transposed program for the cotangents that are present (the others are symbolic zeros): it takes the residuals

@@ -6,16 +6,21 @@
  *
  * which need only solves with A and its transpose, to any order.
  */
-import type { Params, Primitive } from "../../core/primitive.ts";
-import { Unknown } from "../../core/primitive.ts";
-import { aval, outputAvals, type Program } from "../../core/program.ts";
+import {
+  outputAvals,
+  type Params,
+  type Primitive,
+  type Program,
+  Unknown,
+} from "../../core/program.ts";
+import { aval } from "../../core/aval.ts";
 import type { Tensor } from "../../core/tensor.ts";
 import { bind } from "../../core/trace.ts";
-import { batchProgram } from "../derive/batch.ts";
-import { pushForward } from "../derive/jvp.ts";
-import { transposeProgram } from "../derive/transpose.ts";
+import { batchProgram } from "../interpreters/batch.ts";
+import { pushForward } from "../interpreters/jvp.ts";
+import { transposeProgram } from "../interpreters/transpose.ts";
 import { neg, sub } from "../elementwise.ts";
-import { instantiate, materialize } from "../rules.ts";
+import { instantiate, materialize } from "../broadcast.ts";
 
 /** Parameters of `linearSolve`. The operands, and each program's inputs, are the constants and a vector. */
 export interface LinearSolveParams extends Params {

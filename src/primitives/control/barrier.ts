@@ -3,10 +3,10 @@
  * it can start only when all its inputs exist, and is not merged with the same work done before: that is
  * how `checkpoint` makes sure that recomputation happens, and when.
  */
-import type { Primitive } from "../../core/primitive.ts";
+import type { Primitive } from "../../core/program.ts";
 import type { Tensor } from "../../core/tensor.ts";
 import { bind } from "../../core/trace.ts";
-import { instantiate } from "../rules.ts";
+import { instantiate } from "../broadcast.ts";
 
 const barrierPrimitive: Primitive = {
   name: "barrier",

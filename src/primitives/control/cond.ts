@@ -5,24 +5,26 @@
  * branch taken (and zeros for the others'), and a linear one.
  */
 import { ShapeError } from "../../core/errors.ts";
-import { type Params, type Primitive, Unknown } from "../../core/primitive.ts";
 import {
-  aval,
-  formatAval,
   inputAvals,
   outputAvals,
+  type Params,
+  type Primitive,
   type Program,
-  sameShape,
+  Unknown,
 } from "../../core/program.ts";
+import { aval, formatAval, sameShape } from "../../core/aval.ts";
 import { literal, type Tensor } from "../../core/tensor.ts";
 import { bind, rewrite } from "../../core/trace.ts";
 import { evaluate } from "../../core/evaluate.ts";
-import { batchProgram } from "../derive/batch.ts";
-import { linearizeProgram } from "../derive/linearize.ts";
-import { transposeProgram } from "../derive/transpose.ts";
-import { eq, ge, le } from "../elementwise.ts";
-import { full, materialize, weakest } from "../rules.ts";
-import { runLive, selectLanes } from "./lanes.ts";
+import { reduceOr } from "../reduce.ts";
+import { batchProgram } from "../interpreters/batch.ts";
+import { linearizeProgram } from "../interpreters/linearize.ts";
+import { transposeProgram } from "../interpreters/transpose.ts";
+import { convert, eq, ge, le } from "../elementwise.ts";
+import { full, materialize } from "../broadcast.ts";
+import { weakest } from "../rules.ts";
+import { fromLive, isHarmless, selectLanes } from "./lanes.ts";
 
 /**
  * Parameters of `cond`. The first operand is an int32 scalar (below 0 counts as 0, above the last as
@@ -147,6 +149,30 @@ const condPrimitive: Primitive<CondParams> = {
     return { outputs };
   },
 };
+
+/**
+ * Runs a program for the live elements of a batch: gives all outputs as batches, in which those of idle elements mean
+ * nothing.
+ */
+export function runLive(
+  program: Program,
+  live: Tensor,
+  inputs: readonly Tensor[],
+  batched: readonly boolean[],
+): Tensor[] {
+  const size = live.size;
+  const all = program.outputs.map(() => true);
+  const whole = batchProgram(program, batched, size, all).program;
+  if (size === 0 || isHarmless(program, batched)) return evaluate(whole, inputs);
+  const avals = [live, ...inputs].map((x) => x.aval);
+  const run = rewrite(
+    (live, ...xs) => evaluate(whole, xs.map((x, i) => batched[i] ? fromLive(live!, x) : x)),
+    avals,
+  );
+  const rest = rewrite(() => whole.outputs.map(({ aval: a }) => full(a.shape, 0, a.dtype)), avals);
+  const any = convert(reduceOr(live, [0]), "int32");
+  return cond(any, [live, ...inputs], { branches: [rest, run] });
+}
 
 /** Runs the branch of this index. */
 export function cond(index: Tensor, operands: readonly Tensor[], params: CondParams): Tensor[] {

@@ -18,18 +18,13 @@
  * not run if there is none; in loops it is what the element itself carried into its last step.
  */
 import { isFloat } from "../../core/dtype.ts";
-import { evaluate } from "../../core/evaluate.ts";
 import { hasEffect, type Program, subprograms } from "../../core/program.ts";
 import type { Tensor } from "../../core/tensor.ts";
-import { rewrite } from "../../core/trace.ts";
-import { batchProgram } from "../derive/batch.ts";
-import { linearizeProgram } from "../derive/linearize.ts";
+import { linearizeProgram } from "../interpreters/linearize.ts";
 import { convert, select, stopGradient } from "../elementwise.ts";
 import { gather } from "../indexing.ts";
-import { argMax, reduceOr } from "../reduce.ts";
-import { full, materialize } from "../rules.ts";
-import { broadcast, reshape } from "../shape.ts";
-import { cond } from "./cond.ts";
+import { argMax } from "../reduce.ts";
+import { broadcast, materialize, reshape } from "../broadcast.ts";
 
 /** `live ? x : idle` for each element of the batch. */
 export function selectLanes(live: Tensor, x: Tensor, idle: Tensor): Tensor {
@@ -40,30 +35,6 @@ export function selectLanes(live: Tensor, x: Tensor, idle: Tensor): Tensor {
 export function fromLive(live: Tensor, x: Tensor): Tensor {
   const first = reshape(argMax(convert(live, "int32"), 0), [1]);
   return selectLanes(live, x, stopGradient(materialize(gather(x, first), live.size)));
-}
-
-/**
- * Runs a program for the live elements of a batch: gives all outputs as batches, in which those of idle elements mean
- * nothing.
- */
-export function runLive(
-  program: Program,
-  live: Tensor,
-  inputs: readonly Tensor[],
-  batched: readonly boolean[],
-): Tensor[] {
-  const size = live.size;
-  const all = program.outputs.map(() => true);
-  const whole = batchProgram(program, batched, size, all).program;
-  if (size === 0 || isHarmless(program, batched)) return evaluate(whole, inputs);
-  const avals = [live, ...inputs].map((x) => x.aval);
-  const run = rewrite(
-    (live, ...xs) => evaluate(whole, xs.map((x, i) => batched[i] ? fromLive(live!, x) : x)),
-    avals,
-  );
-  const rest = rewrite(() => whole.outputs.map(({ aval: a }) => full(a.shape, 0, a.dtype)), avals);
-  const any = convert(reduceOr(live, [0]), "int32");
-  return cond(any, [live, ...inputs], { branches: [rest, run] });
 }
 
 /**

@@ -7,15 +7,22 @@
  * a loop that runs the other way.
  */
 import { ShapeError } from "../../core/errors.ts";
-import { type Params, type Primitive, Unknown } from "../../core/primitive.ts";
-import { aval, formatAval, inputAvals, type Program, sameShape } from "../../core/program.ts";
+import {
+  inputAvals,
+  type Params,
+  type Primitive,
+  type Program,
+  Unknown,
+} from "../../core/program.ts";
+import { aval, formatAval, sameShape } from "../../core/aval.ts";
 import type { Tensor } from "../../core/tensor.ts";
 import { bind, rewrite } from "../../core/trace.ts";
-import { batchProgram } from "../derive/batch.ts";
-import { linearizeProgram } from "../derive/linearize.ts";
-import { pullBack } from "../derive/transpose.ts";
+import { batchProgram } from "../interpreters/batch.ts";
+import { linearizeProgram } from "../interpreters/linearize.ts";
+import { pullBack } from "../interpreters/transpose.ts";
 import { add } from "../elementwise.ts";
-import { fullLike, instantiate, materialize, weakest } from "../rules.ts";
+import { fullLike, instantiate, materialize } from "../broadcast.ts";
+import { weakest } from "../rules.ts";
 import { transpose } from "../shape.ts";
 
 /**

@@ -5,23 +5,23 @@
  */
 import { DTypeError, ShapeError } from "../../core/errors.ts";
 import { evaluate } from "../../core/evaluate.ts";
-import type { Params, Primitive } from "../../core/primitive.ts";
 import {
-  type Aval,
-  formatAval,
   hasEffect,
   inputAvals,
   outputAvals,
+  type Params,
+  type Primitive,
   type Program,
-  sameShape,
 } from "../../core/program.ts";
+import { type Aval, formatAval, sameShape } from "../../core/aval.ts";
 import type { Tensor } from "../../core/tensor.ts";
 import { bind, rewrite } from "../../core/trace.ts";
-import { batchProgram, runBatched } from "../derive/batch.ts";
-import { jvpProgram, pushForward } from "../derive/jvp.ts";
+import { batchProgram, runBatched } from "../interpreters/batch.ts";
+import { jvpProgram, pushForward } from "../interpreters/jvp.ts";
 import { convert, stopGradient } from "../elementwise.ts";
 import { reduceOr } from "../reduce.ts";
-import { instantiate, materialize, weakest } from "../rules.ts";
+import { instantiate, materialize } from "../broadcast.ts";
+import { weakest } from "../rules.ts";
 import { cond } from "./cond.ts";
 import { fromLive, isHarmless, selectLanes } from "./lanes.ts";
 import { fixedFlags, scan, type ScanParams, scanPrimitive } from "./scan.ts";

@@ -1,8 +1,9 @@
 /** What a test case of a primitive is: parameters, and operands that can be drawn again. */
 import fc from "fast-check";
 import type { DType } from "../../../src/core/dtype.ts";
-import type { NoParams, Params } from "../../../src/core/primitive.ts";
-import { formatProgram, isProgram, type Shape } from "../../../src/core/program.ts";
+import { isProgram, type NoParams, type Params } from "../../../src/core/program.ts";
+import { formatProgram } from "../../../src/core/printer.ts";
+import type { Shape } from "../../../src/core/aval.ts";
 import { type HostArray, hostArray, Random, shapes } from "../arrays.ts";
 
 /** Operands for a primitive, drawn from a source of random numbers. */

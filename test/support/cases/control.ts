@@ -1,7 +1,8 @@
 /** Test cases of loops and branches: bodies with constants, float and integer carries, and slices. */
 import fc from "fast-check";
 import type { DType } from "../../../src/core/dtype.ts";
-import { aval, type Program } from "../../../src/core/program.ts";
+import { aval } from "../../../src/core/aval.ts";
+import type { Program } from "../../../src/core/program.ts";
 import type { Tensor } from "../../../src/core/tensor.ts";
 import { rewrite } from "../../../src/core/trace.ts";
 import type { CondParams, ScanParams, WhileParams } from "../../../src/primitives/index.ts";

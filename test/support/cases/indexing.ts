@@ -1,8 +1,8 @@
 /** Test cases of instructions whose indices are data. */
 import fc from "fast-check";
 import { type DType, isFloat } from "../../../src/core/dtype.ts";
-import type { NoParams } from "../../../src/core/primitive.ts";
-import { type Shape, sizeOf } from "../../../src/core/program.ts";
+import type { NoParams } from "../../../src/core/program.ts";
+import { type Shape, sizeOf } from "../../../src/core/aval.ts";
 import type { ScatterParams } from "../../../src/primitives/index.ts";
 import { axisSize, distinct, type HostArray, type Random, shapes } from "../arrays.ts";
 import { casesOf, elementwise, every, numbers, type Spec } from "./case.ts";

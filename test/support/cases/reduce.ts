@@ -1,7 +1,7 @@
 /** Test cases of reductions: elements of extrema are distinct, so that derivatives exist. */
 import fc from "fast-check";
 import type { DType } from "../../../src/core/dtype.ts";
-import type { Shape } from "../../../src/core/program.ts";
+import type { Shape } from "../../../src/core/aval.ts";
 import type { AxisParams, CumulativeParams, ReduceParams } from "../../../src/primitives/index.ts";
 import { distinct, shapes } from "../arrays.ts";
 import { casesOf, numbers, type Spec } from "./case.ts";

@@ -1,7 +1,7 @@
 /** Test cases of the primitives that move elements: shapes of every rank, empty ones too. */
 import fc from "fast-check";
-import type { NoParams } from "../../../src/core/primitive.ts";
-import { type Shape, sizeOf } from "../../../src/core/program.ts";
+import type { NoParams, Params } from "../../../src/core/program.ts";
+import { type Shape, sizeOf } from "../../../src/core/aval.ts";
 import type {
   BroadcastParams,
   ConcatenateParams,
@@ -15,7 +15,6 @@ import type {
 import { axisSize, hostArray, ordinary, type Random, shapes } from "../arrays.ts";
 import { casesOf, type Draw, every, numbers, perAxis, type Spec } from "./case.ts";
 import type { DType } from "../../../src/core/dtype.ts";
-import type { Params } from "../../../src/core/primitive.ts";
 
 /** An array of ordinary numbers. */
 export const plain = (dtype: DType, shape: Shape) => (random: Random) =>

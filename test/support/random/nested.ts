@@ -1,14 +1,14 @@
 /** How random programs nest: a block of them becomes a function, transformed, looped over or branched on. */
-import type { Shape } from "../../../src/core/program.ts";
+import type { Shape } from "../../../src/core/aval.ts";
 import type { Tensor } from "../../../src/core/tensor.ts";
 import { cond, foriLoop, map, scan, switchCase, whileLoop } from "../../../src/control/index.ts";
 import * as lax from "../../../src/primitives/index.ts";
 import { forward } from "../../../src/solvers/index.ts";
-import { neumann, oneStep, unrolled } from "../../../src/transforms/adjoint.ts";
+import { neumann, oneStep, unrolled } from "../../../src/implicit/adjoint.ts";
 import { checkpoint, savePolicies } from "../../../src/transforms/checkpoint.ts";
 import { customJvp } from "../../../src/transforms/customJvp.ts";
 import { customVjp } from "../../../src/transforms/customVjp.ts";
-import { fixedPointIteration } from "../../../src/transforms/fixedPoint.ts";
+import { fixedPointIteration } from "../../../src/implicit/fixedPoint.ts";
 import { grad } from "../../../src/transforms/grad.ts";
 import { hvp, jacfwd, jacrev } from "../../../src/transforms/jacobian.ts";
 import { jit } from "../../../src/transforms/jit.ts";

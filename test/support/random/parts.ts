@@ -1,5 +1,5 @@
 /** What the instructions of random programs are written with. */
-import { type Shape, sizeOf } from "../../../src/core/program.ts";
+import { type Shape, sizeOf } from "../../../src/core/aval.ts";
 import type { Tensor } from "../../../src/core/tensor.ts";
 import * as lax from "../../../src/primitives/index.ts";
 

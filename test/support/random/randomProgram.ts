@@ -6,7 +6,7 @@
  * Programs are data: they shrink, and print themselves.
  */
 import fc from "fast-check";
-import type { Shape } from "../../../src/core/program.ts";
+import type { Shape } from "../../../src/core/aval.ts";
 import type { Tensor } from "../../../src/core/tensor.ts";
 import { grad } from "../../../src/transforms/grad.ts";
 import { type HostArray, hostArray, Random } from "../arrays.ts";

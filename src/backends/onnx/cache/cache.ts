@@ -4,10 +4,10 @@
  * passes, and of everything else that its code depends on. What it is run with is no part of either.
  */
 import { optimize, unrollingPasses } from "../../../compiler/optimize.ts";
-import { type Atom, type Aval, type Program, Var } from "../../../core/program.ts";
+import { type Atom, type Aval, Var } from "../../../core/aval.ts";
+import type { Program } from "../../../core/program.ts";
 import type { Native } from "../native.ts";
-import { type Code, withCode } from "../simd/code.ts";
-import type { Stage } from "../simd/stages.ts";
+import { type Code, type Stage, withCode } from "../simd/code.ts";
 import { host } from "./host.ts";
 import { imageOf, type ProgramImage, programOf } from "./image.ts";
 import { setting } from "./setting.ts";

@@ -3,16 +3,8 @@
  * text may stand for them: variables are numbers in order of definition, and every program counts its own.
  */
 import type { DType } from "../../../core/dtype.ts";
-import {
-  type Atom,
-  type Aval,
-  type Equation,
-  isProgram,
-  Literal,
-  type Program,
-  Var,
-} from "../../../core/program.ts";
-import type { Params } from "../../../core/primitive.ts";
+import { type Atom, type Aval, Literal, Var } from "../../../core/aval.ts";
+import { type Equation, isProgram, type Params, type Program } from "../../../core/program.ts";
 import { primitives } from "../../../primitives/index.ts";
 
 type AvalImage = readonly [DType, weak: boolean, ...shape: number[]];

@@ -2,10 +2,10 @@
  * Loops and branches: graphs within the graph, which read from outside what they need. Values without
  * elements never enter them.
  */
-import type { Aval } from "../../../core/program.ts";
+import type { Aval } from "../../../core/aval.ts";
+import type { Program } from "../../../core/program.ts";
 import type { controlPrimitives, ScanParams, WhileParams } from "../../../primitives/index.ts";
 import type { Graph, Value } from "../graph.ts";
-import { lowerProgram } from "../lower.ts";
 import {
   empty,
   full,
@@ -17,6 +17,9 @@ import {
 } from "../operand.ts";
 import { map, reshape } from "../values.ts";
 import { count } from "./shape.ts";
+
+/** The function that lowers programs, which are the parameters of these primitives. */
+type LowerProgram = (g: Graph, program: Program, inputs: readonly Operand[]) => Operand[];
 
 /** Outputs in their places again, once those without elements were left out. */
 function withEmpty(avals: readonly Aval[], values: readonly Value[]): Operand[] {
@@ -37,12 +40,12 @@ const inputsOf = (g: Graph, avals: readonly Aval[]) =>
  * ONNX's Scan, which reads and writes its slices in place. Unrolled loops were slower at any length
  * (measured: 3.8 against 3.0 µs a step of ten small operations), and their sessions far slower to make.
  */
-const scan: Lower<ScanParams> = (g, inputs, params, outputs) => {
+const scan = (lowerProgram: LowerProgram): Lower<ScanParams> => (g, inputs, params, outputs) => {
   const { body, consts, carry, length, reverse } = params;
   const outer = inputs.slice(0, consts);
   const init = inputs.slice(consts, consts + carry);
   const xs = inputs.slice(consts + carry);
-  if (length <= 1) return unrolled(g, inputs, params, outputs);
+  if (length <= 1) return unrolled(lowerProgram)(g, inputs, params, outputs);
 
   const inner = g.inner("loop");
   const [carryAvals, yAvals] = [outputs.slice(0, carry), outputs.slice(carry)];
@@ -72,49 +75,53 @@ const scan: Lower<ScanParams> = (g, inputs, params, outputs) => {
 };
 
 /** One step, or none, needs no loop. */
-const unrolled: Lower<ScanParams> = (g, inputs, params, outputs) => {
-  const { body, consts, carry, length } = params;
-  const init = inputs.slice(consts, consts + carry);
-  if (length === 0) return [...init, ...outputs.slice(carry).map(empty)];
-  const xs = inputs.slice(consts + carry).map((x) => ({
-    value: isEmpty(x) ? x.value : reshape(g, full(g, x), x.shape.slice(1)),
-    shape: x.shape.slice(1),
-  }));
-  const results = lowerProgram(g, body, [...inputs.slice(0, consts), ...init, ...xs]);
-  return results.map((y, i) => {
-    if (i < carry || isEmpty(y)) return { ...y, shape: outputs[i]!.shape };
-    return operand(reshape(g, full(g, y), [1, ...y.shape]));
-  });
-};
+const unrolled =
+  (lowerProgram: LowerProgram): Lower<ScanParams> => (g, inputs, params, outputs) => {
+    const { body, consts, carry, length } = params;
+    const init = inputs.slice(consts, consts + carry);
+    if (length === 0) return [...init, ...outputs.slice(carry).map(empty)];
+    const xs = inputs.slice(consts + carry).map((x) => ({
+      value: isEmpty(x) ? x.value : reshape(g, full(g, x), x.shape.slice(1)),
+      shape: x.shape.slice(1),
+    }));
+    const results = lowerProgram(g, body, [...inputs.slice(0, consts), ...init, ...xs]);
+    return results.map((y, i) => {
+      if (i < carry || isEmpty(y)) return { ...y, shape: outputs[i]!.shape };
+      return operand(reshape(g, full(g, y), [1, ...y.shape]));
+    });
+  };
 
-const whileLoop: Lower<WhileParams> = (g, inputs, params, outputs) => {
-  const { condition, body, conditionConsts, bodyConsts, maxSteps } = params;
-  const forCondition = inputs.slice(0, conditionConsts);
-  const forBody = inputs.slice(conditionConsts, conditionConsts + bodyConsts);
-  const init = inputs.slice(conditionConsts + bodyConsts);
-  const holds = (at: Graph, carry: readonly Operand[]) =>
-    full(at, lowerProgram(at, condition, [...forCondition, ...carry])[0]!);
+const whileLoop =
+  (lowerProgram: LowerProgram): Lower<WhileParams> => (g, inputs, params, outputs) => {
+    const { condition, body, conditionConsts, bodyConsts, maxSteps } = params;
+    const forCondition = inputs.slice(0, conditionConsts);
+    const forBody = inputs.slice(conditionConsts, conditionConsts + bodyConsts);
+    const init = inputs.slice(conditionConsts + bodyConsts);
+    const holds = (at: Graph, carry: readonly Operand[]) =>
+      full(at, lowerProgram(at, condition, [...forCondition, ...carry])[0]!);
 
-  const inner = g.inner("loop");
-  inner.input({ shape: [], type: "int64" }); // the number of the step
-  inner.input({ shape: [], type: "bool" }); // the condition, known to be true
-  const state = inputsOf(inner, outputs);
-  const next = lowerProgram(inner, body, [...forBody, ...state]);
-  inner.finish([holds(inner, next), ...solidValues(inner, next)]);
-  const limit = maxSteps === undefined ? null : g.scalar("int64", maxSteps);
-  const results = g.nodes(
-    "Loop",
-    [limit, holds(g, init), ...solidValues(g, init)],
-    solid(outputs).map(typed),
-    { body: inner },
-  );
-  return withEmpty(outputs, results);
-};
+    const inner = g.inner("loop");
+    inner.input({ shape: [], type: "int64" }); // the number of the step
+    inner.input({ shape: [], type: "bool" }); // the condition, known to be true
+    const state = inputsOf(inner, outputs);
+    const next = lowerProgram(inner, body, [...forBody, ...state]);
+    inner.finish([holds(inner, next), ...solidValues(inner, next)]);
+    const limit = maxSteps === undefined ? null : g.scalar("int64", maxSteps);
+    const results = g.nodes(
+      "Loop",
+      [limit, holds(g, init), ...solidValues(g, init)],
+      solid(outputs).map(typed),
+      { body: inner },
+    );
+    return withEmpty(outputs, results);
+  };
 
 /** The control family. */
-export const controlLowerings: Lowerings<keyof typeof controlPrimitives> = {
-  scan,
-  while: whileLoop,
+export const controlLowerings = (
+  lowerProgram: LowerProgram,
+): Lowerings<keyof typeof controlPrimitives> => ({
+  scan: scan(lowerProgram),
+  while: whileLoop(lowerProgram),
   cond(g, [index, ...operands], { branches }, outputs) {
     const choose = (at: Graph, first: number): Value[] => {
       const run = (g: Graph) => solidValues(g, lowerProgram(g, branches[first]!, operands));
@@ -151,4 +158,4 @@ export const controlLowerings: Lowerings<keyof typeof controlPrimitives> = {
     );
     return withEmpty(outputs, results);
   },
-};
+});

@@ -2,7 +2,7 @@
  * Convolutions. ONNX has them as they are, and with gaps between the input's elements as ConvTranspose;
  * float64, for which ONNX Runtime has neither, is unfolded into a matrix product.
  */
-import { type Shape, sizeOf } from "../../../core/program.ts";
+import { type Shape, sizeOf } from "../../../core/aval.ts";
 import type { ConvParams, convPrimitives } from "../../../primitives/index.ts";
 import type { Graph, Value } from "../graph.ts";
 import { filled, full, isEmpty, type Lowerings, operand } from "../operand.ts";

@@ -2,7 +2,7 @@
  * The tensor product, as one matrix product over flattened axes. Transposed operands are read through
  * their transposition: the product's own flags take a transposed matrix as it lies.
  */
-import { type Shape, sizeOf } from "../../../core/program.ts";
+import { type Shape, sizeOf } from "../../../core/aval.ts";
 import type { dotPrimitives } from "../../../primitives/index.ts";
 import { type Graph, runtimeDomain, type Value } from "../graph.ts";
 import { filled, full, isEmpty, type Lowerings, operand } from "../operand.ts";

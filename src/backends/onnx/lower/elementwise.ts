@@ -1,5 +1,5 @@
 /** Element-wise instructions: a node each where ONNX Runtime has one for the type, else a few. */
-import type { Params } from "../../../core/primitive.ts";
+import type { Params } from "../../../core/program.ts";
 import type { ConvertParams, elementwisePrimitives } from "../../../primitives/index.ts";
 import type { Graph, Value } from "../graph.ts";
 import type { Lower, Lowerings } from "../operand.ts";

@@ -1,5 +1,5 @@
 /** Instructions whose indices are data. */
-import { sizeOf } from "../../../core/program.ts";
+import { sizeOf } from "../../../core/aval.ts";
 import type { indexingPrimitives } from "../../../primitives/index.ts";
 import type { Graph, Value } from "../graph.ts";
 import { filled, full, isEmpty, type Lowerings, operand } from "../operand.ts";

@@ -3,7 +3,7 @@
  * are as they are made; when the last piece comes, one node takes the place of the pieces, which disappear if nobody
  * else needs them.
  */
-import { sameShape, sizeOf } from "../../../core/program.ts";
+import { sameShape, sizeOf } from "../../../core/aval.ts";
 import type { Graph, Value } from "../graph.ts";
 import { map, reduceNode, reshape } from "../values.ts";
 import { isShortSum, sumAlong } from "./sums.ts";

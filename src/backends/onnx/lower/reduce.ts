@@ -2,7 +2,7 @@
  * Reductions. Along axes where elements repeat there is nothing to reduce: a sum is multiplied, and the
  * rest is what it is.
  */
-import type { Shape } from "../../../core/program.ts";
+import type { Shape } from "../../../core/aval.ts";
 import type { AxisParams, ReduceParams, reducePrimitives } from "../../../primitives/index.ts";
 import type { ElementType, Graph, Value } from "../graph.ts";
 import {

@@ -3,7 +3,7 @@
  * roundings of what is there by then. Sums of short stretches, summed up again, keep it to the number of stages times
  * their length.
  */
-import { sizeOf } from "../../../core/program.ts";
+import { sizeOf } from "../../../core/aval.ts";
 import type { Graph, Value } from "../graph.ts";
 import { map, pad, reduceNode, reshape, slice } from "../values.ts";
 

@@ -1,10 +1,18 @@
-/** What stages are compiled to: plain data, from which executables are made, in this process or another. */
+/** Stages, and what they are compiled to: plain data, from which executables are made, in this process or another. */
+import type { Program } from "../../../core/program.ts";
 import { type GraphCode, graphCode } from "../session.ts";
 import { type KernelCode, kernelCode } from "./kernel.ts";
-import type { Stage } from "./stages.ts";
 
 /** The code of one stage. */
 export type Code = GraphCode | KernelCode;
+
+/** A part of a program. What it reads comes from outside or from parts before it. */
+export interface Stage {
+  readonly kind: "graph" | "kernel";
+  readonly program: Program;
+  /** What it is compiled to, once it is. */
+  readonly code?: Code | undefined;
+}
 
 /** Stages with their code, for a memory of so many pages; those that have it keep it. */
 export function withCode(stages: readonly Stage[], pages: number): Stage[] {

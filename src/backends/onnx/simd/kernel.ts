@@ -4,14 +4,8 @@
  * through a loop abreast when few values are alive in it, so that one need not wait for another.
  */
 import { byteSize } from "../../../core/dtype.ts";
-import {
-  type Atom,
-  type Equation,
-  Literal,
-  type Program,
-  sizeOf,
-  type Var,
-} from "../../../core/program.ts";
+import { type Atom, Literal, sizeOf, type Var } from "../../../core/aval.ts";
+import type { Equation, Program } from "../../../core/program.ts";
 import { Body, type Code, f32x4, floatBits, i32, i32x4, v128 } from "./assembler.ts";
 import { emitterOf, scalarFunctions } from "./emit.ts";
 import { abreastOf, isSum, type Loop, loopsOf, reusesOf, type Root, rootsOf } from "./loops.ts";

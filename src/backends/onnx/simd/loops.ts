@@ -1,8 +1,9 @@
 /** How an element-wise program falls into loops, and what is known of each before code is written. */
 import { byteSize } from "../../../core/dtype.ts";
-import { type Atom, type Equation, type Program, sizeOf, type Var } from "../../../core/program.ts";
-import type { ReduceParams } from "../../../primitives/reduce.ts";
-import type { BroadcastParams } from "../../../primitives/shape.ts";
+import { type Atom, sizeOf, type Var } from "../../../core/aval.ts";
+import type { Equation, Program } from "../../../core/program.ts";
+import type { BroadcastParams } from "../../../primitives/broadcast.ts";
+import type { ReduceParams } from "../../../primitives/reduction.ts";
 import { along, type Lie, type Space, spaceOf, whole } from "./space.ts";
 import { isFill, isRepeat, isScalar, isView } from "./views.ts";
 

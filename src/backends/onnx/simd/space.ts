@@ -2,7 +2,7 @@
  * The index space of a loop: nested levels, the last of which is gone through four elements at a time, and how far
  * each tensor moves with each. A tensor that is repeated along a level, or summed over it, stays where it is.
  */
-import { type Shape, sizeOf } from "../../../core/program.ts";
+import { type Shape, sizeOf } from "../../../core/aval.ts";
 
 /** How a tensor lies in a space of this shape: how many elements it moves by along each axis. */
 export interface Lie {

@@ -3,24 +3,17 @@
  * turn at the end, where an optimizer updates all parameters, and wherever large tensors would go through several
  * operations of ONNX Runtime, each of which reads and writes all of memory.
  */
-import { type Atom, type Equation, type Program, sizeOf, Var } from "../../../core/program.ts";
-import type { ReduceParams } from "../../../primitives/reduce.ts";
+import { type Atom, sizeOf, Var } from "../../../core/aval.ts";
+import type { Equation, Program } from "../../../core/program.ts";
+import type { ReduceParams } from "../../../primitives/reduction.ts";
 import { primitives } from "../../../primitives/index.ts";
 import { divisorOf } from "../lower/sums.ts";
 import { isEmpty } from "../operand.ts";
-import type { Code } from "./code.ts";
+import type { Stage } from "./code.ts";
 import { emitterOf } from "./emit.ts";
 import { loopsOf } from "./loops.ts";
 import { tailOf } from "./tail.ts";
 import { isRepeat, isScalar, isView } from "./views.ts";
-
-/** A part of a program. What it reads comes from outside or from parts before it. */
-export interface Stage {
-  readonly kind: "graph" | "kernel";
-  readonly program: Program;
-  /** What it is compiled to, once it is. */
-  readonly code?: Code | undefined;
-}
 
 /**
  * What is worth a kernel between graphs, which costs two calls, and sessions that see less of the whole: how many elements

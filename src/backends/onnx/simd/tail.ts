@@ -1,6 +1,7 @@
 /** The element-wise end of a program: closed under consumers, so that nothing before it waits for it. */
 import { bytesOf } from "../../../compiler/liveness.ts";
-import { type Atom, type Equation, type Program, Var } from "../../../core/program.ts";
+import { type Atom, Var } from "../../../core/aval.ts";
+import type { Equation, Program } from "../../../core/program.ts";
 import { isEmpty } from "../operand.ts";
 import { emitterOf } from "./emit.ts";
 import { isFill, isScalar, isView } from "./views.ts";

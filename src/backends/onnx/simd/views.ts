@@ -1,5 +1,6 @@
 /** Equations that compute nothing: their results show elements of their operands. */
-import { type Atom, type Equation, sizeOf } from "../../../core/program.ts";
+import { type Atom, sizeOf } from "../../../core/aval.ts";
+import type { Equation } from "../../../core/program.ts";
 
 /** Whether there is one element. */
 export function isScalar({ aval }: Atom): boolean {

@@ -3,8 +3,8 @@
  * block of the result takes, and keeps the sums in registers.
  */
 import type { ContractionCluster } from "../cluster.ts";
-import { countParts, type Expr, index as constantIndex, sum, typeOf } from "../expression.ts";
-import type { Contraction, Value } from "../value.ts";
+import { countParts, index as constantIndex, sum, typeOf } from "../expression.ts";
+import type { Contraction, Expr, Value } from "../value.ts";
 import { finishAll, finishing } from "./finish.ts";
 import { index, range } from "./indices.ts";
 import { smallest } from "./lanes.ts";

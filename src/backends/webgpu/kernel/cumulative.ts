@@ -1,14 +1,6 @@
 /** Running sums along an axis: one invocation for a short row, a workgroup for a long one. */
-import {
-  type Expr,
-  flatten,
-  index,
-  indexCode,
-  typeOf,
-  unflatten,
-  variable,
-} from "../expression.ts";
-import type { Special, Value } from "../value.ts";
+import type { Expr, Special, Value } from "../value.ts";
+import { flatten, index, indexCode, typeOf, unflatten, variable } from "../expression.ts";
 
 /** The longest row of one kernel; longer ones are cut in parts. */
 export const longestRow = 2048;

@@ -2,8 +2,8 @@
  * Which values a kernel takes in fours: one load or store of a `vec4` for four neighbours is cheaper than four, on
  * GPUs and on CPUs that play one. A kernel is written twice: the first time shows what it does to each value.
  */
-import { type Expr, quarter } from "../expression.ts";
-import type { Value } from "../value.ts";
+import type { Expr, Value } from "../value.ts";
+import { quarter } from "../expression.ts";
 
 /** Where in a kernel something is loaded or stored: once in each block. */
 interface Places {

@@ -1,5 +1,6 @@
 /** What the kernels of products count with. */
-import { type Expr, variable } from "../expression.ts";
+import type { Expr } from "../value.ts";
+import { variable } from "../expression.ts";
 
 /** The numbers below a length. */
 export const range = (length: number): number[] => Array.from({ length }, (_, i) => i);

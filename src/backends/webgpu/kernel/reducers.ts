@@ -1,5 +1,5 @@
 /** How reductions combine elements: the start, the step, and what is left at the end. */
-import type { Type } from "../expression.ts";
+import type { Type } from "./wgsl.ts";
 
 /** Names of the reductions. */
 export type ReducerName = "sum" | "max" | "min" | "and" | "or" | "argMax" | "argMin";

@@ -4,8 +4,8 @@
  * a softmax is one kernel of three loops.
  */
 import type { RowCluster } from "../cluster.ts";
-import { type Expr, sum, variable } from "../expression.ts";
-import type { Reduction, Value } from "../value.ts";
+import type { Expr, Reduction, Value } from "../value.ts";
+import { sum, variable } from "../expression.ts";
 import type { Member } from "../view.ts";
 import type { Target } from "../target.ts";
 import { lanesFor, smallest } from "./lanes.ts";

@@ -1,20 +1,11 @@
 /** Updates that go where data says: atomically, because several may go to one place. */
-import { sizeOf } from "../../../core/program.ts";
-import {
-  type Expr,
-  flatten,
-  index,
-  indexCode,
-  typeOf,
-  unflatten,
-  variable,
-} from "../expression.ts";
-import type { Read, Special, Value } from "../value.ts";
-import type { KernelWriter } from "./writer.ts";
+import { sizeOf } from "../../../core/aval.ts";
+import type { Expr, KernelBody, Read, Special, Value } from "../value.ts";
+import { flatten, index, indexCode, typeOf, unflatten, variable } from "../expression.ts";
 
 const size = 64;
 
-function each(kernel: KernelWriter, count: number, body: (i: Expr) => void): void {
+function each(kernel: KernelBody, count: number, body: (i: Expr) => void): void {
   kernel.dispatch(Math.ceil(count / size), size);
   kernel.line(`let i = ${kernel.groupNumber} * ${size}u + local;`);
   kernel.block(

@@ -2,9 +2,8 @@
  * Stable sorting along the last axis, as an order: for each place, where its element comes from. Blocks are
  * ordered by counting, then merged two by two by binary search.
  */
-import { code, type Expr, flatten, indexCode, load, unflatten, variable } from "../expression.ts";
-import type { Read, Special, Value } from "../value.ts";
-import type { KernelWriter } from "./writer.ts";
+import { code, flatten, indexCode, load, unflatten, variable } from "../expression.ts";
+import type { Expr, KernelBody, Read, Special, Value } from "../value.ts";
 
 /** How many elements are ordered by counting. */
 export const sortBlock = 256;
@@ -26,7 +25,7 @@ function keyAt(read: Read, keys: Value, row: Expr, column: Expr): Expr {
 }
 
 /** One invocation for each element: `row` and `column` are defined inside. */
-function eachElement(kernel: KernelWriter, keys: Value, body: (row: Expr, column: Expr) => void) {
+function eachElement(kernel: KernelBody, keys: Value, body: (row: Expr, column: Expr) => void) {
   const n = keys.shape.at(-1)!;
   kernel.dispatch(Math.ceil(keys.size / size), size);
   kernel.line(`let element = ${kernel.groupNumber} * ${size}u + local;`);

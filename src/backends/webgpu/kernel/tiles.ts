@@ -7,14 +7,13 @@
 import type { ContractionCluster } from "../cluster.ts";
 import {
   countParts,
-  type Expr,
   index as constantIndex,
   indexCode,
   sum,
   typeOf,
   unflatten,
 } from "../expression.ts";
-import type { Contraction, Value } from "../value.ts";
+import type { Contraction, Expr, Value } from "../value.ts";
 import { finishAll, finishing } from "./finish.ts";
 import { index, range } from "./indices.ts";
 import { longest, tileOf } from "./tile.ts";

@@ -1,9 +1,13 @@
 /** Types and constants in WGSL. */
-import type { Type } from "../expression.ts";
-import type { Value } from "../value.ts";
+import type { DType } from "../../../core/dtype.ts";
+
+/** A WGSL type that an expression can have. */
+export type Type = Scalar | "vec2<u32>" | "vec4<f32>" | "vec4<i32>" | "vec4<u32>";
+/** A type of scalars. */
+export type Scalar = "f32" | "i32" | "u32" | "bool";
 
 /** How memory holds an element: booleans as words. */
-export function storageType(value: Value): string {
+export function storageType(value: { readonly dtype: DType }): string {
   switch (value.dtype) {
     case "float32":
       return "f32";

@@ -3,13 +3,13 @@
  * knows everything they depend on: that is what hoists a row's mean out of the loop over its columns.
  */
 import { InternalError } from "../../../core/errors.ts";
-import { type Expr, loadFour, quarter, sum, type Type } from "../expression.ts";
-import type { Value } from "../value.ts";
+import type { Expr, KernelBody, Value } from "../value.ts";
+import { loadFour, quarter, sum } from "../expression.ts";
+import { literal, storageType, type Type } from "./wgsl.ts";
 import type { Target } from "../target.ts";
 import { Accesses, foursOf } from "./fours.ts";
 import { type Binding, gridOf, type Kernel } from "./kernel.ts";
 import { libraryFor } from "./library.ts";
-import { literal, storageType } from "./wgsl.ts";
 
 /** How many steps are a part of a loop. */
 const partSteps = 128;
@@ -29,7 +29,7 @@ interface Part {
  * A kernel being written. It may have several parts, which have nothing to do with each other: each workgroup
  * belongs to one of them.
  */
-export class KernelWriter {
+export class KernelWriter implements KernelBody {
   readonly #bindings: Binding[] = [];
   readonly #names = { one: new Map<Value, string>(), four: new Map<Value, string>() };
   readonly #declarations: string[] = [];

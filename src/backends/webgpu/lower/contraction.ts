@@ -2,13 +2,12 @@
  * Tensor products and convolutions, both as one thing: Σₖ left(b, m, k) · right(b, n, k). A convolution's
  * right operand is its input seen through the window, by index arithmetic while tiles are loaded.
  */
-import { sizeOf } from "../../../core/program.ts";
+import { sizeOf } from "../../../core/aval.ts";
 import type { ConvParams, DotParams } from "../../../primitives/index.ts";
 import {
   branch,
   code,
   constant,
-  type Expr,
   flatten,
   index,
   indexCode,
@@ -16,9 +15,9 @@ import {
   typeOf,
   unflatten,
 } from "../expression.ts";
+import { type Contraction, type Expr, type Region, Value } from "../value.ts";
 import { tileOf } from "../kernel/tile.ts";
 import { reducers } from "../kernel/reducers.ts";
-import { type Contraction, type Region, Value } from "../value.ts";
 import { reduction } from "./reduce.ts";
 import { type Lowering, type Lowerings, pointwise } from "./table.ts";
 

@@ -6,8 +6,8 @@
 import { BackendError, InternalError } from "../../../core/errors.ts";
 import { boundedLoop, type CondParams, type ScanParams } from "../../../primitives/index.ts";
 import type { WhileParams } from "../../../primitives/index.ts";
-import { code, type Expr, typeOf, variable } from "../expression.ts";
-import { type Carry, type Loop, type Region, Value } from "../value.ts";
+import { code, typeOf, variable } from "../expression.ts";
+import { type Carry, type Expr, type Loop, type Region, Value } from "../value.ts";
 import { copy, type Lowering, type Lowerings, pointwise } from "./table.ts";
 
 const cond: Lowering<CondParams> = ([index, ...operands], { branches }, context) => {

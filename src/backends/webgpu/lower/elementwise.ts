@@ -1,7 +1,8 @@
 /** Element-wise instructions in WGSL. */
-import type { NoParams } from "../../../core/primitive.ts";
-import { code, type Expr, type Type, typeOf } from "../expression.ts";
-import type { Pointwise } from "../value.ts";
+import type { NoParams } from "../../../core/program.ts";
+import { code, typeOf } from "../expression.ts";
+import type { Expr, Pointwise } from "../value.ts";
+import type { Type } from "../kernel/wgsl.ts";
 import { type Lowering, type Lowerings, pointwise } from "./table.ts";
 
 /** Text for each type: floats, signed, unsigned, booleans; a missing one takes the one before. */

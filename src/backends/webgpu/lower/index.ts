@@ -1,6 +1,6 @@
 /** From a program to values: one lowering for each primitive. */
-import { type Atom, Literal, type Program, type Var } from "../../../core/program.ts";
-import type { Params } from "../../../core/primitive.ts";
+import { type Atom, Literal, type Var } from "../../../core/aval.ts";
+import type { Params, Program } from "../../../core/program.ts";
 import { InternalError } from "../../../core/errors.ts";
 import type { ParamsOf, PrimitiveName, PrimitiveTable } from "../../../primitives/index.ts";
 import { type Region, Value } from "../value.ts";

@@ -1,12 +1,12 @@
 /** Instructions whose indices are data. */
-import type { NoParams } from "../../../core/primitive.ts";
-import type { Aval } from "../../../core/program.ts";
+import type { NoParams } from "../../../core/program.ts";
+import type { Aval } from "../../../core/aval.ts";
 import type { ScatterParams } from "../../../primitives/index.ts";
-import { branch, code, type Expr, index, indexCode, typeOf, unflatten } from "../expression.ts";
+import { branch, code, index, indexCode, typeOf, unflatten } from "../expression.ts";
+import { type Expr, type Read, type Region, Value } from "../value.ts";
 import { reducers } from "../kernel/reducers.ts";
 import { scatterAdd, scatterLast } from "../kernel/scatter.ts";
 import { mergeOrder, orderWithin, sortBlock } from "../kernel/sort.ts";
-import { type Read, type Region, Value } from "../value.ts";
 import { type Lowering, type Lowerings, pointwise, scalar } from "./table.ts";
 
 /** The place in `x` of an element, its first axes read from `indices`. */

@@ -1,6 +1,6 @@
 /** Random bits. */
-import { code, type Expr } from "../expression.ts";
-import type { Read } from "../value.ts";
+import { code } from "../expression.ts";
+import type { Expr, Read } from "../value.ts";
 import { type Lowerings, pointwise } from "./table.ts";
 
 /** The random family. Both words come from one call: equal expressions are one. */

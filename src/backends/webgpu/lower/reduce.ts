@@ -1,20 +1,19 @@
 /** Reductions and running sums. */
-import { type Shape, sizeOf } from "../../../core/program.ts";
+import { type Shape, sizeOf } from "../../../core/aval.ts";
 import type { AxisParams, ReduceParams } from "../../../primitives/index.ts";
 import {
   branch,
   code,
   constant,
-  type Expr,
   flatten,
   index,
   indexCode,
   typeOf,
   unflatten,
 } from "../expression.ts";
+import { type Expr, type Read, type Reduction, type Region, Value } from "../value.ts";
 import { cumulative, longestRow } from "../kernel/cumulative.ts";
 import { type Reducer, type ReducerName, reducers } from "../kernel/reducers.ts";
-import { type Read, type Reduction, type Region, Value } from "../value.ts";
 import { type Lowering, type Lowerings, pointwise } from "./table.ts";
 
 /**

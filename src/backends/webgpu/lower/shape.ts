@@ -1,16 +1,6 @@
 /** Instructions that move elements: index arithmetic, and nothing else. */
-import {
-  branch,
-  code,
-  type Expr,
-  flatten,
-  index,
-  indexCode,
-  sum,
-  typeOf,
-  unflatten,
-} from "../expression.ts";
-import type { Value } from "../value.ts";
+import { branch, code, flatten, index, indexCode, sum, typeOf, unflatten } from "../expression.ts";
+import type { Expr, Value } from "../value.ts";
 import { type Lowerings, pointwise } from "./table.ts";
 
 const zero = index(0);

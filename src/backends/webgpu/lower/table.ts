@@ -1,9 +1,9 @@
 /** What a lowering is: values for an equation's outputs, in terms of those of its inputs. */
-import type { Params } from "../../../core/primitive.ts";
-import type { Aval, Program } from "../../../core/program.ts";
+import type { Params, Program } from "../../../core/program.ts";
+import type { Aval } from "../../../core/aval.ts";
 import type { ParamsOf, PrimitiveName, PrimitiveTable } from "../../../primitives/index.ts";
-import { constant, type Expr, typeOf } from "../expression.ts";
-import { type Pointwise, type Region, Value } from "../value.ts";
+import { constant, typeOf } from "../expression.ts";
+import { type Expr, type Pointwise, type Region, Value } from "../value.ts";
 
 /** Where lowering happens. */
 export interface Context {

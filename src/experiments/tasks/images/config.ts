@@ -1,6 +1,6 @@
 /** The `data` of configs of tasks that learn from images. */
 import { Schema } from "effect";
-import { Count, CountOrZero, Fraction, given, or } from "../../config/schema.ts";
+import { Count, CountOrZero, Fraction, given, or } from "../../schema.ts";
 
 const generators = ["sprites", "tetrominoes", "clevr"] as const;
 /** Where images come from: generators, then readers of files. */

@@ -18,7 +18,7 @@ import {
   withChannels,
 } from "../../../data/index.ts";
 import { datasetError } from "../../errors.ts";
-import { blank, colored, grid, magnified, type Picture } from "../../report/canvas.ts";
+import { blank, colored, grid, magnified, type Picture } from "../../display/canvas.ts";
 import type { Examples, OnProgress } from "../task.ts";
 import { type ImageConfig, isGenerated } from "./config.ts";
 import { labelsOf, openSource } from "./sources.ts";

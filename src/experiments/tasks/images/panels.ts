@@ -6,7 +6,7 @@
  * - `attention`: image, and where each slot looks: the image there, white elsewhere
  */
 import { argmaxMasks } from "../../../metrics/index.ts";
-import { blank, colored, grid, magnified, type Picture } from "../../report/canvas.ts";
+import { blank, colored, grid, magnified, type Picture } from "../../display/canvas.ts";
 import type { HostArray, Seen } from "../task.ts";
 import { type Example, imagePicture, labelPicture, pictureOf } from "./examples.ts";
 

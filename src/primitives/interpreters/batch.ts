@@ -1,0 +1,79 @@
+/** Vectorization: from a program on single elements to the program on a batch of them. */
+import { Environment } from "../../core/evaluate.ts";
+import { inputAvals, type Program, row } from "../../core/program.ts";
+import { type Aval, Var } from "../../core/aval.ts";
+import type { Tensor } from "../../core/tensor.ts";
+import { ascribed, bind, rewrite } from "../../core/trace.ts";
+import { materialize } from "../broadcast.ts";
+import { flagsKey, Remembered } from "./remembered.ts";
+
+/** A batched program, and which outputs carry the batch (as axis 0). */
+export interface BatchedProgram {
+  readonly program: Program;
+  readonly batched: readonly boolean[];
+}
+
+/** The abstract value of a batch of `size`. */
+export function batchAval(a: Aval, size: number): Aval {
+  return { ...a, shape: [size, ...a.shape] };
+}
+
+/**
+ * The program on inputs of which those that `batched` names carry a batch of `size` as axis 0.
+ * Outputs that `force` names are batched in any case.
+ */
+export function batchProgram(
+  program: Program,
+  batched: readonly boolean[],
+  size: number,
+  force: readonly boolean[] = [],
+): BatchedProgram {
+  const key = `${size} ${flagsKey(batched)} ${flagsKey(force)}`;
+  return remembered.of(program, key, () => derive(program, batched, size, force));
+}
+
+const remembered = new Remembered<BatchedProgram>();
+
+function derive(
+  program: Program,
+  batched: readonly boolean[],
+  size: number,
+  force: readonly boolean[],
+): BatchedProgram {
+  let outBatched: readonly boolean[] = [];
+  const avals = inputAvals(program).map((a, i) => batched[i] ? batchAval(a, size) : a);
+  const result = rewrite((...inputs) => {
+    const [outputs, flags] = runBatched(program, inputs, batched, size);
+    outBatched = flags.map((b, i) => b || (force[i] ?? false));
+    return outputs.map((x, i) => outBatched[i] && !flags[i] ? materialize(x, size) : x);
+  }, avals);
+  return { program: result, batched: outBatched };
+}
+
+/** Runs a program on batches; outputs that no batched input reaches come without one. */
+export function runBatched(
+  program: Program,
+  inputs: readonly Tensor[],
+  batched: readonly boolean[],
+  size: number,
+): [outputs: Tensor[], batched: boolean[]] {
+  const env = new Environment(program.inputs, inputs);
+  const carried = new Set<unknown>(program.inputs.filter((_, i) => batched[i]));
+  for (const { primitive, params, inputs, outputs, site } of program.equations) {
+    const values = inputs.map((a) => env.read(a));
+    const flags = inputs.map((a) => carried.has(a));
+    ascribed(site, () => {
+      if (!flags.includes(true)) {
+        env.define(outputs, bind(primitive, values, params));
+        return;
+      }
+      const result = primitive.batch(row(values), row(flags), params, size);
+      env.define(outputs, result.outputs);
+      outputs.forEach((v, i) => (result.batched?.[i] ?? true) && carried.add(v));
+    });
+  }
+  return [
+    program.outputs.map((a) => env.read(a)),
+    program.outputs.map((a) => a instanceof Var && carried.has(a)),
+  ];
+}

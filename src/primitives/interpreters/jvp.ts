@@ -1,0 +1,91 @@
+/** Forward mode: from a program to the program that also pushes tangents through it. */
+import { isFloat } from "../../core/dtype.ts";
+import { Environment } from "../../core/evaluate.ts";
+import { inputAvals, type Program, row } from "../../core/program.ts";
+import { type Atom, Var } from "../../core/aval.ts";
+import type { Tensor } from "../../core/tensor.ts";
+import { ascribed, bind, rewrite } from "../../core/trace.ts";
+import { instantiate } from "../broadcast.ts";
+import { flagsKey, Remembered } from "./remembered.ts";
+
+/** A program with tangents, and which outputs have one. */
+export interface JvpProgram {
+  /** Inputs: all primals, the given variables, the tangents of active inputs. Outputs likewise. */
+  readonly program: Program;
+  readonly active: readonly boolean[];
+}
+
+/**
+ * Which outputs depend differentiably on active inputs is found on the way; outputs that `force`
+ * names get a tangent in any case, a zero if need be (loops want their carry the same each time).
+ */
+export function jvpProgram(
+  program: Program,
+  active: readonly boolean[],
+  force: readonly boolean[] = [],
+  given: readonly Var[] = [],
+): JvpProgram {
+  const key = `${flagsKey(active)} ${flagsKey(force)} ${given.map((v) => v.id)}`;
+  return remembered.of(program, key, () => derive(program, active, force, given));
+}
+
+const remembered = new Remembered<JvpProgram>();
+
+function derive(
+  program: Program,
+  active: readonly boolean[],
+  force: readonly boolean[],
+  given: readonly Var[],
+): JvpProgram {
+  let outActive: boolean[] = [];
+  const count = program.inputs.length;
+  const avals = [...inputAvals(program), ...given.map((v) => v.aval)];
+  const result = rewrite((...inputs) => {
+    const primals = inputs.slice(0, count);
+    const values = new Map(given.map((v, i) => [v, inputs[count + i]!]));
+    let next = avals.length;
+    const tangents = active.map((a) => a ? inputs[next++]! : null);
+    const [outputs, outTangents] = pushForward(program, primals, tangents, values);
+    outActive = outTangents.map((t, i) => t !== null || (force[i] ?? false));
+    const kept = outTangents.flatMap((t, i) => outActive[i] ? [instantiate(t, outputs[i]!)] : []);
+    return [...outputs, ...kept];
+  }, [...avals, ...avals.filter((_, i) => active[i])]);
+  return { program: result, active: outActive };
+}
+
+/**
+ * Runs a program on primals and tangents at once (`null` is a symbolic zero). Variables that are
+ * `given` keep that value, whatever their equation computes.
+ */
+export function pushForward(
+  program: Program,
+  primals: readonly Tensor[],
+  tangents: readonly (Tensor | null)[],
+  given: ReadonlyMap<Var, Tensor> = new Map(),
+): [outputs: Tensor[], tangents: (Tensor | null)[]] {
+  const env = new Environment(program.inputs, primals);
+  const moving = new Map<Atom, Tensor>();
+  program.inputs.forEach((v, i) => tangents[i] && moving.set(v, tangents[i]));
+  for (const { primitive, params, inputs, outputs, site } of program.equations) {
+    const values = inputs.map((a) => env.read(a));
+    const directions = inputs.map((a) => moving.get(a) ?? null);
+    ascribed(site, () => {
+      if (directions.every((t) => t === null)) {
+        const computed = bind(primitive, values, params);
+        env.define(outputs, outputs.map((v, i) => given.get(v) ?? computed[i]!));
+        return;
+      }
+      const result = primitive.jvp(row(values), row(directions), params);
+      env.define(outputs, outputs.map((v, i) => given.get(v) ?? result.outputs[i]!));
+      outputs.forEach((v, i) => {
+        const t = result.tangents[i];
+        // Integers and booleans do not move.
+        if (t && isFloat(v.aval.dtype)) moving.set(v, t);
+      });
+    });
+  }
+  return [
+    program.outputs.map((a) => env.read(a)),
+    program.outputs.map((a) => a instanceof Var ? moving.get(a) ?? null : null),
+  ];
+}
