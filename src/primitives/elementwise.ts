@@ -197,9 +197,13 @@ const primitives = {
     const quotient = div(x, y);
     return neg(mul(d, mul(sign(quotient), floor(abs(quotient)))));
   })),
-  /** ∂/∂x = y x^(y-1), 0 at y = 0; ∂/∂y = log(x) x^y, 0 at x = 0 */
+  /**
+   * ∂/∂x = y x^(y-1), and 0 at y = 0 where x^-1 is not finite; ∂/∂y = log(x) x^y, 0 at x = 0. At y = 0 the product is 0 by
+   * itself for other x, but its derivative in y is 1/x: a constant in its place would lose that.
+   */
   pow: binary("pow", float, (d, x, y) => {
-    const constant = eq(y, fullLike(y, 0));
+    const singular = or(eq(x, fullLike(x, 0)), ne(x, x));
+    const constant = and(eq(y, fullLike(y, 0)), singular);
     const exponent = select(constant, one(y), sub(y, one(y)));
     return mul(d, select(constant, fullLike(y, 0), mul(y, pow(x, exponent))));
   }, (d, x, _, out) => mul(d, mul(log(select(eq(x, fullLike(x, 0)), one(x), x)), out))),

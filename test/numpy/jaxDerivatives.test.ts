@@ -112,3 +112,20 @@ it("a loop that ends by itself, forwards", async () => {
 it("abs has the derivative 0 at 0, other than JAX's", async () => {
   expect(await grad((x: Tensor) => np.abs(x))(np.array(0)).item()).toBe(0);
 });
+
+it("the mixed second derivative of a power at the exponent 0 is 1/x, in either order", async () => {
+  // JAX gives 0 in one order: its ∂/∂x is the constant 0 there.
+  const f64 = (x: number) => np.array(x, { dtype: "float64" });
+  const power = (x: Tensor, y: Tensor) => np.power(x, y);
+  const inX = grad(power), inY = grad(power, { argnums: 1 });
+  for (const x of [0.5, 2, 7]) {
+    expect(await grad(inX, { argnums: 1 })(f64(x), f64(0)).item()).toBeCloseTo(1 / x, 14);
+    expect(await grad(inY)(f64(x), f64(0)).item()).toBeCloseTo(1 / x, 14);
+    const step = 1e-6;
+    const difference =
+      (await inX(f64(x), f64(step)).item() - await inX(f64(x), f64(-step)).item()) /
+      (2 * step);
+    expect(difference).toBeCloseTo(1 / x, 8);
+  }
+  expect(await inX(f64(0), f64(0)).item()).toBe(0);
+});
