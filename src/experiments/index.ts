@@ -24,11 +24,10 @@ export {
   type ConfigInput,
   Count,
   CountOrZero,
+  defaultsTo,
   type ExperimentConfig,
   Fraction,
-  given,
   NonNegative,
-  or,
   Positive,
 } from "./schema.ts";
 export * from "./errors.ts";

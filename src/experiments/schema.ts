@@ -25,10 +25,9 @@ export const Fraction = Schema.Finite.check(
   Schema.isBetween({ minimum: 0, maximum: 1 }, { message: "Expected a number from 0 to 1" }),
 );
 
-/** A field that may be missing from a file: `Count.pipe(or(given(5)))`. */
-export const or = Schema.withDecodingDefaultKey;
-/** The value of a field that is missing. */
-export const given = Effect.succeed;
+/** A field that may be missing from a file, and has this value then: `Count.pipe(defaultsTo(5))`. */
+export const defaultsTo = <S extends Schema.Constraint>(value: S["Encoded"]) =>
+  Schema.withDecodingDefaultKey<S>(Effect.succeed(value));
 
 /** Where runs compute; `auto` is the fastest there is. */
 export const backends = ["auto", "webgpu", "onnx", "reference"] as const;
@@ -37,14 +36,14 @@ export const backends = ["auto", "webgpu", "onnx", "reference"] as const;
 export const OptimizerConfig = Schema.Struct({
   learningRate: Positive,
   /** Steps of linear warmup. */
-  warmup: CountOrZero.pipe(or(given(0))),
+  warmup: CountOrZero.pipe(defaultsTo(0)),
   /** The rate is multiplied by `decayRate` every `decaySteps`; 0 steps: never. */
-  decayRate: Positive.pipe(or(given(0.5))),
-  decaySteps: CountOrZero.pipe(or(given(0))),
+  decayRate: Positive.pipe(defaultsTo(0.5)),
+  decaySteps: CountOrZero.pipe(defaultsTo(0)),
   /** Greatest global norm of a gradient; 0: whatever it is. */
-  clip: NonNegative.pipe(or(given(0))),
+  clip: NonNegative.pipe(defaultsTo(0)),
   /** Parameters that stay as they are, by path: `encoder`, `decoder.layers`. */
-  frozen: Schema.Array(Schema.String).pipe(or(given([]))),
+  frozen: Schema.Array(Schema.String).pipe(defaultsTo([])),
 });
 /** See the schema of the same name. */
 export type OptimizerConfig = typeof OptimizerConfig.Type;
@@ -54,23 +53,23 @@ export const StartConfig = Schema.Struct({
   /** The checkpoint's file. */
   from: Schema.String,
   /** Which parts, by path; all of them unless given. */
-  only: Schema.Array(Schema.String).pipe(or(given([]))),
+  only: Schema.Array(Schema.String).pipe(defaultsTo([])),
 });
 
 /** What is noted how often, in steps. */
 export const LogConfig = Schema.Struct({
   /** Metrics are kept on the device and read together. */
-  every: Count.pipe(or(given(20))),
+  every: Count.pipe(defaultsTo(20)),
   /** Scores on held-out examples. */
-  evaluateEvery: Count.pipe(or(given(500))),
+  evaluateEvery: Count.pipe(defaultsTo(500)),
   /** Pictures; the first ones at `firstPanel`. */
-  panelEvery: Count.pipe(or(given(500))),
-  firstPanel: Count.pipe(or(given(50))),
+  panelEvery: Count.pipe(defaultsTo(500)),
+  firstPanel: Count.pipe(defaultsTo(50)),
   /** Examples in a picture. */
-  panelImages: Count.pipe(or(given(6))),
-  checkpointEvery: Count.pipe(or(given(250))),
+  panelImages: Count.pipe(defaultsTo(6)),
+  checkpointEvery: Count.pipe(defaultsTo(250)),
   /** How many of the last checkpoints to keep. */
-  keep: Count.pipe(or(given(2))),
+  keep: Count.pipe(defaultsTo(2)),
 });
 
 /** The preset that a run began as; the name of its folder begins so. */
@@ -85,12 +84,12 @@ export const configSchema = <M extends Schema.Top, D extends Schema.Top>(model: 
     model,
     data,
     optimizer: OptimizerConfig,
-    log: LogConfig.pipe(or(given({}))),
+    log: LogConfig.pipe(defaultsTo({})),
     start: Schema.optionalKey(StartConfig),
     steps: Count,
     batchSize: Count,
-    seed: CountOrZero.pipe(or(given(0))),
-    backend: Schema.Literals(backends).pipe(or(given("auto" as const))),
+    seed: CountOrZero.pipe(defaultsTo(0)),
+    backend: Schema.Literals(backends).pipe(defaultsTo("auto")),
   });
 
 type Common = ReturnType<typeof configSchema<typeof Schema.Unknown, typeof Schema.Unknown>>;

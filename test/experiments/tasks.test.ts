@@ -220,7 +220,7 @@ describe("what a task may have", () => {
     expect((await run(where.summary())).value!.results["best"]).toBe(Math.min(...scores));
   });
 
-  it("but no group without parameters, and no input that is no array of numbers", async () => {
+  it("but nothing that cannot be trained", async () => {
     const wrong = async (task: Task) =>
       (await failure(
         train(await configured(task), { root: folder("wrong"), display: remember() }).pipe(
@@ -242,8 +242,19 @@ describe("what a task may have", () => {
       'the group "lost" of the task: the model has no parameters at "nowhere"',
     );
     expect(await wrong({ ...mixture, inputs: ["labels"] } as Task)).toContain(
-      'the field "labels" of a batch must be float32, int32 or uint32, and is uint8',
+      'expected the field "labels" of a batch to be float32, int32 or uint32, got uint8',
     );
+    const returning = (...loss: readonly unknown[]): Task => ({
+      ...forecast,
+      system: (config) => ({ ...forecast.system(config as never), loss: () => loss as never }),
+    });
+    const [one, two] = [np.zeros([]), np.zeros([2])];
+    expect(await wrong(returning(two, {}, {}))).toContain("expected a scalar, got the shape [2]");
+    expect(await wrong(returning(one, { two }, {}))).toContain('got "two" of the shape [2]');
+    expect(await wrong(returning(one, { loss: one }, {}))).toContain(
+      'the output "loss" has a name',
+    );
+    expect(await wrong(returning(one, {}))).toContain("expected the next state as a third value");
   });
 
   const latestOf = async (root: string, step: number) => {

@@ -12,7 +12,7 @@ import {
   phantom,
   unrolled,
 } from "../../index.ts";
-import { Count, given, or } from "../schema.ts";
+import { Count, defaultsTo } from "../schema.ts";
 
 /** How a fixed point is differentiated; `unrolled` is through every iteration. */
 export const adjoints = ["unrolled", "oneStep", "neumann", "phantom", "implicit"] as const;
@@ -22,10 +22,10 @@ export const solvers = ["forward", "anderson", "broyden"] as const;
 /** Fields for the `model` of a task. */
 export const inferenceFields = {
   iterations: Count,
-  solver: Schema.Literals(solvers).pipe(or(given("forward" as const))),
-  adjoint: Schema.Literals(adjoints).pipe(or(given("oneStep" as const))),
+  solver: Schema.Literals(solvers).pipe(defaultsTo("forward")),
+  adjoint: Schema.Literals(adjoints).pipe(defaultsTo("oneStep")),
   /** Terms of the `neumann` and `phantom` adjoints. */
-  adjointTerms: Count.pipe(or(given(5))),
+  adjointTerms: Count.pipe(defaultsTo(5)),
 };
 
 /** The solver of a name. */

@@ -9,7 +9,7 @@ import {
   type Tensor,
 } from "../../index.ts";
 import type { SlotAttention, SlotAttentionParams } from "../../models/index.ts";
-import { Count, type ExperimentConfig, given, or, type TaskFields } from "../schema.ts";
+import { Count, defaultsTo, type ExperimentConfig, type TaskFields } from "../schema.ts";
 import type { ImageConfig } from "./images/config.ts";
 import { adjointOf, inferenceFields, solverOf } from "./inference.ts";
 import type { CurveSpec, ListSpec, Outputs } from "./task.ts";
@@ -19,7 +19,7 @@ const EncoderConfig = Schema.Struct({
   /** Channels of every convolution. */
   channels: Count,
   /** Size of the square kernels. */
-  kernel: Count.pipe(or(given(5))),
+  kernel: Count.pipe(defaultsTo(5)),
   /** One stride for each convolution. */
   strides: Schema.Array(Count),
 });
@@ -31,11 +31,11 @@ const DecoderConfig = Schema.Struct({
   /** Width of the hidden layers, or channels. */
   channels: Count,
   /** Hidden layers of the `mlp`. */
-  layers: Count.pipe(or(given(3))),
+  layers: Count.pipe(defaultsTo(3)),
   /** Size of the square kernels of `broadcast`. */
-  kernel: Count.pipe(or(given(5))),
+  kernel: Count.pipe(defaultsTo(5)),
   /** One stride for each transposed convolution of `broadcast`; their product divides the resolution. */
-  strides: Schema.Array(Count).pipe(or(given([]))),
+  strides: Schema.Array(Count).pipe(defaultsTo([])),
 });
 
 /** Slot attention and what is around it. */
@@ -46,7 +46,7 @@ export const slotFields = {
   mlpHidden: Count,
   ...inferenceFields,
   /** From where to where encoder and decoder count places; the paper's are 0 to 1. */
-  coordinates: Schema.Tuple([Schema.Finite, Schema.Finite]).pipe(or(given([0, 1] as const))),
+  coordinates: Schema.Tuple([Schema.Finite, Schema.Finite]).pipe(defaultsTo([0, 1])),
   encoder: EncoderConfig,
   decoder: DecoderConfig,
 };

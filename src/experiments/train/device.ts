@@ -3,6 +3,7 @@ import { Effect } from "effect";
 import { currentBackend } from "../../runtime/backend.ts";
 import { tensorFromHost } from "../../runtime/memory.ts";
 import {
+  ArgumentError,
   backend,
   type BackendName,
   type DType,
@@ -42,7 +43,7 @@ const placeable = { float32: Float32Array, int32: Int32Array, uint32: Uint32Arra
 /**
  * The fields of a batch that a system asks for, on the device.
  *
- * @throws Error for a field that is no array of float32, int32 or uint32.
+ * @throws ArgumentError for a field that is no array of float32, int32 or uint32.
  */
 export function placeBatch(
   names: readonly string[],
@@ -60,11 +61,11 @@ export function placeBatch(
     const found = isNdArray(field)
       ? dtypeOf(field.data)
       : field === undefined
-      ? "absent"
+      ? "none of this name"
       : "no array";
-    throw new Error(
-      `inputs of the task: the field "${name}" of a batch must be float32, int32 or uint32, and is ${found}; ` +
-        "convert it where the data is opened",
+    throw new ArgumentError(
+      `inputs of the task: expected the field "${name}" of a batch to be float32, int32 or uint32, got ${found}`,
+      "convert it where the data is opened",
     );
   }));
 }

@@ -12,7 +12,8 @@ export function grouped(
   frozen: readonly string[],
   groups: { readonly [name: string]: ParameterGroup } = {},
 ): optim.GradientTransformation {
-  const parts = Object.entries(groups);
+  // Names of the task's own cannot be those of the two parts that there always are.
+  const parts = Object.entries(groups).map(([name, group]) => [`group ${name}`, group] as const);
   if (frozen.length === 0 && parts.length === 0) return transformation;
   const below = (paths: readonly string[], name: string) =>
     paths.some((path) =>

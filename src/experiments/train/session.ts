@@ -8,7 +8,7 @@ import { dispose } from "../../index.ts";
 import type { Batch, Sample } from "../../data/index.ts";
 import type { ExperimentConfig } from "../schema.ts";
 import { placeBatch, readTree } from "./device.ts";
-import { diagnose, firstBroken } from "./diagnose.ts";
+import { explainNan, firstBroken } from "./nanOrigin.ts";
 import { modelError } from "../errors.ts";
 import { formatScores, mainScore } from "../tasks/scores.ts";
 import type { Examples, Scores, Task } from "../tasks/task.ts";
@@ -107,7 +107,7 @@ export class Session {
       const broken = firstBroken(rows);
       if (broken !== undefined) {
         yield* recorder.write(rows.slice(0, rows.indexOf(broken) + 1));
-        return yield* yield* diagnose(run, task, config, trainer, examples, broken);
+        return yield* yield* explainNan(run, task, config, trainer, examples, broken);
       }
       const now = elapsed();
       const seconds = now - this.#since;

@@ -3,7 +3,16 @@
  * measurements. It takes the state's memory over, so that training runs in constant memory, and nothing
  * has to be read to go on.
  */
-import { jit, np, optim, random, scope, type Tensor, valueAndGrad } from "../../index.ts";
+import {
+  ArgumentError,
+  jit,
+  np,
+  optim,
+  random,
+  scope,
+  type Tensor,
+  valueAndGrad,
+} from "../../index.ts";
 import type { OptimizerConfig } from "../schema.ts";
 import type { Outputs, Params, System } from "../tasks/task.ts";
 import { grouped } from "./optimizer.ts";
@@ -44,6 +53,7 @@ export function makeTrainer(system: System, config: OptimizerConfig): Trainer {
     const loss = (p: Params) => {
       const at = { step, state: state.loss };
       const [value, outputs, after = null] = system.loss(p, batch, random.foldIn(key, step), at);
+      checkLoss(system, value, outputs, after);
       return [value, { outputs, after }] as const;
     };
     const [[value, { outputs, after }], gradients] = valueAndGrad(loss, { hasAux: true })(params);
@@ -91,4 +101,34 @@ export function makeTrainer(system: System, config: OptimizerConfig): Trainer {
       return names;
     },
   };
+}
+
+/** Throws where a task returns from its loss what cannot be minimised, noted, or carried on. */
+function checkLoss(system: System, loss: Tensor, outputs: Outputs, after: unknown): void {
+  if (loss.shape.length > 0) {
+    throw new ArgumentError(
+      `loss of the task: expected a scalar, got the shape [${loss.shape}]`,
+      "take the mean over the batch",
+    );
+  }
+  for (const [name, { shape }] of Object.entries(outputs)) {
+    if (/^(loss|gradientNorm|learningRate(\/.*)?|step)$/.test(name)) {
+      throw new ArgumentError(
+        `loss of the task: the output "${name}" has a name that the runner notes itself`,
+        'choose another one, such as "loss/reconstruction"',
+      );
+    }
+    if (shape.length > 0) {
+      throw new ArgumentError(
+        `loss of the task: expected scalars as outputs, got "${name}" of the shape [${shape}]`,
+        "take the mean, or return it from predict or diagnose",
+      );
+    }
+  }
+  if (system.initState !== undefined && after === null) {
+    throw new ArgumentError(
+      "loss of the task: expected the next state as a third value, since the task has initState; got none",
+      "return [loss, outputs, state]",
+    );
+  }
 }

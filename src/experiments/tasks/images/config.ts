@@ -1,6 +1,6 @@
 /** The `data` of configs of tasks that learn from images. */
 import { Schema } from "effect";
-import { Count, CountOrZero, Fraction, given, or } from "../../schema.ts";
+import { Count, CountOrZero, defaultsTo, Fraction } from "../../schema.ts";
 
 const generators = ["sprites", "tetrominoes", "clevr"] as const;
 /** Where images come from: generators, then readers of files. */
@@ -29,21 +29,21 @@ export const ImageConfig = Schema.Struct({
   /** Height and width of images as the model sees them. */
   resolution: Count,
   /** Keep the part of CLEVR's frame that its experiments use. */
-  crop: Schema.Literals(["none", "square", "clevr"]).pipe(or(given("none" as const))),
+  crop: Schema.Literals(["none", "square", "clevr"]).pipe(defaultsTo("none")),
   /** Least and greatest number of objects that generators place. */
-  objects: Schema.Tuple([Count, Count]).pipe(or(given([3, 3] as const))),
+  objects: Schema.Tuple([Count, Count]).pipe(defaultsTo([3, 3])),
   /** CLEVR's files and multi-object datasets: keep only scenes with at most this many objects. */
   maxObjects: Schema.optionalKey(Count),
   /** Whether the sprites of a generated scene all differ in colour. */
-  distinctColors: Schema.Boolean.pipe(or(given(false))),
+  distinctColors: Schema.Boolean.pipe(defaultsTo(false)),
   /** The least fraction of each sprite of a generated scene that the others leave visible. */
-  minVisibility: Fraction.pipe(or(given(0.5))),
+  minVisibility: Fraction.pipe(defaultsTo(0.5)),
   /** Whether CLEVR-like generated scenes have a mirror. */
-  mirror: Schema.Boolean.pipe(or(given(false))),
+  mirror: Schema.Boolean.pipe(defaultsTo(false)),
   /** Decides generated scenes and the split; not the order of training. */
-  seed: CountOrZero.pipe(or(given(0))),
+  seed: CountOrZero.pipe(defaultsTo(0)),
   /** Held-out scenes to score. */
-  evaluate: Count.pipe(or(given(320))),
+  evaluate: Count.pipe(defaultsTo(320)),
 });
 /** See the schema of the same name. */
 export type ImageConfig = typeof ImageConfig.Type;

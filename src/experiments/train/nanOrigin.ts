@@ -20,7 +20,7 @@ export function firstBroken(rows: readonly MetricRow[]): MetricRow | undefined {
 }
 
 /** What to tell about the update that gave `broken`; the run's checkpoints are from before. */
-export const diagnose = Effect.fnUntraced(function* (
+export const explainNan = Effect.fnUntraced(function* (
   run: RunFolder,
   task: Task,
   config: ExperimentConfig,
