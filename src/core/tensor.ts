@@ -15,7 +15,10 @@ const notebookDisplay: unique symbol = Symbol.for("Jupyter.display");
 /** Nested lists of numbers or booleans. */
 export type NestedArray = number | boolean | readonly NestedArray[];
 
-/** An array of numbers with a shape and an element type. Operations never change it. */
+/**
+ * An array of numbers with a shape and an element type. Operations never change it. Methods of the array language, such as
+ * `x.add(y)` and `x.sum()`, are described in {@link TensorMethods}.
+ */
 export class Tensor {
   /** Shape, element type, and whether the type is only a bare number's. */
   readonly aval: Aval;

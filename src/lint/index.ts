@@ -32,6 +32,7 @@ export interface Plugin {
 
 export type { Context, Node, Rule } from "./rule.ts";
 
+/** The plugin, as `plugins` in `deno.json` and in ESLint's configuration take it. */
 const plugin: Plugin = {
   name: "trilevel",
   rules: { "tensor-condition": tensorCondition, "unknown-name": unknownName },
