@@ -135,7 +135,12 @@ export async function writeSite(output: string): Promise<void> {
     );
     exports[name] = `./${file}`;
   }
-  await write("index.ts", asModule(frontPage(), `export * from "../../src/index.ts";`));
+  // The class Tensor gets its methods from another file, which `deno doc` does not follow: their page is linked from its own.
+  const methods = 'export type { TensorMethods } from "../../src/numpy/index.ts";';
+  await write(
+    "index.ts",
+    asModule(frontPage(), `export * from "../../src/index.ts";\n${methods}`),
+  );
   exports["."] = "./index.ts";
   for (const { path, name } of guides()) {
     await write(`${name}.ts`, asModule(textFor(path, name), "export {};"));

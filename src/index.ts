@@ -34,7 +34,6 @@ export { fromTfjs, type TfTensor, toTfjs } from "./backends/webgpu/tfjs.ts";
 export * as tree from "./tree.ts";
 export type { MapTree, Tree } from "./tree.ts";
 
-export type { TensorMethods } from "./numpy/index.ts";
 /** The array language. */
 export * as np from "./numpy/index.ts";
 /** Random numbers from explicit keys. */
