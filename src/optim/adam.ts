@@ -12,7 +12,15 @@ import {
 import { chain } from "./chain.ts";
 import { requireGradients, requireState } from "./checks.ts";
 import { addDecayedWeights, type Mask, maskKind } from "./decay.ts";
-import { increment, mapLeaves, movingAverage, unbiased, zeroCount, zerosLike } from "./leaves.ts";
+import {
+  direction,
+  increment,
+  mapLeaves,
+  movingAverage,
+  unbiased,
+  zeroCount,
+  zerosLike,
+} from "./leaves.ts";
 import { type CountState, type LearningRate, requireRate, scaleByLearningRate } from "./scale.ts";
 import type { GradientTransformation, Scalar } from "./transformation.ts";
 
@@ -40,7 +48,8 @@ export interface AdamOptions {
   readonly nesterov?: boolean;
 }
 
-const adamKinds = {
+/** The kinds of options that {@link adam} and its kin take. */
+export const adamKinds = {
   b1: scalarOf(fraction),
   b2: scalarOf(fraction),
   eps: scalarOf(nonNegative),
@@ -67,12 +76,13 @@ export function scaleByAdam(options: AdamOptions = {}): GradientTransformation<A
       const mu = mapLeaves((g, m) => movingAverage(g, m, b1), updates, state.mu);
       const nu = mapLeaves((g, v) => movingAverage(np.square(g), v, b2), updates, state.nu);
       const count = increment(state.count);
-      const direction = (m: Tensor, g: Tensor) =>
-        nesterov
-          ? movingAverage(unbiased(g, b1, count), unbiased(m, b1, increment(count)), b1)
-          : unbiased(m, b1, count);
       const size = (v: Tensor) => np.sqrt(unbiased(v, b2, count).add(epsRoot)).add(eps);
-      const scaled = mapLeaves((g, m, v) => direction(m, g).div(size(v)), updates, mu, nu);
+      const scaled = mapLeaves(
+        (g, m, v) => direction(g, m, b1, count, nesterov).div(size(v)),
+        updates,
+        mu,
+        nu,
+      );
       return [scaled, { count, mu, nu }];
     },
   };
@@ -126,4 +136,48 @@ export function adamw(
     addDecayedWeights(weightDecay, mask === undefined ? {} : { mask }),
     scaleByLearningRate(learningRate),
   );
+}
+
+/** Options of {@link nadam}. */
+export type NadamOptions = Omit<AdamOptions, "nesterov">;
+
+const { nesterov: _, ...nadamKinds } = adamKinds;
+const checkNadam = declareOptions<NadamOptions>("optim.nadam", ["1e-3"], nadamKinds);
+
+/**
+ * Adam with Nesterov's momentum (Dozat, 2016).
+ *
+ * ```ts
+ * import { np, optim } from "trilevel";
+ * const optimizer = optim.nadam(0.1);
+ * const [u] = optimizer.update(np.array([5]), optimizer.init(np.zeros([1])));
+ * console.assert(await u.item() < -0.1); // farther than Adam's first step
+ * ```
+ */
+export function nadam(
+  learningRate: LearningRate,
+  options: NadamOptions = {},
+): GradientTransformation<[AdamState, CountState | null]> {
+  requireRate("nadam", learningRate);
+  checkNadam(options);
+  return adam(learningRate, { ...options, nesterov: true });
+}
+
+/** Options of {@link nadamw}. */
+export type NadamwOptions = Omit<AdamwOptions, "nesterov">;
+
+const checkNadamw = declareOptions<NadamwOptions>("optim.nadamw", ["1e-3"], {
+  weightDecay: scalarOf(finite),
+  mask: maskKind,
+  ...nadamKinds,
+});
+
+/** {@link adamw} with Nesterov's momentum. `update` needs the parameters. */
+export function nadamw(
+  learningRate: LearningRate,
+  options: NadamwOptions = {},
+): GradientTransformation<[AdamState, null, CountState | null]> {
+  requireRate("nadamw", learningRate);
+  checkNadamw(options);
+  return adamw(learningRate, { ...options, nesterov: true });
 }

@@ -1,5 +1,5 @@
 /** What an update is given, looked at before it is used: states, and trees that must be alike. */
-import { ShapeError, Tensor, TreeError } from "../public.ts";
+import { ArgumentError, ShapeError, Tensor, TreeError } from "../public.ts";
 import { requireFields, requireList } from "../options/treeChecks.ts";
 import { treeKind } from "../options/index.ts";
 import { difference, flatten, paths } from "../tree.ts";
@@ -55,4 +55,14 @@ function requireAlike(what: string, given: unknown, expected: unknown, cure: str
 /** The shape of a tensor as text, which nothing else has. */
 function shapeOf(leaf: unknown): string | undefined {
   return leaf instanceof Tensor ? leaf.shape.join() : undefined;
+}
+
+/** Throws an ArgumentError unless a transformation is one: an optimizer that was not called is none. */
+export function requireTransformation(name: string, given: unknown): void {
+  const { update } = Object(given) as { update?: unknown };
+  if (typeof update === "function") return;
+  throw new ArgumentError(
+    `optim.${name}: the transformation is ${treeKind(given)}`,
+    `give one that is made, optim.${name}(optim.adam(1e-3), …)`,
+  );
 }

@@ -66,3 +66,22 @@ export function addDecayedWeights(
     return mapLeaves((u, p) => kept[next++] ? decayed(u, p) : u, updates, params);
   });
 }
+
+/** What optimizers with decoupled weight decay take for it. */
+export interface DecayOptions {
+  /** The fraction of a weight taken off, times the learning rate. */
+  readonly weightDecay?: Scalar;
+  /** Which parameters decay; all unless given. */
+  readonly mask?: Mask;
+}
+
+/** The kinds of {@link DecayOptions}. */
+export const decayKinds = { weightDecay: scalarOf(finite), mask: maskKind } as const;
+
+/** {@link addDecayedWeights} of an optimizer's options. */
+export function decayOf(
+  { weightDecay, mask }: DecayOptions,
+  unlessGiven: number,
+): GradientTransformation<null> {
+  return addDecayedWeights(weightDecay ?? unlessGiven, mask === undefined ? {} : { mask });
+}

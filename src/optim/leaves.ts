@@ -83,3 +83,24 @@ export function unbiased(average: Tensor, decay: Scalar, count: Tensor): Tensor 
   const logarithm = typeof decay === "number" ? Math.log(decay) : np.log(decay);
   return average.div(np.negative(np.expm1(steps.mul(logarithm))));
 }
+
+/**
+ * The average gradient of Adam and its kin, rid of its bias; with `nesterov` that of one step ahead,
+ * `b1 m̂ₜ₊₁ + (1 - b1) ĝₜ` (Dozat, 2016).
+ */
+export function direction(
+  gradient: Tensor,
+  average: Tensor,
+  b1: Scalar,
+  count: Tensor,
+  nesterov: boolean,
+): Tensor {
+  if (!nesterov) return unbiased(average, b1, count);
+  return movingAverage(unbiased(gradient, b1, count), unbiased(average, b1, increment(count)), b1);
+}
+
+/** The tree with these leaves, in order, in place of its own. */
+export function withLeaves<S>(like: S, leaves: readonly Tensor[]): S {
+  let next = 0;
+  return mapLeaves(() => leaves[next++]!, like);
+}

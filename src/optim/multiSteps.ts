@@ -1,8 +1,9 @@
 /** Gradient accumulation: a large batch in small pieces. */
 import type { Tensor } from "../public.ts";
 import * as np from "../numpy/index.ts";
-import { requireArgument, size } from "../options/index.ts";
+import { callable, declareOptions, requireArgument, size } from "../options/index.ts";
 import { requireGradients, requireState } from "./checks.ts";
+import type { ShouldSkip } from "./conditional.ts";
 import { increment, mapLeaves, select, zeroCount, zerosLike } from "./leaves.ts";
 import type { GradientTransformation } from "./transformation.ts";
 
@@ -17,6 +18,18 @@ export interface MultiStepsState<Inner> {
   /** The mean of the gradients since the last update. */
   readonly accumulated: unknown;
 }
+
+/** Options of {@link multiSteps}. */
+export interface MultiStepsOptions {
+  /** Says which gradients are left out, such as `skipNotFinite`; none unless given. */
+  readonly shouldSkip?: ShouldSkip;
+}
+
+const checkOptions = declareOptions<MultiStepsOptions>(
+  "optim.multiSteps",
+  ["optim.adam(1e-3)", "4"],
+  { shouldSkip: callable("optim.skipNotFinite") },
+);
 
 /**
  * Applies `inner` to the mean of every `every` gradients; the updates between are zeros.
@@ -36,8 +49,11 @@ export interface MultiStepsState<Inner> {
 export function multiSteps<Inner>(
   inner: GradientTransformation<Inner>,
   every: number,
+  options: MultiStepsOptions = {},
 ): GradientTransformation<MultiStepsState<Inner>> {
   requireArgument("optim.multiSteps", "every", size, every, ["optimizer"]);
+  checkOptions(options);
+  const { shouldSkip } = options;
   return {
     init: (params) => ({
       miniStep: zeroCount(),
@@ -57,12 +73,17 @@ export function multiSteps<Inner>(
       const [found, next] = inner.update(mean, state.inner, params, extra);
       // Both branches are computed, and one is selected: a batch of optimizers may disagree.
       const emit = np.greaterEqual(count, every);
-      return [select(emit, found, zerosLike(found)), {
+      const zeros = zerosLike(found);
+      const accumulation: MultiStepsState<Inner> = {
         miniStep: np.where(emit, zeroCount(), count),
         gradientStep: np.where(emit, increment(state.gradientStep), state.gradientStep),
         inner: select(emit, next, state.inner),
         accumulated: select(emit, zerosLike(mean), mean),
-      }];
+      };
+      const moved = select(emit, found, zeros);
+      if (shouldSkip === undefined) return [moved, accumulation];
+      const skip = shouldSkip(updates, state.gradientStep, params);
+      return [select(skip, zeros, moved), select(skip, state, accumulation)];
     },
   };
 }

@@ -2,7 +2,7 @@
 import { ArgumentError } from "../public.ts";
 import { flatten, flattenUpTo, unflatten } from "../tree.ts";
 import { requireState } from "./checks.ts";
-import { byLabel, type Labels } from "./labels.ts";
+import { byLabel, type Labels, onlyWhere } from "./labels.ts";
 import type { GradientTransformation, StateOf } from "./transformation.ts";
 
 /** One state for every label. */
@@ -66,10 +66,8 @@ export function multiTransform<
 }
 
 /** The tree with the leaves of other labels absent. */
-function only<S>(tree: S, labels: readonly unknown[], name: string): S {
-  const [leaves, structure] = flatten(tree);
-  return unflatten(structure, leaves.map((leaf, i) => labels[i] === name ? leaf : null));
-}
+const only = <S>(tree: S, labels: readonly unknown[], name: string): S =>
+  onlyWhere(tree, labels.map((label) => label === name));
 
 /**
  * One optimizer for each top-level key of the parameters.

@@ -129,6 +129,30 @@ function movingVariance(
   return variance.add(np.where(first, 0, square.mul(ratio))).mul(decay);
 }
 
+const { centered: __, ...stddevKinds } = rmsKinds;
+const checkStddev = declareOptions<Omit<RmsOptions, "centered">>(
+  "optim.scaleByStddev",
+  [],
+  stddevKinds,
+);
+
+/**
+ * `g / √(E[g²] - E[g]² + eps)` (Graves, 2013): {@link scaleByRms} with the mean gradient taken off.
+ *
+ * ```ts
+ * import { np, optim } from "trilevel";
+ * const scaling = optim.scaleByStddev();
+ * const [u] = scaling.update(np.array([5]), scaling.init(np.zeros([1])));
+ * console.assert(Math.abs(await u.item() - 1 / Math.sqrt(0.1 - 0.01)) < 1e-4);
+ * ```
+ */
+export function scaleByStddev(
+  options: Omit<RmsOptions, "centered"> = {},
+): GradientTransformation<RmsState> {
+  checkStddev(options);
+  return scaleByRms({ ...options, centered: true });
+}
+
 /** Options of {@link rmsprop}. */
 export interface RmspropOptions extends RmsOptions {
   /** Decay of a momentum of the scaled steps; none unless given. */

@@ -47,7 +47,8 @@ export function scaleBySchedule(schedule: Schedule): GradientTransformation<Coun
 /** A learning rate: constant, or a schedule. */
 export type LearningRate = Scalar | Schedule;
 
-const rate: Kind<LearningRate> = {
+/** The kind of learning rates. */
+export const rate: Kind<LearningRate> = {
   ...either(scalarOf(finite), callable<Schedule>("optim.constantSchedule(1e-3)")),
   expected: "a finite number, a scalar tensor or a schedule",
   example: "1e-3",

@@ -6,7 +6,16 @@ import type { GradientTransformation } from "../solvers/optimizer.ts";
 
 export type { Extra, GradientTransformation, Scalar, StateOf } from "../solvers/optimizer.ts";
 
-/** A transformation without state. */
+/**
+ * A transformation without state, from a function of updates and parameters.
+ *
+ * ```ts
+ * import { np, optim, tree, type Tensor } from "trilevel";
+ * const halves = optim.stateless((u) => tree.map((x: Tensor) => x.mul(0.5), u) as typeof u);
+ * const [u] = halves.update(np.array(3), null);
+ * console.assert(await u.item() === 1.5);
+ * ```
+ */
 export function stateless(
   update: <U>(updates: U, params: U | undefined) => U,
 ): GradientTransformation<null> {
