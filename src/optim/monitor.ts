@@ -1,6 +1,6 @@
 /** Measurements of updates on their way, kept in the state. */
 import type { Tensor } from "../public.ts";
-import { callable, requireArgument, text } from "../options/index.ts";
+import { boolean, callable, declareOptions, requireArgument, text } from "../options/index.ts";
 import { requireState } from "./checks.ts";
 import { ema, type EmaState } from "./ema.ts";
 import { zerosLike } from "./leaves.ts";
@@ -100,6 +100,12 @@ export function monitor(
   };
 }
 
+const checkAverage = declareOptions<{ readonly debias?: boolean }>(
+  "optim.measureWithEma",
+  ["measure", "0.9"],
+  { debias: boolean },
+);
+
 /**
  * The moving average of a measurement, for {@link monitor}: see `ema` for its options.
  *
@@ -116,6 +122,7 @@ export function measureWithEma(
   options: { readonly debias?: boolean } = {},
 ): StatefulMeasure<EmaState> {
   requireArgument("optim.measureWithEma", "measure", aMeasure, measure);
+  checkAverage(options);
   const average = ema(decay, options);
   return {
     init: (params) => average.init(measure(zerosLike(params))),

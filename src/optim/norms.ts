@@ -328,10 +328,13 @@ export function fromage(
       const params = required(given, "fromage");
       const moved = mapLeaves(
         (u, p) => {
+          const { dtype } = u;
           const rate = typeof learningRate === "function"
-            ? learningRate(count, u.dtype)
-            : np.asarray(learningRate);
-          const eta = np.astype(rate, u.dtype);
+            ? learningRate(count, dtype)
+            : learningRate;
+          const eta = typeof rate === "number"
+            ? np.full([], rate, { dtype })
+            : np.astype(rate, dtype);
           const root = np.hypot(eta, 1);
           const lost = eta.mul(eta).div(root.mul(root.add(1)));
           return np.negative(u.mul(eta.div(root)).add(p.mul(lost)));

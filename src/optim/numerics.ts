@@ -40,7 +40,7 @@ export function rootMeanSquare(x: Tensor): Tensor {
 
 /** A norm, or the least that it may be; NaN stays NaN. */
 function atLeast(norm: Tensor, least: Scalar): Tensor {
-  return np.where(np.lessEqual(norm, least), np.astype(np.asarray(least), norm.dtype), norm);
+  return np.astype(np.where(np.lessEqual(norm, least), least, norm), norm.dtype);
 }
 
 /**

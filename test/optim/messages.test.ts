@@ -23,6 +23,16 @@ const stateful: readonly [name: string, optim.GradientTransformation, fields: st
     "{ accumulated, gradientStep, inner, miniStep }",
   ],
   ["reduceOnPlateau", optim.reduceOnPlateau(), "{ avgValue, bestValue, cooldownCount, "],
+  ["scaleByRss", optim.scaleByRss(), "{ sumOfSquares }"],
+  ["scaleBySm3", optim.scaleBySm3(), "{ bounds, nu }"],
+  ["scaleByRadam", optim.scaleByRadam(), "{ count, mu, nu }"],
+  ["scaleByYogi", optim.scaleByYogi(), "{ count, mu, nu }"],
+  ["scaleByAdan", optim.scaleByAdan(), "{ count, g, m, n, v }"],
+  ["scaleByFactoredRms", optim.scaleByFactoredRms(), "{ count, v, vCol, vRow }"],
+  ["scaleByLion", optim.scaleByLion(), "{ count, mu }"],
+  ["masked", optim.masked(optim.scale(1), true), "{ inner }"],
+  ["applyEvery", optim.applyEvery(2), "{ count, gradAcc }"],
+  ["monitor", optim.monitor({ norm: optim.globalNorm }), "{ measureStates, measurements }"],
   ["multiTransform", optim.multiTransform({ a: optim.sgd(1), c: optim.sgd(2) }, "a"), "{ a, c }"],
   [
     "injectHyperparams",
@@ -84,6 +94,16 @@ const kept: readonly [name: string, optim.GradientTransformation][] = [
   ["scaleByRms", optim.rmsprop(0.1)],
   ["ema", optim.ema(0.9)],
   ["multiSteps", optim.multiSteps(optim.identity(), 2)],
+  ["scaleByBelief", optim.adabelief(0.1)],
+  ["scaleByAmsgrad", optim.amsgrad(0.1)],
+  ["scaleByAdamax", optim.adamax(0.1)],
+  ["scaleByRadam", optim.radam(0.1)],
+  ["scaleByAdadelta", optim.scaleByAdadelta()],
+  ["scaleByRss", optim.adagrad(0.1)],
+  ["scaleByLion", optim.scaleByLion()],
+  ["scaleByRprop", optim.rprop(0.1)],
+  ["scaleByOptimisticGradient", optim.optimisticGradientDescent(0.1)],
+  ["applyEvery", optim.applyEvery(2)],
 ];
 
 describe.each(kept)("%s, given for gradients", (name, optimizer) => {

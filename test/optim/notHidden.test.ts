@@ -1,6 +1,6 @@
 /** NaN and infinity in a gradient stay visible: through every transformation, norm and schedule that is exported. */
 import { describe, expect, test } from "vitest";
-import { np, optim, setBackend, type Tensor } from "trilevel";
+import { np, optim, random, setBackend, type Tensor } from "trilevel";
 import { backends } from "../support/backends.ts";
 
 const weights = () => ({ a: np.array([1, -2]), b: np.array([[3]]) });
@@ -40,11 +40,116 @@ const transformations: { readonly [name: string]: () => optim.GradientTransforma
   scaleBySchedule: () => optim.scaleBySchedule(optim.constantSchedule(1)),
   sgd: () => optim.sgd(0.1),
   trace: () => optim.trace(0.9, { nesterov: true }),
+  adabelief: () => optim.adabelief(0.1),
+  adadelta: () => optim.adadelta(0.1),
+  adafactor: () => optim.adafactor(0.1),
+  adagrad: () => optim.adagrad(0.1),
+  adamax: () => optim.adamax(0.1),
+  adamaxw: () => optim.adamaxw(0.1),
+  adan: () => optim.adan(0.1),
+  adaptiveGradClip: () => optim.adaptiveGradClip(0.1),
+  addNoise: () => optim.addNoise(0.5, 0.55, random.key(3)),
+  amsgrad: () => optim.amsgrad(0.1),
+  applyEvery: () => optim.applyEvery(1),
+  centralize: () => optim.centralize(),
+  clipByBlockRms: () => optim.clipByBlockRms(0.1),
+  conditionallyMask: () => optim.conditionallyMask(optim.sgd(0.1), (step) => np.equal(step, 0)),
+  conditionallyTransform: () =>
+    optim.conditionallyTransform(optim.sgd(0.1), (step) => np.equal(step, 0)),
+  flatten: () => optim.flatten(optim.sgd(0.1)),
+  freeze: () => optim.freeze(false),
+  fromage: () => optim.fromage(0.1),
+  keepParamsNonnegative: () => optim.keepParamsNonnegative(),
+  lamb: () => optim.lamb(0.1),
+  lars: () => optim.lars(0.1),
+  lion: () => optim.lion(0.1),
+  masked: () => optim.masked(optim.sgd(0.1), true),
+  monitor: () => optim.monitor({ norm: optim.globalNorm }),
+  nadam: () => optim.nadam(0.1),
+  nadamw: () => optim.nadamw(0.1),
+  namedChain: () => optim.namedChain(["descent", optim.sgd(0.1)]),
+  noisySgd: () => optim.noisySgd(0.1, { key: random.key(3) }),
+  normalizeByUpdateNorm: () => optim.normalizeByUpdateNorm(),
+  novograd: () => optim.novograd(0.1),
+  optimisticAdam: () => optim.optimisticAdam(0.1),
+  optimisticAdamV2: () => optim.optimisticAdamV2(0.1),
+  optimisticGradientDescent: () => optim.optimisticGradientDescent(0.1),
+  polyakSgd: () => optim.polyakSgd(),
+  radam: () => optim.radam(0.1),
+  rprop: () => afterOne(optim.rprop(0.1)),
+  sam: () => optim.sam(optim.sgd(0.1), optim.sgd(0.1)),
+  scaleByAdadelta: () => optim.scaleByAdadelta(),
+  scaleByAdamax: () => optim.scaleByAdamax(),
+  scaleByAdan: () => optim.scaleByAdan(),
+  scaleByAmsgrad: () => optim.scaleByAmsgrad(),
+  scaleByBelief: () => optim.scaleByBelief(),
+  scaleByDistanceOverGradients: () => optim.scaleByDistanceOverGradients(),
+  scaleByFactoredRms: () => optim.scaleByFactoredRms(),
+  scaleByLion: () => optim.scaleByLion(),
+  scaleByNovograd: () => optim.scaleByNovograd(),
+  scaleByOptimisticGradient: () => optim.scaleByOptimisticGradient(),
+  scaleByParamBlockNorm: () => optim.scaleByParamBlockNorm(),
+  scaleByParamBlockRms: () => optim.scaleByParamBlockRms(),
+  scaleByPolyak: () => optim.scaleByPolyak(),
+  scaleByRadam: () => optim.scaleByRadam(),
+  scaleByRprop: () => afterOne(optim.scaleByRprop(0.1)),
+  scaleByRss: () => optim.scaleByRss(),
+  scaleBySign: () => optim.scaleBySign(),
+  scaleBySm3: () => optim.scaleBySm3(),
+  scaleByStddev: () => optim.scaleByStddev(),
+  scaleByTrustRatio: () => optim.scaleByTrustRatio(),
+  scaleByYogi: () => optim.scaleByYogi(),
+  scheduleFree: () => optim.scheduleFree(optim.sgd(0.1), 0.1),
+  selectiveTransform: () => optim.selectiveTransform(optim.sgd(0.1), { freezeMask: false }),
+  signSgd: () => optim.signSgd(0.1),
+  signum: () => optim.signum(0.1),
+  sm3: () => optim.sm3(0.1),
+  snapshot: () => optim.snapshot("norm", optim.globalNorm),
+  stateless: () => optim.stateless((u) => u),
+  statelessWithTreeMap: () => optim.statelessWithTreeMap((u) => u.mul(0.5)),
+  yogi: () => optim.yogi(0.1),
 };
+
+/** A transformation that makes a step found from the gradient before: given the same gradient twice. */
+function afterOne(inner: optim.GradientTransformation): optim.GradientTransformation {
+  return {
+    init: (params) => inner.init(params),
+    update(updates, state, params, extra) {
+      const [, next] = inner.update(updates, state, params, extra);
+      return inner.update(updates, next, params, extra);
+    },
+  };
+}
 
 /** What is no transformation of gradients, or hides them because that is what it is for. */
 const others = [
+  "applyIfFinite",
   "applyUpdates",
+  "biasCorrection",
+  "cosineOnecycleSchedule",
+  "incrementalUpdate",
+  "linearOnecycleSchedule",
+  "lookahead",
+  "matrixInversePthRoot",
+  "measureWithEma",
+  "nnls",
+  "perExampleGlobalNormClip",
+  "perExampleLayerNormClip",
+  "periodicUpdate",
+  "piecewiseInterpolateSchedule",
+  "powerIteration",
+  "safeIncrement",
+  "safeNorm",
+  "safeRootMeanSquares",
+  "scaleGradient",
+  "scheduleFreeEvalParams",
+  "sgdrSchedule",
+  "skipLargeUpdates",
+  "skipNotFinite",
+  "updateInfinityMoment",
+  "updateMoment",
+  "updateMomentPerElemNorm",
+  "zeroNans",
   "constantSchedule",
   "cosineDecaySchedule",
   "exponentialDecay",
@@ -60,8 +165,18 @@ const others = [
   "warmupExponentialDecaySchedule",
 ];
 
-/** Those that bound an infinite element, as they bound every large one. */
-const bounding = ["clip", "chain"];
+/** Those that bound an infinite element, as they bound every large one, and the sign that is left. */
+const bounding: { readonly [name: string]: number } = {
+  chain: -1,
+  clip: 1,
+  lion: -1,
+  rprop: -1,
+  scaleByLion: 1,
+  scaleByRprop: 1,
+  scaleBySign: 1,
+  signSgd: -1,
+  signum: -1,
+};
 
 test("everything that optim exports is in one of the tables", () => {
   const listed = [...Object.keys(norms), ...Object.keys(transformations), ...others];
@@ -89,9 +204,12 @@ for (const backend of ["reference", ...backends.map((b) => b.name)] as const) {
             { value: np.array(1) },
           );
           const found = (await updates.a.data())[1]!;
-          if (Number.isFinite(value) || Number.isNaN(value) || !bounding.includes(name)) {
+          const sign = bounding[name];
+          // Towards negative numbers, parameters that must not be negative end at 0.
+          if (name === "keepParamsNonnegative" && value === -Infinity) expect(found).toBe(2);
+          else if (Number.isNaN(value) || sign === undefined) {
             expect(Number.isFinite(found)).toBe(false);
-          } else expect(Math.sign(found)).toBe(Math.sign(value) * (name === "clip" ? 1 : -1));
+          } else expect(Math.sign(found)).toBe(Math.sign(value) * sign);
           const next = optim.applyUpdates(params, updates);
           if (Number.isNaN(value)) expect((await next.a.data())[1]).toBeNaN();
         },

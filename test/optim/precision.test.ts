@@ -39,6 +39,14 @@ const schedules: { readonly [name: string]: readonly [schedule: optim.Schedule, 
     }),
     8,
   ],
+  "one cycle along lines": [
+    optim.linearOnecycleSchedule({ transitionSteps: long, peakValue: 1 }),
+    8,
+  ],
+  "one cycle along cosines": [
+    optim.cosineOnecycleSchedule({ transitionSteps: long, peakValue: 1 }),
+    8,
+  ],
 };
 const counts = [0, 1, 2, 999, 1000, 1001, 500_000, 999_000, long - 2, long - 1, long, long + 1];
 

@@ -61,11 +61,11 @@ export function scaleByPolyak(options: PolyakOptions = {}): GradientTransformati
       const gap = variant === "sps+" ? np.maximum(above, 0) : above;
       const none = np.lessEqual(np.square(norm).add(eps), 2 ** -52);
       // gap / (|g|² + eps), without a square that overflows.
-      const length = np.where(none, 1, norm);
-      const step = np.minimum(
-        gap.div(length).div(length.add(np.divide(eps, length))),
-        maxLearningRate,
-      );
+      const zero = np.equal(norm, 0);
+      const length = np.where(zero, 1, norm);
+      const rest = np.where(zero, eps, length.add(np.divide(eps, length)));
+      const ratio = gap.div(length).div(np.where(none, 1, rest));
+      const step = np.minimum(ratio, maxLearningRate);
       const factor = np.where(none, 0, step);
       return [mapLeaves((g) => g.mul(np.astype(factor, g.dtype)), updates), state];
     },

@@ -211,7 +211,8 @@ export function scaleByRprop(
       );
       const stepSizes = mapLeaves(
         (s, size) => {
-          const changed = size.mul(np.where(np.greater(s, 0), etaPlus, etaMinus));
+          const grows = np.greater(s, 0);
+          const changed = np.where(grows, size.mul(etaPlus), size.mul(etaMinus));
           return np.where(np.equal(s, 0), size, np.clip(changed, minStepSize, maxStepSize));
         },
         agreement,
