@@ -39,7 +39,7 @@ const arrows: Record<string, readonly string[]> = {
   "public.ts": ["core", "runtime"],
   "tree.ts": ["core", "numpy"],
   nn: ["public.ts", "options", "numpy", "random", "control"],
-  optim: ["public.ts", "tree.ts", "options", "numpy", "control", "solvers"],
+  optim: ["public.ts", "tree.ts", "options", "numpy", "random", "control", "transforms", "solvers"],
   metrics: ["options"],
   nested: [
     "public.ts",

@@ -13,7 +13,7 @@ import {
 import * as random from "../random/index.ts";
 import { chain } from "./chain.ts";
 import { requireState } from "./checks.ts";
-import { increment, mapLeaves, tensors, withLeaves, zeroCount } from "./leaves.ts";
+import { increment, tensors, withLeaves, zeroCount } from "./leaves.ts";
 import { type CountState, type LearningRate, requireRate, scaleByLearningRate } from "./scale.ts";
 import type { GradientTransformation, Scalar } from "./transformation.ts";
 

@@ -18,7 +18,7 @@ import {
 import { type CountState, type LearningRate, requireRate, scaleByLearningRate } from "../scale.ts";
 import type { GradientTransformation, Scalar } from "../transformation.ts";
 
-const { nesterov, ...plainKinds } = adamKinds;
+const { nesterov: _, ...plainKinds } = adamKinds;
 
 /** The state of {@link scaleByAmsgrad}. */
 export interface AmsgradState extends AdamState {
