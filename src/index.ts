@@ -44,6 +44,10 @@ export * from "./transforms/index.ts";
 export * from "./solvers/index.ts";
 export * from "./implicit/index.ts";
 export * from "./inspect/index.ts";
+/** The solvers by one name: `solvers.anderson()` is `anderson()`. */
+export * as solvers from "./solvers/index.ts";
+/** The adjoints by one name: `adjoints.oneStep()` is `oneStep()`. */
+export * as adjoints from "./implicit/adjoint.ts";
 export * from "./nested/index.ts";
 
 /** Layers as pure functions over parameters. */

@@ -16,9 +16,7 @@ import {
   declareOperands,
   declareOptions,
   either,
-  type Kind,
   kind,
-  madeBy,
   required,
   size,
 } from "../options/index.ts";
@@ -61,20 +59,6 @@ export interface SolveStats {
   /** Whether the residual is within (a hundred times) the tolerance; bytes 0 and 1. */
   readonly converged: TypedArray;
 }
-
-/** The kind of options that hold an adjoint. */
-export const adjointKind: Kind<Adjoint> = madeBy(
-  "an adjoint",
-  {
-    implicit: "implicit()",
-    oneStep: "oneStep()",
-    unrolled: "unrolled()",
-    neumann: "neumann({ terms: 3 })",
-    phantom: "phantom({ terms: 3, damping: 0.5 })",
-    truncated: "truncated({ steps: 1 })",
-  },
-  ({ kind }) => kind === "unrolled" || kind === "truncated" || kind === "atSolution",
-);
 
 const checkUnrolled = declareOptions<{ checkpoint?: boolean }>("unrolled", [], {
   checkpoint: boolean,

@@ -1,10 +1,24 @@
 /** Options and results of fixed-point iterations, which `fixedPointIteration` and `argmin` share. */
 import type { Tensor } from "../core/tensor.ts";
-import { boolean, nonNegative, oneOf } from "../options/index.ts";
+import { boolean, type Kind, madeBy, nonNegative, oneOf } from "../options/index.ts";
 import { type BatchAxis, batchAxisKind } from "../solvers/packing.ts";
 import type { Norm } from "../solvers/rows.ts";
 import { type FixedPointSolver, solverKind } from "../solvers/solver.ts";
-import { type Adjoint, adjointKind } from "./adjoint.ts";
+import type { Adjoint } from "./adjoint.ts";
+
+/** The kind of options that hold an adjoint. */
+export const adjointKind: Kind<Adjoint> = madeBy(
+  "an adjoint",
+  {
+    implicit: "implicit()",
+    oneStep: "oneStep()",
+    unrolled: "unrolled()",
+    neumann: "neumann({ terms: 3 })",
+    phantom: "phantom({ terms: 3, damping: 0.5 })",
+    truncated: "truncated({ steps: 1 })",
+  },
+  ({ kind }) => kind === "unrolled" || kind === "truncated" || kind === "atSolution",
+);
 
 /** Options of `fixedPointIteration`. */
 export interface FixedPointOptions<HasAux extends boolean = false> {

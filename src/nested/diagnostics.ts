@@ -7,7 +7,7 @@ import { ArgumentError, type Tensor } from "../public.ts";
 import { flatten } from "../tree.ts";
 import * as np from "../numpy/index.ts";
 import { declareOptions, integer, key as keyKind, oneOf, size } from "../options/index.ts";
-import { adjointKind } from "../implicit/adjoint.ts";
+import { adjointKind } from "../implicit/options.ts";
 import {
   type Adjoint,
   implicit,

@@ -15,7 +15,7 @@ import {
 import * as random from "../random/index.ts";
 import { type FixedPointSolver, FixedPointStatus, forward } from "../solvers/index.ts";
 import { solverKind } from "../solvers/solver.ts";
-import { adjointKind } from "../implicit/adjoint.ts";
+import { adjointKind } from "../implicit/options.ts";
 import {
   type Adjoint,
   fixedPointIteration,

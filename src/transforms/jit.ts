@@ -25,6 +25,8 @@ export interface JitOptions {
    * Arguments whose memory the call may reuse: they are gone after it. A training step that donates
    * its parameters and optimizer state runs in constant memory.
    */
+  donateArgnums?: readonly number[];
+  /** The same as `donateArgnums`, in short. */
   donate?: readonly number[];
 }
 
@@ -138,6 +140,7 @@ function traceWithin(
 
 const checkOptions = declareOptions<JitOptions>("jit", ["f"], {
   staticArgnums: listOf(count),
+  donateArgnums: listOf(count),
   donate: listOf(count),
 });
 
@@ -165,7 +168,8 @@ export function jit<A extends unknown[], R>(
   options: JitOptions = {},
 ): (...args: A) => R {
   checkOptions(options);
-  const { staticArgnums = [], donate = [] } = options;
+  const { staticArgnums = [], donateArgnums = [] } = options;
+  const donate = [...donateArgnums, ...options.donate ?? []];
   if (donate.some((n) => staticArgnums.includes(n))) {
     throw new ArgumentError(
       "jit: a static argument is donated",

@@ -281,6 +281,13 @@ describe("donate", () => {
     expect(() => p.w.data()).toThrow(/disposed at .*memory\.test\.ts.*\n.*donate/s);
   });
 
+  test("donateArgnums is the same, as in JAX", () => {
+    const double = jit((x: Tensor) => x.mul(2), { donateArgnums: [0] });
+    const x = np.array([1, 1]);
+    double(x);
+    expect(() => x.data()).toThrow(/disposed/);
+  });
+
   test("what is shared, or given twice, is not overwritten", async () => {
     const p = { w: np.array([1, 1]) };
     const alias = jit((x: Tensor) => x)(p.w);

@@ -12,6 +12,7 @@ import {
   setBackend,
   type Tensor,
 } from "trilevel";
+import * as trilevel from "trilevel";
 import { describe, expect, it } from "vitest";
 
 await setBackend("reference");
@@ -191,4 +192,12 @@ describe("anderson's weights", () => {
     const none = await weights(2, [zeros(1, n), zeros(1, n)], 1e-10);
     none.forEach((x) => expect(Number.isFinite(x)).toBe(true));
   });
+});
+
+it("solvers and adjoints are also found by one name each", () => {
+  expect(trilevel.solvers.anderson).toBe(trilevel.anderson);
+  expect(Object.keys(trilevel.adjoints).sort()).toEqual(
+    ["implicit", "neumann", "oneStep", "phantom", "truncated", "unrolled"],
+  );
+  expect(trilevel.adjoints.oneStep).toBe(trilevel.oneStep);
 });
