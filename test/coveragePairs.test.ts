@@ -1,7 +1,8 @@
 /** Every pair of docs/coverage.md is called on both sides: JAX's and optax's results are recorded. */
 import { beforeAll, describe, expect, test } from "vitest";
 import * as trilevel from "trilevel";
-import { np, setBackend, Tensor, tree } from "trilevel";
+import { grad, np, setBackend, Tensor, tree, vmap } from "trilevel";
+import more from "./fixtures/coverage-arrays.json" with { type: "json" };
 import learning from "./fixtures/coverage-learning.json" with { type: "json" };
 import arrays from "./fixtures/coverage-pairs.json" with { type: "json" };
 import { programs as ofLearning } from "./support/coverageLearning.ts";
@@ -10,7 +11,7 @@ import { loose } from "./support/mistakes.ts";
 
 beforeAll(() => setBackend("reference"));
 
-const pairs = [...arrays.pairs, ...learning.pairs];
+const pairs = [...arrays.pairs, ...more.pairs, ...learning.pairs];
 const programs = { ...ofFunctions, ...ofLearning };
 
 interface Recorded {
@@ -52,10 +53,13 @@ function tensorsOf(result: unknown): Tensor[] {
   return tree.leaves(result).map((leaf) => np.array(loose(leaf)));
 }
 
+/** Python's whole numbers are bare numbers here. */
+const typeOf = ({ dtype }: Recorded) => dtype === "int64" ? "float32" : dtype;
+
 async function expectSame(result: unknown, results: readonly Recorded[], exact: boolean) {
   const found = tensorsOf(result);
   expect(found.map((x) => `${x.dtype}[${x.shape}]`))
-    .toEqual(results.map(({ dtype, shape }) => `${dtype}[${shape}]`));
+    .toEqual(results.map((wanted) => `${typeOf(wanted)}[${wanted.shape}]`));
   for (const [i, x] of found.entries()) {
     const wanted = numbers(results[i]!.data);
     const got = [...await x.data()];
@@ -68,11 +72,49 @@ async function expectSame(result: unknown, results: readonly Recorded[], exact: 
   }
 }
 
+/** A call whose first argument is a tensor, as a function of it; it gives all tensors of the result. */
+function ofFirst(here: string, given: readonly unknown[]) {
+  const [first, ...rest] = given.map(decode);
+  if (!(first instanceof Tensor)) return undefined;
+  return { first, call: (x: Tensor) => ours(here)(x, ...rest) };
+}
+
+/** The sum of all floats, of which each element has a weight of its own. */
+function weighted(result: unknown): Tensor {
+  const floats = tensorsOf(result).filter(({ dtype }) => dtype === "float32");
+  return floats.map((y) => np.sum(y.mul(np.cos(np.reshape(np.arange(y.size), y.shape)))))
+    .reduce((a, b) => a.add(b));
+}
+
+const isTensors = (result: unknown): boolean =>
+  result instanceof Tensor || Array.isArray(result) && result.every(isTensors);
+
 describe.each(pairs)("$there is $here", ({ there, here, calls }) => {
-  test.each(calls.map((call, i) => [i, call] as const))("call %i", async (_, call) => {
+  describe.each(calls.map((call, i) => [i, call] as const))("call %i", (_, call) => {
     const args = "arguments" in call ? call.arguments : undefined;
-    const result = args === undefined ? await programs[there]!() : ours(here)(...args.map(decode));
-    await expectSame(result, call.results, there.startsWith("jax.random"));
+    test("gives the same", async () => {
+      const result = args === undefined
+        ? await programs[there]!()
+        : ours(here)(...args.map(decode));
+      await expectSame(result, call.results, there.startsWith("jax.random"));
+    });
+
+    const gradient: Recorded | undefined | null = loose(call).gradient;
+    test.runIf(gradient)("has the same gradient", async () => {
+      const of = ofFirst(here, args!)!;
+      const slope = grad((x: Tensor) => weighted(of.call(x)))(of.first);
+      // Where JAX has no number, ours may have one.
+      const wanted = np.array(numbers(gradient!.data), { shape: gradient!.shape });
+      await expectSame(np.where(np.isnan(wanted), NaN, slope), [gradient!], false);
+    });
+
+    test.runIf(there.startsWith("jax.numpy") && args)("is the same in batches", async () => {
+      const of = ofFirst(here, args!);
+      if (of === undefined || !isTensors(of.call(of.first))) return;
+      const twice = vmap(of.call)(np.stack([of.first, of.first]));
+      const each = tensorsOf(twice).map((y) => np.unstack(y));
+      for (const i of [0, 1]) await expectSame(each.map((y) => y[i]), call.results, false);
+    });
   });
 });
 

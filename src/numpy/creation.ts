@@ -3,46 +3,18 @@
  * instruction. Inside a traced function host data is stored once and becomes a hidden input of the
  * program.
  */
-import {
-  allocate,
-  coerce,
-  type DType,
-  dtypeOf,
-  isFloat,
-  isInteger,
-  type TypedArray,
-} from "../core/dtype.ts";
+import { allocate, coerce, type DType, dtypeOf, isFloat, type TypedArray } from "../core/dtype.ts";
 import { currentBackend } from "../runtime/backend.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../core/errors.ts";
 import { kindOf } from "../core/describeValue.ts";
 import { aval, type Shape, sizeOf } from "../core/aval.ts";
 import { literal, type NestedArray, Tensor } from "../core/tensor.ts";
 import { tensorFromHost } from "../runtime/memory.ts";
-import {
-  axis,
-  boolean,
-  count,
-  declareOptions,
-  dtype,
-  integer,
-  listOf,
-  number,
-  oneOf,
-} from "../options/index.ts";
+import { count, declareOptions, dtype, integer, listOf, oneOf } from "../options/index.ts";
 import * as lax from "../primitives/index.ts";
 import { managed } from "./managed.ts";
 import { diagonalIndices } from "./parts.ts";
-import {
-  alignPair,
-  asTensor,
-  axisOf,
-  cast,
-  checkCount,
-  shapeOf,
-  stretch,
-  type TensorLike,
-  toFloat,
-} from "./promote.ts";
+import { asTensor, cast, shapeOf, stretch, type TensorLike } from "./promote.ts";
 
 /** The element type of what is made; each function says what it is otherwise. */
 export interface DTypeOptions {
@@ -193,6 +165,11 @@ export const zerosLike: (x: TensorLike, options?: ArrayOptions) => Tensor = mana
   declareOptions("np.zerosLike", ["x"], { dtype, shape: listOf(count) }),
 );
 
+/** Same as {@link zeros}: nothing is left unset, as in JAX. */
+export const empty: typeof zeros = zeros;
+/** Same as {@link zerosLike}. */
+export const emptyLike: typeof zerosLike = zerosLike;
+
 /** Ones in the shape and element type of another tensor, or those of the options. */
 export const onesLike: (x: TensorLike, options?: ArrayOptions) => Tensor = managed(
   (x, options = {}) => like(x, 1, options),
@@ -259,67 +236,6 @@ const range = managed(
     return lax.convert(moved, type);
   },
   declareOptions("np.arange", ["start", "stop", "step"], { dtype }),
-);
-
-/** How {@link linspace} ends. */
-export interface LinspaceOptions extends DTypeOptions {
-  /** Whether `stop` is the last number; true unless given. */
-  readonly endpoint?: boolean | undefined;
-  /** Where the new axis goes when `start` or `stop` have axes; 0 unless given. */
-  readonly axis?: number | undefined;
-}
-
-/**
- * `count` numbers (50 unless given) from `start` to `stop`, evenly spaced; both may be tensors.
- *
- * ```ts
- * import { np } from "trilevel";
- * console.assert(String(await np.linspace(0, 1, 5).data()) === "0,0.25,0.5,0.75,1");
- * ```
- */
-export const linspace: (
-  start: TensorLike,
-  stop: TensorLike,
-  count?: number,
-  options?: LinspaceOptions,
-) => Tensor = managed(
-  (start, stop, count = 50, { endpoint = true, axis = 0, dtype } = {}) => {
-    checkCount("linspace", "the count", count);
-    const strong = (type: Parameters<typeof toFloat>[0]) => ({ ...toFloat(type), weak: false });
-    const [a, b] = alignPair("linspace", start, stop, strong);
-    const shape = [count, ...a.shape];
-    const index = lax.iota(shape, a.dtype, 0);
-    const steps = Math.max(1, endpoint ? count - 1 : count);
-    const t = lax.div(index, lax.fullLike(index, steps));
-    const from = lax.mul(stretch("linspace", a, shape), lax.sub(lax.fullLike(t, 1), t));
-    const line = lax.add(from, lax.mul(stretch("linspace", b, shape), t));
-    const at = axisOf("linspace", axis, shape.length);
-    const rest = shape.map((_, i) => i).slice(1);
-    const moved = lax.transpose(line, [...rest.slice(0, at), 0, ...rest.slice(at)]);
-    if (dtype === undefined) return moved;
-    return lax.convert(isInteger(dtype) ? lax.floor(moved) : moved, dtype);
-  },
-  declareOptions("np.linspace", ["start", "stop", "count"], { endpoint: boolean, axis, dtype }),
-);
-
-/** Powers of `base` (10 unless given), their exponents as {@link linspace} gives them. */
-export const logspace: (
-  start: TensorLike,
-  stop: TensorLike,
-  count?: number,
-  options?: LinspaceOptions & { readonly base?: number },
-) => Tensor = managed(
-  (start, stop, count = 50, { base = 10, dtype, ...options } = {}) => {
-    const exponents = linspace(start, stop, count, options);
-    const powers = lax.pow(lax.fullLike(exponents, base), exponents);
-    return dtype === undefined ? powers : lax.convert(powers, dtype);
-  },
-  declareOptions("np.logspace", ["start", "stop", "count"], {
-    base: number,
-    endpoint: boolean,
-    axis,
-    dtype,
-  }),
 );
 
 /** Which diagonal of a matrix: 0 the main one, positive ones above it. */

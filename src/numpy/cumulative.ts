@@ -49,6 +49,57 @@ export const cummax: Cumulative = cumulative("cummax", scanWith(lax.max));
 /** Running minima. */
 export const cummin: Cumulative = cumulative("cummin", scanWith(lax.min));
 
+/** What {@link cumulativeSum} and {@link cumulativeProd} run along. */
+export interface InclusiveOptions {
+  /** An axis; needed unless the tensor is a vector. */
+  readonly axis?: number | undefined;
+  /** Whether the first result is that of no elements: one more than there are elements. */
+  readonly includeInitial?: boolean | undefined;
+}
+
+function inclusive(name: string, run: Cumulative, first: number) {
+  return managed(
+    (x: TensorLike, { axis, includeInitial = false }: InclusiveOptions = {}): Tensor => {
+      const t = numberTensor(name, x);
+      if (t.ndim === 0 || axis === undefined && t.ndim > 1) {
+        throw new ArgumentError(
+          `${name} of ${t.ndim} axes without \`axis\``,
+          t.ndim === 0 ? "give a vector" : `say along which: np.${name}(x, { axis: 0 })`,
+        );
+      }
+      const along = axisOf(name, axis ?? 0, t.ndim);
+      const y = run(t, { axis: along });
+      if (!includeInitial) return y;
+      const start = lax.full(t.shape.map((n, i) => i === along ? 1 : n), first, t.dtype);
+      return lax.concatenate([start, y], along);
+    },
+    declareOptions<InclusiveOptions>(`np.${name}`, ["x"], { axis, includeInitial: boolean }),
+  );
+}
+
+/**
+ * Running sums along an axis, which a vector alone may leave out.
+ *
+ * ```ts
+ * import { np } from "trilevel";
+ * const sums = np.cumulativeSum(np.array([1, 2]), { includeInitial: true });
+ * console.assert(String(await sums.data()) === "0,1,3");
+ * ```
+ *
+ * @throws ArgumentError for several axes and none named.
+ */
+export const cumulativeSum: (x: TensorLike, options?: InclusiveOptions) => Tensor = inclusive(
+  "cumulativeSum",
+  cumsum,
+  0,
+);
+/** Running products along an axis, which a vector alone may leave out. */
+export const cumulativeProd: (x: TensorLike, options?: InclusiveOptions) => Tensor = inclusive(
+  "cumulativeProd",
+  cumprod,
+  1,
+);
+
 /** What {@link diff} differences. */
 export interface DiffOptions {
   /** How many times; 1 unless given. */

@@ -129,6 +129,9 @@ export const power: Binary = managed((x, y) => {
   return isFloat(a.dtype) ? lax.pow(a, b) : powerOfIntegers(a, b);
 }, declareOperands("np.power", ["x", "y"]));
 
+/** Same as {@link power}. */
+export const pow: Binary = power;
+
 function integerPower(x: Tensor, exponent: number): Tensor {
   if (exponent < 0) {
     if (isFloat(x.dtype)) return lax.div(c(x, 1), integerPower(x, -exponent));
@@ -224,6 +227,9 @@ export const round: (x: TensorLike, decimals?: number) => Tensor = managed((x, d
   const scale = c(t, 10 ** decimals);
   return lax.div(lax.round(lax.mul(t, scale)), scale);
 }, declareOperands("np.round", ["x", "decimals"]));
+
+/** Same as {@link round}. */
+export const around: typeof round = round;
 
 /** `√x`; NaN below 0. */
 export const sqrt: Unary = onFloats("sqrt", lax.sqrt);

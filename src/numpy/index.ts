@@ -15,6 +15,8 @@
 import "./methods.ts";
 import "./traps.ts";
 
+export * from "./arithmetic.ts";
+export * from "./calculus.ts";
 export * from "./constants.ts";
 export {
   convGeneralDilated,
@@ -30,18 +32,59 @@ export * from "./cumulative.ts";
 export * from "./diagonals.ts";
 export * from "./einsum.ts";
 export * from "./elementwise.ts";
+export * from "./floatParts.ts";
+export * from "./functional.ts";
+export * from "./grids.ts";
+export * from "./histograms.ts";
 export { type Index, type OutOfBounds, slice } from "./indexing.ts";
+export * from "./blocks.ts";
 export * from "./joining.ts";
 export * as linalg from "./linalg.ts";
 export * from "./logic.ts";
+export * from "./nans.ts";
+export * from "./placing.ts";
+export * from "./polynomials.ts";
 export * from "./pooling.ts";
 export * from "./products.ts";
-export * from "./reductions.ts";
+export * from "./quantiles.ts";
+export {
+  all,
+  amax,
+  amin,
+  any,
+  argmax,
+  argmin,
+  type ArgOptions,
+  average,
+  countNonzero,
+  type InitialOptions,
+  type InitialReduction,
+  logsumexp,
+  max,
+  mean,
+  min,
+  prod,
+  ptp,
+  type ReduceOptions,
+  type Reduction,
+  type SelectiveReduction,
+  std,
+  sum,
+  variance,
+  variance as var,
+  type VarianceOptions,
+  type WhereOptions,
+} from "./reductions.ts";
+export * from "./searching.ts";
+export * from "./sets.ts";
 export * from "./shape.ts";
-export { variance as var } from "./reductions.ts";
+export * from "./signals.ts";
 export * from "./sorting.ts";
+export * from "./spaces.ts";
 export * from "./special.ts";
+export * from "./statistics.ts";
 export { dynamicSlice, oneHot, take, takeAlongAxis, type TakeOptions } from "./taking.ts";
 export * from "./updates.ts";
+export * from "./windows.ts";
 export type { Axes, TensorLike } from "./promote.ts";
 export type { TensorMethods } from "./methods.ts";

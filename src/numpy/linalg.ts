@@ -15,10 +15,18 @@
  */
 export { cholesky } from "./linalg/cholesky.ts";
 export { det } from "./linalg/det.ts";
-export { eigh } from "./linalg/eigh.ts";
+export { eigh, eigvalsh } from "./linalg/eigh.ts";
 export { inv, matrixPower, slogdet, solve, trace } from "./linalg/lu.ts";
 export { lstsq, matrixRank, pinv, type RankOptions } from "./linalg/leastSquares.ts";
-export { cond, norm, type NormOptions } from "./linalg/norm.ts";
+export {
+  cond,
+  matrixNorm,
+  norm,
+  type NormOptions,
+  vectorNorm,
+  type VectorNormOptions,
+} from "./linalg/norm.ts";
 export { qr } from "./linalg/qr.ts";
 export { svd, svdvals } from "./linalg/svd.ts";
+export { multiDot, tensorinv, tensorsolve } from "./linalg/tensors.ts";
 export { type TriangularOptions, triangularSolve } from "./linalg/triangular.ts";

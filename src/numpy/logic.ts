@@ -95,6 +95,15 @@ export const rightShift: Binary = onBits(
   (x, y) => x.dtype === "uint32" ? lax.shiftRightLogical(x, y) : lax.shiftRightArithmetic(x, y),
 );
 
+/** Same as {@link bitwiseNot}. */
+export const bitwiseInvert: Unary = bitwiseNot;
+/** Same as {@link bitwiseNot}. */
+export const invert: Unary = bitwiseNot;
+/** Same as {@link leftShift}. */
+export const bitwiseLeftShift: Binary = leftShift;
+/** Same as {@link rightShift}. */
+export const bitwiseRightShift: Binary = rightShift;
+
 const ofFloats = (
   name: string,
   onFloat: (x: Tensor) => Tensor,
@@ -229,3 +238,13 @@ export const arrayEqual: Binary = managed((x, y) => {
   if (a.shape.join() !== b.shape.join()) return asTensor(false);
   return lax.reduceAnd(equal(a, b), a.shape.map((_, i) => i));
 }, declareOperands("np.arrayEqual", ["x", "y"]));
+/** Whether all elements are equal once shapes are broadcast; false where they cannot be. A boolean scalar. */
+export const arrayEquiv: Binary = managed((x, y) => {
+  const [a, b] = [asTensor(x).shape, asTensor(y).shape];
+  const rank = Math.max(a.length, b.length);
+  const fits = Array.from({ length: rank }, (_, i) => [a.at(-1 - i) ?? 1, b.at(-1 - i) ?? 1])
+    .every(([m, n]) => m === n || m === 1 || n === 1);
+  if (!fits) return asTensor(false);
+  const same = equal(x, y);
+  return lax.reduceAnd(same, same.shape.map((_, i) => i));
+}, declareOperands("np.arrayEquiv", ["x", "y"]));

@@ -15,9 +15,11 @@ import {
 import * as lax from "../primitives/index.ts";
 import { contract } from "./contract.ts";
 import { einsum } from "./einsum.ts";
-import type { Binary } from "./elementwise.ts";
+import { type Binary, multiply, subtract } from "./elementwise.ts";
 import { managed } from "./managed.ts";
+import { stretchOf } from "./parts.ts";
 import { asTensor, axisOf, commonType, promote, type TensorLike, toNumber } from "./promote.ts";
+import { moveaxis } from "./shape.ts";
 
 /** A product of numbers; booleans are multiplied as such, and give booleans. */
 function product(name: string, f: (x: Tensor, y: Tensor) => Tensor): Binary {
@@ -180,3 +182,64 @@ export const kron: Binary = product("kron", (x, y) => {
   const order = a.flatMap((_, i) => [i, rank + i]);
   return lax.reshape(lax.transpose(blocks, order), a.map((n, i) => n * b[i]!));
 });
+
+/** Which axes {@link cross} takes the vectors along. */
+export interface CrossOptions {
+  /** For both operands and the result; the last unless given. */
+  readonly axis?: number | undefined;
+  /** For the first operand alone. */
+  readonly axisa?: number | undefined;
+  /** For the second operand alone. */
+  readonly axisb?: number | undefined;
+  /** For the result alone. */
+  readonly axisc?: number | undefined;
+}
+
+/**
+ * The cross product of vectors of three elements, or two: then the third is 0, and of two such vectors only the third
+ * element is given. Other axes are broadcast.
+ *
+ * ```ts
+ * import { np } from "trilevel";
+ * const z = np.cross(np.array([1, 0, 0]), np.array([0, 1, 0]));
+ * console.assert(String(await z.data()) === "0,0,1");
+ * ```
+ *
+ * @throws ShapeError for other sizes.
+ */
+export const cross: (x: TensorLike, y: TensorLike, options?: CrossOptions) => Tensor = managed(
+  (x, y, { axis, axisa = axis ?? -1, axisb = axis ?? -1, axisc = axis ?? -1 } = {}) => {
+    const [a, b] = promote("cross", [x, y], toNumber) as [Tensor, Tensor]; // two in, two out
+    const last = (t: Tensor, at: number) => moveaxis(t, axisOf("cross", at, t.ndim), -1);
+    const [u, v] = [last(a, axisa), last(b, axisb)];
+    const [m, n] = [u.shape.at(-1)!, v.shape.at(-1)!];
+    if (m < 2 || m > 3 || n < 2 || n > 3) {
+      throw misfit("cross", a, b, "give vectors of two or three elements");
+    }
+    const at = (t: Tensor, i: number) => {
+      const k = t.ndim - 1;
+      if (i >= t.shape[k]!) return lax.full(t.shape.slice(0, -1), 0, t.dtype);
+      return lax.reshape(stretchOf(t, k, i, i + 1), t.shape.slice(0, -1));
+    };
+    const minor = (i: number, j: number) =>
+      subtract(multiply(at(u, i), at(v, j)), multiply(at(u, j), at(v, i)));
+    if (m === 2 && n === 2) return minor(0, 1);
+    const parts = [minor(1, 2), minor(2, 0), minor(0, 1)].map((t) =>
+      lax.reshape(t, [...t.shape, 1])
+    );
+    const z = lax.concatenate(parts, parts[0]!.ndim - 1);
+    return moveaxis(z, -1, axisOf("cross", axisc, z.ndim));
+  },
+  declareOptions("np.cross", ["x", "y"], { axis, axisa: axis, axisb: axis, axisc: axis }),
+);
+
+/** Matrices (the last two axes) times vectors (the last axis); the others are broadcast. */
+export const matvec: Binary = managed(
+  (x, y) => einsum("...ij,...j->...i", ...promote("matvec", [x, y], toNumber)),
+  declareOperands("np.matvec", ["x", "y"]),
+);
+/** Vectors (the last axis) times matrices (the last two axes); the others are broadcast. */
+export const vecmat: Binary = managed(
+  (x, y) => einsum("...i,...ij->...j", ...promote("vecmat", [x, y], toNumber)),
+  declareOperands("np.vecmat", ["x", "y"]),
+);

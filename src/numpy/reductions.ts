@@ -2,8 +2,8 @@
  * Reductions: many elements become one, along an axis, several, or all. Integers and booleans are
  * summed as int32, and averaged as float32.
  */
-import { ArgumentError, ShapeError } from "../core/errors.ts";
-import { formatAval, sizeOf } from "../core/aval.ts";
+import { ArgumentError } from "../core/errors.ts";
+import { sizeOf } from "../core/aval.ts";
 import type { Tensor } from "../core/tensor.ts";
 import {
   axes,
@@ -11,12 +11,11 @@ import {
   boolean,
   declareOptions,
   finite,
-  oneOf,
+  number,
   tensorLike,
 } from "../options/index.ts";
 import * as lax from "../primitives/index.ts";
 import { subtract } from "./elementwise.ts";
-import { isnan, where } from "./logic.ts";
 import { managed } from "./managed.ts";
 import { again, keep, stretchOf } from "./parts.ts";
 import {
@@ -25,6 +24,7 @@ import {
   axesOf,
   axisOf,
   broadcastShapes,
+  cast,
   floatTensor,
   numberTensor,
   stretch,
@@ -40,8 +40,24 @@ export interface ReduceOptions {
   readonly keepdims?: boolean | undefined;
 }
 
+/** Which elements a reduction counts. */
+export interface WhereOptions extends ReduceOptions {
+  /** Only elements where this is true are counted; it is broadcast to the tensor. All unless given. */
+  readonly where?: TensorLike | undefined;
+}
+
+/** What a reduction starts from. */
+export interface InitialOptions extends WhereOptions {
+  /** A number that is reduced along with the elements. */
+  readonly initial?: number | undefined;
+}
+
 /** A function that reduces a tensor along axes. */
 export type Reduction = (x: TensorLike, options?: ReduceOptions) => Tensor;
+/** A function that reduces some elements of a tensor along axes. */
+export type SelectiveReduction = (x: TensorLike, options?: WhereOptions) => Tensor;
+/** A function that reduces some elements of a tensor, and a number, along axes. */
+export type InitialReduction = (x: TensorLike, options?: InitialOptions) => Tensor;
 
 /** A reduction of prepared operands along axes counted from 0. */
 function reduction(
@@ -60,7 +76,73 @@ function reduction(
   );
 }
 
-const number = (name: string) => (x: TensorLike) => numberTensor(name, x);
+/** The tensor with another value where elements are not counted. */
+function counted(
+  name: string,
+  x: Tensor,
+  where: TensorLike | undefined,
+  otherwise: number,
+): Tensor {
+  if (where === undefined) return x;
+  return lax.select(stretch(name, truth(where), x.shape), x, c(x, otherwise));
+}
+
+/** A reduction that counts some elements: the others are replaced by one that changes nothing. */
+function selective(
+  name: string,
+  prepare: (x: TensorLike) => Tensor,
+  reduce: (x: Tensor, axes: readonly number[]) => Tensor,
+  neutral: number,
+): SelectiveReduction {
+  const all = reduction(name, prepare, reduce);
+  return managed(
+    (x, { where, ...options } = {}) => all(counted(name, prepare(x), where, neutral), options),
+    declareOptions(`np.${name}`, ["x"], { axis: axes, keepdims: boolean, where: tensorLike }),
+  );
+}
+
+/** As {@link selective}, with a number to start from; `neutral` says what starts nothing in a type. */
+function starting(
+  name: string,
+  prepare: (x: TensorLike) => Tensor,
+  reduce: (x: Tensor, axes: readonly number[]) => Tensor,
+  combine: (x: Tensor, y: Tensor) => Tensor,
+  neutral: number | undefined,
+): InitialReduction {
+  const all = reduction(name, prepare, reduce);
+  return managed(
+    (x, { where, initial, ...options } = {}) => {
+      const t = prepare(x);
+      const otherwise = neutral ?? initial;
+      if (where !== undefined && otherwise === undefined) {
+        throw new ArgumentError(
+          `${name}: \`where\` without \`initial\`, which is the result where nothing is counted`,
+          `give a number: np.${name}(x, { where, initial: 0 })`,
+        );
+      }
+      if (initial === undefined) return all(counted(name, t, where, otherwise ?? 0), options);
+      const first = cast(name, initial, { dtype: t.dtype, weak: false });
+      // Of no elements there is the first number only.
+      const axes = axesOf(name, options.axis, t.ndim);
+      if (countOf(t, axes) === 0) {
+        const shape = t.shape.flatMap((n, i) =>
+          !axes.includes(i) ? [n] : options.keepdims ? [1] : []
+        );
+        return stretch(name, first, shape);
+      }
+      const y = all(counted(name, t, where, otherwise ?? 0), options);
+      return combine(y, stretch(name, first, y.shape));
+    },
+    declareOptions(`np.${name}`, ["x"], {
+      axis: axes,
+      keepdims: boolean,
+      initial: number,
+      where: tensorLike,
+    }),
+  );
+}
+
+const counting = (name: string) => (x: TensorLike) => numberTensor(name, x);
 const float = (name: string) => (x: TensorLike) => floatTensor(name, x);
 
 const countOf = (x: Tensor, axes: readonly number[]) => sizeOf(axes.map((a) => x.shape[a]!));
@@ -77,14 +159,37 @@ const c = lax.fullLike;
  * console.assert(await np.sum(x).item() === 21);
  * console.assert(String(await np.sum(x, { axis: 0 }).data()) === "5,7,9");
  * console.assert(np.sum(x, { axis: -1, keepdims: true }).shape.join() === "2,1");
+ * console.assert(await np.sum(x, { where: np.greater(x, 2), initial: 100 }).item() === 118);
  * ```
  *
  * @throws ShapeError for an axis that is not there.
  */
-export const sum: Reduction = reduction("sum", number("sum"), lax.reduceSum);
+export const sum: InitialReduction = starting(
+  "sum",
+  counting("sum"),
+  lax.reduceSum,
+  lax.add,
+  0,
+);
+
+/** How many elements are counted along axes, as floats of the tensor's type. */
+function countWhere(name: string, x: Tensor, where: TensorLike, axes: readonly number[]): Tensor {
+  const counts = lax.convert(stretch(name, truth(where), x.shape), x.dtype);
+  return lax.reduceSum(counts, axes);
+}
 
 /** The mean; NaN of nothing. */
-export const mean: Reduction = reduction("mean", float("mean"), meanOf);
+export const mean: SelectiveReduction = managed(
+  (x, { where, ...options } = {}) => {
+    const t = floatTensor("mean", x);
+    if (where === undefined) return reduction("mean", float("mean"), meanOf)(t, options);
+    return reduction("mean", float("mean"), (t, axes) => {
+      const total = lax.reduceSum(counted("mean", t, where, 0), axes);
+      return lax.div(total, countWhere("mean", t, where, axes));
+    })(t, options);
+  },
+  declareOptions("np.mean", ["x"], { axis: axes, keepdims: boolean, where: tensorLike }),
+);
 
 function meanOf(x: Tensor, axes: readonly number[]): Tensor {
   const total = lax.reduceSum(x, axes);
@@ -92,7 +197,9 @@ function meanOf(x: Tensor, axes: readonly number[]): Tensor {
 }
 
 /** The product; its derivative is right where elements are 0, too. */
-export const prod: Reduction = reduction("prod", number("prod"), (x, axes) => {
+export const prod: InitialReduction = starting("prod", counting("prod"), productOf, lax.mul, 1);
+
+function productOf(x: Tensor, axes: readonly number[]): Tensor {
   const kept = x.shape.map((_, i) => i).filter((i) => !axes.includes(i));
   const front = lax.transpose(x, [...axes, ...kept]);
   let rows = lax.reshape(front, [countOf(x, axes), ...kept.map((i) => x.shape[i]!)]);
@@ -105,29 +212,37 @@ export const prod: Reduction = reduction("prod", number("prod"), (x, axes) => {
     rows = odd.shape[0] === 0 ? pairs : lax.concatenate([pairs, odd], 0);
   }
   return lax.reshape(rows, rows.shape.slice(1));
-});
+}
 
 /** The largest element; NaN if there is one. Equal ones share the derivative. */
-export const max: Reduction = reduction(
+export const max: InitialReduction = starting(
   "max",
   asTensor,
   (x, axes) => (x.dtype === "bool" ? lax.reduceOr : lax.reduceMax)(x, axes),
+  (x, y) => (x.dtype === "bool" ? lax.or : lax.max)(x, y),
+  undefined,
 );
 /** The smallest element; NaN if there is one. Equal ones share the derivative. */
-export const min: Reduction = reduction(
+export const min: InitialReduction = starting(
   "min",
   asTensor,
   (x, axes) => (x.dtype === "bool" ? lax.reduceAnd : lax.reduceMin)(x, axes),
+  (x, y) => (x.dtype === "bool" ? lax.and : lax.min)(x, y),
+  undefined,
 );
+/** Same as {@link max}. */
+export const amax: InitialReduction = max;
+/** Same as {@link min}. */
+export const amin: InitialReduction = min;
 /** The largest element minus the smallest. */
 export const ptp: Reduction = managed(
   (x, options) => subtract(max(x, options), min(x, options)),
   declareOptions("np.ptp", ["x"], { axis: axes, keepdims: boolean }),
 );
 /** Whether all elements are true (not 0); true of nothing. */
-export const all: Reduction = reduction("all", truth, lax.reduceAnd);
+export const all: SelectiveReduction = selective("all", truth, lax.reduceAnd, 1);
 /** Whether some element is true (not 0); false of nothing. */
-export const any: Reduction = reduction("any", truth, lax.reduceOr);
+export const any: SelectiveReduction = selective("any", truth, lax.reduceOr, 0);
 /** How many elements are not 0, as int32. */
 export const countNonzero: Reduction = reduction(
   "countNonzero",
@@ -136,7 +251,7 @@ export const countNonzero: Reduction = reduction(
 );
 
 /** How {@link variance} and {@link std} count. */
-export interface VarianceOptions extends ReduceOptions {
+export interface VarianceOptions extends WhereOptions {
   /** Taken off the number of elements before dividing; 0 unless given. */
   readonly ddof?: number | undefined;
 }
@@ -152,22 +267,39 @@ export interface VarianceOptions extends ReduceOptions {
  * ```
  */
 export const variance: (x: TensorLike, options?: VarianceOptions) => Tensor = managed(
-  (x, { ddof = 0, ...options } = {}) => {
+  (x, { ddof = 0, where, ...options } = {}) => {
     const of = reduction("var", float("var"), (t, axes) => {
-      const centered = lax.sub(t, again(meanOf(t, axes), t, axes));
+      const center = where === undefined ? meanOf(t, axes) : mean(t, { axis: axes, where });
+      const centered = counted("var", lax.sub(t, again(center, t, axes)), where, 0);
       const total = lax.reduceSum(lax.mul(centered, centered), axes);
+      if (where !== undefined) {
+        const count = countWhere("var", t, where, axes);
+        const degrees = lax.sub(count, c(count, ddof));
+        const some = lax.gt(degrees, c(degrees, 0));
+        return lax.div(total, lax.select(some, degrees, c(degrees, NaN)));
+      }
       const degrees = countOf(t, axes) - ddof;
       return lax.div(total, c(total, degrees > 0 ? degrees : NaN));
     });
     return of(x, options);
   },
-  declareOptions("np.var", ["x"], { axis: axes, keepdims: boolean, ddof: finite }),
+  declareOptions("np.var", ["x"], {
+    axis: axes,
+    keepdims: boolean,
+    ddof: finite,
+    where: tensorLike,
+  }),
 );
 
 /** The standard deviation, the square root of {@link variance}. */
 export const std: (x: TensorLike, options?: VarianceOptions) => Tensor = managed(
   (x, options) => lax.sqrt(variance(x, options)),
-  declareOptions("np.std", ["x"], { axis: axes, keepdims: boolean, ddof: finite }),
+  declareOptions("np.std", ["x"], {
+    axis: axes,
+    keepdims: boolean,
+    ddof: finite,
+    where: tensorLike,
+  }),
 );
 
 /** The mean with weights `Σ w x / Σ w`; weights of one axis go along `axis`. */
@@ -192,21 +324,6 @@ function pair(x: Tensor, w: Tensor): [Tensor, Tensor] {
   const dtype = x.dtype === "float64" || w.dtype === "float64" ? "float64" : "float32";
   return [lax.convert(x, dtype), lax.convert(w, dtype)];
 }
-
-/** The sum of what is not NaN. */
-export const nansum: Reduction = managed(
-  (x, options) => sum(where(isnan(x), 0, x), options),
-  declareOptions("np.nansum", ["x"], { axis: axes, keepdims: boolean }),
-);
-/** The mean of what is not NaN; NaN where nothing is left. */
-export const nanmean: Reduction = managed(
-  (x, options) => {
-    const total = nansum(floatTensor("nanmean", x), options);
-    const count = sum(lax.not(isnan(asTensor(x))), options);
-    return lax.div(total, lax.convert(count, total.dtype));
-  },
-  declareOptions("np.nanmean", ["x"], { axis: axes, keepdims: boolean }),
-);
 
 /**
  * `log Σ eˣ`, without overflow; -Infinity of nothing, or where all elements are.
@@ -271,73 +388,4 @@ export const argmax: (x: TensorLike, options?: ArgOptions) => Tensor = argReduct
 export const argmin: (x: TensorLike, options?: ArgOptions) => Tensor = argReduction(
   "argmin",
   lax.argMin,
-);
-
-/** What a quantile interpolates. */
-export interface QuantileOptions extends ReduceOptions {
-  /** Between two elements: a weighted mean of both (the default), or one of them. */
-  readonly method?: "linear" | "lower" | "higher" | "nearest" | "midpoint" | undefined;
-}
-
-/**
- * The element below which the fraction `q` of all lies; NaN if there is one. Fractions are numbers.
- *
- * ```ts
- * import { np } from "trilevel";
- * console.assert(await np.quantile(np.array([4, 1, 3, 2]), 0.5).item() === 2.5);
- * ```
- *
- * @throws ArgumentError unless 0 ≤ q ≤ 1; ShapeError of nothing.
- */
-export const quantile: (x: TensorLike, q: number, options?: QuantileOptions) => Tensor = managed(
-  (x, q, { method = "linear", ...options } = {}) => {
-    if (!(q >= 0 && q <= 1)) {
-      throw new ArgumentError(`quantile: the fraction is ${q}`, "give a number from 0 to 1");
-    }
-    const of = reduction("quantile", float("quantile"), (t, axes) => {
-      const count = countOf(t, axes);
-      if (count === 0) {
-        throw new ShapeError(`quantile of no elements: ${formatAval(t.aval)}`, "check the size");
-      }
-      const kept = t.shape.map((_, i) => i).filter((i) => !axes.includes(i));
-      const outer = kept.map((i) => t.shape[i]!);
-      const last = lax.reshape(lax.transpose(t, [...kept, ...axes]), [...outer, count]);
-      const sorted = lax.sort(last)[0]!;
-      const at = (i: number) => {
-        const start = sorted.shape.map((_, a) => a === kept.length ? i : 0);
-        const limit = sorted.shape.map((n, a) => a === kept.length ? i + 1 : n);
-        return lax.reshape(lax.slice(sorted, { start, limit, strides: start.map(() => 1) }), outer);
-      };
-      const value = between(at, q * (count - 1), method);
-      const unknown = lax.reduceOr(lax.ne(last, last), [kept.length]);
-      return lax.select(unknown, c(value, NaN), value);
-    });
-    return of(x, options);
-  },
-  declareOptions("np.quantile", ["x", "q"], {
-    axis: axes,
-    keepdims: boolean,
-    method: oneOf("linear", "lower", "higher", "nearest", "midpoint"),
-  }),
-);
-
-function between(
-  at: (i: number) => Tensor,
-  position: number,
-  method: NonNullable<QuantileOptions["method"]>,
-): Tensor {
-  const [low, high] = [Math.floor(position), Math.ceil(position)];
-  if (low === high || method === "lower") return at(low);
-  if (method === "higher") return at(high);
-  // Of two equally near ones the lower, as in JAX; NumPy takes the one with an even index.
-  if (method === "nearest") return at(position - low <= 0.5 ? low : high);
-  const t = method === "midpoint" ? 0.5 : position - low;
-  const [a, b] = [at(low), at(high)];
-  return lax.add(lax.mul(a, c(a, 1 - t)), lax.mul(b, c(b, t)));
-}
-
-/** The middle element, or the mean of the two; NaN if there is one. */
-export const median: Reduction = managed(
-  (x, options) => quantile(x, 0.5, options),
-  declareOptions("np.median", ["x"], { axis: axes, keepdims: boolean }),
 );

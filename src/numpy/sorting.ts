@@ -95,6 +95,76 @@ export const topK: (x: TensorLike, k: number) => [values: Tensor, indices: Tenso
 );
 
 /**
+ * The indices that sort by several keys, int32: by the last of them, equal elements by the one before, and so on.
+ *
+ * ```ts
+ * import { np } from "trilevel";
+ * const [first, second] = [np.array([1, 0, 0]), np.array([5, 7, 3])];
+ * console.assert(String(await np.lexsort([second, first]).data()) === "2,1,0");
+ * ```
+ *
+ * @throws ShapeError unless keys have one shape with an axis.
+ */
+export const lexsort: (
+  keys: readonly TensorLike[],
+  options?: { readonly axis?: number },
+) => Tensor = managed(
+  (keys, { axis = -1 } = {}) => {
+    const [first, ...others] = keys.map(asTensor);
+    if (first === undefined || others.some((x) => x.shape.join() !== first.shape.join())) {
+      throw new ShapeError(
+        `lexsort by ${keys.map((x) => formatAval(asTensor(x).aval)).join(", ") || "no keys"}`,
+        "give keys of one shape",
+      );
+    }
+    const at = axisOf("lexsort", axis, first.ndim);
+    const last = first.ndim - 1;
+    const swapped = first.shape.map((_, i) => i === at ? last : i === last ? at : i);
+    // Sorting keeps the order of equal elements: the least important key goes first.
+    let order = lax.iota(swapped.map((i) => first.shape[i]!), "int32", last);
+    for (const key of [first, ...others]) {
+      const along = lax.transpose(key, swapped);
+      order = lax.sort(lax.gather(along, lax.alongLast(order)), order)[1]!;
+    }
+    return lax.transpose(order, swapped);
+  },
+  declareOptions("np.lexsort", ["keys"], { axis }),
+);
+
+/** Along which axis {@link partition} goes. */
+export interface PartitionOptions {
+  /** The last unless given. */
+  readonly axis?: number | undefined;
+}
+
+/**
+ * Elements along an axis in such an order that none before the `kth` is larger than it, and none behind it smaller:
+ * here, all of them sorted.
+ */
+export const partition: (x: TensorLike, kth: number, options?: PartitionOptions) => Tensor =
+  managed((x, kth, { axis = -1 } = {}) => {
+    checkPlace("partition", x, kth, axis);
+    return sort(x, { axis });
+  }, declareOptions("np.partition", ["x", "kth"], { axis }));
+
+/** The indices that {@link partition} elements, int32. */
+export const argpartition: (x: TensorLike, kth: number, options?: PartitionOptions) => Tensor =
+  managed((x, kth, { axis = -1 } = {}) => {
+    checkPlace("argpartition", x, kth, axis);
+    return argsort(x, { axis });
+  }, declareOptions("np.argpartition", ["x", "kth"], { axis }));
+
+function checkPlace(name: string, x: TensorLike, kth: number, axis: number): void {
+  const t = asTensor(x);
+  const size = t.shape[axisOf(name, axis, t.ndim)]!;
+  if (Number.isInteger(kth) && kth >= -size && kth < size) return;
+  throw new ArgumentError(
+    `${name}: element ${kth} of ${formatAval(t.aval)}`,
+    `give a whole number from ${-size} to ${size - 1}`,
+  );
+}
+
+/**
  * Where elements would have to be put into a sorted vector to keep it sorted, int32: before equal ones,
  * or (`side: "right"`) behind them. By bisection: log₂ n steps for all elements together.
  *

@@ -20,6 +20,43 @@ export {
   permutation,
   type PermutationOptions,
 } from "./choice.ts";
+export { binomial, multinomial, poisson } from "./counts.ts";
+export {
+  cauchy,
+  doubleSidedMaxwell,
+  geometric,
+  type IntegerOptions,
+  logistic,
+  lognormal,
+  maxwell,
+  type ParametricSampler,
+  pareto,
+  rademacher,
+  rayleigh,
+  triangular,
+  type TwofoldSampler,
+  wald,
+  weibullMin,
+} from "./distributions.ts";
+export {
+  ball,
+  type BallOptions,
+  beta,
+  chisquare,
+  dirichlet,
+  f,
+  gamma,
+  generalizedNormal,
+  loggamma,
+  t,
+} from "./gamma.ts";
+export { clone, keyData, wrapKeyData } from "./key.ts";
+export {
+  multivariateNormal,
+  type MultivariateOptions,
+  orthogonal,
+  type OrthogonalOptions,
+} from "./vectors.ts";
 export { foldIn, key, type Keys, split, splitStacked } from "./key.ts";
 export { exponential, gumbel, laplace, normal, type Sampler, truncatedNormal } from "./normal.ts";
 export {

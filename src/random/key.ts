@@ -132,6 +132,22 @@ export const foldIn: (key: Tensor, data: Tensor | number) => Tensor = keyed(
   declareOperands("random.foldIn", ["key", "data"]),
 );
 
+/** The two words of a key: itself, for a key is a uint32 tensor of shape [2]. */
+export const keyData: (key: Tensor) => Tensor = keyed(
+  (from) => from,
+  declareOperands("random.keyData", ["key"]),
+);
+/** The key of two words, as {@link keyData} gives them. */
+export const wrapKeyData: (words: Tensor) => Tensor = keyed(
+  (from) => from,
+  declareOperands("random.wrapKeyData", ["words"]),
+);
+/** The same key once more, to say that it is used again on purpose. */
+export const clone: (key: Tensor) => Tensor = keyed(
+  (from) => from,
+  declareOperands("random.clone", ["key"]),
+);
+
 /** Two words of random bits for each element of a shape, uint32: element i is the hash of i. */
 export function threefry(from: Tensor, shape: Shape): [Tensor, Tensor] {
   const size = sizeOf(shape);

@@ -42,6 +42,26 @@ const ofVector = (x: Tensor) => waves(x, v());
 
 /** Programs by the names of the functions there. */
 export const programs: { readonly [there: string]: () => unknown } = {
+  "jax.numpy.apply_along_axis": () => np.applyAlongAxis((x: Tensor) => np.outer(x, x), 0, f()),
+  "jax.numpy.apply_over_axes": () =>
+    np.applyOverAxes((x, axis) => np.sum(x, { axis, keepdims: true }), f(), [0, 1]),
+  "jax.numpy.vectorize": () =>
+    np.vectorize((m, x) => np.matmul(m, x), { signature: "(i,j),(j)->(i)" })(square(), f()),
+  "jax.numpy.piecewise": () =>
+    np.piecewise(f(), [f().less(0), f().greater(1), f().greater(2)], [
+      (x: Tensor) => x.neg(),
+      np.sin,
+      9,
+      (x: Tensor) => x.mul(x),
+    ]),
+  "jax.numpy.result_type": () => {
+    const i = np.arange(3);
+    return [
+      np.array(np.resultType(f(), i) === "float32"),
+      np.array(np.resultType(i, true) === "int32"),
+    ];
+  },
+  "jax.numpy.fromfunction": () => np.fromfunction((x, y) => x.sub(y.mul(2)), [2, 3]),
   "jax.numpy.linalg.svd": () => {
     const [u, sizes, vt] = np.linalg.svd(square());
     return [sizes, np.matmul(u.mul(sizes), vt)];

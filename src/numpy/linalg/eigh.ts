@@ -37,6 +37,12 @@ export const eigh: (a: TensorLike) => [values: Tensor, vectors: Tensor] = manage
   return decompose(lax.mul(lax.add(m, transposed(m)), lax.fullLike(m, 0.5)));
 }, declareOperands("np.linalg.eigh", ["a"]));
 
+/** The eigenvalues of {@link eigh}, in increasing order. */
+export const eigvalsh: (a: TensorLike) => Tensor = managed(
+  (a) => eigh(a)[0],
+  declareOperands("np.linalg.eigvalsh", ["a"]),
+);
+
 function decompose(a: Tensor): [values: Tensor, vectors: Tensor] {
   const [values, vectors] = withDerivative(
     [a],

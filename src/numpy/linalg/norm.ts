@@ -66,6 +66,32 @@ export const norm: (x: TensorLike, options?: NormOptions) => Tensor = managed(
   }),
 );
 
+/** The norm of vectors along axes, which count as one; see {@link norm}. */
+export interface VectorNormOptions extends Omit<NormOptions, "ord"> {
+  /** A number p for `(Σ |x|ᵖ)^(1/p)`; 2 unless given. */
+  readonly ord?: number | undefined;
+}
+
+/** The norm of vectors; of all elements as one, unless axes are given. See {@link norm}. */
+export const vectorNorm: (x: TensorLike, options?: VectorNormOptions) => Tensor = managed(
+  (x, { ord = 2, axis, keepdims = false } = {}) => {
+    const t = floatTensor("vectorNorm", x);
+    const axes = axesOf("vectorNorm", axis, t.ndim);
+    const y = ofVectors(t, axes, ord);
+    return keepdims ? lax.reshape(y, t.shape.map((n, i) => axes.includes(i) ? 1 : n)) : y;
+  },
+  declareOptions("np.linalg.vectorNorm", ["x"], { ord: number, axis: axes, keepdims: boolean }),
+);
+
+/** The norm of matrices, the last two axes: `"fro"` unless `ord` is given. See {@link norm}. */
+export const matrixNorm: (x: TensorLike, options?: Omit<NormOptions, "axis">) => Tensor = managed(
+  (x, { ord = "fro", keepdims = false } = {}) => norm(x, { ord, keepdims, axis: [-2, -1] }),
+  declareOptions("np.linalg.matrixNorm", ["x"], {
+    ord: either(number, oneOf("fro", "nuc")),
+    keepdims: boolean,
+  }),
+);
+
 function ofVectors(x: Tensor, axes: readonly number[], ord: number | "fro" | "nuc"): Tensor {
   const size = lax.abs(x);
   switch (ord) {
