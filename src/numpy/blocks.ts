@@ -274,5 +274,6 @@ export function size(x: TensorLike, axis?: number): number {
 }
 
 /** The element type in which values meet; see `np.add`. */
-export const resultType: (...xs: readonly TensorLike[]) => Tensor["dtype"] = (...xs) =>
-  promote("resultType", xs)[0]?.dtype ?? "float32";
+export function resultType(...xs: readonly TensorLike[]): Tensor["dtype"] {
+  return promote("resultType", xs)[0]?.dtype ?? "float32";
+}
