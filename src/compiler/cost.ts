@@ -25,7 +25,7 @@ export function multiplyAddsOf({ primitive, inputs, outputs, params }: Equation)
   return elements * sizeOf(lhsContract.map((a) => shapes[0]![a]!));
 }
 
-/** How many equations a program has, here and within. */
+/** The number of equations a program has, here and within. */
 export function equationsIn({ equations }: Pick<Program, "equations">): number {
   return sum(equations.map((e) => 1 + sum(subprograms(e.params).map(equationsIn))));
 }

@@ -81,7 +81,7 @@ function split(
   };
 }
 
-/** Whether doing it once, even where the loop takes no step, does no harm. */
+/** True if doing it once, even where the loop takes no step, does no harm. */
 function movable(equation: Equation): boolean {
   const { name } = equation.primitive;
   // A barrier orders, and reading out of range is an error on some backends.

@@ -58,7 +58,7 @@ function kindOf(e: Equation): string | undefined {
   }`;
 }
 
-/** Whether putting operands side by side moves no more elements than adding the terms up. */
+/** True if putting operands side by side moves no more elements than adding the terms up. */
 function worthJoining(group: readonly Equation[]): boolean {
   const held = group.reduce(
     (sum, e) => sum + e.inputs.reduce((n, x) => n + sizeOf(x.aval.shape), 0),

@@ -16,7 +16,7 @@ interface Context {
   definition(a: Atom | undefined): Equation | undefined;
   /** The number that an atom has in all its elements, if that is known. */
   constant(a: Atom | undefined): number | undefined;
-  /** Whether what reads an atom does so alone. */
+  /** True if what reads an atom does so alone. */
   soleReader(a: Atom): boolean;
 }
 

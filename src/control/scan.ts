@@ -17,7 +17,7 @@ import { unrolledScan } from "./unroll.ts";
 
 /** Options of {@link scan}. */
 export interface ScanOptions {
-  /** How many steps; needed only if there are no `xs`. */
+  /** The number of steps, needed only if there are no `xs`. */
   readonly length?: number | undefined;
   /** From the last slice to the first; the ys keep their places. Default false. */
   readonly reverse?: boolean | undefined;

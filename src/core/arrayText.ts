@@ -10,7 +10,7 @@ import { type Shape, sizeOf } from "./aval.ts";
 
 /** Arrays of more elements are summarized. */
 export const summarizedAbove = 1000;
-/** How many elements a summary keeps at each end of an axis. */
+/** The number of elements a summary keeps at each end of an axis. */
 const edge = 3;
 const lineWidth = 75;
 /** Digits after the point. */
@@ -127,7 +127,7 @@ function toEven(text: string, dropped: number): string {
   return `${up.slice(0, up.length - fraction.length)}.${up.slice(up.length - fraction.length)}`;
 }
 
-/** How one element is written, so that all have the same width. */
+/** A function that writes one element, so that all have the same width. */
 function formatterOf(shown: readonly number[], dtype: DType): (value: number) => string {
   const word = dtype === "bool"
     ? (value: number) => value === 0 ? "False" : "True"

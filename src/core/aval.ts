@@ -4,7 +4,7 @@ import { checkDType, type DType, type Typed } from "./dtype.ts";
 /** A shape: the size of each axis. */
 export type Shape = readonly number[];
 
-/** What is known of a value before it exists. */
+/** The properties of a value that are known before it exists. */
 export interface Aval extends Typed {
   /** The size of each axis. */
   readonly shape: Shape;
@@ -19,7 +19,7 @@ export class Var {
 
   /** A new variable. */
   constructor(
-    /** What is known of its value. */
+    /** The abstract value: shape and element type. */
     readonly aval: Aval,
   ) {}
 }
@@ -35,7 +35,7 @@ export class Literal {
   ) {}
 }
 
-/** What an equation reads. */
+/** An operand of an equation. */
 export type Atom = Var | Literal;
 
 /** The number of elements of a shape. */
@@ -43,7 +43,7 @@ export function sizeOf(shape: Shape): number {
   return shape.reduce((product, n) => product * n, 1);
 }
 
-/** Whether two shapes are the same. */
+/** True if two shapes are the same. */
 export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((n, i) => n === b[i]);
 }

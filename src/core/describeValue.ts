@@ -2,7 +2,7 @@
 import { formatAval } from "./aval.ts";
 import { Tensor } from "./tensor.ts";
 
-/** What a value is, for a message: `the number 3`, `a list of 2`, `a promise`. */
+/** A value in words, for a message: `the number 3`, `a list of 2`, `a promise`. */
 export function kindOf(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   if (typeof value === "string") return `the string ${JSON.stringify(value)}`;
@@ -15,7 +15,7 @@ export function kindOf(value: unknown): string {
   return name === "Object" ? "an object" : `${/^[AEIOaeio]/.test(name) ? "an" : "a"} ${name}`;
 }
 
-/** What a value is, for a message about trees: `float32[2,3]`, `{ bias, weight }`, `a list of 2`. */
+/** A value in words, for a message about trees: `float32[2,3]`, `{ bias, weight }`, `a list of 2`. */
 export function treeKind(value: unknown): string {
   if (value instanceof Tensor) return formatAval(value.aval);
   const kind = kindOf(value);

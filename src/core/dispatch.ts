@@ -7,7 +7,7 @@ import { InternalError } from "./errors.ts";
 import type { Params, Primitive } from "./program.ts";
 import type { Tensor } from "./tensor.ts";
 
-/** What core needs of the runtime. */
+/** The functions of the runtime that core needs. */
 export interface Runtime {
   /** Runs one primitive at once. */
   run<P extends Params>(

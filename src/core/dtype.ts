@@ -17,11 +17,11 @@ export type TypedArray = Float32Array | Float64Array | Int32Array | Uint32Array 
 /** Every element type, in promotion order. */
 export const dtypes: readonly DType[] = ["bool", "uint32", "int32", "float32", "float64"];
 
-/** What promotion looks at: an element type, and whether it is only a bare number's. */
+/** The part of a type that promotion depends on: an element type, and whether it is only a bare number's. */
 export interface Typed {
   /** The element type. */
   readonly dtype: DType;
-  /** Whether it is only a bare number's. */
+  /** True if the type is only a bare number's. */
   readonly weak: boolean;
   /** Of a weak type: whether it is that of a bare whole number, which is at home among integers as well. */
   readonly whole?: boolean | undefined;
@@ -51,12 +51,12 @@ export function byteSize(dtype: DType): number {
   return bytes[dtype];
 }
 
-/** Whether derivatives flow through values of this type. */
+/** True if derivatives flow through values of this type. */
 export function isFloat(dtype: DType): boolean {
   return dtype === "float32" || dtype === "float64";
 }
 
-/** Whether the type counts: int32 or uint32. */
+/** True for the integer types, int32 and uint32. */
 export function isInteger(dtype: DType): boolean {
   return dtype === "int32" || dtype === "uint32";
 }

@@ -15,7 +15,7 @@ export abstract class TrilevelError extends Error {
   override get name(): string {
     return this._tag;
   }
-  /** What to do about it. */
+  /** The advice: what to do about it. */
   readonly cure: string;
 
   /** An error with what happened, what to do, and (found by itself) the user's line. */
@@ -101,13 +101,13 @@ export class GradientError extends TrilevelError {
   constructor(
     message: string,
     cure: string,
-    /** Which derivative: each order's mode, the first order's first. */
+    /** The derivative, as the mode of each order, the first order first. */
     readonly modes: readonly ("fwd" | "rev")[],
     /** The leaf of the result (forward mode) or of the arguments (reverse mode). */
     readonly path: string,
-    /** What the transformation gives. */
+    /** The value that the transformation gives. */
     readonly actual: number,
-    /** What it should be. */
+    /** The value that it should be. */
     readonly expected: number,
   ) {
     super(message, cure);

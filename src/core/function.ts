@@ -1,4 +1,4 @@
-/** How functions of trees become programs: what all transformations begin and end with. */
+/** Functions of trees as programs: all transformations begin and end here. */
 import { coerce } from "./dtype.ts";
 import { TreeError } from "./errors.ts";
 import { kindOf } from "./describeValue.ts";
@@ -15,7 +15,7 @@ export interface TracedFunction {
   readonly captured: readonly Tensor[];
   /** The leaves of all arguments, in order. */
   readonly leaves: readonly Tensor[];
-  /** How many leaves each argument has. */
+  /** The number of leaves each argument has. */
   readonly counts: readonly number[];
   readonly structures: readonly Structure[];
   readonly output: Structure;

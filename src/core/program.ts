@@ -23,7 +23,7 @@ export type NoParams = Record<never, never>;
 export class Unknown {
   /** The place of a value of this type. */
   constructor(
-    /** What is known of the value. */
+    /** The abstract value: shape and element type. */
     readonly aval: Aval,
   ) {}
 }
@@ -34,7 +34,7 @@ export class Unknown {
  */
 export type Row<T> = readonly [T, T, T, T, ...T[]];
 
-/** What `jvp` rules give: outputs, and their tangents (`null` is a symbolic zero). */
+/** The result of a `jvp` rule: outputs, and their tangents (`null` is a symbolic zero). */
 export interface Tangents {
   /** The outputs. */
   readonly outputs: readonly Tensor[];
@@ -50,7 +50,7 @@ export function row<T>(list: readonly T[]): Row<T> {
 
 /** An instruction with all its rules. */
 export interface Primitive<P extends Params = NoParams> {
-  /** What programs and tables call it. */
+  /** The name in programs and tables. */
   readonly name: string;
 
   /** The outputs' abstract values; throws when the inputs do not fit. Weakness is not its concern. */
@@ -126,27 +126,27 @@ export interface Primitive<P extends Params = NoParams> {
 
 /** One instruction: `outputs = primitive[params](inputs)`. */
 export interface Equation {
-  /** What is done. */
+  /** The instruction. */
   // The parameters belong to the primitive beside it: the pair was checked where it was bound.
   // deno-lint-ignore no-explicit-any
   readonly primitive: Primitive<any>;
-  /** How: axes, shapes, programs. */
+  /** Its static parameters: axes, shapes, programs. */
   readonly params: Params;
-  /** What is read. */
+  /** The operands. */
   readonly inputs: readonly Atom[];
-  /** What is defined. */
+  /** The variables that it defines. */
   readonly outputs: readonly Var[];
-  /** Where the user called it. */
+  /** The place in the user's code that called it. */
   readonly site?: CallSite | undefined;
 }
 
 /** A function of tensors in single-assignment form. */
 export interface Program {
-  /** What it takes. */
+  /** The inputs. */
   readonly inputs: readonly Var[];
-  /** What it does, in order. */
+  /** The equations, in order. */
   readonly equations: readonly Equation[];
-  /** What it gives. */
+  /** The outputs. */
   readonly outputs: readonly Atom[];
 }
 
@@ -159,7 +159,7 @@ export type HostCallback = (values: readonly TypedArray[], avals: readonly Aval[
 /** Parameters of a primitive with an effect. */
 export interface EffectParams extends Params {
   readonly callback: HostCallback;
-  /** Whether an error that it throws fails the run: its results then reject. */
+  /** True if an error that it throws fails the run: its results then reject. */
   readonly fatal: boolean;
 }
 
@@ -173,7 +173,7 @@ export function outputAvals(program: Program): Aval[] {
   return program.outputs.map((a) => a.aval);
 }
 
-/** Whether a parameter is itself a program. */
+/** True if a parameter is itself a program. */
 export function isProgram(value: unknown): value is Program {
   return typeof value === "object" && value !== null && "equations" in value;
 }
@@ -223,7 +223,7 @@ export function eliminateDeadCode(program: Program): Program {
   return { ...program, equations: kept.reverse() };
 }
 
-/** Whether an equation does something beside computing its outputs. Calls that nobody needs do not. */
+/** True if an equation does something beside computing its outputs. Calls that nobody needs do not. */
 export function hasEffect(equation: Equation): boolean {
   if (equation.primitive.inline) return false;
   return equation.primitive.effect === true ||

@@ -37,13 +37,13 @@ export interface StorageRef {
 
 /** A program being written, as far as tensors must know it. */
 export interface OpenTrace {
-  /** Whether the function is still running that is being traced. */
+  /** True while the function that is being traced still runs. */
   readonly open: boolean;
   /** Variables of this trace that are used in place of tensors whose own trace has ended: see `traceLater`. */
   readonly standIns: Map<object, Var>;
 }
 
-/** Where a tensor's value is. */
+/** The place of a tensor's value. */
 export type Source =
   | { readonly kind: "literal"; readonly value: number }
   | { readonly kind: "stored"; readonly storage: Storage }

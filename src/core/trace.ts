@@ -45,7 +45,7 @@ export class Trace implements OpenTrace {
     return new Tensor(variable.aval, { kind: "traced", trace: this, variable });
   }
 
-  /** How this program refers to a tensor. */
+  /** The atom by which this program refers to a tensor. */
   atom(x: Tensor): Atom {
     const { source } = x;
     if (source.kind === "literal") return new Literal(source.value, x.aval);

@@ -141,7 +141,7 @@ export function structure(tree: unknown): Structure {
   return flatten(tree)[1];
 }
 
-/** How many leaves a structure has. */
+/** The number of leaves a structure has. */
 export function leafCount(s: Structure): number {
   let count = 0;
   const left = [s];
@@ -198,7 +198,7 @@ export function formatStructure(s: Structure): string {
   return text;
 }
 
-/** Where two structures first differ, in words; undefined when they are the same. */
+/** The first difference of two structures, in words; undefined when they are the same. */
 export function difference(a: Structure, b: Structure, path = ""): string | undefined {
   const show = (s: Structure) => s.kind === "leaf" ? "a leaf" : formatStructure(s);
   const left = [{ a, b, path }];
@@ -232,7 +232,7 @@ export function assertSameStructure(a: Structure, b: Structure, what: string): v
   }
 }
 
-/** What stands in a tree at each leaf of a structure: `null` where the tree has none there. */
+/** The values of a tree at the leaves of a structure; `null` where the tree has none. */
 export function flattenUpTo(s: Structure, tree: unknown, what: string): unknown[] {
   const out: unknown[] = [];
   const left = [{ node: s, value: tree, path: "" }];
@@ -257,7 +257,7 @@ export function flattenUpTo(s: Structure, tree: unknown, what: string): unknown[
   return out;
 }
 
-/** What a container of a structure holds, and the same of a tree; nothing where that has another form. */
+/** The contents of a container of a structure, and those of a tree; nothing where that has another form. */
 function partsOf(of: Container, value: unknown) {
   if (of.kind === "array") {
     if (!Array.isArray(value) || value.length !== of.children.length) return undefined;

@@ -19,7 +19,7 @@ export type { Image } from "./formats/decoded.ts";
 
 /** Options of {@linkcode decodeImage}. */
 export interface DecodeOptions {
-  /** Whether an image is turned as the camera noted (Exif); it is, unless told otherwise. */
+  /** If true, which is the default, an image is turned as the camera noted (Exif). */
   readonly rotate?: boolean | undefined;
   /** See {@linkcode Limits}. */
   readonly limits?: Partial<Pick<Limits, "pixels" | "scans">> | undefined;

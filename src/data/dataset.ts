@@ -216,7 +216,7 @@ export interface Split<S extends Sample> {
 export interface SplitOptions {
   /** Another seed is another split. */
   readonly seed: number;
-  /** How much each part gets of the whole; 0.7, 0.15 and 0.15 unless told otherwise. */
+  /** The fraction of the whole that each part gets. Default 0.7, 0.15 and 0.15. */
   readonly fractions?: readonly [train: number, validation: number, test: number];
 }
 

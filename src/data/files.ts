@@ -222,7 +222,7 @@ export async function exists(path: string): Promise<boolean> {
   return await stat(path).then(() => true, () => false);
 }
 
-/** Whether a folder is there. */
+/** True if a folder is there. */
 export async function isFolder(path: string): Promise<boolean> {
   return await stat(path).then((status) => status.isDirectory(), () => false);
 }

@@ -100,7 +100,7 @@ export function ndarray<D extends TypedArray>(data: D, shape: readonly number[])
   return { data, shape };
 }
 
-/** Whether a field of a sample is an array (and not JSON). */
+/** True if a field of a sample is an array (and not JSON). */
 export function isNdArray(field: unknown): field is NdArray {
   return typeof field === "object" && field !== null && "data" in field && "shape" in field &&
     ArrayBuffer.isView(field.data);

@@ -76,7 +76,7 @@ const checkBatches = dataOptions<BatchOptions<never>>("batches", ["dataset"], {
   augment: callable("augmentWith({ flipHorizontal: true })"),
 });
 
-/** How many steps make one epoch. */
+/** The number of steps that make one epoch. */
 export function stepsPerEpoch(
   size: number,
   options: EpochOptions,

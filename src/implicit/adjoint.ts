@@ -40,7 +40,7 @@ export type Adjoint =
   | {
     readonly kind: "truncated";
     readonly name: string;
-    /** How many applications of the step each iterate trains. */
+    /** The number of applications of the step each iterate trains. */
     readonly steps: number;
   }
   | {
@@ -50,13 +50,13 @@ export type Adjoint =
     tangent(jacobian: RowMap, b: Tensor): Tensor;
   };
 
-/** What a backward (or forward) solve tells, one entry per sample. */
+/** The statistics of a backward (or forward) solve, one entry per sample. */
 export interface SolveStats {
   /** Applications of I - J. */
   readonly steps: TypedArray;
   /** ‖b - (I - J) u‖ / ‖b‖, computed from the solution. */
   readonly residual: TypedArray;
-  /** Whether the residual is within (a hundred times) the tolerance; bytes 0 and 1. */
+  /** True if the residual is within (a hundred times) the tolerance; bytes 0 and 1. */
   readonly converged: TypedArray;
 }
 

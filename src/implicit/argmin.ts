@@ -17,7 +17,7 @@ import { grad } from "../transforms/grad.ts";
 /** Options of `argmin`: those of `fixedPointIteration`, and an optimizer or a solver. */
 export type ArgminOptions = ArgminWay & ArgminLimits;
 
-/** How to find the minimum. */
+/** Options that say how the minimum is found. */
 export type ArgminWay = {
   /**
    * How to descend: any optimizer of `optim`. It sees z as it is given, without leaves that are not float, and with

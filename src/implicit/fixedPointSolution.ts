@@ -28,7 +28,7 @@ import { stopGradient } from "../transforms/stopGradient.ts";
 
 /** Options, checked, and what `argmin` has beside. */
 export interface InnerOptions extends FixedPointOptions<boolean> {
-  /** What errors call the function. */
+  /** The name of the function in errors. */
   readonly name: string;
   readonly maxSteps: number;
   /** The step's aux is f(z) - z, more precisely than the difference tells. */
@@ -123,7 +123,7 @@ type Apply = (zs: readonly Tensor[], th: readonly Tensor[]) => Tensor[];
 interface Problem {
   readonly packing: Packing;
   readonly apply: Apply;
-  /** How many leaves z has. */
+  /** The number of leaves z has. */
   readonly count: number;
   readonly options: InnerOptions;
 }
@@ -194,7 +194,7 @@ function solveAtSolution(
   return differentiable(z, theta, [...captured]);
 }
 
-/** How the solution moves when θ (and the start) does, leaf by leaf; `null` for leaves that are not float. */
+/** The tangent of the solution from those of θ (and the start), leaf by leaf; `null` for leaves that are not float. */
 function solutionTangent(
   { packing, apply, count, options }: Problem,
   point: readonly Tensor[],

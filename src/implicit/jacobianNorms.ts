@@ -16,7 +16,7 @@ import { linearize, linearTranspose } from "../transforms/linearize.ts";
 
 /** Options of the estimates. */
 export interface PowerOptions {
-  /** Where random vectors come from. Default `random.key(0)`. */
+  /** The key of the random vectors. Default `random.key(0)`. */
   key?: Tensor;
   /**
    * Iterations: 20 for `jacobianSpectralNorm` and 40 for `jacobianSpectralRadius`; random vectors for

@@ -1,4 +1,4 @@
-/** What becomes of a run in which some samples have not converged. */
+/** The treatment of runs in which some samples have not converged. */
 import type { HostCallback } from "../core/program.ts";
 import { BackendError } from "../core/errors.ts";
 import type { Tensor } from "../core/tensor.ts";

@@ -22,9 +22,9 @@ export const adjointKind: Kind<Adjoint> = madeBy(
 
 /** Options of `fixedPointIteration`. */
 export interface FixedPointOptions<HasAux extends boolean = false> {
-  /** How to find the point. Default `forward()`. */
+  /** The solver that finds the point. Default `forward()`. */
   solver?: FixedPointSolver;
-  /** How to differentiate it. Default `implicit()`. */
+  /** The adjoint that differentiates it. Default `implicit()`. */
   adjoint?: Adjoint;
   /** The most applications of `step`. Default 100. */
   maxSteps?: number;
@@ -36,7 +36,7 @@ export interface FixedPointOptions<HasAux extends boolean = false> {
   atol?: number;
   /** See `atol`. */
   rtol?: number;
-  /** How to measure a sample. Default "l2". */
+  /** The norm in which a sample is measured. Default "l2". */
   norm?: Norm;
   /**
    * The axis of every leaf of z that counts samples, each of which stops on its own. Default: none. It may be a tree of
@@ -77,7 +77,7 @@ export interface FixedPointStats {
   readonly residual: Tensor;
   /** The residual before each step, [maxSteps] (then the samples); infinite for steps not taken. */
   readonly trace: Tensor;
-  /** Whether the residual is within the tolerance, bool. */
+  /** True if the residual is within the tolerance, bool. */
   readonly converged: Tensor;
   /** Why it ended, int32: see `FixedPointStatus`. */
   readonly status: Tensor;
@@ -85,17 +85,17 @@ export interface FixedPointStats {
   readonly [key: string]: Tensor;
 }
 
-/** What a fixed-point iteration gives. */
+/** The result of a fixed-point iteration. */
 export interface FixedPointResult<Z, Aux> {
   /** The solution. */
   readonly value: Z;
   /** With `hasAux`, the step's auxiliary output; else null. */
   readonly aux: Aux;
-  /** How the iteration went. */
+  /** Statistics of the iteration. */
   readonly stats: FixedPointStats;
 }
 
-/** What `fixedPointIteration` and `argmin` share. */
+/** Options that `fixedPointIteration` and `argmin` share. */
 export const sharedOptions = {
   solver: solverKind,
   adjoint: adjointKind,

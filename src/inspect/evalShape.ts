@@ -52,7 +52,7 @@ export class TracedProgram {
   constructor(
     /** Takes the captured tensors, then the leaves of all arguments. */
     readonly program: Program,
-    /** What the function closes over. */
+    /** The tensors that the function closes over. */
     readonly captured: readonly Tensor[],
   ) {}
 

@@ -13,11 +13,11 @@ import { formatProgram } from "../core/printer.ts";
 export interface Stage {
   /** `"traced"`, `"inlined"`, or the pass that it comes out of. */
   readonly name: string;
-  /** What it is there. */
+  /** The program at that point. */
   readonly program: Program;
 }
 
-/** What {@link explain} found; it prints itself. */
+/** The result of {@link explain}; it prints itself. */
 export class Explanation {
   /** Made by {@link explain}. */
   constructor(
@@ -29,7 +29,7 @@ export class Explanation {
     readonly cost: Cost,
     /** The most bytes of values made inside, alive at one time, equation by equation. */
     readonly peakBytes: number,
-    /** How many kernels a call runs, where the backend tells. */
+    /** The number of kernels a call runs, where the backend tells. */
     readonly dispatches: number | undefined,
     /** The kernels themselves: their texts, or names. */
     readonly kernels: readonly string[] | undefined,

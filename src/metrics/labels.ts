@@ -9,7 +9,7 @@ import { checkSameLength, MetricError } from "./errors.ts";
  */
 export type Labels = ArrayLike<number>;
 
-/** How often each pair (true label, predicted label) occurs. */
+/** The number of times that each pair (true label, predicted label) occurs. */
 export interface Contingency {
   /** Distinct labels of the first segmentation, in order of first appearance: one per row. */
   readonly rows: readonly number[];
@@ -58,7 +58,7 @@ export function contingency(truth: Labels, predicted: Labels): Contingency {
   return { rows, columns, counts, rowSums, columnSums, total: truth.length };
 }
 
-/** Whether a label is NaN, so that there is no score. */
+/** True if a label is NaN, so that there is no score. */
 export function hasUnknown(...segmentations: readonly Labels[]): boolean {
   return segmentations.some((labels) => Array.prototype.some.call(labels, Number.isNaN));
 }

@@ -14,7 +14,7 @@ export type Decoded = {
   readonly reconstruction: Tensor;
   /** The picture of each slot, [batch, slots, height, width, channels]. */
   readonly images: Tensor;
-  /** How much of each pixel is whose, [batch, slots, height, width]; sums to 1 over slots. */
+  /** The share of each slot in each pixel, [batch, slots, height, width]; sums to 1 over slots. */
   readonly masks: Tensor;
 };
 

@@ -14,7 +14,7 @@ import type { PropertyOptions } from "./setPrediction.ts";
 export interface Training {
   /** Images in a step. */
   readonly batchSize: number;
-  /** How many steps. */
+  /** The number of steps. */
   readonly steps: number;
   /** The highest learning rate. */
   readonly learningRate: number;

@@ -33,7 +33,7 @@ import { type Conventions, conventionsKind, keras } from "./conventions.ts";
 
 /** Options of {@link slotAttention}; the defaults are the paper's. */
 export interface SlotAttentionOptions {
-  /** How many slots. */
+  /** The number of slots. */
   readonly slots: number;
   /** The size of an input vector. */
   readonly inputSize: number;
@@ -41,9 +41,9 @@ export interface SlotAttentionOptions {
   readonly slotSize?: number;
   /** The hidden size of the MLP after the GRU; 128. With 0 there is none, as in SAVi. */
   readonly mlpHidden?: number;
-  /** How many attention heads share a slot's numbers; 1. */
+  /** The number of attention heads that share a slot's numbers; 1. */
   readonly heads?: number;
-  /** How many steps the solver may take; 3. */
+  /** The number of steps the solver may take; 3. */
   readonly iterations?: number;
   /** How the fixed point is found; `forward()`: the iteration itself. */
   readonly solver?: FixedPointSolver;

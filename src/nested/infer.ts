@@ -30,9 +30,9 @@ import { type At, cutWhere, type Level, mapLeaves, splitStep } from "./level.ts"
 export interface InferOptions<Collect extends "last" | "all" = "last" | "all"> {
   /** The number of steps; with tolerances, the most. */
   readonly steps: number;
-  /** How the point is found. Default `forward()`: λ_{t+1} = step(λ_t). */
+  /** The solver that finds the point. Default `forward()`: λ_{t+1} = step(λ_t). */
   readonly solver?: FixedPointSolver;
-  /** How the result is differentiated. Default `unrolled()`: through every step. */
+  /** The adjoint that differentiates the result. Default `unrolled()`: through every step. */
   readonly adjoint?: Adjoint;
   /** The iterates that the outer objective may see: the last one (the default), or all of them. */
   readonly collect?: Collect;
@@ -126,7 +126,7 @@ export function infer<W, X, Z, Y>(
   return collect === "all" ? allIterates(level, own) : lastIterate(level, own);
 }
 
-/** Whether the adjoint cuts nothing, because the iteration has no more steps than it keeps. */
+/** True if the adjoint cuts nothing, because the iteration has no more steps than it keeps. */
 function ofAllSteps({ adjoint, steps, atol = 0, rtol = 0 }: InferOptions): boolean {
   return adjoint?.kind === "truncated" && adjoint.steps >= steps && atol === 0 && rtol === 0;
 }

@@ -98,7 +98,7 @@ export type AttentionParams = {
 export interface MultiHeadOptions extends InitOptions {
   /** The size of queries and results. */
   readonly size: number;
-  /** How many heads share it. */
+  /** The number of heads that share it. */
   readonly heads: number;
   /** The size of keys and values; `size` unless given. */
   readonly keySize?: number;

@@ -1,4 +1,7 @@
-/** What layers are given, looked at before it is used: a stretched input, or another's parameters, would go unseen. */
+/**
+ * Checks of the arguments of layers. Without them an input that broadcasting stretches, or the parameters of another layer,
+ * would give a wrong result and no error.
+ */
 import { requireFields, requireList } from "../options/treeChecks.ts";
 import { type Form, requireForm } from "../options/shapeSpec.ts";
 

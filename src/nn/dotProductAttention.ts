@@ -21,11 +21,11 @@ export interface DotProductAttentionOptions {
   readonly mask?: Tensor;
   /** The factor of logits; `1/√size` unless given. */
   readonly scale?: number;
-  /** Whether each query looks at its own position and those before only; false unless given. */
+  /** If true, each query looks at its own position and those before only. Default false. */
   readonly isCausal?: boolean;
-  /** How many queries of each sample count, int32 [batch]: the results of the others are 0. */
+  /** The number of queries of each sample that count, int32 [batch]: the results of the others are 0. */
   readonly querySeqLengths?: Tensor;
-  /** How many keys of each sample count, int32 [batch]. */
+  /** The number of keys of each sample that count, int32 [batch]. */
   readonly keyValueSeqLengths?: Tensor;
   /** How far back and ahead a query looks: one number for both, or two. */
   readonly localWindowSize?: number | readonly number[];

@@ -15,7 +15,7 @@ export type EmbeddingParams = {
 
 /** Options of {@link embedding}. */
 export interface EmbeddingOptions {
-  /** How many tokens there are. */
+  /** The number of tokens. */
   readonly count: number;
   /** The size of a vector. */
   readonly size: number;

@@ -18,7 +18,7 @@ export type LinearParams = {
 
 /** How weights and biases begin; PyTorch's way unless given. */
 export interface InitOptions {
-  /** Whether there is a bias; true unless given. */
+  /** If true, there is a bias. Default true. */
   readonly bias?: boolean;
   /** Uniform in ±1/√fanIn unless given; Keras has `initializers.glorotUniform`. */
   readonly weightInit?: Initializer;

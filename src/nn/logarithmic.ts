@@ -79,7 +79,7 @@ export function log1mexp(x: Tensor): Tensor {
 export interface LogmeanexpOptions {
   /** An axis, or several; all unless given. */
   readonly axis?: number | readonly number[];
-  /** Whether the axes stay, with size 1; false unless given. */
+  /** If true, the axes stay, with size 1. Default false. */
   readonly keepdims?: boolean;
 }
 

@@ -28,7 +28,7 @@ export type NormParams = {
 export interface NormOptions {
   /** Added to the variance; 1e-5 as in PyTorch. Keras has 1e-3, Flax 1e-6. */
   readonly eps?: number;
-  /** Whether there are a scale and an offset; true unless given. */
+  /** If true, there are a scale and an offset. Default true. */
   readonly affine?: boolean;
 }
 
@@ -175,7 +175,7 @@ export interface RmsNormOptions {
   readonly size: number | readonly number[];
   /** Added to the mean square; 1e-6. */
   readonly eps?: number;
-  /** Whether there is a scale; true unless given. */
+  /** If true, there is a scale. Default true. */
   readonly affine?: boolean;
 }
 

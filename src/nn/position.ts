@@ -11,7 +11,7 @@ import { affine, affineParams, type InitOptions, type LinearParams } from "./lin
 
 /** Options of {@link learnedPosition}. */
 export interface LearnedPositionOptions {
-  /** How many positions there are. */
+  /** The number of positions. */
   readonly length: number;
   /** The size of a vector. */
   readonly size: number;

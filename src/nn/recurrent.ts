@@ -28,7 +28,7 @@ export interface CellOptions {
   readonly in: number;
   /** The size of the state. */
   readonly hidden: number;
-  /** Whether there are biases; true unless given. */
+  /** If true, there are biases. Default true. */
   readonly bias?: boolean;
   /** Uniform in ±1/√hidden unless given (PyTorch); Keras has `initializers.glorotUniform`. */
   readonly weightInit?: Initializer;

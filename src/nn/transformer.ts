@@ -35,7 +35,7 @@ export type TransformerBlockParams = {
 export interface TransformerBlockOptions extends InitOptions {
   /** The size of positions. */
   readonly size: number;
-  /** How many heads attention has. */
+  /** The number of heads attention has. */
   readonly heads: number;
   /** The size of the perceptron's hidden layer; `4 · size` unless given. */
   readonly hidden?: number;

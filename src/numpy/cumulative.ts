@@ -102,7 +102,7 @@ export const cumulativeProd: (x: TensorLike, options?: InclusiveOptions) => Tens
 
 /** What {@link diff} differences. */
 export interface DiffOptions {
-  /** How many times; 1 unless given. */
+  /** The number of times; default 1. */
   readonly n?: number | undefined;
   /** Along which axis; the last unless given. */
   readonly axis?: number | undefined;

@@ -274,7 +274,7 @@ function rollAlong(x: Tensor, axis: number, by: number): Tensor {
   return lax.concatenate([stretchOf(x, axis, cut, size), stretchOf(x, axis, 0, cut)], axis);
 }
 
-/** How many elements {@link pad} adds: to all sides, to both sides of all axes, or axis by axis. */
+/** The number of elements {@link pad} adds: to all sides, to both sides of all axes, or axis by axis. */
 export type PadWidth = number | readonly [number, number] | readonly (readonly [number, number])[];
 
 /** What {@link pad} adds. */

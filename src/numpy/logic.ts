@@ -27,9 +27,9 @@ const order = (name: string, f: (x: Tensor, y: Tensor) => Tensor): Binary =>
     declareOperands(`np.${name}`, ["x", "y"]),
   );
 
-/** Whether elements are equal; NaN equals nothing. */
+/** True where elements are equal; NaN equals nothing. */
 export const equal: Binary = compare("equal", lax.eq);
-/** Whether elements differ. */
+/** True where elements differ. */
 export const notEqual: Binary = compare("notEqual", lax.ne);
 /** `x < y`; false where either is NaN. */
 export const less: Binary = order("less", lax.lt);
@@ -114,17 +114,17 @@ const ofFloats = (
     return isFloat(t.dtype) ? onFloat(t) : lax.full(t.shape, otherwise ? 1 : 0, "bool");
   }, declareOperands(`np.${name}`, ["x"]));
 
-/** Whether elements are NaN. */
+/** True where elements are NaN. */
 export const isnan: Unary = ofFloats("isnan", (x) => lax.ne(x, x), false);
-/** Whether elements are Infinity or -Infinity. */
+/** True where elements are Infinity or -Infinity. */
 export const isinf: Unary = ofFloats(
   "isinf",
   (x) => lax.eq(lax.abs(x), lax.fullLike(x, Infinity)),
   false,
 );
-/** Whether elements are neither infinite nor NaN. */
+/** True where elements are neither infinite nor NaN. */
 export const isfinite: Unary = ofFloats("isfinite", lax.finite, true);
-/** Whether the sign bit says minus: true of -0, too. */
+/** True where the sign bit is set, also for -0. */
 export const signbit: Unary = managed((x) => {
   const t = asTensor(x);
   if (!isFloat(t.dtype)) return less(t, 0);
@@ -186,7 +186,7 @@ export const select: (
 }, declareOperands("np.select", ["conditions", "choices", "otherwise"]));
 
 /**
- * Whether elements are close: `|x - y| ≤ atol + rtol · |y|`; equal infinities are close.
+ * True where elements are close: `|x - y| ≤ atol + rtol · |y|`; equal infinities are close.
  *
  * ```ts
  * import { np } from "trilevel";
@@ -215,11 +215,11 @@ export interface CloseOptions {
   readonly rtol?: number | undefined;
   /** Absolute tolerance; 1e-8 unless given. */
   readonly atol?: number | undefined;
-  /** Whether NaN is close to NaN. */
+  /** If true, NaN is close to NaN. */
   readonly equalNan?: boolean | undefined;
 }
 
-/** Whether all elements are close; a boolean scalar. See {@link isclose}. */
+/** True if all elements are close; a boolean scalar. See {@link isclose}. */
 export const allclose: typeof isclose = managed(
   (x, y, options = {}) => {
     const close = isclose(x, y, options);
@@ -232,7 +232,7 @@ export const allclose: typeof isclose = managed(
   }),
 );
 
-/** Whether shapes and all elements are equal; a boolean scalar. */
+/** True if shapes and all elements are equal; a boolean scalar. */
 export const arrayEqual: Binary = managed((x, y) => {
   const [a, b] = [asTensor(x), asTensor(y)];
   if (a.shape.join() !== b.shape.join()) return asTensor(false);

@@ -118,9 +118,9 @@ export interface TensorMethods {
   var(options?: reductions.VarianceOptions): Tensor;
   /** The standard deviation. */
   std(options?: reductions.VarianceOptions): Tensor;
-  /** Whether all elements are true. */
+  /** True if all elements are true. */
   all(options?: reductions.ReduceOptions): Tensor;
-  /** Whether some element is true. */
+  /** True if some element is true. */
   any(options?: reductions.ReduceOptions): Tensor;
   /** The index of the largest element. */
   argmax(options?: reductions.ArgOptions): Tensor;

@@ -78,7 +78,7 @@ export type LookaheadParams<P> = {
 export interface LookaheadState<Inner> {
   /** The state of the fast weights' optimizer. */
   readonly fastState: Inner;
-  /** How many updates there were since both were alike, int32. */
+  /** The number of updates since both were alike, int32. */
   readonly stepsSinceSync: Tensor;
 }
 
@@ -101,7 +101,7 @@ export interface LookaheadOptions {
   readonly syncPeriod: number;
   /** How far they go. */
   readonly slowStepSize: Scalar;
-  /** Whether the optimizer then begins anew; false. */
+  /** If true, the optimizer then begins anew. Default false. */
   readonly resetState?: boolean;
 }
 

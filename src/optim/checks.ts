@@ -17,7 +17,7 @@ export function requireStates(name: string, given: unknown, count: number): void
   requireList(`optim.${name}: the state is`, given, count, state);
 }
 
-/** Throws unless gradients are like what a state keeps for them: a stretched one would go unseen. */
+/** Throws unless gradients are like what a state keeps for them: without the check, one that broadcasting stretches would give no error. */
 export function requireGradients(name: string, gradients: unknown, kept: unknown): void {
   requireAlike(
     `optim.${name}: the gradients differ from the parameters that init was given`,

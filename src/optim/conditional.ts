@@ -9,17 +9,17 @@ import type { Extra, GradientTransformation } from "./transformation.ts";
 
 /** The state of {@link applyIfFinite}. */
 export interface ApplyIfFiniteState<Inner> {
-  /** How many updates in a row were not finite, int32. */
+  /** The number of updates in a row that were not finite, int32. */
   readonly notfiniteCount: Tensor;
-  /** Whether the last was, a boolean. */
+  /** True if the last update was finite, a boolean. */
   readonly lastFinite: Tensor;
-  /** How many were not finite in all, int32. */
+  /** The total number of updates that were not finite, int32. */
   readonly totalNotfinite: Tensor;
   /** The state of the inner transformation. */
   readonly inner: Inner;
 }
 
-/** Whether all elements of a tree are finite, a boolean scalar. */
+/** True if all elements of a tree are finite, a boolean scalar. */
 function allFinite(of: unknown): Tensor {
   return tensors(of).map((x) => np.all(np.isfinite(x)))
     .reduce((a, b) => np.logicalAnd(a, b), np.equal(np.zeros([]), 0));

@@ -72,15 +72,15 @@ export function piecewiseInterpolateSchedule(
 
 /** Options of {@link cosineOnecycleSchedule}. */
 export interface OnecycleOptions {
-  /** How many steps the cycle takes. */
+  /** The number of steps the cycle takes. */
   readonly transitionSteps: number;
   /** The largest value. */
   readonly peakValue: number;
   /** The fraction of steps after which it is reached; 0.3. */
   readonly pctStart?: number;
-  /** How many times smaller the first value is; 25. */
+  /** The number of times smaller the first value is; 25. */
   readonly divFactor?: number;
-  /** How many times smaller than the first the last value is; 1e4. */
+  /** The number of times smaller than the first the last value is; 1e4. */
   readonly finalDivFactor?: number;
 }
 

@@ -12,7 +12,7 @@ import type { GradientTransformation } from "./transformation.ts";
 
 /** Options of {@link scaleByLbfgs}. */
 export interface ScaleByLbfgsOptions {
-  /** How many differences to remember; 10. */
+  /** The number of differences to remember; 10. */
   readonly memorySize?: number;
   /** Whether the Hessian is first taken for γ⁻¹I, γ from the last difference, instead of I; true. */
   readonly scaleInitPrecond?: boolean;

@@ -16,7 +16,7 @@ import type { GradientTransformation } from "./transformation.ts";
 
 /** Options of {@link scaleByBacktrackingLinesearch}. */
 export interface BacktrackingOptions {
-  /** How many times a step may be shortened. */
+  /** The number of times a step may be shortened. */
   readonly maxBacktrackingSteps: number;
   /** c in the condition of sufficient decrease; 1e-4. */
   readonly slopeRtol?: number;

@@ -9,9 +9,9 @@ import type { GradientTransformation } from "./transformation.ts";
 
 /** The state of {@link multiSteps}. */
 export interface MultiStepsState<Inner> {
-  /** How many gradients are in the mean, int32. */
+  /** The number of gradients in the mean, int32. */
   readonly miniStep: Tensor;
-  /** How many updates were made, int32. */
+  /** The number of updates made, int32. */
   readonly gradientStep: Tensor;
   /** The state of the inner transformation. */
   readonly inner: Inner;

@@ -258,7 +258,7 @@ export interface LarsOptions {
   readonly trustRatioMask?: Mask;
   /** How much of the trace is kept; 0.9. */
   readonly momentum?: Scalar;
-  /** Whether momentum looks one step ahead; false. */
+  /** If true, momentum looks one step ahead. Default false. */
   readonly nesterov?: boolean;
 }
 

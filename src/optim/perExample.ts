@@ -11,7 +11,7 @@ import {
 import { tensors, withLeaves } from "./leaves.ts";
 import type { Scalar } from "./transformation.ts";
 
-/** How many examples the first axis of all gradients has. */
+/** The number of examples the first axis of all gradients has. */
 function examples(name: string, gradients: unknown): number {
   const counts = tensors(gradients).map((g) => g.shape[0]);
   const [n] = counts;

@@ -12,11 +12,11 @@ export interface PlateauState {
   readonly scale: Tensor;
   /** The lowest mean loss so far. */
   readonly bestValue: Tensor;
-  /** How many means in a row were no better. */
+  /** The number of means in a row that were no better. */
   readonly plateauCount: Tensor;
-  /** How many means are still to be ignored. */
+  /** The number of means still to be ignored. */
   readonly cooldownCount: Tensor;
-  /** How many losses are in the mean. */
+  /** The number of losses in the mean. */
   readonly count: Tensor;
   /** Their mean. */
   readonly avgValue: Tensor;
@@ -41,9 +41,9 @@ export interface PlateauOptions {
   readonly rtol?: number;
   /** See `rtol`. */
   readonly atol?: number;
-  /** How many means are ignored after a reduction; 0. */
+  /** The number of means ignored after a reduction; 0. */
   readonly cooldown?: number;
-  /** How many losses make a mean (the steps of an epoch); 1. */
+  /** The number of losses that make a mean (the steps of an epoch); 1. */
   readonly accumulationSize?: number;
   /** Below this the scale does not fall; 0. */
   readonly minScale?: number;

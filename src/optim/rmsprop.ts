@@ -44,9 +44,9 @@ export interface RmsOptions {
   readonly initialScale?: number;
   /** Whether `eps` is added under the root, or (PyTorch) to the root; true. */
   readonly epsInSqrt?: boolean;
-  /** Whether the mean gradient is taken off: the standard deviation scales; false. */
+  /** If true, the mean gradient is taken off: the standard deviation scales. Default false. */
   readonly centered?: boolean;
-  /** Whether averages are rid of their bias towards the first value; false. */
+  /** If true, averages are rid of their bias towards the first value. Default false. */
   readonly biasCorrection?: boolean;
 }
 
@@ -157,7 +157,7 @@ export function scaleByStddev(
 export interface RmspropOptions extends RmsOptions {
   /** Decay of a momentum of the scaled steps; none unless given. */
   readonly momentum?: Scalar;
-  /** Whether the momentum looks one step ahead; false. */
+  /** If true, the momentum looks one step ahead. Default false. */
   readonly nesterov?: boolean;
 }
 

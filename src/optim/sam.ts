@@ -8,7 +8,7 @@ import type { GradientTransformation } from "./transformation.ts";
 
 /** The state of {@link sam}. */
 export interface SamState<Inner, Adversary> {
-  /** How many updates there were since the last descent, int32. */
+  /** The number of updates since the last descent, int32. */
   readonly stepsSinceSync: Tensor;
   /** The state of the optimizer. */
   readonly optState: Inner;
@@ -20,9 +20,9 @@ export interface SamState<Inner, Adversary> {
 
 /** Options of {@link sam}. */
 export interface SamOptions {
-  /** How many updates one descent takes, all but the last of which climb; 2. */
+  /** The number of updates one descent takes, all but the last of which climb; 2. */
   readonly syncPeriod?: number;
-  /** Whether the ascent begins anew each time; true. */
+  /** If true, the ascent begins anew each time. Default true. */
   readonly resetState?: boolean;
 }
 

@@ -33,7 +33,7 @@ export interface LinearScheduleOptions {
   readonly initValue: number;
   /** The last value. */
   readonly endValue: number;
-  /** How many steps the transition takes. */
+  /** The number of steps the transition takes. */
   readonly transitionSteps: number;
   /** The step at which it begins; 0 unless given. */
   readonly transitionBegin?: number;
@@ -235,7 +235,7 @@ export interface WarmupOptions {
   readonly initValue: number;
   /** The value at the end of the warm-up. */
   readonly peakValue: number;
-  /** How many steps the warm-up takes. */
+  /** The number of steps the warm-up takes. */
   readonly warmupSteps: number;
 }
 

@@ -106,7 +106,7 @@ export function namedChain(
 
 /** The state of {@link applyEvery}. */
 export interface ApplyEveryState {
-  /** How many updates are in the sum, int32. */
+  /** The number of updates in the sum, int32. */
   readonly count: Tensor;
   /** Their sum. */
   readonly gradAcc: unknown;

@@ -1,4 +1,4 @@
-/** How functions declare the options that they take, and refuse others; all folders above `core` may use it. */
+/** Declarations of options: functions declare what they take, and refuse others; all folders above `core` may use it. */
 export { kindOf, treeKind } from "../core/describeValue.ts";
 export * from "./kinds.ts";
 export { nearest } from "./nearest.ts";

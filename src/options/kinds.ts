@@ -9,13 +9,13 @@ export type Refusal = (message: string, cure: string) => Error;
 
 /** A kind of value; `T` is its type in TypeScript. */
 export interface Kind<T> {
-  /** How a message says it, after "must be": `a whole number, 1 or more`. */
+  /** The words for it in a message, after "must be": `a whole number, 1 or more`. */
   readonly expected: string;
   /** A value as it is written: `"edge"`, `3`. */
   readonly example: string;
-  /** Whether a value belongs to it. */
+  /** True if a value belongs to it. */
   accepts(value: unknown): boolean;
-  /** What was probably meant by a value that does not belong to it, as it is written. */
+  /** The value that was probably meant in place of one that does not belong to it, as it is written. */
   meant?(value: unknown): string | undefined;
   /** The error to throw, where it is not the function's own. */
   readonly refusal?: Refusal;

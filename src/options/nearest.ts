@@ -13,14 +13,14 @@ export function nearest(given: string, known: readonly string[]): string | undef
 /** Case, underscores and hyphens are what other libraries write otherwise. */
 const plain = (name: string) => name.toLowerCase().replace(/[_-]/g, "");
 
-/** How far two names are apart; infinitely far when they have little in common. */
+/** The distance of two names; infinitely far when they have little in common. */
 function distanceOf(a: string, b: string): number {
   const edits = editDistance(a, b);
   const similar = edits <= Math.max(1, Math.max(a.length, b.length) / 3);
   return similar || shortens(a, b) || shortens(b, a) ? edits : Infinity;
 }
 
-/** Whether a name is another shortened: `b1` is `beta1`, `lr` is `learningRate`. */
+/** True if a name is another shortened: `b1` is `beta1`, `lr` is `learningRate`. */
 function shortens(short: string, long: string): boolean {
   if (short.length < 2 || short[0] !== long[0]) return false;
   let next = 0;

@@ -40,7 +40,7 @@ export type Spec<O> = {
 
 /** Options as they were declared: what an error that refuses some of them knows. */
 export interface Declaration {
-  /** How users call the function: `np.pad`. */
+  /** The name by which users call the function: `np.pad`. */
   readonly name: string;
   /** The arguments that stand before the options. */
   readonly operands: readonly string[];
@@ -52,7 +52,7 @@ export interface Declaration {
 export interface Check<O> {
   /** Throws unless options are an object of known names with values of the declared kinds; `args` are all of a call. */
   (given: unknown, args?: readonly unknown[]): void;
-  /** What it was made of. */
+  /** The declaration that it was made of. */
   readonly declaration: Declaration;
   /** Never set: it ties the check to the type of options. */
   readonly type?: (options: O) => O;
@@ -155,7 +155,7 @@ export function declareOperands(name: string, names: readonly string[]): Check<n
   return Object.assign(check, { declaration });
 }
 
-/** Whether arguments end with an index and the array whose element stands before them. */
+/** True if arguments end with an index and the array whose element stands before them. */
 function isCallback(args: readonly unknown[]): boolean {
   const [element, index, array] = args.slice(-3);
   return Array.isArray(array) && typeof index === "number" && array[index] === element;
@@ -210,7 +210,7 @@ function knownOptions(given: string, known: readonly string[]): string {
   } }`;
 }
 
-/** What was given by its place, as the first option that accepts it. */
+/** A value that was given by its place, as the first option that accepts it. */
 function named(given: unknown, spec: Declaration["spec"]): string | undefined {
   const option = given === null || typeof given === "object" && !Array.isArray(given)
     ? undefined // which cannot be written in short

@@ -24,7 +24,7 @@ function fits(shape: readonly number[], form: Form): boolean {
     matches(shape.slice(shape.length - after.length), after);
 }
 
-/** Whether the first sizes are those of a form without a gap. */
+/** True if the first sizes are those of a form without a gap. */
 function matches(shape: readonly number[], form: Form): boolean {
   return form.every((n, i) => typeof n === "string" || n === shape[i]);
 }

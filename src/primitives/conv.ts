@@ -12,7 +12,7 @@ import { bilinearJvp, requireDType } from "./rules.ts";
 import { full, reshape } from "./broadcast.ts";
 import { reverse, transpose } from "./shape.ts";
 
-/** How a filter moves: one entry per spatial axis. */
+/** The movement of a filter: one entry per spatial axis. */
 export interface ConvParams extends Params {
   readonly strides: readonly number[];
   /** Zeros added before and after (after `lhsDilation`); negative numbers cut off. */

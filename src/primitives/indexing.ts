@@ -118,7 +118,7 @@ const scatterPrimitive: Primitive<ScatterParams> = {
   },
 };
 
-/** Where several updates meet in one place, only the one that was kept: true there. */
+/** True at the one update that was kept where several meet in one place. */
 function winners(shape: Shape, indices: Tensor, updates: Tensor): Tensor {
   const outer = indices.shape.slice(0, -1);
   const depth = indices.shape.at(-1)!;

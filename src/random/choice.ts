@@ -103,7 +103,7 @@ function shuffle(key: Tensor, x: Tensor, axis: number): Tensor {
   return swapLast(y, axis);
 }
 
-/** How many elements there are when no tensor says so. */
+/** The number of elements, when no tensor gives it. */
 function countOf(name: string, n: unknown): number {
   if (typeof n === "number") return checkCount(name, "n", n);
   throw new ArgumentError(
@@ -132,7 +132,7 @@ function takeAlong(x: Tensor, order: Tensor, axis: number): Tensor {
 export interface ChoiceOptions {
   /** The axis to choose along; 0 unless given. */
   readonly axis?: number | undefined;
-  /** Whether an element may be chosen again; true unless given. */
+  /** If true, an element may be chosen again. Default true. */
   readonly replace?: boolean | undefined;
   /** A probability for each element; all are equal unless given. */
   readonly p?: Tensor | undefined;

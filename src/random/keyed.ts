@@ -1,4 +1,4 @@
-/** What all functions of a key have in common: the key comes first, and is one. */
+/** The check that all functions of a key share: the first argument is a key. */
 import { ShapeError } from "../core/errors.ts";
 import { treeKind } from "../core/describeValue.ts";
 import { Tensor } from "../core/tensor.ts";

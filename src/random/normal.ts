@@ -18,7 +18,7 @@ const sampler = (name: string, sample: (key: Tensor, shape: Shape, dtype: DType)
     declareOptions(name, ["key", "[2, 3]"], { dtype: floatType }),
   );
 
-/** Where the type's numbers end: its smallest normal one, and the spacing just below 1. */
+/** The limits of the element type: its smallest normal one, and the spacing just below 1. */
 const limits = (dtype: DType) =>
   dtype === "float32"
     ? { tiny: 2 ** -126, below: 2 ** -24, epsilon: 2 ** -23 }

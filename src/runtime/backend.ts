@@ -10,7 +10,7 @@ import type { BackendName } from "../core/source.ts";
 
 /** Memory of a backend, opaque to everyone else. A failed run leaves its error in its outputs. */
 export interface DeviceBuffer {
-  /** How much of it. */
+  /** The size of the memory. */
   readonly bytes: number;
 }
 
@@ -24,9 +24,9 @@ export interface Executable {
   run(inputs: readonly DeviceBuffer[], donated?: ReadonlySet<number>): DeviceBuffer[];
   /** Frees what the compiled program holds; runs under way finish. */
   dispose(): void;
-  /** How many kernels a call runs, for `explain`; loops whose length is not known count once. */
+  /** The number of kernels a call runs, for `explain`; loops whose length is not known count once. */
   readonly dispatches?: number;
-  /** Those kernels: their texts, or names. */
+  /** The texts of those kernels, or their names. */
   readonly kernels?: readonly string[];
   /** The bytes planned for intermediates, if they are. */
   readonly blockBytes?: number;
@@ -36,9 +36,9 @@ export interface Executable {
 
 /** A place where programs run. */
 export interface Backend {
-  /** What {@link setBackend} and `x.to` call it. */
+  /** The name that {@link setBackend} and `x.to` take. */
   readonly name: BackendName;
-  /** Whether it can hold and compute with an element type. */
+  /** True if it can hold and compute with an element type. */
   supports(dtype: DType): boolean;
   /** Copies host data in. */
   upload(data: TypedArray, aval: Aval): DeviceBuffer;
@@ -53,14 +53,14 @@ export interface Backend {
   peek?(buffer: DeviceBuffer): TypedArray;
   /** Lets the memory be used again; runs under way finish. */
   free(buffer: DeviceBuffer): void;
-  /** What a program goes through before it is compiled; its outputs may become inputs or constants. */
+  /** The passes over a program before it is compiled; its outputs may become inputs or constants. */
   readonly passes?: Passes;
   /**
    * Compiles a program. Outputs are distinct and each is defined by an equation; calls that have
    * an `inline` program are already inlined.
    */
   compile(program: Program): Executable;
-  /** Whether nothing runs on it any more, as on a device that was lost: opening it by name opens a new one. */
+  /** True if nothing runs on it any more, as on a device that was lost: opening it by name opens a new one. */
   readonly failed?: boolean;
   /** Lets go of the device. */
   close(): void;

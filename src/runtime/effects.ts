@@ -95,7 +95,7 @@ function firstEffect(equation: Equation): Equation | undefined {
 const placeOf = (equation: Equation | undefined) =>
   equation?.site?.line ? ` at ${equation.site.line}` : "";
 
-/** What a program gives in addition to what another one gives. */
+/** The outputs that a program has beyond those of another one. */
 function addedAvals(program: Program, before: Program): Aval[] {
   return program.outputs.slice(before.outputs.length).map((a) => a.aval);
 }

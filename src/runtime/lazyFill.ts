@@ -34,7 +34,7 @@ export function operandsOf(
   return { variables, operands, equations };
 }
 
-/** Whether an equation makes a tensor of one number that may wait. */
+/** True if an equation makes a tensor of one number that may wait. */
 export function mayWait(
   primitive: Pick<Primitive, "splat">,
   [x]: readonly Tensor[],

@@ -15,9 +15,9 @@ import { flatten } from "../core/tree.ts";
 
 /** Live tensors' storages, and their bytes. */
 export interface MemoryUse {
-  /** How many there are. */
+  /** The number of tensors. */
   tensors: number;
-  /** How many bytes they hold. Tensors of one number hold none until something needs them filled. */
+  /** The number of bytes they hold. Tensors of one number hold none until something needs them filled. */
   bytes: number;
 }
 
@@ -27,7 +27,7 @@ const use = new Map<BackendName, MemoryUse>();
 export interface LazyFill {
   /** The number. */
   readonly number: Tensor;
-  /** How a tensor is made of it. */
+  /** The equation that makes a tensor of the number. */
   readonly equation: Pick<Equation, "primitive" | "params">;
   /** Memory that is filled. */
   fill(): DeviceBuffer;
@@ -36,7 +36,7 @@ export interface LazyFill {
 /** A piece of device memory, and how many tensors share it. */
 export class DeviceStorage implements Storage {
   #owners = 0;
-  /** What must go well before the value may be read: checks of the run that made it. */
+  /** Checks of the run that made the value: all must succeed before it may be read. */
   guard: Promise<unknown> | undefined;
 
   #buffer: DeviceBuffer | undefined;
@@ -63,7 +63,7 @@ export class DeviceStorage implements Storage {
     return this.#buffer ?? this.#hold(this.lazyFill!.fill()); // it is one or the other
   }
 
-  /** How many tensors share it. */
+  /** The number of tensors that share it. */
   get owners(): number {
     return this.#owners;
   }

@@ -4,7 +4,7 @@ import { allocate } from "../core/dtype.ts";
 import { LruCache } from "../core/lru.ts";
 import type { Aval } from "../core/aval.ts";
 
-/** How many numbers a backend keeps. */
+/** The number of numbers a backend keeps. */
 const kept = 256;
 
 const placed = new WeakMap<Backend, LruCache<DeviceBuffer>>();

@@ -8,7 +8,7 @@ import type { FixedPointSolver } from "./solver.ts";
 
 /** Options of `anderson`. */
 export interface AndersonOptions {
-  /** How many past iterates to combine. Default 5. */
+  /** The number of past iterates to combine. Default 5. */
   window?: number;
   /** λ, relative to the mean of the Gram matrix's diagonal. Default 1e-5 (1e-10 in float64). */
   ridge?: number;

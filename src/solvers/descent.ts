@@ -19,14 +19,14 @@ export const optimizerKind: Kind<GradientTransformation> = madeBy(
   ({ init, update }) => typeof init === "function" && typeof update === "function",
 );
 
-/** How an optimizer is to see the rows. */
+/** Options that say how an optimizer sees the rows. */
 export interface DescentOptions {
   /** The user's tree, in which leaves that are not float are absent. */
   readonly structure: Structure;
   readonly packing: Packing;
   /** α in f(z) = z - α∇h(z). */
   readonly stepSize: number;
-  /** What else updates may look at, at a point. */
+  /** Further values that updates may use, at a point. */
   extra(params: unknown): Extra;
 }
 

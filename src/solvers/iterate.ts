@@ -11,7 +11,7 @@ import { detached, stopGradient } from "../transforms/stopGradient.ts";
 import { chooseRows, like, type Norm, rowNorm } from "./rows.ts";
 import type { FixedPointSolver } from "./solver.ts";
 
-/** How a fixed-point iteration ended, by the numbers in `stats.status`. */
+/** The reasons why a fixed-point iteration ends, by the numbers in `stats.status`. */
 export const FixedPointStatus = {
   /** The residual is within the tolerance. */
   converged: 0,
@@ -30,7 +30,7 @@ export interface PointMap {
   (z: Point): Point & { readonly change?: Tensor };
 }
 
-/** What tells carried leaves apart by sample: see `Packing`. */
+/** The part of `Packing` that tells carried leaves apart by sample. */
 export interface Carrier {
   choose(condition: Tensor, a: readonly Tensor[], b: readonly Tensor[]): Tensor[];
   same(a: readonly Tensor[], b: readonly Tensor[]): Tensor;
@@ -44,13 +44,13 @@ export interface IterateOptions {
   readonly norm: Norm;
   /** Return the iterate of the smallest residual, not the last. */
   readonly best: boolean;
-  /** How the loop is to be differentiated through: not at all, stored, computed again, or the last steps only. */
+  /** The way in which the loop is differentiated: not at all, stored, computed again, or the last steps only. */
   readonly unroll: "no" | "store" | "checkpoint" | { readonly last: number };
   /** For the last steps only: hands the derivative of where they begin on to the start. */
   readonly passStart?: boolean;
 }
 
-/** What came of it, one entry per row. */
+/** The outcome, one entry per row. */
 export interface Iterated {
   readonly point: Point;
   readonly stats: {
@@ -208,7 +208,7 @@ export function iterate(
   };
 }
 
-/** How far a point is from its image. What decides and what is told is not differentiated. */
+/** The distance of a point from its image. Neither stop tests nor statistics are differentiated. */
 function look(
   z: Point,
   image: ReturnType<PointMap>,

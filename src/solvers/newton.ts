@@ -8,7 +8,7 @@ import { type FixedPointSolver, type LinearSolver, linearSolverKind } from "./so
 
 /** Options of `newton`. */
 export interface NewtonOptions {
-  /** How to solve for the step. Default `gmres()`. */
+  /** The linear solver for the step. Default `gmres()`. */
   linear?: LinearSolver;
 }
 

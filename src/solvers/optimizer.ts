@@ -4,7 +4,7 @@ import type { Tensor } from "../core/tensor.ts";
 /** A hyperparameter: a number, or a scalar tensor (see `injectHyperparams`). */
 export type Scalar = number | Tensor;
 
-/** What else an update may look at. */
+/** Further values that an update may use. */
 export interface Extra {
   /** The loss, a float scalar: `reduceOnPlateau` watches it, and line searches start from it. */
   readonly value?: Tensor | undefined;

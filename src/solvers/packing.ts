@@ -23,7 +23,7 @@ export const batchAxisKind: Kind<BatchAxis> = kind(
   (value) => leaves(value as Tree<unknown>).every((axis) => Number.isInteger(axis)), // anything is a tree of unknowns
 );
 
-/** How the leaves of a tree become rows and rows become leaves again. */
+/** The conversion of the leaves of a tree to rows, and of rows to leaves. */
 export class Packing {
   readonly batch: number;
   readonly dtype: Aval["dtype"];

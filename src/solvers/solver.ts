@@ -1,4 +1,4 @@
-/** What solvers are: pure rules for the next iterate, on rows of shape [batch, n]. */
+/** The interface of solvers: pure rules for the next iterate, on rows of shape [batch, n]. */
 import type { Tensor } from "../core/tensor.ts";
 import type { Tree } from "../core/tree.ts";
 import { type Kind, madeBy } from "../options/index.ts";
@@ -10,14 +10,14 @@ export type RowMap = (z: Tensor) => Tensor;
 export interface FixedPointSolver<State extends Tree<Tensor> = Tree<Tensor>> {
   /** Tells it from a linear solver. */
   readonly kind: "fixedPoint";
-  /** What reports call it. */
+  /** The name in reports. */
   readonly name: string;
   /**
    * What is returned where the steps run out: the iterate with the smallest residual, or the last (as plain iteration
    * does, so that N steps give f applied N times).
    */
   readonly returns: "best" | "last";
-  /** What it remembers before the first step. */
+  /** The state before the first step. */
   init(z0: Tensor): State;
   /** The next iterate, from one, its image, the map, and f(z) - z where it is known better than the difference. */
   next(
@@ -36,13 +36,13 @@ export const solverKind: Kind<FixedPointSolver> = madeBy(
   ({ kind }) => kind === "fixedPoint",
 );
 
-/** What a linear solver tells about a solve, one entry per sample. */
+/** The statistics of a linear solve, one entry per sample. */
 export interface LinearStats {
   /** Applications of the matrix, int32. */
   readonly steps: Tensor;
   /** ‖b - A x‖ / ‖b‖, computed anew from x. */
   readonly residual: Tensor;
-  /** Whether the residual is within the tolerance. */
+  /** True if the residual is within the tolerance. */
   readonly converged: Tensor;
 }
 
@@ -50,7 +50,7 @@ export interface LinearStats {
 export interface LinearSolver {
   /** Tells it from a fixed-point solver. */
   readonly kind: "linear";
-  /** What reports call it. */
+  /** The name in reports. */
   readonly name: string;
   /** The solution of A x = b, and how it went. */
   solve(multiply: RowMap, b: Tensor): { x: Tensor; stats: LinearStats };

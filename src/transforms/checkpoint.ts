@@ -9,7 +9,7 @@ export type { SavePolicy };
 
 /** Options of `checkpoint`. */
 export interface CheckpointOptions {
-  /** Which instructions' results to keep, by name: see `savePolicies`. Default: none. */
+  /** The instructions whose results are kept, by name: see `savePolicies`. Default: none. */
   policy?: SavePolicy;
 }
 

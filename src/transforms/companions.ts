@@ -1,4 +1,4 @@
-/** What belongs to the leaves of another tree: tangents and cotangents. */
+/** Trees that go with the leaves of another tree: tangents and cotangents. */
 import { isFloat } from "../core/dtype.ts";
 import { DTypeError } from "../core/errors.ts";
 import { toTensor } from "../core/function.ts";

@@ -29,7 +29,7 @@ import { adapted } from "./companions.ts";
 export interface PerturbedTensor {
   /** The argument itself. */
   readonly value: Tensor;
-  /** Whether it is being differentiated. */
+  /** True if it is being differentiated. */
   readonly perturbed: boolean;
 }
 

@@ -15,7 +15,7 @@ import { boolean, count, declareOptions, either, listOf } from "../options/index
 
 /** Options of `grad` and `valueAndGrad`. */
 export interface GradOptions<Argnums extends number | readonly number[], Aux extends boolean> {
-  /** Which argument to differentiate in, or a list of several. Default 0. */
+  /** The argument to differentiate in, or a list of several. Default 0. */
   argnums?: Argnums;
   /** The function returns `[value, aux]`, and aux is handed through. Default false. */
   hasAux?: Aux;
@@ -25,7 +25,7 @@ export interface GradOptions<Argnums extends number | readonly number[], Aux ext
 export type Gradients<A extends readonly unknown[], N extends number | readonly number[]> =
   N extends number ? A[N] : { [I in keyof N]: N[I] extends number ? A[N[I]] : never };
 
-/** What a function with `hasAux` gives beside its value. */
+/** The auxiliary result of a function with `hasAux`. */
 export type Aux<R> = R extends readonly [Tensor, infer X] ? X : never;
 
 const argnums = either(count, listOf(count));

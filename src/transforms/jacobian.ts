@@ -14,7 +14,7 @@ import { vmap } from "./vmap.ts";
 
 /** Options of `jacfwd`, `jacrev` and `hessian`. */
 export interface JacobianOptions {
-  /** Which argument to differentiate in. Default 0. */
+  /** The argument to differentiate in. Default 0. */
   argnums?: number;
 }
 

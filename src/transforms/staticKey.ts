@@ -39,7 +39,7 @@ export function staticKey(value: unknown): string {
   return text;
 }
 
-/** What a list or a plain object holds, each with what stands before it; nothing for other values. */
+/** The contents of a list or a plain object, each with its key; nothing for other values. */
 function fieldsOf(value: unknown) {
   if (Array.isArray(value)) return value.map((part: unknown) => ({ value: part, before: "," }));
   if (typeof value !== "object" || value === null) return undefined;

@@ -16,9 +16,9 @@ export type Axes = number | null | readonly Axes[] | { readonly [key: string]: A
 
 /** Options of `vmap`. */
 export interface VmapOptions {
-  /** Which axis of each argument is the batch; `null` for arguments without one. Default 0. */
+  /** The axis of each argument that is the batch; `null` for arguments without one. Default 0. */
   inAxes?: Axes;
-  /** Where the batch goes in the results; `null` for results without one. Default 0. */
+  /** The axis of the results that is the batch; `null` for results without one. Default 0. */
   outAxes?: Axes;
   /** The batch's size: needed only if no argument has a batch. */
   axisSize?: number;

@@ -31,7 +31,7 @@ export class BufferPool {
     return view(dtype, data.buffer, data.byteOffset, data.length);
   }
 
-  /** Whether memory is in the heap. */
+  /** True if memory is in the heap. */
   holds(data: TypedArray): boolean {
     return data.buffer === this.heap.buffer;
   }

@@ -112,12 +112,12 @@ export class Graph {
     this.#model = this.#parent ? this.#parent.#model : new Model(options);
   }
 
-  /** Whether the model must do without ONNX Runtime's own operators. */
+  /** True if the model must do without ONNX Runtime's own operators. */
   get portable(): boolean {
     return this.#model.options.portable ?? false;
   }
 
-  /** Whether the model may run on several threads. */
+  /** True if the model may run on several threads. */
   get parallel(): boolean {
     return this.portable || (this.#model.options.parallel ?? false);
   }

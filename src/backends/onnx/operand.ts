@@ -53,7 +53,7 @@ export function empty({ shape, dtype }: { shape: Shape; dtype: DType }): Operand
   return { value: { name: "", shape, type: dtype }, shape };
 }
 
-/** Whether there are no elements. */
+/** True if there are no elements. */
 export function isEmpty({ shape }: { readonly shape: Shape }): boolean {
   return sizeOf(shape) === 0;
 }

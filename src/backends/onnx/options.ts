@@ -12,7 +12,7 @@ const worthThreads = 2 ** 23;
 // run with what is between its operations; where sessions take turns, not long into the next one's.
 const spins = { alone: "1000", inTurns: "200" };
 
-/** Whether a session is the only one of its program. */
+/** True if a session is the only one of its program. */
 export type Turns = keyof typeof spins;
 
 /** The options of a program's session, which runs alone or in turns with others. */

@@ -34,7 +34,7 @@ export interface Memory {
   after(value: Value): ReadonlySet<Value>;
   /** The stored values whose computation reads this one. */
   readers(value: Value): ReadonlySet<Value>;
-  /** Whether a value must keep its memory. */
+  /** True if a value must keep its memory. */
   required(value: Value): boolean;
   cost(value: Value): number;
   readonly target: Target;
@@ -56,7 +56,7 @@ abstract class Base {
   protected readonly inPlace: Reader["inPlace"] = (v) =>
     !this.memory.stored.has(v) || this.values.has(v);
 
-  /** Whether a kernel with this value too stays within the device's limits. */
+  /** True if a kernel with this value too stays within the device's limits. */
   protected fits(value: Value): boolean {
     if (this.values.size === 0) return true;
     const reads = new Set([...this.reads, ...this.memory.leaves(value)]);
@@ -155,7 +155,7 @@ export class RowCluster extends Base {
   }
 }
 
-/** Whether there are enough invocations to compute single elements here. */
+/** True if there are enough invocations to compute single elements here. */
 function isWide(rows: number, columns: number, software: boolean): boolean {
   return rows * columns <= 16384 ||
     rows * lanesFor(rows, columns, software) >= (software ? 64 : 1024);

@@ -63,12 +63,12 @@ async function findAdapter(): Promise<GPUAdapter | null> {
   }
 }
 
-/** Whether any adapter answers, software included. */
+/** True if any adapter answers, software included. */
 export async function adapterPresent(): Promise<boolean> {
   return await findAdapter() !== null;
 }
 
-/** Whether an adapter answers that is a piece of hardware, and not the CPU in disguise. */
+/** True if an adapter answers that is a piece of hardware, and not the CPU in disguise. */
 export async function hardwareAdapterPresent(): Promise<boolean> {
   const adapter = await findAdapter();
   if (!adapter) return false;

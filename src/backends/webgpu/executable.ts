@@ -30,7 +30,7 @@ interface Command {
   readonly offsets: number[];
 }
 
-/** How many bind groups are kept for a dispatch on inputs or outputs. */
+/** The number of bind groups kept for a dispatch on inputs or outputs. */
 const keptGroups = 8;
 
 /** A program on the device. */
@@ -52,7 +52,7 @@ export class WebGpuExecutable implements Executable {
     this.#expand(this.#plan.steps, new Map(), []);
   }
 
-  /** How many dispatches a call makes. */
+  /** The number of dispatches a call makes. */
   get dispatches(): number {
     return this.#commands.length;
   }

@@ -24,7 +24,7 @@ import type { Loop, Region, Value } from "./value.ts";
 const cheap = 4;
 /** Arithmetic that one value may compute in place. */
 const longest = 400;
-/** How many values after one another, counting those that only move elements, are computed in place. */
+/** The number of values after one another, counting those that only move elements, that are computed in place. */
 const deepest = 100;
 /** How many kernels are asked whether they take a value: those after what it reads, and the last ones. */
 const asked = { next: 64, last: 8 };
@@ -279,7 +279,7 @@ class Scheduler implements Memory {
 
 const none: ReadonlySet<Value> = new Set();
 
-/** How many elements of `value` a consumer reads. */
+/** The number of elements of `value` a consumer reads. */
 function readsOf({ definition, size }: Value, value: Value, { software }: Target): number {
   switch (definition.kind) {
     case "reduction":

@@ -13,7 +13,7 @@ export class Line {
   #waiting: Waiting[] = [];
   #waits = true;
 
-  /** Whether something waits. */
+  /** True if something waits. */
   get busy(): boolean {
     return this.#waiting.length > 0;
   }

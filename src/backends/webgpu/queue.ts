@@ -10,7 +10,7 @@ import type { Target } from "./target.ts";
 
 const compute = 4; // GPUShaderStage.COMPUTE, which not every host has as a global
 
-/** How many compiled kernels are kept for programs to come. */
+/** The number of compiled kernels kept for programs to come. */
 const keptPipelines = 512;
 
 /** A device and what was made on it. */

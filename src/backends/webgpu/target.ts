@@ -25,12 +25,12 @@ export function targetOf(device: GPUDevice, info: GPUAdapterInfo): Target {
   };
 }
 
-/** Whether a device is of Deno's own WebGPU, which compiles within the call whichever way it is asked. */
+/** True if a device is of Deno's own WebGPU, which compiles within the call whichever way it is asked. */
 function isDenos(device: GPUDevice): boolean {
   return "Deno" in globalThis && device instanceof GPUDevice;
 }
 
-/** Whether an adapter is a program that runs on the CPU. */
+/** True if an adapter is a program that runs on the CPU. */
 export function isSoftware(info: GPUAdapterInfo | undefined): boolean {
   if (!info) return false;
   return info.isFallbackAdapter || /llvmpipe|swiftshader/i.test(info.description);

@@ -31,7 +31,7 @@ export interface Expr {
   readonly node: Node;
   /** How deep in the kernel's loops the variables are on which it depends. */
   readonly level: number;
-  /** How many reductions after one another it waits for. */
+  /** The number of reductions after one another it waits for. */
   readonly phase: number;
   /** An index is below this. */
   readonly bound: number;
@@ -52,7 +52,7 @@ export interface Pointwise {
   /** Arithmetic per element, in additions. */
   readonly cost: number;
   element(read: Read, at: readonly Expr[]): Expr;
-  /** Whether a rounding in an input changes the result altogether. */
+  /** True if a rounding in an input changes the result altogether. */
   readonly compares?: boolean;
   /** No fusion looks through it: these are stored before it is computed, and so are its inputs. */
   readonly after?: readonly Value[];
@@ -121,7 +121,7 @@ export interface Special {
   readonly reads: readonly number[];
   /** What its memory holds before it runs. */
   readonly initial?: Value;
-  /** Whether it updates its memory atomically. */
+  /** True if it updates its memory atomically. */
   readonly atomic?: boolean;
   write(kernel: KernelBody, read: Read, self: Value): void;
 }
@@ -136,7 +136,7 @@ export interface LoopResult {
 export interface Loop {
   readonly length: number;
   readonly reverse: boolean;
-  /** How many loops are around it. */
+  /** The number of loops around it. */
   readonly depth: number;
   readonly body: Region;
   readonly carries: readonly Carry[];

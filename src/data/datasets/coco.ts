@@ -37,7 +37,7 @@ export type CocoSample = {
 export interface CocoOptions extends ImageOptions {
   /** The split, where the folder holds several. */
   readonly split?: "train" | "validation" | "test";
-  /** Whether crowd regions are among the instances; they are not, unless told otherwise. */
+  /** If true, crowd regions are among the instances. Default false. */
   readonly crowd?: boolean;
 }
 

@@ -20,7 +20,7 @@ export type FolderSample = {
 
 /** Options of {@linkcode openFolder}. */
 export interface FolderOptions extends ImageOptions {
-  /** Whether folders below are searched too; they are, unless told otherwise. */
+  /** If true, which is the default, folders below are searched too. */
   readonly recursive?: boolean;
 }
 

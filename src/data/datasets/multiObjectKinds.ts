@@ -84,7 +84,7 @@ export interface Kind {
   readonly name: string;
   readonly features: { readonly [field: string]: FeatureSpec };
   readonly backgrounds: number;
-  /** Whether further features mean that the file is another dataset. */
+  /** True if further features mean that the file is another dataset. */
   readonly exact?: boolean;
 }
 

@@ -74,7 +74,7 @@ function refuseEmpty({ path, size }: RandomAccessFile): void {
   throw new TruncatedError("the file is empty", { path, offset: 0, cure: again });
 }
 
-/** Whether a file is gzipped, by its first two bytes. */
+/** True if a file is gzipped, by its first two bytes. */
 export async function isGzip(file: RandomAccessFile): Promise<boolean> {
   if (file.size < 2) return false;
   const [first, second] = await file.read(0, 2);

@@ -87,7 +87,7 @@ export interface ClevrOptions {
   readonly cameraJitter?: number;
   /** How far lamps move from their places along every axis, default 1. */
   readonly lightJitter?: number;
-  /** Whether a mirror stands behind the objects, default false. Mirror images belong to no object. */
+  /** If true, a mirror stands behind the objects. Default false. Mirror images belong to no object. */
   readonly mirror?: boolean;
 }
 

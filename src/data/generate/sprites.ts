@@ -66,7 +66,7 @@ export interface SpritesOptions {
   readonly shapes?: readonly SpriteShape[];
   /** Default: all of {@linkcode spriteColors}. */
   readonly colors?: readonly SpriteColor[];
-  /** Whether the sprites of a scene all differ in colour, default false. */
+  /** If true, the sprites of a scene all differ in colour. Default false. */
   readonly distinctColors?: boolean;
   /** Least and greatest radius as fractions of the size, default 0.15 and 0.2. */
   readonly radius?: readonly [least: number, greatest: number];
@@ -158,7 +158,7 @@ function drawSprites(
   });
 }
 
-/** Whether the point (x, y) lies in a sprite. */
+/** True if the point (x, y) lies in a sprite. */
 function inside({ shape, radius, rotation, ...centre }: Sprite): (x: number, y: number) => boolean {
   const [sin, cos] = [Math.sin(rotation * Math.PI / 180), Math.cos(rotation * Math.PI / 180)];
   // In the sprite's own frame, scaled to radius 1.

@@ -141,7 +141,7 @@ function ofDistribution(logProbabilities: Tensor, target: Tensor): Tensor {
   return np.negative(np.sum(terms, { axis: -1 }));
 }
 
-/** Whether a shape is broadcast to another as it is. */
+/** True if a shape is broadcast to another as it is. */
 function stretches(from: readonly number[], to: readonly number[]): boolean {
   const more = to.length - from.length;
   return more >= 0 && from.every((n, i) => n === 1 || n === to[i + more]);

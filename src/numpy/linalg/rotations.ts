@@ -5,7 +5,7 @@
 import type { Tensor } from "../../core/tensor.ts";
 import * as lax from "../../primitives/index.ts";
 
-/** How many sweeps: convergence is quadratic, so some are needed to come near, and few to finish. */
+/** The number of sweeps. Convergence is quadratic, so several are needed to come near and few to finish. */
 export function sweepsOf(n: number): number {
   return n < 2 ? 0 : 6 + Math.ceil(1.5 * Math.log2(n));
 }

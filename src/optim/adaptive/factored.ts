@@ -36,7 +36,7 @@ export interface FactoredState {
 
 /** Options of {@link scaleByFactoredRms}. */
 export interface FactoredOptions {
-  /** Whether large matrices are factored; true. */
+  /** If true, large matrices are factored. Default true. */
   readonly factored?: boolean;
   /** The exponent with which averages become longer; 0.8. */
   readonly decayRate?: number;
@@ -134,7 +134,7 @@ export interface AdafactorOptions extends DecayOptions {
   readonly decayRate?: number;
   /** The step at which counting begins; 0. */
   readonly decayOffset?: number;
-  /** Whether steps are relative to the size of their parameter; true. */
+  /** If true, steps are relative to the size of their parameter. Default true. */
   readonly multiplyByParameterScale?: boolean;
   /** The largest root mean square of a step before scaling, or null; 1. */
   readonly clippingThreshold?: number | null;
@@ -142,7 +142,7 @@ export interface AdafactorOptions extends DecayOptions {
   readonly momentum?: Scalar;
   /** Added to squares; 1e-30. */
   readonly eps?: number;
-  /** Whether large matrices are factored; true. */
+  /** If true, large matrices are factored. Default true. */
   readonly factored?: boolean;
 }
 

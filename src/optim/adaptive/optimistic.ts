@@ -17,7 +17,7 @@ import type { GradientTransformation, Scalar } from "../transformation.ts";
 
 /** The state of {@link scaleByOptimisticGradient}. */
 export interface OptimisticState {
-  /** Whether no gradient has come yet, a boolean. */
+  /** True if no gradient has come yet, a boolean. */
   readonly isInitialStep: Tensor;
   /** The last gradient. */
   readonly previousGradient: unknown;

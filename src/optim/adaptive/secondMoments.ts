@@ -28,9 +28,9 @@ export interface AmsgradState extends AdamState {
 
 /** Options of {@link amsgrad}; the defaults are Adam's. */
 export interface AmsgradOptions extends Omit<AdamOptions, "nesterov"> {
-  /** Whether the average gradient is rid of its bias towards 0; true. */
+  /** If true, the average gradient is rid of its bias towards 0. Default true. */
   readonly biasCorrectionMu?: boolean;
-  /** Whether the average square is; true. */
+  /** If true, the average square is rid of it too. Default true. */
   readonly biasCorrectionNu?: boolean;
 }
 

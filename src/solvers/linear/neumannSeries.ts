@@ -8,7 +8,7 @@ import { linearSolver } from "./solver.ts";
 
 /** Options of `neumannSeries`. */
 export interface NeumannSeriesOptions {
-  /** How many terms to sum, the first (b itself) included. Default 10. */
+  /** The number of terms to sum, the first (b itself) included. Default 10. */
   terms?: number;
   /** The residual up to which the result counts as converged. Default 1e-6 (1e-12 in float64). */
   rtol?: number;

@@ -187,7 +187,7 @@ function unfolded(g: Graph, x: Value, w: Value, params: ConvParams, shape: Shape
 // Elements that may be gathered at once, and the fewest that lie together, for it to be quick.
 const [mostGathered, leastTogether] = [2 ** 23, 16];
 
-/** Whether few places are left by a window nearly as large as the input: a derivative in a filter. */
+/** True if few places are left by a window nearly as large as the input: a derivative in a filter. */
 function isNarrow(x: Value, w: Value, params: ConvParams, shape: Shape): boolean {
   const [places, taps] = [sizeOf(space(shape)), sizeOf(space(w.shape))];
   const isLong = taps > mostTerms(w, params, shape);

@@ -14,7 +14,7 @@ import { map, reshape, slice, transpose, transposeLong, untransposed } from "../
 export interface Matrices {
   readonly value: Value;
   readonly transposed: boolean;
-  /** Whether the elements had to be moved. */
+  /** True if the elements had to be moved. */
   readonly moved?: boolean;
 }
 

@@ -66,7 +66,7 @@ export function lessOrEqual(g: Graph, x: Value, y: Value): Value {
   return isZero(y) && x.type === "float32" ? note(g, z, { kind: "notPositive", of: x }) : z;
 }
 
-/** Whether a choice is a rectifier, `x ≤ 0 ? 0 : x`, of this x. */
+/** True if a choice is a rectifier, `x ≤ 0 ? 0 : x`, of this x. */
 export function rectified(g: Graph, condition: Value, a: Value, b: Value): boolean {
   const m = meaningOf(g, condition);
   return m?.kind === "notPositive" && isZero(a) && m.of.name === b.name;
@@ -111,7 +111,7 @@ function softmax(g: Graph, x: Value, axis: number): Value {
   return map(g, "Div", [weights, reshape(g, sumAlong(g, weights, [axis]), kept)]);
 }
 
-/** Whether `y` has the shape of `x` with some axes of size 1, first ones left out: so it meets what it was made of. */
+/** True if `y` has the shape of `x` with some axes of size 1, first ones left out: so it meets what it was made of. */
 function keeps(y: Value, x: Value, axes: readonly number[]): boolean {
   const shape = [
     ...Array<number>(Math.max(0, x.shape.length - y.shape.length)).fill(1),

@@ -208,7 +208,7 @@ export const erf: Unary = (m, x) => {
   return m.where(m.test("Less", a, 1), near, far);
 };
 
-/** Whether the sign is set: also of -0, whose inverse is -∞. */
+/** True if the sign is set: also of -0, whose inverse is -∞. */
 function isNegative(m: Arithmetic, x: Value): Value {
   return m.test("Or", m.test("Less", x, 0), m.test("Less", m.call("Reciprocal", x), 0));
 }

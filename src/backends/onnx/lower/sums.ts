@@ -28,7 +28,7 @@ export function sumAlong(g: Graph, x: Value, axes: readonly number[]): Value {
   return reshape(g, inStages(g, reshape(g, x, joined.map((a) => a.size)), joined), shape);
 }
 
-/** Whether the sum along some axes is made by one node. */
+/** True if the sum along some axes is made by one node. */
 export function isShortSum(x: Value, axes: readonly number[]): boolean {
   return isShort(x, joinedAxes(x, axes));
 }

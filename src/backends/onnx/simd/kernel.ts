@@ -200,7 +200,7 @@ function nest(
   level(0, new Map([...strides.keys()].map((a) => [a, targets.get(a) ?? sources.get(a)!])));
 }
 
-/** Whether an equation computes one element. */
+/** True if an equation computes one element. */
 const isScalarWork = (e: Equation) => !isRepeat(e) && !isView(e) && isScalar(e.outputs[0]!);
 
 /** One result, in a variable of its own. */

@@ -34,7 +34,7 @@ export function rootsOf(program: Program): Root {
   return root;
 }
 
-/** Whether an equation adds up along levels of its loop. */
+/** True if an equation adds up along levels of its loop. */
 export function isSum({ primitive }: Equation): boolean {
   return primitive.name === "reduceSum";
 }
@@ -126,7 +126,7 @@ function placed(draft: Draft, program: Program): Loop | undefined {
 const registers = 8;
 const long = new Set(["exp", "log", "tanh", "logistic"]);
 
-/** How many vectors go through a loop abreast: four, or fewer when so many values do not fit. */
+/** The number of vectors that go through a loop abreast: four, or fewer when so many values do not fit. */
 export function abreastOf(
   { equations, writes, sizes }: Loop,
   root: Root,

@@ -110,7 +110,7 @@ function placesOf(
   return places;
 }
 
-/** Whether it gives its operand's elements in another order: as they are read, in a graph. */
+/** True if it gives its operand's elements in another order: as they are read, in a graph. */
 function isTurn({ primitive }: Equation): boolean {
   return primitive.name === "transpose";
 }
@@ -125,7 +125,7 @@ function heldFor(equations: readonly Equation[], large: ReadonlySet<Equation>): 
   return held;
 }
 
-/** Whether a kernel could do it, and it has so many elements to go through. */
+/** True if a kernel could do it, and it has so many elements to go through. */
 function isLarge(e: Equation, least: number): boolean {
   const [x] = e.inputs;
   if (!x || isView(e) || isRepeat(e) || sizeOf(x.aval.shape) < Math.max(2, least)) return false;
@@ -135,7 +135,7 @@ function isLarge(e: Equation, least: number): boolean {
   return e.primitive.name === "reduceSum" ? isSumOfRows(e) : emitterOf(e, false) !== undefined;
 }
 
-/** Whether it adds up along all but some last axes, which vectors fit, and can be cut where it is long. */
+/** True if it adds up along all but some last axes, which vectors fit, and can be cut where it is long. */
 function isSumOfRows({ params, inputs: [x] }: Equation): boolean {
   const { shape, dtype } = x!.aval;
   const { axes } = params as ReduceParams; // it is a sum

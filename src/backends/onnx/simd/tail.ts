@@ -68,7 +68,7 @@ function paysOff(
   return saved > perKernel + bytes(inputs) + bytes(outputs) + perFeed * feeds;
 }
 
-/** Whether a kernel can do it at the end of a program. */
+/** True if a kernel can do it at the end of a program. */
 function isKnown(equation: Equation): boolean {
   const atoms = [...equation.inputs, ...equation.outputs];
   if (atoms.some(({ aval }) => aval.dtype === "float64" || isEmpty(aval))) return false;

@@ -30,7 +30,7 @@ function operandsOf({ definition, read }: ContractionCluster): number {
   );
 }
 
-/** How many k an invocation takes at a time: what does not depend on the last digit of k is computed once for all. */
+/** The number of k an invocation takes at a time: what does not depend on the last digit of k is computed once for all. */
 function depthOf({ fast, batch, m, n, k }: Contraction, operands: number): 1 | 4 {
   const short = operands <= plain && (fast.left === "k" || fast.right === "k");
   const long = operands < longest && batch * m * n * k >= 2 ** 23;

@@ -21,9 +21,9 @@ export interface Sums {
 /** A function that takes sums to their places, and computes what follows from them. */
 export interface Finish {
   readonly name: string;
-  /** How many neighbours along n it takes. */
+  /** The number of neighbours along n it takes. */
   readonly width: number;
-  /** Whether it does next to nothing. */
+  /** True if it does next to nothing. */
   readonly short: boolean;
 }
 

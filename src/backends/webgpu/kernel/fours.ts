@@ -58,7 +58,7 @@ export class Accesses {
     return [...blocks].reduce((sum, places) => sum + places[kind].size, 0);
   }
 
-  /** Whether it takes in fours whatever is not the same element each time. */
+  /** True if it takes in fours whatever is not the same element each time. */
   get neighbours(): boolean {
     const { fours } = this;
     const once = (value: Value) => this.#count(value, "ones") === 1;

@@ -5,7 +5,7 @@
 import { code, flatten, indexCode, load, unflatten, variable } from "../expression.ts";
 import type { Expr, KernelBody, Read, Special, Value } from "../value.ts";
 
-/** How many elements are ordered by counting. */
+/** The number of elements that are ordered by counting. */
 export const sortBlock = 256;
 
 const size = 64;

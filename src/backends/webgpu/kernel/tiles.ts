@@ -89,7 +89,7 @@ class Panel {
   /** How many elements a vector has, and its type. */
   readonly vector: number;
   readonly type: string;
-  /** How many vectors there are for each k. */
+  /** The number of vectors for each k. */
   readonly lanes: number;
   /**
    * How far the elements of a vector are apart: neighbours where memory is read or written in fours, else such that
@@ -105,7 +105,7 @@ class Panel {
   /** How many neighbours along k an invocation loads, and whether the next one loads the next along k. */
   readonly #deep: number;
   readonly #alongK: boolean;
-  /** Whether an element is too long to write down for all of a vector. */
+  /** True if an element is too long to write down for all of a vector. */
   readonly #long: boolean;
 
   constructor(

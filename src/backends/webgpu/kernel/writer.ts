@@ -11,7 +11,7 @@ import { Accesses, foursOf } from "./fours.ts";
 import { type Binding, gridOf, type Kernel } from "./kernel.ts";
 import { libraryFor } from "./library.ts";
 
-/** How many steps are a part of a loop. */
+/** The number of steps in one part of a loop. */
 const partSteps = 128;
 
 interface Scope {
@@ -102,7 +102,7 @@ export class KernelWriter implements KernelBody {
     return trial.accesses[0]!;
   }
 
-  /** How many names it has given: how long it is. */
+  /** The number of names it has given, which measures its length. */
   get names(): number {
     return this.#count;
   }
@@ -385,7 +385,7 @@ ${body}
   }
 }
 
-/** Whether these are the places of four neighbours in order, the first a multiple of four. */
+/** True if these are the places of four neighbours in order, the first a multiple of four. */
 function areFour(places: readonly Expr[]): boolean {
   const found = places.map(quarter);
   return found.length === 4 && found.every((q, i) => q?.of === found[0]?.of && q?.rest === i);

@@ -112,7 +112,7 @@ function reductionOfParts(
   });
 }
 
-/** How many parts to cut a row in: about as many as each part is long, a divisor where there is one. */
+/** The number of parts to cut a row in: about as many as each part is long, a divisor where there is one. */
 function partsOf(columns: number): number {
   const wanted = Math.min(512, Math.ceil(Math.sqrt(columns)));
   for (let parts = wanted; parts >= wanted / 2; parts--) {

@@ -10,7 +10,7 @@ export interface Context {
   readonly region: Region;
   /** The abstract values of the equation's outputs. */
   readonly outputs: readonly Aval[];
-  /** How many loops are around. */
+  /** The number of loops around. */
   readonly depth: number;
   /** Lowers a program in place. */
   inline(program: Program, inputs: readonly Value[]): Value[];

@@ -150,7 +150,7 @@ function unhidden({ bodies }: Stage, lamp: Lamp, point: Vec, phase: number): num
   return seen / 4;
 }
 
-/** Whether the sphere around a body comes as close to the way from a point to a lamp as the lamp is wide. */
+/** True if the sphere around a body comes as close to the way from a point to a lamp as the lamp is wide. */
 function mayHide({ shape, x, y, z, r }: Solid, { centre, sides }: Lamp, point: Vec): boolean {
   const way = sub(centre, point);
   const body = sub([x, y, z], point);
