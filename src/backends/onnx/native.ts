@@ -99,13 +99,13 @@ export function loadNative(): Native {
     const [reason] = (cause instanceof Error ? cause.message : String(cause)).split("\n");
     throw new BackendError(
       `ONNX Runtime cannot be loaded: ${reason}`,
-      `${hint[platform()]}, or choose another backend: await setBackend("reference")`,
+      `${advice[platform()]}, or choose another backend: await setBackend("reference")`,
       { cause },
     );
   }
 }
 
-const hint: Record<ReturnType<typeof platform>, string> = {
+const advice: Record<ReturnType<typeof platform>, string> = {
   deno:
     "it is native code: install onnxruntime-node and allow reading files and loading libraries " +
     "(--allow-read --allow-ffi, or -A)",
