@@ -18,14 +18,14 @@ export type { Cost } from "./compiler/cost.ts";
 export type { Backend, DeviceBuffer, Executable } from "./runtime/backend.ts";
 export type {
   Equation,
+  LinearInput,
   NoParams,
+  Operands,
   Params,
   Passes,
   Primitive,
   Program,
-  Row,
   Tangents,
-  Unknown,
 } from "./core/program.ts";
 export { limitsOf, openWebGpu } from "./backends/webgpu/index.ts";
 export type { Target } from "./backends/webgpu/target.ts";

@@ -10,7 +10,7 @@ import type { Backend } from "../src/runtime/backend.ts";
 import { aval } from "../src/core/aval.ts";
 import { eliminateDeadCode } from "../src/core/program.ts";
 import { validateProgram } from "../src/core/validate.ts";
-import { rewrite } from "../src/core/trace.ts";
+import { traceClosed } from "../src/core/trace.ts";
 import { agree } from "./support/agree.ts";
 import { backends } from "./support/backends.ts";
 import { runs } from "./support/tier.ts";
@@ -22,7 +22,7 @@ const seed = process.env["TRILEVEL_FUZZ_SEED"];
 async function check(backend: Backend, random: RandomProgram): Promise<void> {
   const inputs = random.inputs();
   const program = eliminateDeadCode(
-    rewrite((x, y, k) => random.run(x!, y!, k!), inputs.map((x) => aval(x.shape, x.dtype))),
+    traceClosed((x, y, k) => random.run(x!, y!, k!), inputs.map((x) => aval(x.shape, x.dtype))),
   );
   validateProgram(program);
   await agree(backend, program, inputs);

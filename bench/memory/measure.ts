@@ -4,7 +4,7 @@
  */
 import { jit, setBackend, type Tensor, vjp } from "trilevel";
 import { peakBytes } from "../../src/compiler/liveness.ts";
-import { sinkingPasses } from "../../src/compiler/optimize.ts";
+import { webgpuPasses } from "../../src/compiler/optimize.ts";
 import { openBackend } from "../../src/runtime/backend.ts";
 import { Compiled } from "../../src/runtime/execute.ts";
 import { flatten } from "../../src/core/tree.ts";
@@ -38,7 +38,7 @@ const target: Target = { maxBuffers: 8, maxBytes: 2 ** 27, software: false, asyn
  * What webgpu would allocate on a GPU: the blocks that it plans for intermediates, and the outputs.
  */
 export const byPlan: Measure = (size, adjoint, steps) => {
-  const program = computed(gradientProgram(size, adjoints[adjoint], steps, sinkingPasses));
+  const program = computed(gradientProgram(size, adjoints[adjoint], steps, webgpuPasses));
   const { blocks, outputs } = withExpressions(() => {
     const lowered = lower(program);
     const cut = schedule(lowered.region, lowered.outputs, target);

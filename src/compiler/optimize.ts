@@ -1,25 +1,25 @@
 /** The passes that backends run before their own, in order. */
 import type { Passes, Program } from "../core/program.ts";
-import { eliminateCommonSubexpressions } from "./cse.ts";
-import { eliminateDeadCodeDeep } from "./deadCode.ts";
-import { hoistInvariants } from "./hoist.ts";
-import { joinPads } from "./joinPads.ts";
-import { joinSums } from "./joinSums.ts";
-import { recompute } from "./recompute.ts";
-import { simplify } from "./simplify.ts";
-import { sinkSums } from "./sinkSums.ts";
-import { thinLoops } from "./thinLoops.ts";
-import { thinStacks } from "./thinStacks.ts";
-import { unrollLoops } from "./unroll.ts";
+import { eliminateCommonSubexpressions } from "./passes/cse.ts";
+import { eliminateDeadCodeDeep } from "./passes/deadCode.ts";
+import { hoistInvariants } from "./passes/hoist.ts";
+import { padsToConcat } from "./passes/padsToConcat.ts";
+import { mergeContractions } from "./passes/mergeContractions.ts";
+import { recomputeAtPeak } from "./remat/peakMemory.ts";
+import { simplify } from "./passes/simplify.ts";
+import { deferLoopReductions } from "./passes/deferLoopReductions.ts";
+import { sinkBroadcasts } from "./passes/sinkBroadcasts.ts";
+import { recomputeResiduals } from "./remat/loopResiduals.ts";
+import { unrollLoops } from "./passes/unroll.ts";
 
 /** All passes that keep loops loops. */
 export const passes = {
   eliminateDeadCode: eliminateDeadCodeDeep,
   simplify,
   eliminateCommonSubexpressions,
-  joinPads,
-  joinSums,
-  thinLoops,
+  padsToConcat,
+  mergeContractions,
+  sinkBroadcasts,
   hoistInvariants,
   // Whatever the passes above made superfluous, and what then turns out to be the same.
   eliminateDeadCodeAgain: eliminateDeadCodeDeep,
@@ -28,25 +28,25 @@ export const passes = {
 } as const satisfies Passes;
 
 /** Those, after short loops are written out: as soon as their bodies are as small as they will be. */
-export const unrollingPasses = {
+export const onnxPasses = {
   eliminateDeadCodeFirst: eliminateDeadCodeDeep,
   simplifyFirst: simplify,
   eliminateCommonSubexpressionsFirst: eliminateCommonSubexpressions,
   unrollLoops,
   ...passes,
   // Last, for what is computed twice here would be merged again.
-  thinStacks,
+  recomputeResiduals,
 } as const satisfies Passes;
 
 /** All that keep loops loops, and take sums over steps out of them; then what is kept for later is chosen. */
-export const sinkingPasses = {
+export const webgpuPasses = {
   ...passes,
-  sinkSums,
+  deferLoopReductions,
   simplifyLast: simplify,
   eliminateDeadCodeLast: eliminateDeadCodeDeep,
   // Last, for what is computed twice here would be merged again.
-  thinStacks,
-  recompute,
+  recomputeResiduals,
+  recomputeAtPeak,
 } as const satisfies Passes;
 
 /** The program after some passes. Outputs may become inputs, constants, or each other. */

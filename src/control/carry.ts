@@ -10,7 +10,7 @@ import { type AnyFunction, traceLeaves } from "../core/function.ts";
 import { type Aval, formatAval, sameShape } from "../core/aval.ts";
 import { inputAvals, outputAvals, type Program } from "../core/program.ts";
 import { literal, type Tensor } from "../core/tensor.ts";
-import { currentTrace, rewrite } from "../core/trace.ts";
+import { currentTrace, traceClosed } from "../core/trace.ts";
 import { paths, type Structure } from "../core/tree.ts";
 import { convert } from "../primitives/index.ts";
 
@@ -105,7 +105,7 @@ function meet(taken: Aval, given: Aval): Typed | undefined {
 export function converted(program: Program, types: readonly Typed[]): Program {
   const fits = types.every((t, i) => program.outputs[i]!.aval.dtype === t.dtype);
   if (fits) return program;
-  return rewrite(
+  return traceClosed(
     (...xs) => evaluate(program, xs).map((y, i) => types[i] ? convert(y, types[i].dtype) : y),
     inputAvals(program),
   );

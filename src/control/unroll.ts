@@ -2,7 +2,7 @@
 import { evaluate } from "../core/evaluate.ts";
 import { inputAvals } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
-import { rewrite } from "../core/trace.ts";
+import { traceClosed } from "../core/trace.ts";
 import * as lax from "../primitives/index.ts";
 
 /** The loop in groups of steps; steps that fill no group run last, one by one. */
@@ -16,7 +16,7 @@ export function unrolledScan(
   const whole = groups * group;
   // In reverse, the steps that are left over are the first ones.
   const [start, rest] = reverse ? [length - whole, 0] : [0, whole];
-  const program = rewrite((...inputs) => {
+  const program = traceClosed((...inputs) => {
     const constants = inputs.slice(0, consts);
     const init = inputs.slice(consts, consts + carry);
     const xs = inputs.slice(consts + carry);
@@ -56,7 +56,7 @@ function groupBody({ body, consts, carry, reverse }: lax.ScanParams, group: numb
   const avals = inputAvals(body).map((a, i) =>
     i < consts + carry ? a : { ...a, shape: [group, ...a.shape] }
   );
-  return rewrite((...inputs) => {
+  return traceClosed((...inputs) => {
     const constants = inputs.slice(0, consts);
     let carried = inputs.slice(consts, consts + carry);
     const xs = inputs.slice(consts + carry);

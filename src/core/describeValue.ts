@@ -3,7 +3,7 @@ import { formatAval } from "./aval.ts";
 import { Tensor } from "./tensor.ts";
 
 /** A value in words, for a message: `the number 3`, `a list of 2`, `a promise`. */
-export function kindOf(value: unknown): string {
+export function describeValue(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   if (typeof value === "string") return `the string ${JSON.stringify(value)}`;
   if (typeof value === "number" || typeof value === "boolean") {
@@ -16,9 +16,9 @@ export function kindOf(value: unknown): string {
 }
 
 /** A value in words, for a message about trees: `float32[2,3]`, `{ bias, weight }`, `a list of 2`. */
-export function treeKind(value: unknown): string {
+export function describeTree(value: unknown): string {
   if (value instanceof Tensor) return formatAval(value.aval);
-  const kind = kindOf(value);
+  const kind = describeValue(value);
   if (kind !== "an object") return kind;
   const given = Object.entries(Object(value)).filter(([, part]) => part !== undefined);
   return fieldList(given.map(([field]) => field));

@@ -16,13 +16,13 @@ export abstract class TrilevelError extends Error {
     return this._tag;
   }
   /** The advice: what to do about it. */
-  readonly cure: string;
+  readonly hint: string;
 
   /** An error with what happened, what to do, and (found by itself) the user's line. */
-  constructor(message: string, cure: string, options?: ErrorOptions) {
+  constructor(message: string, hint: string, options?: ErrorOptions) {
     const line = userLine();
-    super(`${message}${line ? `\n  at ${line}` : ""}\n  ${cure}`, options);
-    this.cure = cure;
+    super(`${message}${line ? `\n  at ${line}` : ""}\n  ${hint}`, options);
+    this.hint = hint;
   }
 }
 
@@ -100,7 +100,7 @@ export class GradientError extends TrilevelError {
   /** A derivative that differs from what it should be. */
   constructor(
     message: string,
-    cure: string,
+    hint: string,
     /** The derivative, as the mode of each order, the first order first. */
     readonly modes: readonly ("fwd" | "rev")[],
     /** The leaf of the result (forward mode) or of the arguments (reverse mode). */
@@ -110,7 +110,7 @@ export class GradientError extends TrilevelError {
     /** The value that it should be. */
     readonly expected: number,
   ) {
-    super(message, cure);
+    super(message, hint);
   }
 
   /** The order of the derivative. */

@@ -6,7 +6,7 @@ import { runtime } from "./dispatch.ts";
 import { type Atom, Literal, type Var } from "./aval.ts";
 import type { Program } from "./program.ts";
 import { literal, type Tensor } from "./tensor.ts";
-import { ascribed, bind, currentTrace } from "./trace.ts";
+import { bind, currentTrace, withSourceLocation } from "./trace.ts";
 
 /** The tensors that a program's variables stand for, while it is being walked. */
 export class Environment {
@@ -54,7 +54,7 @@ export function evaluate(program: Program, inputs: readonly Tensor[]): Tensor[] 
 function walk(program: Program, env: Environment, last?: readonly Var[][]): void {
   program.equations.forEach((equation, i) => {
     const { primitive, params } = equation;
-    const outputs = ascribed(
+    const outputs = withSourceLocation(
       equation.site,
       () => bind(primitive, equation.inputs.map((a) => env.read(a)), params),
     );

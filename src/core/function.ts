@@ -1,7 +1,7 @@
 /** Functions of trees as programs: all transformations begin and end here. */
 import { coerce } from "./dtype.ts";
 import { TreeError } from "./errors.ts";
-import { kindOf } from "./describeValue.ts";
+import { describeValue } from "./describeValue.ts";
 import type { Aval } from "./aval.ts";
 import type { Program } from "./program.ts";
 import { literal, Tensor } from "./tensor.ts";
@@ -41,7 +41,7 @@ export function toTensor(leaf: unknown, where: string): Tensor {
   }
   if (typeof leaf === "boolean") return literal(leaf ? 1 : 0, "bool");
   throw new TreeError(
-    `${where} is ${kindOf(leaf)}, not a tensor`,
+    `${where} is ${describeValue(leaf)}, not a tensor`,
     leaf instanceof Promise
       ? "await it first"
       : "leaves are tensors, numbers, booleans or null: convert arrays with np.array; pass strings and " +

@@ -20,7 +20,7 @@ export type Params = object;
 export type NoParams = Record<never, never>;
 
 /** The place of an input in which an equation is linear: its value is not known, only its type. */
-export class Unknown {
+export class LinearInput {
   /** The place of a value of this type. */
   constructor(
     /** The abstract value: shape and element type. */
@@ -30,9 +30,9 @@ export class Unknown {
 
 /**
  * What rules take, one entry for each input: a tuple, because a rule knows how many inputs its
- * primitive has (`shape` checked them), and may take them apart by position.
+ * primitive has (`abstractEval` checked them), and may take them apart by position.
  */
-export type Row<T> = readonly [T, T, T, T, ...T[]];
+export type Operands<T> = readonly [T, T, T, T, ...T[]];
 
 /** The result of a `jvp` rule: outputs, and their tangents (`null` is a symbolic zero). */
 export interface Tangents {
@@ -43,9 +43,9 @@ export interface Tangents {
 }
 
 /** A list taken as a row. The list has as many entries as the primitive has inputs. */
-export function row<T>(list: readonly T[]): Row<T> {
-  // Positions beyond the primitive's inputs are never read: `shape` refuses other numbers of them.
-  return list as readonly unknown[] as Row<T>;
+export function asOperands<T>(list: readonly T[]): Operands<T> {
+  // Positions beyond the primitive's inputs are never read: `abstractEval` refuses other numbers of them.
+  return list as readonly unknown[] as Operands<T>;
 }
 
 /** An instruction with all its rules. */
@@ -54,23 +54,23 @@ export interface Primitive<P extends Params = NoParams> {
   readonly name: string;
 
   /** The outputs' abstract values; throws when the inputs do not fit. Weakness is not its concern. */
-  shape(inputs: Row<Aval>, params: P): Aval[];
+  abstractEval(inputs: Operands<Aval>, params: P): Aval[];
 
   /**
    * Forward rule: outputs and their tangents from the inputs and theirs. It is called only when some
    * tangent is present. It must keep apart what depends on tangents from what does not: that is how
    * reverse mode splits a program.
    */
-  jvp(primals: Row<Tensor>, tangents: Row<Tensor | null>, params: P): Tangents;
+  jvp(primals: Operands<Tensor>, tangents: Operands<Tensor | null>, params: P): Tangents;
 
   /**
-   * Transpose rule: cotangents of the `Unknown` inputs from those of the outputs; `null` where
+   * Transpose rule: cotangents of the `LinearInput` inputs from those of the outputs; `null` where
    * the primitive is not linear.
    */
   readonly transpose:
     | ((
-      cotangents: Row<Tensor | null>,
-      inputs: Row<Tensor | Unknown>,
+      cotangents: Operands<Tensor | null>,
+      inputs: Operands<Tensor | LinearInput>,
       params: P,
     ) => (Tensor | null)[])
     | null;
@@ -80,8 +80,8 @@ export interface Primitive<P extends Params = NoParams> {
    * are batched (all, when left out).
    */
   batch(
-    inputs: Row<Tensor>,
-    batched: Row<boolean>,
+    inputs: Operands<Tensor>,
+    batched: Operands<boolean>,
     params: P,
     size: number,
   ): { outputs: readonly Tensor[]; batched?: readonly boolean[] };
@@ -89,7 +89,7 @@ export interface Primitive<P extends Params = NoParams> {
   /** A call: the program it stands for wherever its rules are no longer needed. */
   readonly inline?: (params: P) => Program;
 
-  /** Its `shape` decides about weakness too; otherwise outputs are weak when all inputs are. */
+  /** Its `abstractEval` decides about weakness too; otherwise outputs are weak when all inputs are. */
   readonly ownWeakness?: boolean;
 
   /** Of whole numbers it makes whole numbers. */
@@ -104,13 +104,13 @@ export interface Primitive<P extends Params = NoParams> {
   };
 
   /** A choice by its first input: its branches, and how to choose among branches that give more, each its own. */
-  readonly choice?: (params: P) => {
+  readonly branches?: (params: P) => {
     readonly branches: readonly Program[];
     withBranches(branches: readonly Program[]): P;
   };
 
   /** The same as a loop that stacks, if it can be written as one. */
-  readonly bounded?: (
+  readonly asScan?: (
     inputs: readonly Aval[],
     params: P,
     // The parameters belong to the primitive beside it.
@@ -118,7 +118,7 @@ export interface Primitive<P extends Params = NoParams> {
   ) => { readonly primitive: Primitive<any>; readonly params: Params } | undefined;
 
   /** Of a bare number it makes a tensor of that number. */
-  readonly splat?: boolean;
+  readonly isFill?: boolean;
 
   /** It does something beside computing outputs, so it is never removed. */
   readonly effect?: boolean;

@@ -40,7 +40,7 @@ export interface OpenTrace {
   /** True while the function that is being traced still runs. */
   readonly open: boolean;
   /** Variables of this trace that are used in place of tensors whose own trace has ended: see `traceLater`. */
-  readonly standIns: Map<object, Var>;
+  readonly substitutes: Map<object, Var>;
 }
 
 /** The place of a tensor's value. */

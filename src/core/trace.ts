@@ -9,13 +9,13 @@
 import { ArgumentError, CallSite, EscapedTensorError } from "./errors.ts";
 import { runtime } from "./dispatch.ts";
 import {
+  asOperands,
   eliminateDeadCode,
   type Equation,
+  type Operands,
   type Params,
   type Primitive,
   type Program,
-  type Row,
-  row,
 } from "./program.ts";
 import { type Atom, type Aval, Literal, Var } from "./aval.ts";
 import type { OpenTrace } from "./source.ts";
@@ -27,8 +27,8 @@ export class Trace implements OpenTrace {
   readonly equations: Equation[] = [];
   /** Tensors from outside, and the hidden inputs that stand for them. */
   readonly captured = new Map<Tensor, Var>();
-  /** Tensors of other traces, and the inputs of this one that are used in their place: see `traceLater`. */
-  readonly standIns = new Map<object, Var>();
+  /** Tensors of other traces, and the inputs of this one that are used in their place: see `traceDeferred`. */
+  readonly substitutes = new Map<object, Var>();
   open = true;
 
   constructor(readonly parent: Trace | undefined) {}
@@ -55,7 +55,7 @@ export class Trace implements OpenTrace {
     } else {
       x.storageRef?.storage; // throws when disposed
     }
-    let variable = this.standIns.get(x) ?? this.captured.get(x);
+    let variable = this.substitutes.get(x) ?? this.captured.get(x);
     if (!variable) this.captured.set(x, variable = new Var(x.aval));
     return variable;
   }
@@ -64,7 +64,7 @@ export class Trace implements OpenTrace {
 /** Throws unless a tensor has a value, belongs to an open trace, or something stands in for it. */
 export function assertReachable(x: Tensor, from: Trace | undefined = current): void {
   if (x.source.kind !== "traced" || x.source.trace.open) return;
-  for (let t = from; t; t = t.parent) if (t.standIns.has(x)) return;
+  for (let t = from; t; t = t.parent) if (t.substitutes.has(x)) return;
   throw escaped();
 }
 
@@ -78,8 +78,8 @@ function escaped(): EscapedTensorError {
 let current: Trace | undefined;
 let site: CallSite | undefined;
 
-/** Runs `f` with all equations ascribed to one place: that of the equation being rewritten. */
-export function ascribed<R>(place: CallSite | undefined, f: () => R): R {
+/** Runs `f` with all equations withSourceLocation to one place: that of the equation being rewritten. */
+export function withSourceLocation<R>(place: CallSite | undefined, f: () => R): R {
   const outer = site;
   site = place ?? outer;
   try {
@@ -99,19 +99,19 @@ export function bind<P extends Params>(
   primitive: Primitive<P>,
   inputs: readonly Tensor[],
   params: P,
-): Row<Tensor> {
+): Operands<Tensor> {
   // A tensor that got out of its trace is refused before its shape misleads anyone.
   for (const x of inputs) assertReachable(x, current);
   const weak = !primitive.ownWeakness && inputs.length > 0 && inputs.every((x) => x.aval.weak);
   const whole = weak && primitive.keepsWholes && inputs.every((x) => x.aval.whole);
-  const avals = primitive.shape(row(inputs.map((x) => x.aval)), params)
+  const avals = primitive.abstractEval(asOperands(inputs.map((x) => x.aval)), params)
     .map((a) => weak && a.dtype === inputs[0]!.dtype ? { ...a, weak, whole } : a);
-  if (!current) return row(runtime().run(primitive, inputs, params, avals));
+  if (!current) return asOperands(runtime().run(primitive, inputs, params, avals));
   const trace = current;
   const atoms = inputs.map((x) => trace.atom(x));
   const outputs = avals.map((a) => new Var(a));
   trace.equations.push({ primitive, params, inputs: atoms, outputs, site: site ?? new CallSite() });
-  return row(outputs.map((v) => trace.tensor(v)));
+  return asOperands(outputs.map((v) => trace.tensor(v)));
 }
 
 /** A traced function: its program takes the captured tensors first, then the arguments. */
@@ -153,7 +153,7 @@ export function trace(
 }
 
 /** Traces a function that must not capture anything: rules, and rewrites of programs. */
-export function rewrite(
+export function traceClosed(
   f: (...inputs: Tensor[]) => readonly Tensor[],
   avals: readonly Aval[],
 ): Program {
@@ -166,15 +166,15 @@ export function rewrite(
  * Traces a function later than it was called: tensors that it closes over may be of traces that have ended
  * since. The first inputs of the new program stand in for them.
  */
-export function traceLater(
+export function traceDeferred(
   f: (...inputs: Tensor[]) => readonly Tensor[],
   avals: readonly Aval[],
   closedOver: readonly Tensor[],
 ): Program {
-  return rewrite((...inputs) => {
+  return traceClosed((...inputs) => {
     closedOver.forEach((x, i) => {
       const { source } = inputs[i]!;
-      if (source.kind === "traced") source.trace.standIns.set(x, source.variable);
+      if (source.kind === "traced") source.trace.substitutes.set(x, source.variable);
     });
     return f(...inputs.slice(closedOver.length));
   }, [...closedOver.map((x) => x.aval), ...avals]);

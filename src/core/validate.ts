@@ -1,7 +1,7 @@
 /** The check that a program is well formed; tests run it on everything that a transformation or a pass gives. */
 import { type Atom, formatAval, sameShape, Var } from "./aval.ts";
 import { InternalError } from "./errors.ts";
-import { type Program, row, subprograms } from "./program.ts";
+import { asOperands, type Program, subprograms } from "./program.ts";
 
 /**
  * Checks that a program is well formed: every variable is defined once and before its use, and every
@@ -24,8 +24,8 @@ export function validateProgram(program: Program): void {
   program.equations.forEach((equation, i) => {
     const where = `equation ${i} (${equation.primitive.name})`;
     equation.inputs.forEach((a) => use(a, where));
-    const expected = equation.primitive.shape(
-      row(equation.inputs.map((a) => a.aval)),
+    const expected = equation.primitive.abstractEval(
+      asOperands(equation.inputs.map((a) => a.aval)),
       equation.params,
     );
     if (expected.length !== equation.outputs.length) {

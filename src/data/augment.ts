@@ -112,7 +112,7 @@ function picture(sample: Sample, name: string): NdArray {
   }
   if (!isNdArray(field) || field.shape.length < 3) {
     throw new ShapeError(`the sample has no picture "${name}"`, {
-      cure: `Name fields of shape […, height, width, channels]; it has ${Object.keys(sample)}`,
+      hint: `Name fields of shape […, height, width, channels]; it has ${Object.keys(sample)}`,
     });
   }
   return field;
@@ -129,7 +129,7 @@ function recolour(image: NdArray, { shift, contrast, saturation }: Colour): NdAr
   const channels = image.shape.at(-1)!;
   if (!(image.data instanceof Uint8Array)) {
     throw new ShapeError("colours change on uint8 images only", {
-      cure: "Augment before converting to floats",
+      hint: "Augment before converting to floats",
     });
   }
   const { data } = image;

@@ -118,7 +118,7 @@ function checkField(name: string, field: Field | undefined, spec: FieldSpec, ind
   if (fits) return;
   throw new ShapeError(
     `"${name}" of sample ${index} is ${found}, its schema says ${spec.dtype}[${spec.shape}]`,
-    { cure: "Make schema and samples agree; null in a shape stands for a length that varies" },
+    { hint: "Make schema and samples agree; null in a shape stands for a length that varies" },
   );
 }
 
@@ -214,8 +214,8 @@ export async function openCacheFolder<S extends Sample>(
   folder: string,
   key: unknown,
 ): Promise<Dataset<S>> {
-  const cure = `Delete the folder ${folder}; it will be made again`;
-  const { size, schema, files } = await readManifest<S>(folder, key, cure);
+  const hint = `Delete the folder ${folder}; it will be made again`;
+  const { size, schema, files } = await readManifest<S>(folder, key, hint);
   const opened = new Map<string, RandomAccessFile>();
   const close = async () => {
     for (const file of opened.values()) await file.close();
@@ -225,7 +225,7 @@ export async function openCacheFolder<S extends Sample>(
       const file = await openFile(join(folder, name)).catch((cause) => {
         throw new CorruptError("a file of the cache is missing", {
           path: join(folder, name),
-          cure,
+          hint,
           cause,
         });
       });
@@ -233,7 +233,7 @@ export async function openCacheFolder<S extends Sample>(
       if (file.size !== length) {
         throw new (file.size < length ? TruncatedError : CorruptError)(
           `the cache file has ${file.size} bytes instead of ${length}`,
-          { path: file.path, offset: Math.min(file.size, length), cure },
+          { path: file.path, offset: Math.min(file.size, length), hint },
         );
       }
     }
@@ -241,7 +241,7 @@ export async function openCacheFolder<S extends Sample>(
     for (const [name, spec] of Object.entries<FieldSpec>(schema)) {
       readers.set(
         name,
-        await openReader({ opened, files, size, cure }, name, spec, ownerOf(key, name)),
+        await openReader({ opened, files, size, hint }, name, spec, ownerOf(key, name)),
       );
     }
     return makeDataset<S>({
@@ -262,7 +262,7 @@ export async function openCacheFolder<S extends Sample>(
 async function readManifest<S extends Sample>(
   folder: string,
   key: unknown,
-  cure: string,
+  hint: string,
 ): Promise<Manifest<S>> {
   const path = join(folder, "manifest.json");
   const found = await readJson(path).catch((cause) => {
@@ -270,7 +270,7 @@ async function readManifest<S extends Sample>(
     throw new CorruptError(`the manifest of the cache cannot be read: ${cause.what}`, {
       path,
       offset: cause.offset,
-      cure,
+      hint,
       cause,
     });
   });
@@ -281,12 +281,12 @@ async function readManifest<S extends Sample>(
     throw new CorruptError("the manifest of the cache does not have its digest", {
       path,
       offset: 0,
-      cure,
+      hint,
     });
   }
   const checked = manifest as unknown as Manifest<S>; // what has its digest was written here
   if (checked.version !== VERSION || JSON.stringify(checked.key) !== JSON.stringify(key ?? null)) {
-    throw new CorruptError("the cache is of something else than its name says", { path, cure });
+    throw new CorruptError("the cache is of something else than its name says", { path, hint });
   }
   return checked;
 }
@@ -295,17 +295,17 @@ interface Opened {
   readonly opened: ReadonlyMap<string, RandomAccessFile>;
   readonly files: Files;
   readonly size: number;
-  readonly cure: string;
+  readonly hint: string;
 }
 
 async function openReader(
-  { opened, files, size, cure }: Opened,
+  { opened, files, size, hint }: Opened,
   name: string,
   spec: FieldSpec,
   owner: string,
 ): Promise<(index: number) => Promise<Field>> {
   const damaged = (what: string, { path }: RandomAccessFile, offset: number) =>
-    new CorruptError(what, { path, offset, cure });
+    new CorruptError(what, { path, offset, hint });
   const table = async <D extends "uint32" | "float64">(suffix: string, dtype: D) => {
     const file = opened.get(fileName(name, suffix))!;
     const bytes = await file.read(0, file.size);

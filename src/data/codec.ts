@@ -53,7 +53,7 @@ export function decodeImage(
   if (decode === undefined) {
     throw new (bytes.length === 0 ? TruncatedError : WrongKindError)(
       bytes.length === 0 ? "the file is empty" : `this is no PNG or JPEG: it starts ${hex(bytes)}`,
-      { path, offset: 0, cure: "Check that the file is an image, and download it again" },
+      { path, offset: 0, hint: "Check that the file is an image, and download it again" },
     );
   }
   const { image, orientation } = decode(bytes, path, limits);

@@ -97,12 +97,12 @@ export function makeDataset<S extends Sample>(source: Source<S>): Dataset<S> {
     async get(index) {
       if (closing !== undefined) {
         throw new ClosedError(`sample ${index} was asked for after close()`, {
-          cure: "Close the dataset, or any view of it, last",
+          hint: "Close the dataset, or any view of it, last",
         });
       }
       if (!Number.isInteger(index) || index < 0 || index >= size) {
         throw new IndexError(`there is no sample ${index}`, {
-          cure: size === 0 ? "The dataset is empty" : `Indices run from 0 to ${size - 1}`,
+          hint: size === 0 ? "The dataset is empty" : `Indices run from 0 to ${size - 1}`,
         });
       }
       return await source.get(index);
@@ -130,7 +130,7 @@ export function fromArrays<A extends { readonly [name: string]: NdArray }>(array
   const [size] = sizes;
   if (sizes.size !== 1 || size === undefined) {
     throw new ShapeError(`arrays have ${[...sizes].join(" and ")} rows`, {
-      cure: "Give at least one array, all with the same first length",
+      hint: "Give at least one array, all with the same first length",
     });
   }
   return makeDataset<A>({
@@ -168,7 +168,7 @@ export function select<S extends Sample>(
   const bad = chosen.find((i) => !Number.isInteger(i) || i < 0 || i >= dataset.size);
   if (bad !== undefined) {
     throw new IndexError(`there is no sample ${bad} to select`, {
-      cure: `The dataset has ${dataset.size} samples, counted from 0`,
+      hint: `The dataset has ${dataset.size} samples, counted from 0`,
     });
   }
   return makeDataset<S>({
@@ -246,7 +246,7 @@ export function split<S extends Sample>(
   const [first, second, third] = fractions;
   if (!(Math.min(...fractions) >= 0 && Math.abs(first + second + third - 1) < 1e-9)) {
     throw new OptionError(`fractions [${fractions}] are no partition`, {
-      cure: "Give three numbers ≥ 0 that add up to 1",
+      hint: "Give three numbers ≥ 0 that add up to 1",
     });
   }
   const order = permutation(dataset.size, seed);

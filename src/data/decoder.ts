@@ -89,7 +89,7 @@ export async function readImage(
         `${expected.width}×${expected.height}`,
       {
         path,
-        cure: "Check that images and labels belong together; if the labels are for the image as " +
+        hint: "Check that images and labels belong together; if the labels are for the image as " +
           "stored, without the camera's orientation, set rotate: false",
       },
     );
@@ -150,7 +150,7 @@ export function openDecoder(
       job?.reject(
         new WorkerError(`the thread that decoded this image died: ${error}`, {
           path: job.path,
-          cure: "Decode without threads (workers: 0) to see where",
+          hint: "Decode without threads (workers: 0) to see where",
           cause: error,
         }),
       );
@@ -172,7 +172,7 @@ export function openDecoder(
         reject(
           new ClosedError("the dataset was closed before this image was decoded", {
             path,
-            cure: "Await pending samples before closing",
+            hint: "Await pending samples before closing",
           }),
         );
       }

@@ -12,7 +12,7 @@ export interface DataErrorDetails {
   /** Byte offset into the file; for a gzip file, into its inflated contents unless the text says so. */
   readonly offset?: number | undefined;
   /** What the caller can do. */
-  readonly cure: string;
+  readonly hint: string;
   /** The error underneath. */
   readonly cause?: unknown;
 }
@@ -29,28 +29,28 @@ export interface PlainDataError extends DataErrorDetails {
 export abstract class DataError extends Error {
   /** The name of the class. */
   abstract readonly _tag: string;
-  /** What was found, without place and cure. */
+  /** What was found, without place and hint. */
   readonly what: string;
   /** The file or folder. */
   readonly path: string | undefined;
   /** Byte offset into the file, where known. */
   readonly offset: number | undefined;
   /** What the caller can do. */
-  readonly cure: string;
+  readonly hint: string;
 
-  /** An error about `what`, somewhere, with its cure. */
-  constructor(what: string, { path, offset, cure, cause }: DataErrorDetails) {
+  /** An error about `what`, somewhere, with its hint. */
+  constructor(what: string, { path, offset, hint, cause }: DataErrorDetails) {
     const place = [path, offset === undefined ? undefined : `byte ${offset}`]
       .filter((part) => part !== undefined).join(", ");
     super(
-      `${what}${place === "" ? "" : ` (${place})`}. ${cure}.`,
+      `${what}${place === "" ? "" : ` (${place})`}. ${hint}.`,
       cause === undefined ? undefined : { cause },
     );
     this.name = new.target.name;
     this.what = what;
     this.path = path;
     this.offset = offset;
-    this.cure = cure;
+    this.hint = hint;
   }
 }
 
@@ -137,11 +137,11 @@ const errorClasses = {
 /** The part of an error that structured cloning keeps. */
 export function toPlainError(error: unknown): PlainDataError {
   if (error instanceof DataError) {
-    const { _tag: tag, what, path, offset, cure } = error;
-    return { tag, what, path, offset, cure };
+    const { _tag: tag, what, path, offset, hint } = error;
+    return { tag, what, path, offset, hint };
   }
   const what = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  return { tag: "WorkerError", what, cure: "This is unexpected; please report it" };
+  return { tag: "WorkerError", what, hint: "This is unexpected; please report it" };
 }
 
 /** The inverse of {@linkcode toPlainError}. */

@@ -34,7 +34,7 @@ const code = (error: unknown): string | undefined =>
   error instanceof Error && "code" in error ? String(error.code) : undefined;
 
 // What can be wrong with a path, by the system's code.
-const pathFaults: { readonly [code: string]: readonly [what: string, cure: string] } = {
+const pathFaults: { readonly [code: string]: readonly [what: string, hint: string] } = {
   ENOENT: ["there is no such file", "Check the path, and that the download is complete"],
   ENOTDIR: ["there is no such file", "Check the path, and that the download is complete"],
   EACCES: ["the file may not be read", "Check its permissions"],
@@ -55,17 +55,17 @@ const pathFaults: { readonly [code: string]: readonly [what: string, cure: strin
 export function fileError(error: unknown, path: string): DataError {
   const name = code(error) ?? "";
   if (name === "EISDIR") return noFile("a folder", path);
-  const [what, cure] = pathFaults[name] ?? [
+  const [what, hint] = pathFaults[name] ?? [
     `the file cannot be read: ${error instanceof Error ? error.message : String(error)}`,
     "Check the disk and the path",
   ];
-  return new MissingFileError(what, { path, cure, cause: error });
+  return new MissingFileError(what, { path, hint, cause: error });
 }
 
 const noFile = (kind: string, path: string) =>
   new WrongKindError(`a file was expected, this is ${kind}`, {
     path,
-    cure: "Give the path of the file",
+    hint: "Give the path of the file",
   });
 
 function kindOf(status: Stats): string {
@@ -95,7 +95,7 @@ export async function openFile(path: string): Promise<RandomAccessFile> {
       if (offset + length > size) {
         throw new TruncatedError(
           `${length} bytes from byte ${offset} are wanted, the file ends at ${size}`,
-          { path, offset: size, cure: "Download the file again" },
+          { path, offset: size, hint: "Download the file again" },
         );
       }
       const bytes = new Uint8Array(length);
@@ -109,7 +109,7 @@ export async function openFile(path: string): Promise<RandomAccessFile> {
           throw new TruncatedError("the file became shorter while it was read", {
             path,
             offset: offset + done,
-            cure: "Do not write to the file while it is in use",
+            hint: "Do not write to the file while it is in use",
           });
         }
         done += bytesRead;
@@ -195,14 +195,14 @@ export function parseJson(
     throw new TruncatedError("the JSON text ends before it is complete", {
       path,
       offset: bytes.length,
-      cure: "Download the file again",
+      hint: "Download the file again",
     });
   }
   const corrupt = (what: string, offset: number | undefined, cause?: unknown) =>
     new CorruptError(what, {
       path,
       offset,
-      cure: "Check that the file is what its name says, and download it again",
+      hint: "Check that the file is what its name says, and download it again",
       cause,
     });
   if (verdict.kind === "wrong") throw corrupt("this is not JSON", verdict.offset);
@@ -240,7 +240,7 @@ export async function listFiles(
     if (code(error) === "ENOTDIR") {
       throw new WrongKindError("a folder was expected, this is a file", {
         path: folder,
-        cure: "Give the path of the folder",
+        hint: "Give the path of the folder",
         cause: error,
       });
     }
@@ -254,7 +254,7 @@ export async function listFiles(
     if (entry.name.includes("\ufffd") && !(await exists(join(folder, entry.name)))) {
       throw new UnsupportedError("the name of a file or folder is not UTF-8", {
         path: join(folder, entry.name),
-        cure: "Rename it",
+        hint: "Rename it",
       });
     }
     if (directory) {

@@ -41,7 +41,7 @@ export function clevrBox(height: number, width: number): Box {
   if (width === 320 && height === 240) return clevrCrop;
   if (width === 480 && height === 320) return { top: 24, left: 96, height: 288, width: 288 };
   throw new OptionError(`the crop of CLEVR is not known for ${width}×${height} pixels`, {
-    cure:
+    hint:
       "It is for images of 320×240 (CLEVR with masks) and 480×320 (CLEVR_v1.0); give a box, or none",
   });
 }
@@ -57,7 +57,7 @@ interface Axes {
 function axesOf(shape: readonly number[]): Axes {
   if (shape.length < 3) {
     throw new ShapeError(`[${shape}] is no shape of a picture`, {
-      cure: "Pictures have the axes […, height, width, channels]",
+      hint: "Pictures have the axes […, height, width, channels]",
     });
   }
   const leading = shape.slice(0, -3);
@@ -101,7 +101,7 @@ export function crop<D extends TypedArray>(picture: NdArray<D>, box: Box): NdArr
   if (!inside) {
     throw new OptionError(
       `the crop ${JSON.stringify(box)} does not lie inside ${height}×${width} pixels`,
-      { cure: "Give whole pixels inside the picture" },
+      { hint: "Give whole pixels inside the picture" },
     );
   }
   return gather(picture, [box.height, box.width], (y) => box.top + y, (x) => box.left + x);
@@ -187,7 +187,7 @@ export function resize<D extends TypedArray>(
     !(Number.isInteger(outHeight) && Number.isInteger(outWidth) && outHeight > 0 && outWidth > 0)
   ) {
     throw new OptionError(`${outHeight}×${outWidth} is no size of a picture`, {
-      cure: "Give positive whole numbers",
+      hint: "Give positive whole numbers",
     });
   }
   const { batch, height, width, channels, leading } = axesOf(picture.shape);

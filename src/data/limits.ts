@@ -74,7 +74,7 @@ export function checkLimit(
   if (amount <= limit) return;
   throw new LimitError(`${what}, more than the limit of ${limit}`, {
     ...place,
-    cure: "Check that the file is what it should be; if it is, open it with " +
+    hint: "Check that the file is what it should be; if it is, open it with " +
       `limits: { ${name}: ${amount} } or more`,
   });
 }

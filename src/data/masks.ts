@@ -48,7 +48,7 @@ export function decodeCounts(text: string, where: MaskSource = {}): number[] {
       if (!(code >= 0 && code < 64) || shift > 30) {
         throw new CorruptError(`${where.what ?? "a run-length code"} breaks off`, {
           ...(where.path === undefined ? {} : { path: where.path, offset: 0 }),
-          cure: "Check the annotations, and download them again",
+          hint: "Check the annotations, and download them again",
         });
       }
       value |= (code & 31) << shift;
@@ -77,7 +77,7 @@ export function runLengthsToMask(
       `${where.what ?? "a run-length code"} covers ${total} of ${height}×${width} pixels`,
       {
         ...(where.path === undefined ? {} : { path: where.path, offset: 0 }),
-        cure: "Check the annotations, and download them again",
+        hint: "Check the annotations, and download them again",
       },
     );
   }
@@ -229,7 +229,7 @@ export function masksToLabels(
   const [count, height, width, channels] = shape;
   if (shape.length !== 4 || channels !== 1 || count! - backgrounds > 255) {
     throw new ShapeError(`masks of shape [${shape}] have no label map of bytes`, {
-      cure: "Give masks [n, height, width, 1], at most 255 of objects",
+      hint: "Give masks [n, height, width, 1], at most 255 of objects",
     });
   }
   const pixels = elements([height!, width!]);

@@ -55,7 +55,7 @@ export function dtypeOf(data: TypedArray): DType {
     if (data instanceof constructor) return name as DType;
   }
   throw new ShapeError(`${Object.prototype.toString.call(data)} is no supported typed array`, {
-    cure: `Use one of ${Object.keys(constructors).join(", ")}`,
+    hint: `Use one of ${Object.keys(constructors).join(", ")}`,
   });
 }
 
@@ -94,7 +94,7 @@ export function elements(shape: readonly number[]): number {
 export function ndarray<D extends TypedArray>(data: D, shape: readonly number[]): NdArray<D> {
   if (elements(shape) !== data.length) {
     throw new ShapeError(`${data.length} elements do not make an array of shape [${shape}]`, {
-      cure: "Check the order and the number of axes",
+      hint: "Check the order and the number of axes",
     });
   }
   return { data, shape };
@@ -114,7 +114,7 @@ export function isNdArray(field: unknown): field is NdArray {
 export function stack(arrays: readonly NdArray[], name = "array"): NdArray {
   const first = arrays[0];
   if (first === undefined) {
-    throw new ShapeError(`no ${name} to stack`, { cure: "Give at least one" });
+    throw new ShapeError(`no ${name} to stack`, { hint: "Give at least one" });
   }
   const dtype = dtypeOf(first.data);
   const data = allocate(dtype, arrays.length * first.data.length);
@@ -126,7 +126,7 @@ export function stack(arrays: readonly NdArray[], name = "array"): NdArray {
       throw new ShapeError(
         `"${name}" differs between samples: ${dtype}[${first.shape}] and ` +
           `${dtypeOf(array.data)}[${array.shape}]`,
-        { cure: "Resize, crop or pad to one shape with map(), or use batchSize 1" },
+        { hint: "Resize, crop or pad to one shape with map(), or use batchSize 1" },
       );
     }
     data.set(array.data, i * first.data.length);

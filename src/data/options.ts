@@ -23,7 +23,7 @@ export function dataOptions<O extends object>(
   operands: readonly string[],
   spec: Spec<NoInfer<O>>,
 ): Check<O> {
-  return declareOptions<O>(name, operands, spec, (what, cure) => new OptionError(what, { cure }));
+  return declareOptions<O>(name, operands, spec, (what, hint) => new OptionError(what, { hint }));
 }
 
 /** Some limits, by their names. */

@@ -16,7 +16,7 @@ export async function fileStamp(path: string): Promise<readonly [string, number,
   const state = await stat(path).catch((cause) => {
     throw new MissingFileError("there is no such file or folder", {
       path,
-      cure: "Check the path",
+      hint: "Check the path",
       cause,
     });
   });

@@ -111,7 +111,7 @@ export async function* batches<S extends Sample, T extends Sample = S>(
   const perEpoch = stepsPerEpoch(dataset.size, { batchSize, dropRemainder });
   if (perEpoch === 0) {
     throw new OptionError(`${dataset.size} samples do not fill one batch of ${batchSize}`, {
-      cure: "Make the batch smaller, or set dropRemainder: false",
+      hint: "Make the batch smaller, or set dropRemainder: false",
     });
   }
 

@@ -9,20 +9,20 @@ import { DataError } from "../data/errors.ts";
 export class ConfigError extends Schema.TaggedError<ConfigError>()("ConfigError", {
   what: Schema.String,
   problems: Schema.Array(Schema.String),
-  cure: Schema.String,
+  hint: Schema.String,
 }) {
   override get message(): string {
-    return [this.what, ...this.problems.map((problem) => `  - ${problem}`), this.cure].join("\n");
+    return [this.what, ...this.problems.map((problem) => `  - ${problem}`), this.hint].join("\n");
   }
 }
 
-const told = (parts: { readonly what: string; readonly cure: string }) =>
-  `${parts.what}\n${parts.cure}`;
+const told = (parts: { readonly what: string; readonly hint: string }) =>
+  `${parts.what}\n${parts.hint}`;
 
 /** A run folder is missing, or is none. */
 export class RunError extends Schema.TaggedError<RunError>()("RunError", {
   what: Schema.String,
-  cure: Schema.String,
+  hint: Schema.String,
 }) {
   override get message(): string {
     return told(this);
@@ -32,7 +32,7 @@ export class RunError extends Schema.TaggedError<RunError>()("RunError", {
 /** A checkpoint cannot be read, or does not fit the model. */
 export class CheckpointError extends Schema.TaggedError<CheckpointError>()("CheckpointError", {
   what: Schema.String,
-  cure: Schema.String,
+  hint: Schema.String,
 }) {
   override get message(): string {
     return told(this);
@@ -42,14 +42,14 @@ export class CheckpointError extends Schema.TaggedError<CheckpointError>()("Chec
 /** A loss or a gradient is no number any more. */
 export class NumericsError extends Schema.TaggedError<NumericsError>()("NumericsError", {
   what: Schema.String,
-  cure: Schema.String,
+  hint: Schema.String,
 }) {
   override get message(): string {
     return told(this);
   }
 }
 
-/** The library, the model or a backend refused; `cause` is its error, whose message has the cure. */
+/** The library, the model or a backend refused; `cause` is its error, whose message has the hint. */
 export class ModelError extends Schema.TaggedError<ModelError>()("ModelError", {
   what: Schema.String,
   cause: Schema.Defect(),

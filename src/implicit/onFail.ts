@@ -24,11 +24,11 @@ function lookers(name: string) {
     found = {
       refuse([values]) {
         const failure = failureOf(name, values!);
-        if (failure) throw new BackendError(failure, cure);
+        if (failure) throw new BackendError(failure, hint);
       },
       warn([values]) {
         const failure = failureOf(name, values!);
-        if (failure) console.warn(`${failure}; ${cure}`);
+        if (failure) console.warn(`${failure}; ${hint}`);
       },
     };
     known.set(name, found);
@@ -36,7 +36,7 @@ function lookers(name: string) {
   return found;
 }
 
-const cure =
+const hint =
   'raise the number of steps, damp the solver, loosen the tolerance, or read stats with onFail: "status"';
 
 function failureOf(name: string, status: ArrayLike<number | bigint>): string | undefined {

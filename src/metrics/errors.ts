@@ -7,12 +7,12 @@ export class MetricError extends Error {
   /** As a stack trace shows it. */
   override readonly name = "MetricError";
   /** What to do about it, where the message does not say it. */
-  readonly cure: string | undefined;
+  readonly hint: string | undefined;
 
   /** What does not fit together, and what to do. */
-  constructor(message: string, cure?: string) {
-    super(cure === undefined ? message : `${message}\n  ${cure}`);
-    this.cure = cure;
+  constructor(message: string, hint?: string) {
+    super(hint === undefined ? message : `${message}\n  ${hint}`);
+    this.hint = hint;
   }
 }
 

@@ -9,5 +9,5 @@ export function metricOptions<O extends object>(
   operands: readonly string[],
   spec: Spec<NoInfer<O>>,
 ): Check<O> {
-  return declareOptions<O>(name, operands, spec, (what, cure) => new MetricError(what, cure));
+  return declareOptions<O>(name, operands, spec, (what, hint) => new MetricError(what, hint));
 }

@@ -1,6 +1,6 @@
 /** From slots to an image: each slot draws a picture and a mask, the masks mix the pictures. */
 import { ArgumentError, type Tensor } from "../public.ts";
-import { requireForm } from "../options/shapeSpec.ts";
+import { requireShape } from "../options/shapeSpec.ts";
 import { requireParams, requireParamsList } from "../nn/checks.ts";
 import * as nn from "../nn/index.ts";
 import * as np from "../numpy/index.ts";
@@ -31,7 +31,7 @@ export function composite(drawn: Tensor): Decoded {
 
 /** Throws a ShapeError unless there are slots of a size for each sample. */
 function requireSlots(decoder: string, slots: Tensor, size: number): void {
-  requireForm(
+  requireShape(
     `${decoder}: the slots are`,
     slots,
     ["batch", "slots", size],

@@ -1,5 +1,5 @@
 /** Object discovery: an autoencoder whose bottleneck is slots (Locatello et al., 2020, §3.1). */
-import { requireForm } from "../options/shapeSpec.ts";
+import { requireShape } from "../options/shapeSpec.ts";
 import type { Tensor } from "../public.ts";
 import { declareOptions, nested, oneOf, pairOf, required, size } from "../options/index.ts";
 import { requireParams } from "../nn/checks.ts";
@@ -151,7 +151,7 @@ export function objectDiscovery(options: DiscoveryOptions): ObjectDiscovery {
       return { ...found, ...decoder.apply(p.decoder, found.slots) };
     },
     loss(p, image, key) {
-      requireForm(
+      requireShape(
         "objectDiscovery: the image is",
         image,
         ["batch", ...resolution, imageChannels],

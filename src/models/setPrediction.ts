@@ -1,5 +1,5 @@
 /** Property prediction: a set of objects from an image, in no order (Locatello et al., 2020, §3.2). */
-import { requireForm } from "../options/shapeSpec.ts";
+import { requireShape } from "../options/shapeSpec.ts";
 import type { Tensor } from "../public.ts";
 import { requireParams } from "../nn/checks.ts";
 import * as nn from "../nn/index.ts";
@@ -38,7 +38,7 @@ export function setLoss(
   predictions: Tensor,
   targets: Tensor,
 ): { readonly loss: Tensor; readonly matching: Tensor } {
-  requireForm(
+  requireShape(
     "setLoss: the targets are",
     targets,
     predictions.shape,

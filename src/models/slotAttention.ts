@@ -5,7 +5,7 @@
  * implicit slot attention differ by the adjoint alone.
  */
 import { ArgumentError, type Tensor } from "../public.ts";
-import { requireForm } from "../options/shapeSpec.ts";
+import { requireShape } from "../options/shapeSpec.ts";
 import { requireParams } from "../nn/checks.ts";
 import { infer, type Level } from "../nested/index.ts";
 import * as nn from "../nn/index.ts";
@@ -271,7 +271,7 @@ export function slotAttention(options: SlotAttentionOptions): SlotAttention {
       };
     },
     project(p, inputs) {
-      requireForm(
+      requireShape(
         "slotAttention: the inputs are",
         inputs,
         ["batch", "inputs", inputSize],

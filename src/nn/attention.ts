@@ -3,12 +3,12 @@ import { ArgumentError, DTypeError, type Tensor } from "../public.ts";
 import * as np from "../numpy/index.ts";
 import {
   declareOptions,
+  describeTree,
   finite,
   floatType,
   required,
   size as sizeKind,
   tensor,
-  treeKind,
 } from "../options/index.ts";
 import * as random from "../random/index.ts";
 import { requireInput, requireParams } from "./checks.ts";
@@ -40,7 +40,7 @@ export function attentionWeights(
   const { mask, scale = 1 / Math.sqrt(query.shape.at(-1)!) } = options;
   if (mask !== undefined && floatType.accepts(mask.dtype)) {
     throw new DTypeError(
-      `nn.attention: the mask is ${treeKind(mask)}`,
+      `nn.attention: the mask is ${describeTree(mask)}`,
       "give booleans, true where a query may look: np.greater(mask, -1) of one that is to be added",
     );
   }

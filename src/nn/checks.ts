@@ -3,7 +3,7 @@
  * would give a wrong result and no error.
  */
 import { requireFields, requireList } from "../options/treeChecks.ts";
-import { type Form, requireForm } from "../options/shapeSpec.ts";
+import { requireShape, type ShapeSpec } from "../options/shapeSpec.ts";
 
 const params =
   "give what init made first, then the input: layer.apply(params, x); a part that is left out is null";
@@ -19,11 +19,11 @@ export function requireParamsList(layer: string, given: unknown, count: number):
 }
 
 /** Throws a ShapeError unless an input has the form that a layer was made for. */
-export function requireInput(what: string, x: unknown, form: Form): void {
-  requireForm(what, x, form, "give it the size that the layer was made for, on the last axis");
+export function requireInput(what: string, x: unknown, form: ShapeSpec): void {
+  requireShape(what, x, form, "give it the size that the layer was made for, on the last axis");
 }
 
 /** Throws a ShapeError unless images, or sequences, have the form that a layer was made for. */
-export function requireImages(what: string, x: unknown, form: Form): void {
-  requireForm(what, x, form, "channels come last, and np.expandDims(x, 0) makes a batch of one");
+export function requireImages(what: string, x: unknown, form: ShapeSpec): void {
+  requireShape(what, x, form, "channels come last, and np.expandDims(x, 0) makes a batch of one");
 }

@@ -3,17 +3,17 @@
  * their weights.
  */
 import { ArgumentError, ShapeError, type Tensor } from "../public.ts";
-import type { Form } from "../options/shapeSpec.ts";
+import type { ShapeSpec } from "../options/shapeSpec.ts";
 import {
   count,
   declareOptions,
+  describeTree,
+  describeValue,
   either,
-  kindOf,
   listOf,
   oneOf,
   required,
   size,
-  treeKind,
 } from "../options/index.ts";
 import * as np from "../numpy/index.ts";
 import { requireImages, requireParams } from "./checks.ts";
@@ -81,7 +81,7 @@ function geometry(name: string, options: ConvOptions): Geometry {
   const kind = Array.isArray(kernel) ? kinds[kernel.length - 1] : undefined;
   if (!kind) {
     throw new ArgumentError(
-      `nn.${name}: the kernel is ${kindOf(kernel)}`,
+      `nn.${name}: the kernel is ${describeValue(kernel)}`,
       "give the size of the window: a number or two for images, a list of one for sequences",
     );
   }
@@ -101,14 +101,14 @@ function perAxis(layer: string, rank: number): Geometry["axes"] {
     if (typeof value === "number") return Array<number>(rank).fill(value);
     if (Array.isArray(value) && value.length === rank) return value;
     throw new ArgumentError(
-      `nn.${layer}: the ${option} is ${kindOf(value)}`,
+      `nn.${layer}: the ${option} is ${describeValue(value)}`,
       `give a number, or a list of ${rank}` + (option === "padding" ? ', or "same"' : ""),
     );
   };
 }
 
 /** Throws unless parameters have both fields, and an input the axes and channels that they were made for. */
-function check(layer: string, params: unknown, x: unknown, form: Form): void {
+function check(layer: string, params: unknown, x: unknown, form: ShapeSpec): void {
   requireParams(layer, params, ["weight", "bias"]);
   requireImages(`${layer}: the input is`, x, form);
 }
@@ -154,7 +154,7 @@ export function conv(options: ConvOptions): Layer<LinearParams> {
         dimensionNumbers: layout,
       });
       if (y.size === 0 && x.size > 0) {
-        const [window, input] = [kernel.join(", "), treeKind(x)];
+        const [window, input] = [kernel.join(", "), describeTree(x)];
         throw new ShapeError(
           `nn.conv: the window [${window}] is larger than the input ${input}`,
           'give a larger input, or padding: "same"',

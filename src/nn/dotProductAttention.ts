@@ -1,16 +1,16 @@
 /** Attention with the arguments and the meaning of `jax.nn.dot_product_attention`. */
 import { ArgumentError, DTypeError, type Tensor } from "../public.ts";
-import { requireForm } from "../options/shapeSpec.ts";
+import { requireShape } from "../options/shapeSpec.ts";
 import * as np from "../numpy/index.ts";
 import {
   boolean,
   count,
   declareOptions,
+  describeTree,
   either,
   finite,
   listOf,
   tensor,
-  treeKind,
 } from "../options/index.ts";
 
 /** Options of {@link dotProductAttention}. */
@@ -73,12 +73,12 @@ export function dotProductAttention(
     const batched = [query, key, value].map((x) => np.expandDims(x, 0)) as [Tensor, Tensor, Tensor];
     return np.squeeze(dotProductAttention(...batched, options), 0);
   }
-  const cure = "positions stand before heads: [batch, positions, heads, size]";
-  requireForm(`${name}: the query is`, query, ["batch", "queries", "heads", "size"], cure);
+  const hint = "positions stand before heads: [batch, positions, heads, size]";
+  requireShape(`${name}: the query is`, query, ["batch", "queries", "heads", "size"], hint);
   const [batch, queries, heads, size] = query.shape as [number, number, number, number];
-  requireForm(`${name}: the key is`, key, [batch, "keys", "groups", size], cure);
+  requireShape(`${name}: the key is`, key, [batch, "keys", "groups", size], hint);
   const [, keys, groups] = key.shape as [number, number, number, number];
-  requireForm(`${name}: the value is`, value, [batch, keys, groups, size], cure);
+  requireShape(`${name}: the value is`, value, [batch, keys, groups, size], hint);
   if (heads % groups !== 0) {
     throw new ArgumentError(
       `${name}: ${heads} heads of queries share ${groups} of keys`,
@@ -116,7 +116,7 @@ function allowedBy(
   const { mask, isCausal, querySeqLengths, keyValueSeqLengths, localWindowSize } = options;
   if (mask !== undefined && mask.dtype !== "bool") {
     throw new DTypeError(
-      `nn.dotProductAttention: the mask is ${treeKind(mask)}`,
+      `nn.dotProductAttention: the mask is ${describeTree(mask)}`,
       "give booleans, true where a query may look, or add numbers to the logits as `bias`",
     );
   }

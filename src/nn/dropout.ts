@@ -1,6 +1,6 @@
 /** Dropout, of elements, of channels, and of whole samples. */
 import { ArgumentError, type Tensor } from "../public.ts";
-import { treeKind } from "../options/index.ts";
+import { describeTree } from "../options/index.ts";
 import * as np from "../numpy/index.ts";
 import * as random from "../random/index.ts";
 
@@ -8,7 +8,7 @@ import * as random from "../random/index.ts";
 function requireRate(name: string, rate: unknown): void {
   if (typeof rate === "number" && rate >= 0 && rate < 1) return;
   throw new ArgumentError(
-    `nn.${name}: the rate is ${treeKind(rate)}`,
+    `nn.${name}: the rate is ${describeTree(rate)}`,
     `give a number from 0 to below 1 last: nn.${name}(key, x, 0.1)`,
   );
 }

@@ -1,7 +1,7 @@
 /** Activations made of logarithms and exponentials, without overflow and without lost digits. */
 import { ArgumentError, type Tensor } from "../public.ts";
 import * as np from "../numpy/index.ts";
-import { axes, axis as axisKind, boolean, declareOptions, treeKind } from "../options/index.ts";
+import { axes, axis as axisKind, boolean, declareOptions, describeTree } from "../options/index.ts";
 
 /**
  * `log σ(x) = -log(1 + e⁻ˣ)`.
@@ -46,7 +46,7 @@ export function glu(x: Tensor, options: { readonly axis?: number } = {}): Tensor
   const size = x.shape.at(axis);
   if (size !== undefined && size % 2 !== 0) {
     throw new ArgumentError(
-      `nn.glu: axis ${axis} of ${treeKind(x)} has the odd size ${size}`,
+      `nn.glu: axis ${axis} of ${describeTree(x)} has the odd size ${size}`,
       "give twice as many channels as are wanted: the second half gates the first",
     );
   }

@@ -1,6 +1,6 @@
 /** Normalization by the statistics of a sample; those of a batch are in batchNorm.ts. */
 import { ArgumentError, type Tensor } from "../public.ts";
-import type { Form } from "../options/shapeSpec.ts";
+import type { ShapeSpec } from "../options/shapeSpec.ts";
 import * as np from "../numpy/index.ts";
 import {
   axes,
@@ -101,7 +101,7 @@ export function standardize(x: Tensor, options: StandardizeOptions = {}): Tensor
 }
 
 /** Throws unless parameters have both fields, and an input the sizes that they were made for. */
-function check(layer: string, params: unknown, x: unknown, form: Form): void {
+function check(layer: string, params: unknown, x: unknown, form: ShapeSpec): void {
   requireParams(layer, params, ["weight", "bias"]);
   requireInput(`${layer}: the input is`, x, form);
 }

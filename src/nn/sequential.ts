@@ -1,6 +1,6 @@
 /** Layers one after another. */
 import { ArgumentError, type Tensor } from "../public.ts";
-import { treeKind } from "../options/index.ts";
+import { describeTree } from "../options/index.ts";
 import * as random from "../random/index.ts";
 import { requireParamsList } from "./checks.ts";
 import type { Activation, Layer, ParamsOf } from "./layer.ts";
@@ -32,7 +32,7 @@ export function sequential<const S extends readonly Stage[]>(
   const wrong = stages.findIndex((s) => typeof s !== "function" && typeof s?.apply !== "function");
   if (wrong >= 0) {
     throw new ArgumentError(
-      `nn.sequential: stage ${wrong} is ${treeKind(stages[wrong])}`,
+      `nn.sequential: stage ${wrong} is ${describeTree(stages[wrong])}`,
       "give layers and functions one by one: nn.sequential(layer, nn.relu), or nn.sequential(...list)",
     );
   }

@@ -6,7 +6,7 @@
 import { allocate, coerce, type DType, dtypeOf, isFloat, type TypedArray } from "../core/dtype.ts";
 import { currentBackend } from "../runtime/backend.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../core/errors.ts";
-import { kindOf } from "../core/describeValue.ts";
+import { describeValue } from "../core/describeValue.ts";
 import { aval, type Shape, sizeOf } from "../core/aval.ts";
 import { literal, type NestedArray, Tensor } from "../core/tensor.ts";
 import { tensorFromHost } from "../runtime/memory.ts";
@@ -110,7 +110,7 @@ function read(
       node.forEach((child, i) => visit(child, depth + 1, `${path}[${i}]`));
     } else {
       throw new ArgumentError(
-        `array: data${path} is ${kindOf(node)}`,
+        `array: data${path} is ${describeValue(node)}`,
         "give numbers or booleans, nested lists of them, or a typed array; np.stack joins tensors",
       );
     }

@@ -36,7 +36,7 @@ function overElements(
     size,
   );
   return outputs.map((y, i) => {
-    const full = flags[i] ? y : lax.materialize(y, size);
+    const full = flags[i] ? y : lax.broadcastBatch(y, size);
     return lax.reshape(full, [...lead, ...full.shape.slice(1)]);
   });
 }

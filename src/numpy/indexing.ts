@@ -5,7 +5,7 @@
  */
 import type { DType } from "../core/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../core/errors.ts";
-import { kindOf } from "../core/describeValue.ts";
+import { describeValue } from "../core/describeValue.ts";
 import { formatAval } from "../core/aval.ts";
 import { literal, Tensor } from "../core/tensor.ts";
 import * as lax from "../primitives/index.ts";
@@ -175,7 +175,7 @@ function place(
   }
   if (!Array.isArray(item)) {
     throw new ArgumentError(
-      `${name}: an index is ${kindOf(item)}`,
+      `${name}: an index is ${describeValue(item)}`,
       'give a number, [start, stop, step], ":", "...", null or an integer tensor',
     );
   }

@@ -5,7 +5,7 @@
  * change nothing, in silence.
  */
 import "../runtime/execute.ts"; // Functions of the array language compute at once.
-import { unseenScope } from "../runtime/memory.ts";
+import { internalScope } from "../runtime/memory.ts";
 import { Tensor } from "../core/tensor.ts";
 import { currentTrace } from "../core/trace.ts";
 import type { Check, OptionsOf } from "../options/index.ts";
@@ -27,7 +27,7 @@ export function managed<F extends (...args: never[]) => unknown>(
     if (running || currentTrace()) return f(...args);
     running = true;
     try {
-      return unseenScope(() => handOver(f(...args), args));
+      return internalScope(() => handOver(f(...args), args));
     } finally {
       running = false;
     }

@@ -31,10 +31,10 @@ function product(name: string, f: (x: Tensor, y: Tensor) => Tensor): Binary {
   }, declareOperands(`np.${name}`, ["x", "y"]));
 }
 
-function misfit(name: string, x: Tensor, y: Tensor, cure: string): ShapeError {
+function misfit(name: string, x: Tensor, y: Tensor, hint: string): ShapeError {
   return new ShapeError(
     `${name}: ${formatAval(x.aval)} and ${formatAval(y.aval)} do not fit`,
-    cure,
+    hint,
   );
 }
 

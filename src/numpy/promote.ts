@@ -4,7 +4,7 @@
  */
 import { coerce, isFloat, isInteger, promoteTypes, type Typed } from "../core/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../core/errors.ts";
-import { kindOf } from "../core/describeValue.ts";
+import { describeValue } from "../core/describeValue.ts";
 import { formatAval, type Shape } from "../core/aval.ts";
 import { literal, Tensor } from "../core/tensor.ts";
 import * as lax from "../primitives/index.ts";
@@ -21,7 +21,7 @@ export function asTensor(x: TensorLike): Tensor {
   if (typeof x === "number") return literal(x, "float32", true);
   if (typeof x === "boolean") return literal(x ? 1 : 0, "bool");
   throw new ArgumentError(
-    `a tensor was expected, not ${kindOf(x)}`,
+    `a tensor was expected, not ${describeValue(x)}`,
     // TypeScript believes that nothing else can come.
     (x as unknown) instanceof Promise
       ? "await it first"
@@ -167,7 +167,7 @@ export function axesOf(name: string, axes: Axes, rank: number): number[] {
 /** Throws unless a size, a count or a shape's entry is a whole number ≥ 0. */
 export function checkCount(name: string, what: string, n: number): number {
   if (Number.isInteger(n) && n >= 0) return n;
-  const found = typeof n === "number" ? n : kindOf(n);
+  const found = typeof n === "number" ? n : describeValue(n);
   throw new ArgumentError(`${name}: ${what} is ${found}`, "give a whole number, 0 or more");
 }
 
@@ -178,7 +178,7 @@ export function shapeOf(name: string, shape: Shape | number): Shape {
   const list: unknown = typeof shape === "number" ? [shape] : shape;
   if (!isShape(list)) {
     throw new ArgumentError(
-      `${name}: the shape is ${kindOf(list)}`,
+      `${name}: the shape is ${describeValue(list)}`,
       "give a list of sizes, [2, 3], or one number",
     );
   }

@@ -4,13 +4,13 @@ import * as np from "../numpy/index.ts";
 import {
   boolean,
   declareOptions,
+  describeTree,
   fraction,
   nonNegative,
   requireArgument,
   required as requiredOption,
   scalarOf,
   size,
-  treeKind,
 } from "../options/index.ts";
 import { requireState, requireTransformation } from "./checks.ts";
 import {
@@ -136,7 +136,7 @@ export function lookahead<Inner>(
     const { fast, slow } = Object(params) as { fast?: unknown; slow?: unknown };
     if (fast !== undefined && slow !== undefined) return;
     throw new ArgumentError(
-      `optim.lookahead: the parameters are ${treeKind(params)}, not { fast, slow }`,
+      `optim.lookahead: the parameters are ${describeTree(params)}, not { fast, slow }`,
       "begin with { fast: params, slow: params }",
     );
   };

@@ -1,6 +1,6 @@
 /** How transformations become one. */
 import { ArgumentError } from "../public.ts";
-import { treeKind } from "../options/index.ts";
+import { describeTree } from "../options/index.ts";
 import { requireStates } from "./checks.ts";
 import { type GradientTransformation, stateless, type StateOf } from "./transformation.ts";
 import { zerosLike } from "./leaves.ts";
@@ -24,7 +24,7 @@ export function chain<const T extends readonly GradientTransformation[]>(
   const wrong = transformations.findIndex((t) => typeof t?.update !== "function");
   if (wrong >= 0) {
     throw new ArgumentError(
-      `optim.chain: part ${wrong} is ${treeKind(transformations[wrong])}`,
+      `optim.chain: part ${wrong} is ${describeTree(transformations[wrong])}`,
       "give transformations one by one: optim.chain(optim.clip(1), optim.adam(1e-3)), or optim.chain(...list)",
     );
   }

@@ -1,7 +1,7 @@
 /** What an update is given, looked at before it is used: states, and trees that must be alike. */
 import { ArgumentError, ShapeError, Tensor, TreeError } from "../public.ts";
 import { requireFields, requireList } from "../options/treeChecks.ts";
-import { treeKind } from "../options/index.ts";
+import { describeTree } from "../options/index.ts";
 import { difference, flatten, paths } from "../tree.ts";
 
 const call = "const [updates, next] = optimizer.update(gradients, state, params)";
@@ -38,17 +38,17 @@ export function requireUpdates(name: string, updates: unknown, params: unknown):
 }
 
 /** Throws a TreeError or a ShapeError that names the first place at which two trees of tensors differ. */
-function requireAlike(what: string, given: unknown, expected: unknown, cure: string): void {
+function requireAlike(what: string, given: unknown, expected: unknown, hint: string): void {
   const [leaves, structure] = flatten(given);
   const [models, model] = flatten(expected);
   const found = difference(structure, model);
-  if (found !== undefined) throw new TreeError(`${what} ${found}`, cure);
+  if (found !== undefined) throw new TreeError(`${what} ${found}`, hint);
   const wrong = leaves.findIndex((leaf, i) => shapeOf(leaf) !== shapeOf(models[i]));
   if (wrong < 0) return;
   const path = paths(structure)[wrong] || "the root";
   throw new ShapeError(
-    `${what} at ${path}: ${treeKind(leaves[wrong])} against ${treeKind(models[wrong])}`,
-    cure,
+    `${what} at ${path}: ${describeTree(leaves[wrong])} against ${describeTree(models[wrong])}`,
+    hint,
   );
 }
 
@@ -62,7 +62,7 @@ export function requireTransformation(name: string, given: unknown): void {
   const { update } = Object(given) as { update?: unknown };
   if (typeof update === "function") return;
   throw new ArgumentError(
-    `optim.${name}: the transformation is ${treeKind(given)}`,
+    `optim.${name}: the transformation is ${describeTree(given)}`,
     `give one that is made, optim.${name}(optim.adam(1e-3), …)`,
   );
 }

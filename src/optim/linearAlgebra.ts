@@ -1,5 +1,5 @@
 /** Iterations of linear algebra that optimizers are made of. */
-import { requireForm } from "../options/shapeSpec.ts";
+import { requireShape } from "../options/shapeSpec.ts";
 import { Tensor } from "../public.ts";
 import { scan, whileLoop } from "../control/index.ts";
 import * as np from "../numpy/index.ts";
@@ -55,8 +55,8 @@ export function powerIteration(
   const times = matrix instanceof Tensor ? (v: Tensor) => np.matmul(matrix, v) : matrix;
   const start = () => {
     const n = matrix instanceof Tensor ? matrix.shape[0]! : 0;
-    const cure = "give a square matrix, or a function and `v0`";
-    requireForm("optim.powerIteration: the matrix is", matrix, [n, n], cure);
+    const hint = "give a square matrix, or a function and `v0`";
+    requireShape("optim.powerIteration: the matrix is", matrix, [n, n], hint);
     const drawn = random.uniform(key, [n], { minval: -1, maxval: 1 });
     return matrix instanceof Tensor ? np.astype(drawn, matrix.dtype) : drawn;
   };
@@ -106,9 +106,9 @@ export function nnls(
 ): Tensor {
   requireArgument("optim.nnls", "iters", size, iters, ["A", "b"]);
   checkNnls(options);
-  const cure = "give a matrix [m, n], and a vector [m] or vectors [m, k]";
-  requireForm("optim.nnls: A is", A, ["m", "n"], cure);
-  requireForm("optim.nnls: b is", b, [A.shape[0]!, "…"], cure);
+  const hint = "give a matrix [m, n], and a vector [m] or vectors [m, k]";
+  requireShape("optim.nnls: A is", A, ["m", "n"], hint);
+  requireShape("optim.nnls: b is", b, [A.shape[0]!, "…"], hint);
   const Q = np.matmul(A.T, A);
   const q = np.matmul(A.T, b);
   const bound = options.L ??
@@ -167,7 +167,7 @@ export function matrixInversePthRoot(
   checkRoot(options);
   const { numIters = 100, ridgeEpsilon = 1e-6, errorTolerance = 1e-6 } = options;
   const { dtype, shape: [n = 0] } = matrix;
-  requireForm("optim.matrixInversePthRoot: the matrix is", matrix, [n, n], "give a square matrix");
+  requireShape("optim.matrixInversePthRoot: the matrix is", matrix, [n, n], "give a square matrix");
   const [largest] = powerIteration(matrix, { numIters: 100, errorTolerance: 1e-6 });
   const ridge = np.maximum(largest, 1e-16).mul(ridgeEpsilon);
   if (n === 1) return [np.power(matrix.add(ridge), -1 / p), np.zeros([], { dtype })];

@@ -1,7 +1,7 @@
 /** Moving moments of trees, of which transformations of one's own are made. */
 import { ArgumentError, type Tensor } from "../public.ts";
 import * as np from "../numpy/index.ts";
-import { positive, requireArgument, treeKind } from "../options/index.ts";
+import { describeTree, positive, requireArgument } from "../options/index.ts";
 import { mapLeaves, movingAverage, unbiased } from "./leaves.ts";
 import type { Scalar } from "./transformation.ts";
 
@@ -72,7 +72,7 @@ export function safeIncrement(count: Tensor): Tensor {
   const most = largest[count.dtype];
   if (most === undefined) {
     throw new ArgumentError(
-      `optim.safeIncrement: the count is ${treeKind(count)}`,
+      `optim.safeIncrement: the count is ${describeTree(count)}`,
       "give a count of integers or floats",
     );
   }

@@ -1,5 +1,5 @@
 /** Declarations of options: functions declare what they take, and refuse others; all folders above `core` may use it. */
-export { kindOf, treeKind } from "../core/describeValue.ts";
+export { describeTree, describeValue } from "../core/describeValue.ts";
 export * from "./kinds.ts";
 export { nearest } from "./nearest.ts";
 export {
@@ -17,5 +17,5 @@ export {
   type Spec,
 } from "./options.ts";
 export * from "./tensors.ts";
-export { type Form, requireForm } from "./shapeSpec.ts";
+export { requireShape, type ShapeSpec } from "./shapeSpec.ts";
 export { requireFields, requireList } from "./treeChecks.ts";

@@ -4,8 +4,8 @@
  */
 import { nearest } from "./nearest.ts";
 
-/** Makes an error of a message and a cure: packages, and a few kinds, have errors of their own. */
-export type Refusal = (message: string, cure: string) => Error;
+/** Makes an error of a message and a hint: packages, and a few kinds, have errors of their own. */
+export type Refusal = (message: string, hint: string) => Error;
 
 /** A kind of value; `T` is its type in TypeScript. */
 export interface Kind<T> {

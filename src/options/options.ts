@@ -16,7 +16,7 @@
  */
 import { markOwnCode } from "../core/callSite.ts";
 import { ArgumentError } from "../core/errors.ts";
-import { treeKind } from "../core/describeValue.ts";
+import { describeTree } from "../core/describeValue.ts";
 import { type Kind, kind, type Refusal } from "./kinds.ts";
 import { nearest } from "./nearest.ts";
 
@@ -58,7 +58,7 @@ export interface Check<O> {
   readonly type?: (options: O) => O;
 }
 
-const argumentError: Refusal = (message, cure) => new ArgumentError(message, cure);
+const argumentError: Refusal = (message, hint) => new ArgumentError(message, hint);
 
 const refused = new WeakMap<Error, Declaration>();
 
@@ -86,12 +86,12 @@ export function declareOptions<O extends object>(
   const kinds = spec as unknown as Declaration["spec"];
   const declaration: Declaration = { name, operands, spec: kinds };
   const missing = Object.keys(kinds).filter((option) => kinds[option]!.required);
-  const refuse: (message: string, cure: string, raise?: Refusal) => never = (
+  const refuse: (message: string, hint: string, raise?: Refusal) => never = (
     message,
-    cure,
+    hint,
     raise = refusal,
   ) => {
-    const error = raise(`${name}: ${message}`, cure);
+    const error = raise(`${name}: ${message}`, hint);
     refused.set(error, declaration);
     throw error;
   };
@@ -200,7 +200,7 @@ export function shown(value: unknown): string {
   if (Array.isArray(value) && value.length < 5 && value.every((x) => typeof x === "number")) {
     return `[${value.join(", ")}]`;
   }
-  return treeKind(value);
+  return describeTree(value);
 }
 
 function knownOptions(given: string, known: readonly string[]): string {

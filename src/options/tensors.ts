@@ -13,7 +13,7 @@ const oneType = (what: string, ...types: readonly DType[]): Kind<DType> => ({
     const type = typeof value === "string" ? nearest(value, types) : undefined;
     return type && `"${type}"`;
   },
-  refusal: (message, cure) => new DTypeError(message, cure),
+  refusal: (message, hint) => new DTypeError(message, hint),
 });
 
 /** An element type. */

@@ -4,7 +4,7 @@
  */
 import { type Aval, aval, sameShape, type Shape, sizeOf } from "../core/aval.ts";
 import type { DType } from "../core/dtype.ts";
-import type { Params, Primitive, Tangents, Unknown } from "../core/program.ts";
+import type { LinearInput, Params, Primitive, Tangents } from "../core/program.ts";
 import { literal, type Tensor } from "../core/tensor.ts";
 import { bind } from "../core/trace.ts";
 import { applyReduction, keptAxes, type ReduceParams, reduction } from "./reduction.ts";
@@ -19,8 +19,8 @@ export interface BroadcastParams extends Params {
 export const broadcastPrimitive: Primitive<BroadcastParams> = {
   name: "broadcast",
   keepsWholes: true,
-  splat: true,
-  shape([x], { shape, axes }) {
+  isFill: true,
+  abstractEval([x], { shape, axes }) {
     checkAxes("broadcast", shape, axes);
     const fits = axes.length === x.shape.length &&
       axes.every((a, i) => x.shape[i] === shape[a] || x.shape[i] === 1) &&
@@ -38,7 +38,7 @@ export const broadcastPrimitive: Primitive<BroadcastParams> = {
   jvp: unaryLinearJvp(() => broadcastPrimitive),
   transpose([ct], [x], { shape, axes }) {
     if (!ct) return [null];
-    const from = (x as Unknown).aval.shape;
+    const from = (x as LinearInput).aval.shape;
     const summed = shape.flatMap((n, a) => {
       const i = axes.indexOf(a);
       return i < 0 || (from[i] === 1 && n !== 1) ? [a] : [];
@@ -58,7 +58,7 @@ export interface ReshapeParams extends Params {
 export const reshapePrimitive: Primitive<ReshapeParams> = {
   name: "reshape",
   keepsWholes: true,
-  shape([x], { shape }) {
+  abstractEval([x], { shape }) {
     if (sizeOf(shape) !== sizeOf(x.shape)) {
       throw refuse(
         "reshape",
@@ -71,7 +71,7 @@ export const reshapePrimitive: Primitive<ReshapeParams> = {
     return [aval(shape, x.dtype)];
   },
   jvp: unaryLinearJvp(() => reshapePrimitive),
-  transpose: ([ct], [x]) => [ct && reshape(ct, (x as Unknown).aval.shape)],
+  transpose: ([ct], [x]) => [ct && reshape(ct, (x as LinearInput).aval.shape)],
   batch: ([x], _, { shape }, size) => ({ outputs: [reshape(x, [size, ...shape])] }),
 };
 
@@ -80,7 +80,7 @@ export const reduceSumPrimitive: Primitive<ReduceParams> = reduction(
   "number",
   (self) => ({
     jvp: unaryLinearJvp(self),
-    transpose: ([ct], [x], { axes }) => [ct && expand(ct, (x as Unknown).aval.shape, axes)],
+    transpose: ([ct], [x], { axes }) => [ct && expand(ct, (x as LinearInput).aval.shape, axes)],
   }),
 );
 
@@ -134,11 +134,11 @@ export function elementwiseBatch<P extends Params>(
   self: () => Primitive<P>,
 ): Primitive<P>["batch"] {
   return (inputs, batched, params, size) => ({
-    outputs: bind(self(), inputs.map((x, i) => batched[i] ? x : materialize(x, size)), params),
+    outputs: bind(self(), inputs.map((x, i) => batched[i] ? x : broadcastBatch(x, size)), params),
   });
 }
 
 /** The tensor repeated along a new axis 0. */
-export function materialize(x: Tensor, size: number): Tensor {
+export function broadcastBatch(x: Tensor, size: number): Tensor {
   return broadcast(x, [size, ...x.shape], x.shape.map((_, i) => i + 1));
 }

@@ -3,7 +3,7 @@
  * out × in × space. Other layouts are transposes around it.
  */
 import { ShapeError } from "../core/errors.ts";
-import { type Params, type Primitive, row, Unknown } from "../core/program.ts";
+import { asOperands, LinearInput, type Params, type Primitive } from "../core/program.ts";
 import { aval, formatAval, type Shape, sizeOf } from "../core/aval.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { bind } from "../core/trace.ts";
@@ -31,7 +31,7 @@ const spatialAxes = (shape: Shape) => space(shape).map((_, i) => i + 2);
 
 const convPrimitive: Primitive<ConvParams> = {
   name: "conv",
-  shape([x, w], { strides, padding, lhsDilation, rhsDilation, groups }) {
+  abstractEval([x, w], { strides, padding, lhsDilation, rhsDilation, groups }) {
     requireDType("conv", x, (d) => d === "float32" || d === "float64", "floats");
     const rank = x.shape.length - 2;
     const fits = rank >= 1 && w.shape.length === rank + 2 && x.dtype === w.dtype &&
@@ -55,9 +55,9 @@ const convPrimitive: Primitive<ConvParams> = {
   jvp: bilinearJvp(() => convPrimitive, add),
   transpose([ct], [x, w], params) {
     if (!ct) return [null, null];
-    return x instanceof Unknown
+    return x instanceof LinearInput
       ? [inputGradient(ct, x.aval.shape, w as Tensor, params), null]
-      : [null, filterGradient(ct, x, (w as Unknown).aval.shape, params)];
+      : [null, filterGradient(ct, x, (w as LinearInput).aval.shape, params)];
   },
   batch([x, w], [xBatched, wBatched], params, size) {
     const { groups } = params;
@@ -82,7 +82,7 @@ const convPrimitive: Primitive<ConvParams> = {
     const [, batch, channels, ...rest] = x.shape;
     if (size === 0) {
       const element = (y: Tensor) => aval(y.shape.slice(1), y.dtype);
-      const [out] = convPrimitive.shape(row([element(x), element(w)]), params);
+      const [out] = convPrimitive.abstractEval(asOperands([element(x), element(w)]), params);
       return { outputs: [full([0, ...out!.shape], 0, x.dtype)] };
     }
     const y = conv(

@@ -1,6 +1,6 @@
 /** The general tensor product: contraction over some axes, batching over others. */
 import { ShapeError } from "../core/errors.ts";
-import { type Params, type Primitive, Unknown } from "../core/program.ts";
+import { LinearInput, type Params, type Primitive } from "../core/program.ts";
 import { aval, formatAval } from "../core/aval.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { bind } from "../core/trace.ts";
@@ -28,7 +28,7 @@ const sortedLike = (source: readonly number[], used: readonly number[]) =>
 
 const dotPrimitive: Primitive<DotParams> = {
   name: "dot",
-  shape([x, y], { lhsContract, rhsContract, lhsBatch, rhsBatch }) {
+  abstractEval([x, y], { lhsContract, rhsContract, lhsBatch, rhsBatch }) {
     checkAxes("dot", x.shape, [...lhsContract, ...lhsBatch]);
     checkAxes("dot", y.shape, [...rhsContract, ...rhsBatch]);
     const pairs = [...lhsContract, ...lhsBatch].map((a, i) =>
@@ -52,11 +52,12 @@ const dotPrimitive: Primitive<DotParams> = {
   /** x̄ contracts z̄ with y over y's free axes; ȳ likewise. */
   transpose([ct], [x, y], { lhsContract, rhsContract, lhsBatch, rhsBatch }) {
     if (!ct) return [null, null];
-    const rank = (z: Tensor | Unknown) => z instanceof Unknown ? z.aval.shape.length : z.ndim;
+    const rank = (z: Tensor | LinearInput) =>
+      z instanceof LinearInput ? z.aval.shape.length : z.ndim;
     const batch = lhsBatch.map((_, i) => i);
     const lhsFree = others(rank(x), lhsContract, lhsBatch);
     const rhsFree = others(rank(y), rhsContract, rhsBatch);
-    if (x instanceof Unknown) {
+    if (x instanceof LinearInput) {
       const product = dot(ct, y as Tensor, {
         lhsContract: rhsFree.map((_, i) => batch.length + lhsFree.length + i),
         rhsContract: rhsFree,

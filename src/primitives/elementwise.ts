@@ -4,7 +4,7 @@
  * `abs'(0) = 0`, as in PyTorch (JAX 0.10 says 1).
  */
 import { type DType, isFloat, isInteger } from "../core/dtype.ts";
-import { type NoParams, type Params, type Primitive, Unknown } from "../core/program.ts";
+import { LinearInput, type NoParams, type Params, type Primitive } from "../core/program.ts";
 import { aval } from "../core/aval.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { bind } from "../core/trace.ts";
@@ -30,7 +30,7 @@ function unary(
 ): Primitive {
   const self: Primitive = {
     name,
-    shape([x]) {
+    abstractEval([x]) {
       requireDType(name, x, accept, what);
       return [aval(x.shape, x.dtype)];
     },
@@ -57,7 +57,7 @@ function binary(
 ): Primitive {
   const self: Primitive = {
     name,
-    shape(inputs) {
+    abstractEval(inputs) {
       const { shape, dtype } = assertSame(name, inputs);
       requireDType(name, inputs[0]!, accept, what);
       return [aval(shape, dtype)];
@@ -81,7 +81,7 @@ function binary(
 function comparison(name: string, [accept, what]: Accept): Primitive {
   const self: Primitive = {
     name,
-    shape(inputs) {
+    abstractEval(inputs) {
       const { shape } = assertSame(name, inputs);
       requireDType(name, inputs[0]!, accept, what);
       return [aval(shape, "bool")];
@@ -95,11 +95,11 @@ function comparison(name: string, [accept, what]: Accept): Primitive {
 
 /** x̄ᵀ for x ± y: both operands may be linear. */
 const sumTranspose = (sign: (ct: Tensor) => Tensor): Transpose => ([ct], inputs) =>
-  inputs.map((x, i) => x instanceof Unknown && ct ? (i === 0 ? ct : sign(ct)) : null);
+  inputs.map((x, i) => x instanceof LinearInput && ct ? (i === 0 ? ct : sign(ct)) : null);
 
 /** The numerator of x / y is linear, and either factor of x · y. */
 const productTranspose: Transpose = ([ct], [x, y]) =>
-  x instanceof Unknown
+  x instanceof LinearInput
     ? [ct && mul(ct, y as Tensor), null] // y is known: two unknown factors are not linear
     : [null, ct && mul(ct, x)];
 const quotientTranspose: Transpose = ([ct], [, y]) => [ct && div(ct, y as Tensor), null];
@@ -246,7 +246,7 @@ const primitives = {
 
 const isFinite: Primitive = {
   name: "isFinite",
-  shape([x]) {
+  abstractEval([x]) {
     requireDType("isFinite", x, isFloat, "floats");
     return [aval(x.shape, "bool")];
   },
@@ -259,7 +259,7 @@ const isFinite: Primitive = {
 const selectPrimitive: Primitive = {
   name: "select",
   ownWeakness: true,
-  shape([condition, a, b]) {
+  abstractEval([condition, a, b]) {
     const { shape } = assertSame("select", [a!, b!]);
     requireDType("select's condition", condition, (d) => d === "bool", "a boolean");
     assertSame("select", [condition, { ...a!, dtype: "bool" }]);
@@ -277,8 +277,8 @@ const selectPrimitive: Primitive = {
     const c = condition as Tensor; // a boolean, so never linear
     return [
       null,
-      a instanceof Unknown ? select(c, ct, zero) : null,
-      b instanceof Unknown ? select(c, zero, ct) : null,
+      a instanceof LinearInput ? select(c, ct, zero) : null,
+      b instanceof LinearInput ? select(c, zero, ct) : null,
     ];
   },
   batch: elementwiseBatch(() => selectPrimitive),
@@ -297,14 +297,14 @@ export interface ConvertParams extends Params {
 const convertPrimitive: Primitive<ConvertParams> = {
   name: "convert",
   ownWeakness: true,
-  shape: ([x], { dtype, weak }) => [aval(x.shape, dtype, weak)],
+  abstractEval: ([x], { dtype, weak }) => [aval(x.shape, dtype, weak)],
   jvp([x], [dx], params) {
     return {
       outputs: bind(convertPrimitive, [x], params),
       tangents: [dx && isFloat(params.dtype) ? convert(dx, params.dtype) : null],
     };
   },
-  transpose: ([ct], [x]) => [ct && convert(ct, (x as Unknown).aval.dtype)],
+  transpose: ([ct], [x]) => [ct && convert(ct, (x as LinearInput).aval.dtype)],
   batch: elementwiseBatch(() => convertPrimitive),
 };
 

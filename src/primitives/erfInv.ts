@@ -5,7 +5,7 @@
 import type { Params, Primitive, Program } from "../core/program.ts";
 import { aval } from "../core/aval.ts";
 import type { Tensor } from "../core/tensor.ts";
-import { bind, rewrite } from "../core/trace.ts";
+import { bind, traceClosed } from "../core/trace.ts";
 import {
   abs,
   add,
@@ -31,7 +31,7 @@ interface ErfInvParams extends Params {
 
 const erfInvPrimitive: Primitive<ErfInvParams> = {
   name: "erfInv",
-  shape([x]) {
+  abstractEval([x]) {
     requireDType("erfInv", x, (d) => d === "float32" || d === "float64", "floats");
     return [aval(x.shape, x.dtype)];
   },
@@ -91,6 +91,6 @@ function giles(x: Tensor): Tensor {
 
 /** The inverse error function; ±Infinity at ±1, NaN beyond. */
 export function erfInv(x: Tensor): Tensor {
-  const program = rewrite((input) => [giles(input!)], [x.aval]);
+  const program = traceClosed((input) => [giles(input!)], [x.aval]);
   return bind(erfInvPrimitive, [x], { program })[0];
 }

@@ -7,7 +7,7 @@ import { bind } from "../core/trace.ts";
 const callbackPrimitive: Primitive<EffectParams> = {
   name: "callback",
   effect: true,
-  shape: () => [],
+  abstractEval: () => [],
   jvp: (primals, _, params) => ({
     outputs: bind(callbackPrimitive, primals, params),
     tangents: [],

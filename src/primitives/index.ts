@@ -48,11 +48,11 @@ export * from "./shape.ts";
 export { softmax } from "./softmax.ts";
 export {
   broadcast,
+  broadcastBatch,
   type BroadcastParams,
   full,
   fullLike,
   instantiate,
-  materialize,
   reduceSum,
   reshape,
   type ReshapeParams,

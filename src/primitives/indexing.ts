@@ -1,6 +1,6 @@
 /** Instructions whose indices are data: gather, scatter, sort. */
 import { DTypeError, ShapeError } from "../core/errors.ts";
-import { type NoParams, type Params, type Primitive, Unknown } from "../core/program.ts";
+import { LinearInput, type NoParams, type Params, type Primitive } from "../core/program.ts";
 import { type Aval, aval, formatAval, sameShape, type Shape } from "../core/aval.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { bind } from "../core/trace.ts";
@@ -8,11 +8,11 @@ import { eq, select } from "./elementwise.ts";
 import { assertSame } from "./rules.ts";
 import {
   broadcast,
+  broadcastBatch,
   elementwiseBatch,
   full,
   fullLike,
   instantiate,
-  materialize,
   reshape,
 } from "./broadcast.ts";
 import { concatenate, iota, transpose } from "./shape.ts";
@@ -50,7 +50,7 @@ function withBatchIndex(indices: Tensor): Tensor {
  */
 const gatherPrimitive: Primitive = {
   name: "gather",
-  shape([x, indices]) {
+  abstractEval([x, indices]) {
     const { outer, depth } = indexShape("gather", x, indices);
     return [aval([...outer, ...x.shape.slice(depth)], x.dtype)];
   },
@@ -60,7 +60,7 @@ const gatherPrimitive: Primitive = {
   }),
   transpose([ct], [x, indices]) {
     if (!ct) return [null, null];
-    return [scatter(fullLike(x as Unknown, 0), indices as Tensor, ct, "add"), null];
+    return [scatter(fullLike(x as LinearInput, 0), indices as Tensor, ct, "add"), null];
   },
   batch([x, indices], [xBatched, indicesBatched]) {
     if (xBatched && indicesBatched) return { outputs: [gather(x, withBatchIndex(indices))] };
@@ -78,7 +78,7 @@ export interface ScatterParams extends Params {
 /** `x` with `updates` put at `indices`, laid out as `gather` reads. */
 const scatterPrimitive: Primitive<ScatterParams> = {
   name: "scatter",
-  shape([x, indices, updates], { mode }) {
+  abstractEval([x, indices, updates], { mode }) {
     const { outer, depth } = indexShape("scatter", x, indices);
     const expected = [...outer, ...x.shape.slice(depth)];
     if (!sameShape(updates.shape, expected) || updates.dtype !== x.dtype) {
@@ -102,18 +102,20 @@ const scatterPrimitive: Primitive<ScatterParams> = {
     if (!ct) return [null, null, null];
     const indices = at as Tensor; // integers are never linear
     const taken = gather(ct, indices);
-    const isUnknown = updates instanceof Unknown;
-    if (mode === "add") return [x instanceof Unknown ? ct : null, null, isUnknown ? taken : null];
+    const isUnknown = updates instanceof LinearInput;
+    if (mode === "add") {
+      return [x instanceof LinearInput ? ct : null, null, isUnknown ? taken : null];
+    }
     return [
-      x instanceof Unknown ? scatter(ct, indices, fullLike(taken, 0), "set") : null,
+      x instanceof LinearInput ? scatter(ct, indices, fullLike(taken, 0), "set") : null,
       null,
       isUnknown ? select(winners(ct.shape, indices, taken), taken, fullLike(taken, 0)) : null,
     ];
   },
   batch([x, indices, updates], [xBatched, indicesBatched, updatesBatched], { mode }, size) {
-    const operand = xBatched ? x : materialize(x, size);
-    const at = indicesBatched ? indices : materialize(indices, size);
-    const values = updatesBatched ? updates : materialize(updates, size);
+    const operand = xBatched ? x : broadcastBatch(x, size);
+    const at = indicesBatched ? indices : broadcastBatch(indices, size);
+    const values = updatesBatched ? updates : broadcastBatch(updates, size);
     return { outputs: [scatter(operand, withBatchIndex(at), values, mode)] };
   },
 };
@@ -135,7 +137,7 @@ function winners(shape: Shape, indices: Tensor, updates: Tensor): Tensor {
  */
 const sortPrimitive: Primitive = {
   name: "sort",
-  shape(inputs) {
+  abstractEval(inputs) {
     assertSame("sort", inputs.map((x) => ({ ...x, dtype: "int32" as const })));
     if (inputs[0]!.shape.length === 0) {
       throw new ShapeError("sort of a scalar", "give a tensor with at least one axis");

@@ -9,7 +9,7 @@ import { elementwiseBatch } from "./broadcast.ts";
 /** Inputs: two key words and two counter words; outputs: two words of bits. All uint32, one shape. */
 const threefryPrimitive: Primitive = {
   name: "threefry2x32",
-  shape(inputs) {
+  abstractEval(inputs) {
     const { shape } = assertSame("threefry2x32", inputs);
     requireDType("threefry2x32", inputs[0]!, (d) => d === "uint32", "uint32");
     return [aval(shape, "uint32"), aval(shape, "uint32")];

@@ -34,7 +34,7 @@ const noDerivative = (self: () => Primitive<ReduceParams>) => ({
 function argReduction(name: string): Primitive<AxisParams> {
   const self: Primitive<AxisParams> = {
     name,
-    shape([x], { axis }) {
+    abstractEval([x], { axis }) {
       checkAxes(name, x.shape, [axis]);
       requireDType(name, x, (d) => d !== "bool", "numbers");
       if (x.shape[axis] === 0) {
@@ -58,7 +58,7 @@ export interface CumulativeParams extends AxisParams {
 const cumsumPrimitive: Primitive<CumulativeParams> = {
   name: "cumsum",
   keepsWholes: true,
-  shape([x], { axis }) {
+  abstractEval([x], { axis }) {
     checkAxes("cumsum", x.shape, [axis]);
     requireDType("cumsum", x, (d) => d !== "bool", "numbers");
     return [aval(x.shape, x.dtype)];

@@ -27,7 +27,7 @@ export function reduction(
   const self: Primitive<ReduceParams> = {
     name,
     keepsWholes: true,
-    shape([x], { axes }) {
+    abstractEval([x], { axes }) {
       checkAxes(name, x.shape, axes);
       requireDType(name, x, (d) => (d === "bool") === (accept === "bool"), `a ${accept}`);
       if (needsElements && axes.some((a) => x.shape[a] === 0)) {

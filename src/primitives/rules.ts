@@ -1,7 +1,7 @@
 /** Rule factories: what most primitives' rules look like, so that the rest of a rule is one line. */
 import type { DType, Typed } from "../core/dtype.ts";
 import { DTypeError, NotDifferentiableError, ShapeError } from "../core/errors.ts";
-import { type Params, type Primitive, type Tangents, Unknown } from "../core/program.ts";
+import { LinearInput, type Params, type Primitive, type Tangents } from "../core/program.ts";
 import { type Aval, formatAval, sameShape, type Shape } from "../core/aval.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { bind } from "../core/trace.ts";
@@ -70,8 +70,8 @@ export function assertSame(name: string, inputs: readonly Aval[]): Aval {
 }
 
 /** The error for an input that does not fit. */
-export function refuse(name: string, x: Aval, what: string, cure: string): ShapeError {
-  return new ShapeError(`${name}: ${formatAval(x)} ${what}`, cure);
+export function refuse(name: string, x: Aval, what: string, hint: string): ShapeError {
+  return new ShapeError(`${name}: ${formatAval(x)} ${what}`, hint);
 }
 
 /** Throws unless the element type is one of those a primitive is defined for. */
@@ -99,8 +99,8 @@ export function checkAxes(name: string, shape: Shape, axes: readonly number[]): 
 }
 
 /** The known one of a transpose rule's inputs. */
-export function known(x: Tensor | Unknown | undefined, name: string): Tensor {
-  if (x === undefined || x instanceof Unknown) {
+export function known(x: Tensor | LinearInput | undefined, name: string): Tensor {
+  if (x === undefined || x instanceof LinearInput) {
     throw new NotDifferentiableError(
       `${name} is not linear in the inputs to transpose`,
       "linearTranspose takes functions that are linear in their arguments",

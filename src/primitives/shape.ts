@@ -3,17 +3,17 @@
  * Axes are counted from 0; negative axes are the array language's business.
  */
 import type { DType } from "../core/dtype.ts";
-import { type Params, type Primitive, Unknown } from "../core/program.ts";
+import { LinearInput, type Params, type Primitive } from "../core/program.ts";
 import { type Aval, aval, type Shape } from "../core/aval.ts";
 import { literal, type Tensor } from "../core/tensor.ts";
 import { bind } from "../core/trace.ts";
 import {
   broadcast,
+  broadcastBatch,
   broadcastPrimitive,
   full,
   fullLike,
   linearJvp,
-  materialize,
   reduceSum,
   reshapePrimitive,
 } from "./broadcast.ts";
@@ -27,7 +27,7 @@ export interface TransposeParams extends Params {
 const transposePrimitive: Primitive<TransposeParams> = {
   name: "transpose",
   keepsWholes: true,
-  shape([x], { permutation }) {
+  abstractEval([x], { permutation }) {
     checkAxes("transpose", x.shape, permutation);
     if (permutation.length !== x.shape.length) {
       throw refuse("transpose", x, `by (${permutation.join(", ")})`, "name every axis once");
@@ -53,7 +53,7 @@ export interface SliceParams extends Params {
 const slicePrimitive: Primitive<SliceParams> = {
   name: "slice",
   keepsWholes: true,
-  shape([x], { start, limit, strides }) {
+  abstractEval([x], { start, limit, strides }) {
     const rank = x.shape.length;
     const fits = [start, limit, strides].every((p) => p.length === rank) &&
       x.shape.every((n, i) =>
@@ -72,7 +72,7 @@ const slicePrimitive: Primitive<SliceParams> = {
   jvp: linearJvp(() => slicePrimitive),
   transpose([ct], [x], { start, limit, strides }) {
     if (!ct) return [null];
-    const from = (x as Unknown).aval.shape;
+    const from = (x as LinearInput).aval.shape;
     const covered = ct.shape.map((n, i) => n === 0 ? 0 : (n - 1) * strides[i]! + 1);
     return [pad(ct, {
       low: limit.map((_, i) => ct.shape[i] === 0 ? 0 : start[i]!),
@@ -100,7 +100,7 @@ export interface PadParams extends Params {
 const padPrimitive: Primitive<PadParams> = {
   name: "pad",
   keepsWholes: true,
-  shape([x, value], { low, high, interior }) {
+  abstractEval([x, value], { low, high, interior }) {
     assertSame("pad", [{ ...value, shape: [] }, { ...x, shape: [] }]);
     const rank = x.shape.length;
     if (
@@ -120,7 +120,7 @@ const padPrimitive: Primitive<PadParams> = {
   jvp: linearJvp(() => padPrimitive),
   transpose([ct], [x, value], { low, interior }) {
     if (!ct) return [null, null];
-    const from = x instanceof Unknown ? x.aval.shape : x.shape;
+    const from = x instanceof LinearInput ? x.aval.shape : x.shape;
     const inside = (g: Tensor) =>
       slice(g, {
         start: low.map((l, i) => Math.min(l, g.shape[i]!)),
@@ -143,12 +143,12 @@ const padPrimitive: Primitive<PadParams> = {
       return reduceSum(mul(ct, mask), all);
     };
     return [
-      x instanceof Unknown ? inside(ct) : null,
-      value instanceof Unknown ? outside() : null,
+      x instanceof LinearInput ? inside(ct) : null,
+      value instanceof LinearInput ? outside() : null,
     ];
   },
   batch([x, value], [xBatched, valueBatched], { low, high, interior }, size) {
-    const operand = xBatched ? x : materialize(x, size);
+    const operand = xBatched ? x : broadcastBatch(x, size);
     const params = { low: [0, ...low], high: [0, ...high], interior: [0, ...interior] };
     if (!valueBatched) return { outputs: [pad(operand, params, value)] };
     // A value for each element: pad with 0, then put the values where a padded mask says so.
@@ -167,7 +167,7 @@ export interface ConcatenateParams extends Params {
 const concatenatePrimitive: Primitive<ConcatenateParams> = {
   name: "concatenate",
   keepsWholes: true,
-  shape(inputs, { axis }) {
+  abstractEval(inputs, { axis }) {
     const without = (x: Aval) => ({ ...x, shape: x.shape.map((n, i) => i === axis ? 0 : n) });
     const first = inputs[0]!;
     checkAxes("concatenate", first.shape, [axis]);
@@ -180,15 +180,19 @@ const concatenatePrimitive: Primitive<ConcatenateParams> = {
     if (!ct) return inputs.map(() => null);
     let offset = 0;
     return inputs.map((x) => {
-      const size = (x instanceof Unknown ? x.aval.shape : x.shape)[axis]!;
+      const size = (x instanceof LinearInput ? x.aval.shape : x.shape)[axis]!;
       const start = ct.shape.map((_, i) => i === axis ? offset : 0);
       const limit = ct.shape.map((n, i) => i === axis ? offset + size : n);
       offset += size;
-      return x instanceof Unknown ? slice(ct, { start, limit, strides: start.map(() => 1) }) : null;
+      return x instanceof LinearInput
+        ? slice(ct, { start, limit, strides: start.map(() => 1) })
+        : null;
     });
   },
   batch: (inputs, batched, { axis }, size) => ({
-    outputs: [concatenate(inputs.map((x, i) => batched[i] ? x : materialize(x, size)), axis + 1)],
+    outputs: [
+      concatenate(inputs.map((x, i) => batched[i] ? x : broadcastBatch(x, size)), axis + 1),
+    ],
   }),
 };
 
@@ -200,7 +204,7 @@ export interface ReverseParams extends Params {
 const reversePrimitive: Primitive<ReverseParams> = {
   name: "reverse",
   keepsWholes: true,
-  shape([x], { axes }) {
+  abstractEval([x], { axes }) {
     checkAxes("reverse", x.shape, axes);
     return [aval(x.shape, x.dtype)];
   },
@@ -219,7 +223,7 @@ export interface IotaParams extends Params {
 /** Each element is its index along one axis. */
 const iotaPrimitive: Primitive<IotaParams> = {
   name: "iota",
-  shape(_, { shape, dtype, axis }) {
+  abstractEval(_, { shape, dtype, axis }) {
     checkAxes("iota", shape, [axis]);
     return [aval(shape, dtype)];
   },

@@ -4,7 +4,7 @@
 import type { Params, Primitive, Program } from "../core/program.ts";
 import { type Aval, aval } from "../core/aval.ts";
 import type { Tensor } from "../core/tensor.ts";
-import { bind, rewrite } from "../core/trace.ts";
+import { bind, traceClosed } from "../core/trace.ts";
 import { div, exp, mul, sub } from "./elementwise.ts";
 import { reduceMax } from "./reduce.ts";
 import { broadcast, reduceSum } from "./broadcast.ts";
@@ -18,7 +18,7 @@ interface SoftmaxParams extends Params {
 
 const softmaxPrimitive: Primitive<SoftmaxParams> = {
   name: "softmax",
-  shape([x], { axes }) {
+  abstractEval([x], { axes }) {
     requireDType("softmax", x, (d) => d === "float32" || d === "float64", "floats");
     checkAxes("softmax", x.shape, axes);
     return [aval(x.shape, x.dtype)];
@@ -42,7 +42,7 @@ function repeat(y: Tensor, like: Tensor, axes: readonly number[]): Tensor {
 
 /** eˣ / Σ eˣ, shifted by the maximum, so that nothing overflows. */
 function compute(x: Aval, axes: readonly number[]): Program {
-  return rewrite((t) => {
+  return traceClosed((t) => {
     const weights = exp(sub(t, repeat(reduceMax(t, axes), t, axes)));
     return [div(weights, repeat(reduceSum(weights, axes), t, axes))];
   }, [x]);

@@ -1,7 +1,7 @@
 /** Random choices: categories, orders, elements. */
 import { isFloat } from "../core/dtype.ts";
 import { ArgumentError, ShapeError } from "../core/errors.ts";
-import { treeKind } from "../core/describeValue.ts";
+import { describeTree } from "../core/describeValue.ts";
 import { formatAval, type Shape, sizeOf } from "../core/aval.ts";
 import { Tensor } from "../core/tensor.ts";
 import { axisOf, checkCount, floatTensor, shapeOf } from "../numpy/promote.ts";
@@ -107,7 +107,7 @@ function shuffle(key: Tensor, x: Tensor, axis: number): Tensor {
 function countOf(name: string, n: unknown): number {
   if (typeof n === "number") return checkCount(name, "n", n);
   throw new ArgumentError(
-    `${name}: x is ${treeKind(n)}`,
+    `${name}: x is ${describeTree(n)}`,
     "give a tensor, np.array(x), or a whole number n for 0 … n - 1",
   );
 }
@@ -187,7 +187,7 @@ export const choice: (
 function checkWeights(name: string, p: Tensor, count: number): Tensor {
   if (p instanceof Tensor && p.shape.join() === String(count) && isFloat(p.dtype)) return p;
   throw new ShapeError(
-    `${name}: p is ${treeKind(p)} for ${count} elements`,
+    `${name}: p is ${describeTree(p)} for ${count} elements`,
     "give a tensor with one float for each element, as np.array(p)",
   );
 }

@@ -3,7 +3,7 @@ import type { DType } from "../core/dtype.ts";
 import { ArgumentError } from "../core/errors.ts";
 import { type Shape, sizeOf } from "../core/aval.ts";
 import type { Tensor } from "../core/tensor.ts";
-import { rewrite } from "../core/trace.ts";
+import { traceClosed } from "../core/trace.ts";
 import { withDerivative } from "../numpy/linalg/matrices.ts";
 import { cast, floatTensor, shapeOf, stretch } from "../numpy/promote.ts";
 import { declareOptions, floatType, positive, requireArgument } from "../options/index.ts";
@@ -83,7 +83,7 @@ function draw(name: string, key: Tensor, a: Tensor, logarithm: boolean): Tensor 
   if (size === 0) return a;
   const keys = splitStacked(key, size);
   const type = { dtype: a.dtype, weak: false };
-  const program = rewrite((k, p) => [one(k!, p!)[logarithm ? 1 : 0]], [
+  const program = traceClosed((k, p) => [one(k!, p!)[logarithm ? 1 : 0]], [
     { shape: [2], dtype: "uint32", weak: false },
     { shape: [], ...type },
   ]);

@@ -6,7 +6,7 @@
  */
 import { isInteger } from "../core/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../core/errors.ts";
-import { treeKind } from "../core/describeValue.ts";
+import { describeTree } from "../core/describeValue.ts";
 import { formatAval, type Shape, sizeOf } from "../core/aval.ts";
 import { literal, Tensor } from "../core/tensor.ts";
 import { array } from "../numpy/creation.ts";
@@ -40,7 +40,7 @@ export const key: (seed: number | Tensor) => Tensor = managed((seed) => {
   }
   if (!Number.isSafeInteger(seed)) {
     throw new ArgumentError(
-      `random.key: the seed is ${treeKind(seed)}`,
+      `random.key: the seed is ${describeTree(seed)}`,
       "give a whole number below 2^53",
     );
   }
@@ -118,7 +118,7 @@ export const foldIn: (key: Tensor, data: Tensor | number) => Tensor = keyed(
       data instanceof Tensor ? data.ndim !== 0 || !isInteger(data.dtype) : !Number.isInteger(data)
     ) {
       throw new ShapeError(
-        `random.foldIn: the data is ${treeKind(data)}`,
+        `random.foldIn: the data is ${describeTree(data)}`,
         "give a whole number or an integer scalar; vmap over many",
       );
     }

@@ -1,6 +1,6 @@
 /** The check that all functions of a key share: the first argument is a key. */
 import { ShapeError } from "../core/errors.ts";
-import { treeKind } from "../core/describeValue.ts";
+import { describeTree } from "../core/describeValue.ts";
 import { Tensor } from "../core/tensor.ts";
 import { managed } from "../numpy/managed.ts";
 import type { Check, OptionsOf } from "../options/index.ts";
@@ -25,7 +25,7 @@ export function keyed<F extends (...args: never[]) => unknown>(
 function requireKey(name: string, key: unknown): void {
   if (key instanceof Tensor && key.dtype === "uint32" && key.shape.join() === "2") return;
   throw new ShapeError(
-    `${name}: the key is ${treeKind(key)}`,
+    `${name}: the key is ${describeTree(key)}`,
     `give one key first, a uint32 tensor of shape [2]: ${name}(random.key(0), …); random.split makes more, and vmap ` +
       "maps over them",
   );

@@ -1,6 +1,6 @@
 /** Loops of samplers that reject: they end when a condition no longer holds; not for users. */
 import type { Tensor } from "../core/tensor.ts";
-import { rewrite } from "../core/trace.ts";
+import { traceClosed } from "../core/trace.ts";
 import * as lax from "../primitives/index.ts";
 
 /** A function of tensors that a loop does not change, then of those that it does. */
@@ -19,8 +19,8 @@ export function loop(
 ): Tensor[] {
   const avals = [...shared, ...init].map((x) => ({ ...x.aval, weak: false }));
   return lax.whileLoop([...shared, ...shared, ...init], {
-    condition: rewrite((...xs) => [holds(...xs)], avals),
-    body: rewrite((...xs) => step(...xs), avals),
+    condition: traceClosed((...xs) => [holds(...xs)], avals),
+    body: traceClosed((...xs) => step(...xs), avals),
     conditionConsts: shared.length,
     bodyConsts: shared.length,
     maxSteps,

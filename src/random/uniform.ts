@@ -1,7 +1,7 @@
 /** Uniform random numbers: reals, integers, and coins. */
 import { coerce, type DType, isFloat, isInteger } from "../core/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../core/errors.ts";
-import { treeKind } from "../core/describeValue.ts";
+import { describeTree } from "../core/describeValue.ts";
 import { formatAval, type Shape } from "../core/aval.ts";
 import { literal, Tensor } from "../core/tensor.ts";
 import {
@@ -111,7 +111,7 @@ export const bernoulli: (key: Tensor, p?: TensorLike, shape?: Shape | number) =>
     const name = "random.bernoulli";
     if (!(p instanceof Tensor || typeof p === "number" && p >= 0 && p <= 1)) {
       throw new ArgumentError(
-        `${name}: p is ${treeKind(p)}`,
+        `${name}: p is ${describeTree(p)}`,
         `give a probability from 0 to 1, then the shape: ${name}(key, 0.5, [2, 3])`,
       );
     }
@@ -183,7 +183,7 @@ function end(name: string, which: string, x: Tensor | number, dtype: DType): Ten
   }
   if (Number.isInteger(x)) return literal(x, dtype);
   throw new ArgumentError(
-    `${name}: ${which} is ${treeKind(x)}`,
+    `${name}: ${which} is ${describeTree(x)}`,
     `give whole numbers after the shape: ${name}(key, shape, minval, maxval)`,
   );
 }

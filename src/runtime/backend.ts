@@ -146,7 +146,7 @@ export function currentBackend(): Backend {
       `Trilevel computes on the backend "${current.name}", because "${
         preferred[0]
       }" did not open: ${reason}\n` +
-        `  ${(failures[0] as BackendError).cure}`,
+        `  ${(failures[0] as BackendError).hint}`,
     );
   }
   return current;

@@ -64,7 +64,7 @@ function lift(
     show({ ...loop, kind: "loop", body: lifted.effects, avals: stacked }, more);
     return [{ ...equation, params: loop.withBody(lifted.program), outputs: [...outputs, ...more] }];
   }
-  const choice = primitive.choice?.(params);
+  const choice = primitive.branches?.(params);
   if (choice) {
     const lifted = choice.branches.map(liftEffects);
     const inside = lifted.flatMap((l, i) => addedAvals(l.program, choice.branches[i]!));
@@ -74,7 +74,7 @@ function lift(
     const branches = choice.withBranches(lifted.map((l) => l.program));
     return [{ ...equation, params: branches, outputs: [...outputs, ...more] }];
   }
-  const bounded = primitive.bounded?.(inputs.map((a) => a.aval), params);
+  const bounded = primitive.asScan?.(inputs.map((a) => a.aval), params);
   if (bounded) return lift({ ...equation, ...bounded }, show);
   throw new BackendError(
     `debug.print or debug.callback${

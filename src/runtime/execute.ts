@@ -18,8 +18,8 @@ import { LruCache } from "../core/lru.ts";
 import {
   asDeviceStorage,
   DeviceStorage,
+  disposeTogether,
   donate,
-  endTogether,
   type LazyFill,
   readAfter,
   storageOf,
@@ -83,7 +83,7 @@ export class Compiled {
       new Tensor(a.aval, a instanceof Literal ? { kind: "literal", value: a.value } : env.get(a)!)
     );
     if (donated.size > 0) {
-      endTogether(() => {
+      disposeTogether(() => {
         for (const i of donated) {
           given.has(i) ? donate(inputs[i]!) : inputs[i]!.dispose();
         }

@@ -36,9 +36,9 @@ export function operandsOf(
 
 /** True if an equation makes a tensor of one number that may wait. */
 export function mayWait(
-  primitive: Pick<Primitive, "splat">,
+  primitive: Pick<Primitive, "isFill">,
   [x]: readonly Tensor[],
   output: Aval,
 ): boolean {
-  return primitive.splat === true && x!.source.kind === "literal" && sizeOf(output.shape) < large;
+  return primitive.isFill === true && x!.source.kind === "literal" && sizeOf(output.shape) < large;
 }

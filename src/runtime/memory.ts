@@ -201,7 +201,7 @@ let siteOfEnd = (): CallSite | undefined => new CallSite();
  * The site is captured before `f` runs. A captured stack keeps the functions on it alive, and `f` remembers
  * the tensors of its caller: every round of a loop would keep the next.
  */
-export function endTogether(f: () => void, { unseen = false } = {}): void {
+export function disposeTogether(f: () => void, { unseen = false } = {}): void {
   const outer = siteOfEnd;
   const shared = unseen ? undefined : new CallSite();
   siteOfEnd = () => shared;
@@ -229,14 +229,14 @@ export function memory(): Partial<Record<BackendName, MemoryUse>> {
 
 /** Disposes every tensor in a tree, and those that functions in it own (pullbacks of `vjp`). */
 export function dispose(tree: unknown): void {
-  endTogether(() => tensorsOf(tree).forEach((x) => x.dispose()));
+  disposeTogether(() => tensorsOf(tree).forEach((x) => x.dispose()));
 }
 
-const possessions = new WeakMap<object, readonly Tensor[]>();
+const ownedTensors = new WeakMap<object, readonly Tensor[]>();
 
 /** The function as owner of tensors: `using` and `dispose` free them, else the garbage collector does. */
 export function owning<F extends object>(f: F, tensors: readonly Tensor[]): F & Disposable {
-  possessions.set(f, tensors);
+  ownedTensors.set(f, tensors);
   return Object.assign(f, { [Symbol.dispose]: () => dispose(f) });
 }
 
@@ -244,7 +244,7 @@ export function owning<F extends object>(f: F, tensors: readonly Tensor[]): F & 
 function tensorsOf(tree: unknown): readonly Tensor[] {
   return flatten(tree)[0].flatMap((leaf) => {
     if (leaf instanceof Tensor) return [leaf];
-    return typeof leaf === "function" ? possessions.get(leaf) ?? [] : [];
+    return typeof leaf === "function" ? ownedTensors.get(leaf) ?? [] : [];
   });
 }
 
@@ -272,7 +272,7 @@ export function scope<R>(f: () => R): R {
 }
 
 /** A scope whose intermediates nobody but `f` has seen. */
-export function unseenScope<R>(f: () => R): R {
+export function internalScope<R>(f: () => R): R {
   return scopeOf(f, true);
 }
 
@@ -289,7 +289,7 @@ function scopeOf<R>(f: () => R, unseen: boolean): R {
   } finally {
     scoped = outer;
     if (inner.size > 0) {
-      endTogether(() => {
+      disposeTogether(() => {
         for (const tensor of inner) {
           kept.has(tensor) ? outer?.add(tensor) : tensor.dispose();
         }

@@ -4,7 +4,7 @@ import { ShapeError, TreeError } from "../core/errors.ts";
 import { formatAval } from "../core/aval.ts";
 import { outputAvals } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
-import { currentTrace, trace, traceLater } from "../core/trace.ts";
+import { currentTrace, trace, traceDeferred } from "../core/trace.ts";
 import { assertSameStructure, flattenUpTo, unflatten } from "../core/tree.ts";
 import { customJvpCall, instantiate, lazy } from "../primitives/index.ts";
 import {
@@ -93,7 +93,7 @@ export function customJvp<A extends unknown[], R>(
     if (deriving) {
       // The rule uses the function itself: its derivative is made when a higher order asks for it.
       const { program, captured } = primal;
-      const rule = lazy(() => guarded(() => traceLater(derive, avals, captured)));
+      const rule = lazy(() => guarded(() => traceDeferred(derive, avals, captured)));
       const params = { program, rule, consts: captured.length };
       return unflatten(output, customJvpCall([...captured, ...leaves], params));
     }

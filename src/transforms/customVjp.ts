@@ -4,7 +4,7 @@ import { ShapeError, TreeError } from "../core/errors.ts";
 import { type Aval, formatAval, sameShape } from "../core/aval.ts";
 import { outputAvals, type Program } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
-import { currentTrace, trace, traceLater } from "../core/trace.ts";
+import { currentTrace, trace, traceDeferred } from "../core/trace.ts";
 import {
   assertSameStructure,
   flattenUpTo,
@@ -150,14 +150,14 @@ export function customVjp<A extends unknown[], R, Residuals>(
       // are needed.
       const forwardFor = remember((perturbed) => {
         const flags = symbolicZeros ? perturbed.slice(captured.length) : undefined;
-        return guarded(() => traceLater(runForward(flags), avals, captured));
+        return guarded(() => traceDeferred(runForward(flags), avals, captured));
       });
       const backwardFor = remember((perturbed, present) => {
         const residuals = outputAvals(forwardFor(perturbed)).slice(values.length);
         const given = symbolicZeros ? present : undefined;
         const cotangents = floats.filter((_, i) => given?.[i] ?? true);
         const rule = runBackward(residuals.length, given);
-        const made = guarded(() => traceLater(rule, [...residuals, ...cotangents], captured));
+        const made = guarded(() => traceDeferred(rule, [...residuals, ...cotangents], captured));
         return given ? made : filled(made, floats)(present);
       });
       return bind(program, captured, { forward: forwardFor, backward: backwardFor });

@@ -5,10 +5,10 @@ import { evaluate } from "../core/evaluate.ts";
 import { formatAval } from "../core/aval.ts";
 import { inputAvals } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
-import { rewrite } from "../core/trace.ts";
+import { traceClosed } from "../core/trace.ts";
 import { formatStructure, paths, unflatten } from "../core/tree.ts";
 import { linearizeProgram } from "../primitives/interpreters/linearize.ts";
-import { pullBack } from "../primitives/interpreters/transpose.ts";
+import { backwardPass } from "../primitives/interpreters/transpose.ts";
 import { fullLike, instantiate } from "../primitives/index.ts";
 import { type TracedFunction, traceFunction } from "../core/function.ts";
 import { boolean, count, declareOptions, either, listOf } from "../options/index.ts";
@@ -75,14 +75,14 @@ export function valueAndGrad<
     const { program, captured, leaves } = traced;
     const split = linearizeProgram(program, [...captured.map(() => false), ...active]);
     const outputs = program.outputs.length;
-    const both = rewrite((...inputs) => {
+    const both = traceClosed((...inputs) => {
       const results = evaluate(split.primal, inputs);
       const value = results[0]!;
       const residuals = results.slice(outputs);
       const directions = active.filter(Boolean).map(() => null);
       // Only the value has a cotangent; auxiliary outputs have none.
       const seeds = split.active.flatMap((a, i) => a ? [i === 0 ? fullLike(value, 1) : null] : []);
-      const found = pullBack(split.linear, [...residuals, ...directions], seeds);
+      const found = backwardPass(split.linear, [...residuals, ...directions], seeds);
       const inActive = inputs.slice(captured.length).filter((_, i) => active[i]);
       return [
         ...results.slice(0, outputs),

@@ -4,10 +4,10 @@ import { evaluate } from "../core/evaluate.ts";
 import { type Aval, formatAval } from "../core/aval.ts";
 import { inputAvals } from "../core/program.ts";
 import type { Tensor } from "../core/tensor.ts";
-import { rewrite } from "../core/trace.ts";
+import { traceClosed } from "../core/trace.ts";
 import { broadcastPrefix, leaves, paths, type Tree, unflatten } from "../core/tree.ts";
 import { runBatched } from "../primitives/interpreters/batch.ts";
-import { materialize, transpose } from "../primitives/index.ts";
+import { broadcastBatch, transpose } from "../primitives/index.ts";
 import { tensorLeaves, traceLeaves } from "../core/function.ts";
 import { count, declareOptions, type Kind, kind } from "../options/index.ts";
 
@@ -71,7 +71,7 @@ export function vmap<A extends unknown[], R>(
     const { program, captured, output } = traceLeaves(f, structures, elements, "vmap");
     const batched = [...captured.map(() => false), ...axes.map((a) => a !== null)];
     const out = broadcastPrefix(outAxes, output, "vmap: outAxes");
-    const whole = rewrite((...inputs) => {
+    const whole = traceClosed((...inputs) => {
       const operands = inputs.map((x, i) => {
         const axis = i < captured.length ? null : axes[i - captured.length]!;
         return axis === null ? x : move(x, axis, 0);
@@ -130,7 +130,7 @@ function place(y: Tensor, batched: boolean, axis: unknown, size: number): Tensor
       "give an axis for it, or reduce it",
     );
   }
-  const whole = batched ? y : materialize(y, size);
+  const whole = batched ? y : broadcastBatch(y, size);
   return move(whole, 0, normalize(axis, whole.aval, "vmap: the result")!);
 }
 

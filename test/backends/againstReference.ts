@@ -6,7 +6,7 @@ import { aval, type Shape, sizeOf } from "../../src/core/aval.ts";
 import { eliminateDeadCode, type Program } from "../../src/core/program.ts";
 import { formatProgram } from "../../src/core/printer.ts";
 import type { Tensor } from "../../src/core/tensor.ts";
-import { rewrite } from "../../src/core/trace.ts";
+import { traceClosed } from "../../src/core/trace.ts";
 import "../../src/backends/onnx/index.ts";
 import "../../src/backends/reference/index.ts";
 
@@ -65,7 +65,7 @@ export async function agree(
   inputs: readonly Host[],
   tolerance: Tolerance = {},
 ): Promise<void> {
-  const program = eliminateDeadCode(rewrite(f, inputs.map((x) => aval(x.shape, x.dtype))));
+  const program = eliminateDeadCode(traceClosed(f, inputs.map((x) => aval(x.shape, x.dtype))));
   const [mine, right] = [
     await runOn(onnx, program, inputs),
     await runOn(reference, program, inputs),

@@ -4,7 +4,7 @@ import { describe, test } from "vitest";
 import type { Backend } from "../../src/runtime/backend.ts";
 import { aval } from "../../src/core/aval.ts";
 import type { Program } from "../../src/core/program.ts";
-import { rewrite } from "../../src/core/trace.ts";
+import { traceClosed } from "../../src/core/trace.ts";
 import { agree, supported } from "../support/agree.ts";
 import { backends } from "../support/backends.ts";
 import { type Case, type Subject, subjects } from "../support/primitiveCases.ts";
@@ -12,7 +12,7 @@ import { runs } from "../support/tier.ts";
 
 function programOf(subject: Subject, example: Case): Program {
   const avals = example.operands().map((x) => aval(x.shape, x.dtype));
-  return rewrite((...xs) => subject.apply(xs, example.params), avals);
+  return traceClosed((...xs) => subject.apply(xs, example.params), avals);
 }
 
 async function check(backend: Backend, subject: Subject, example: Case): Promise<void> {

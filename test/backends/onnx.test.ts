@@ -9,7 +9,7 @@ import { BackendError } from "../../src/core/errors.ts";
 import { aval } from "../../src/core/aval.ts";
 import type { Program } from "../../src/core/program.ts";
 import { literal } from "../../src/core/tensor.ts";
-import { rewrite } from "../../src/core/trace.ts";
+import { traceClosed } from "../../src/core/trace.ts";
 import * as lax from "../../src/primitives/index.ts";
 import { agree, host, onnx, random, runOn } from "./againstReference.ts";
 
@@ -28,8 +28,8 @@ describe("runs", () => {
   });
 
   test("an index out of range rejects the download, and what was computed from it", async () => {
-    const gather = rewrite((x, i) => [lax.gather(x!, i!)], [f32(3), aval([1, 1], "int32")]);
-    const twice = rewrite((x) => [lax.add(x!, x!)], [f32(1)]);
+    const gather = traceClosed((x, i) => [lax.gather(x!, i!)], [f32(3), aval([1, 1], "int32")]);
+    const twice = traceClosed((x) => [lax.add(x!, x!)], [f32(1)]);
     const [x, i] = [host("float32", [3], [1]), host("int32", [1, 1], [7])];
     await expect(runOn(onnx, gather, [x, i])).rejects.toThrow(BackendError);
     const buffers = [onnx.upload(x.data, f32(3)), onnx.upload(i.data, aval([1, 1], "int32"))];
@@ -41,7 +41,7 @@ describe("runs", () => {
   test("freed and donated memory is used again, and read values stay", async () => {
     const n = 4096;
     const increment = onnx.compile(
-      rewrite((x) => [lax.add(x!, lax.full([n], 1, "float32"))], [f32(n)]),
+      traceClosed((x) => [lax.add(x!, lax.full([n], 1, "float32"))], [f32(n)]),
     );
     let x = onnx.upload(new Float32Array(n), f32(n));
     const first = await onnx.download(x, f32(n));
@@ -81,12 +81,12 @@ describe("ONNX Runtime's optimizer", () => {
   const count = (text: string, word: string) => text.split(word).length - 1;
 
   test("does not merge the same work before and behind a barrier", async () => {
-    const twice = rewrite((x, w) => {
+    const twice = traceClosed((x, w) => {
       const [again] = lax.barrier([x!]);
       const first = lax.dot(x!, w!, matrices);
       return [lax.add(lax.tanh(first), lax.tanh(lax.dot(again!, w!, matrices)))];
     }, [f32(4, 4), f32(4, 4)]);
-    const once = rewrite((x, w) => {
+    const once = traceClosed((x, w) => {
       const product = () => lax.tanh(lax.dot(x!, w!, matrices));
       return [lax.add(product(), product())];
     }, [f32(4, 4), f32(4, 4)]);
@@ -95,7 +95,7 @@ describe("ONNX Runtime's optimizer", () => {
   });
 
   test("finds transposes and reshapes cancelled", async () => {
-    const text = await optimized(rewrite((x, y) => {
+    const text = await optimized(traceClosed((x, y) => {
       const turned = lax.transpose(lax.reshape(x!, [4, 1, 3]), [2, 1, 0]);
       const back = lax.reshape(lax.transpose(turned, [2, 1, 0]), [4, 3]);
       return [lax.add(lax.dot(lax.transpose(y!, [1, 0]), back, matrices), literalOf([3, 3]))];
@@ -110,7 +110,7 @@ const literalOf = (shape: number[]) => lax.broadcast(literal(2, "float32"), shap
 
 describe("export", () => {
   test("a model that needs no operator of ONNX Runtime's own", async () => {
-    const program = rewrite((x, y) => [
+    const program = traceClosed((x, y) => [
       lax.dot(x!, y!, { lhsContract: [1], rhsContract: [2], lhsBatch: [0], rhsBatch: [0] }),
       lax.exp(x!),
       literal(2, "float32"),
@@ -134,7 +134,7 @@ describe("export", () => {
   });
 
   test("inputs and outputs without elements keep their places", async () => {
-    const program = rewrite((x, y) => [lax.reshape(x!, [3, 0]), lax.neg(y!)], [f32(0), f32(2)]);
+    const program = traceClosed((x, y) => [lax.reshape(x!, [3, 0]), lax.neg(y!)], [f32(0), f32(2)]);
     const session = await InferenceSession.create(encodeProgram(program));
     expect(session.inputNames).toEqual(["arg0", "arg1"]);
     expect(session.outputNames).toEqual(["out0", "out1"]);

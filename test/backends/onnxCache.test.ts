@@ -14,7 +14,7 @@ import { loadNative } from "../../src/backends/onnx/native.ts";
 import { StagedExecutable } from "../../src/backends/onnx/simd/executable.ts";
 import { Heap } from "../../src/backends/onnx/simd/memory.ts";
 import { stagesOf } from "../../src/backends/onnx/simd/stages.ts";
-import { unrollingPasses } from "../../src/compiler/optimize.ts";
+import { onnxPasses } from "../../src/compiler/optimize.ts";
 import { Compiled } from "../../src/runtime/execute.ts";
 import { formatProgram } from "../../src/core/printer.ts";
 import type { Program } from "../../src/core/program.ts";
@@ -99,7 +99,7 @@ test("what is found is run, not lowered again", async () => {
 });
 
 test("nothing is kept unless it is asked for", () => {
-  expect(new OnnxBackend().passes).toBe(unrollingPasses);
+  expect(new OnnxBackend().passes).toBe(onnxPasses);
 });
 
 test("results that are inputs, numbers, or twice the same, are what they are", async () => {

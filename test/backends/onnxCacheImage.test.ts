@@ -7,7 +7,7 @@ import { type Aval, aval, Literal, Var } from "../../src/core/aval.ts";
 import { formatProgram } from "../../src/core/printer.ts";
 import type { Program } from "../../src/core/program.ts";
 import { validateProgram } from "../../src/core/validate.ts";
-import { bind, rewrite } from "../../src/core/trace.ts";
+import { bind, traceClosed } from "../../src/core/trace.ts";
 import { literal, type Tensor } from "../../src/core/tensor.ts";
 import * as lax from "../../src/primitives/index.ts";
 import { primitives } from "../../src/primitives/index.ts";
@@ -31,7 +31,7 @@ test("random programs come back as they were", () => {
   fc.assert(
     fc.property(randomPrograms, (random) => {
       const avals = random.inputs().map((x) => aval(x.shape, x.dtype));
-      const program = inlineCalls(rewrite((x, y, k) => random.run(x!, y!, k!), avals));
+      const program = inlineCalls(traceClosed((x, y, k) => random.run(x!, y!, k!), avals));
       expect(formatProgram(throughText(program))).toBe(formatProgram(program));
     }),
     { numRuns: runs(100) },
@@ -44,7 +44,7 @@ test.each(subjects.map((s) => [s.name, s] as const))("%s comes back as it was", 
   fc.assert(
     fc.property(some, (c) => {
       const avals = c.operands().map((x) => aval(x.shape, x.dtype));
-      const program = rewrite((...xs) => apply(xs, c.params), avals);
+      const program = traceClosed((...xs) => apply(xs, c.params), avals);
       expect(formatProgram(throughText(program))).toBe(formatProgram(program));
     }),
     { numRuns: runs(20) },
@@ -63,7 +63,8 @@ describe("what differs looks different", () => {
       outputs: [out],
     };
   };
-  const made = (f: (...xs: Tensor[]) => readonly Tensor[], ...avals: Aval[]) => rewrite(f, avals);
+  const made = (f: (...xs: Tensor[]) => readonly Tensor[], ...avals: Aval[]) =>
+    traceClosed(f, avals);
   const looped = (value: number) => {
     const body = made((x) => [lax.mul(x!, literal(value, "float32"))], scalar);
     const params = { body, consts: 0, carry: 1, length: 3, reverse: false };

@@ -7,7 +7,7 @@ import { Compiled } from "../../src/runtime/execute.ts";
 import { aval, type Shape } from "../../src/core/aval.ts";
 import { eliminateDeadCode, type Program } from "../../src/core/program.ts";
 import type { Tensor } from "../../src/core/tensor.ts";
-import { rewrite } from "../../src/core/trace.ts";
+import { traceClosed } from "../../src/core/trace.ts";
 import { type HostArray, hostArray, place, Random, read } from "../support/arrays.ts";
 
 const directories: string[] = [];
@@ -51,4 +51,4 @@ export const floats = (seed: number, ...shape: number[]): HostArray => {
 export const programOf = (
   f: (...xs: Tensor[]) => readonly Tensor[],
   inputs: readonly { readonly shape: Shape; readonly dtype: HostArray["dtype"] }[],
-) => eliminateDeadCode(rewrite(f, inputs.map((x) => aval(x.shape, x.dtype))));
+) => eliminateDeadCode(traceClosed(f, inputs.map((x) => aval(x.shape, x.dtype))));

@@ -31,7 +31,7 @@ describe("versions of Trilevel are told apart", () => {
     return there.setting();
   };
   const edit = (copy: string) => {
-    const pass = join(copy, "compiler/simplify.ts");
+    const pass = join(copy, "compiler/passes/simplify.ts");
     writeFileSync(pass, readFileSync(pass, "utf8") + " ");
     return pass;
   };

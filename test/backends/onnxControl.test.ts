@@ -2,14 +2,14 @@
 import { describe, test } from "vitest";
 import { type Aval, aval } from "../../src/core/aval.ts";
 import { literal, type Tensor } from "../../src/core/tensor.ts";
-import { rewrite } from "../../src/core/trace.ts";
+import { traceClosed } from "../../src/core/trace.ts";
 import * as lax from "../../src/primitives/index.ts";
 import { agree, host, random } from "./againstReference.ts";
 
 const f32 = (...shape: number[]): Aval => aval(shape, "float32");
 
 describe.each([1, 3, 2000])("scan of %i steps", (length) => {
-  const body = rewrite((w, c, n, x, e) => {
+  const body = traceClosed((w, c, n, x, e) => {
     const next = lax.add(lax.mul(c!, w!), x!);
     return [
       next,
@@ -39,7 +39,7 @@ describe.each([1, 3, 2000])("scan of %i steps", (length) => {
     );
   });
   test("over a repeated x, and over nothing", async () => {
-    const step = rewrite((c, x) => [lax.add(c!, x!), c!], [f32(), f32()]);
+    const step = traceClosed((c, x) => [lax.add(c!, x!), c!], [f32(), f32()]);
     await agree((c, x) =>
       lax.scan([c!, lax.broadcast(x!, [length], [])], {
         body: step,
@@ -48,23 +48,23 @@ describe.each([1, 3, 2000])("scan of %i steps", (length) => {
         length,
         reverse: false,
       }), [host("float32", [], [0]), host("float32", [], [1])]);
-    const alone = rewrite((c) => [lax.add(c!, literal(1, "float32"))], [f32()]);
+    const alone = traceClosed((c) => [lax.add(c!, literal(1, "float32"))], [f32()]);
     await agree(
       (c) => lax.scan([c!], { body: alone, consts: 0, carry: 1, length, reverse: true }),
       [host("float32", [], [0])],
     );
   });
   test("within a scan, and a branch within", async () => {
-    const inner = rewrite((w, c, x) => {
+    const inner = traceClosed((w, c, x) => {
       const [y] = lax.cond(lax.convert(lax.gt(x!, c!), "int32"), [w!, c!], {
         branches: [
-          rewrite((w, c) => [lax.sub(c!, w!)], [f32(), f32()]),
-          rewrite((_, c) => [lax.neg(c!)], [f32(), f32()]),
+          traceClosed((w, c) => [lax.sub(c!, w!)], [f32(), f32()]),
+          traceClosed((_, c) => [lax.neg(c!)], [f32(), f32()]),
         ],
       });
       return [y!, y!];
     }, [f32(), f32(), f32()]);
-    const outer = rewrite((xs, c, w) => {
+    const outer = traceClosed((xs, c, w) => {
       const [a, b] = lax.scan([w!, c!, xs!], {
         body: inner,
         consts: 1,
@@ -84,7 +84,7 @@ describe.each([1, 3, 2000])("scan of %i steps", (length) => {
 });
 
 test("scan of no step", async () => {
-  const step = rewrite((c, x) => [lax.add(c!, x!), c!], [f32(), f32()]);
+  const step = traceClosed((c, x) => [lax.add(c!, x!), c!], [f32(), f32()]);
   await agree(
     (c, x) => lax.scan([c!, x!], { body: step, consts: 0, carry: 1, length: 0, reverse: false }),
     [host("float32", [], [5]), host("float32", [0], [])],
@@ -92,8 +92,11 @@ test("scan of no step", async () => {
 });
 
 test("while, with and without a bound", async () => {
-  const condition = rewrite((limit, c) => [lax.lt(c!, limit!)], [f32(), f32(), f32(0)].slice(0, 2));
-  const body = rewrite((by, c) => [lax.mul(c!, by!)], [f32(), f32()]);
+  const condition = traceClosed(
+    (limit, c) => [lax.lt(c!, limit!)],
+    [f32(), f32(), f32(0)].slice(0, 2),
+  );
+  const body = traceClosed((by, c) => [lax.mul(c!, by!)], [f32(), f32()]);
   const loop = (maxSteps: number | undefined) => (limit: Tensor, by: Tensor, c: Tensor) =>
     lax.whileLoop([limit, by, c], { condition, body, conditionConsts: 1, bodyConsts: 1, maxSteps });
   for (const maxSteps of [undefined, 0, 3, 100]) {
@@ -107,7 +110,7 @@ test("while, with and without a bound", async () => {
 test("cond of one, two and four branches", async () => {
   for (const count of [1, 2, 4]) {
     const branches = Array.from({ length: count }, (_, k) =>
-      rewrite((x, y) => [
+      traceClosed((x, y) => [
         k % 2 ? lax.add(x!, lax.full([2, 3], k, "float32")) : y!,
         lax.full([2], k, "int32"),
         lax.full([0], k, "int32"),

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { aval } from "../../src/core/aval.ts";
 import type { Program } from "../../src/core/program.ts";
 import { literal, type Tensor } from "../../src/core/tensor.ts";
-import { rewrite } from "../../src/core/trace.ts";
+import { traceClosed } from "../../src/core/trace.ts";
 import * as lax from "../../src/primitives/index.ts";
 import { agree, host, onnx } from "./againstReference.ts";
 
@@ -13,7 +13,7 @@ const shape = [3, 4, 5];
 // A reversal comes last, so that what is looked at is part of a graph.
 const reversed = (x: Tensor) => lax.reverse(x, [0]);
 const nodesOf = (f: (x: Tensor) => Tensor): readonly string[] => {
-  const program: Program = rewrite((x) => [f(x!)], [aval(shape, "float32")]);
+  const program: Program = traceClosed((x) => [f(x!)], [aval(shape, "float32")]);
   const executable = onnx.compile(program);
   executable.dispose();
   return executable.kernels!;

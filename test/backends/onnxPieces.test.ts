@@ -8,7 +8,7 @@ import { mostEquations, piecesOf } from "../../src/backends/onnx/pieces.ts";
 import { OnnxExecutable } from "../../src/backends/onnx/session.ts";
 import { StagedExecutable } from "../../src/backends/onnx/simd/executable.ts";
 import { equationsIn } from "../../src/compiler/cost.ts";
-import { optimize, unrollingPasses } from "../../src/compiler/optimize.ts";
+import { onnxPasses, optimize } from "../../src/compiler/optimize.ts";
 import type { Executable } from "../../src/runtime/backend.ts";
 import { inlineCalls } from "../../src/core/inline.ts";
 import { aval, type Var } from "../../src/core/aval.ts";
@@ -23,7 +23,7 @@ const native = loadNative();
 
 /** What a backend gets to compile: outputs are values that the program computes. */
 function compiled(program: Program): Program {
-  const after = optimize(eliminateDeadCode(inlineCalls(program)), unrollingPasses);
+  const after = optimize(eliminateDeadCode(inlineCalls(program)), onnxPasses);
   const made = new Set(after.equations.flatMap((e) => e.outputs));
   const outputs = after.outputs.filter((a): a is Var => made.has(a as Var));
   return { ...after, outputs: [...new Set(outputs)] };

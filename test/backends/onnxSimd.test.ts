@@ -10,7 +10,7 @@ import { stagesOf } from "../../src/backends/onnx/simd/stages.ts";
 import type { DType } from "../../src/core/dtype.ts";
 import { aval, type Shape } from "../../src/core/aval.ts";
 import { literal, type Tensor } from "../../src/core/tensor.ts";
-import { rewrite } from "../../src/core/trace.ts";
+import { traceClosed } from "../../src/core/trace.ts";
 import * as lax from "../../src/primitives/index.ts";
 import { agree, type Host, host, onnx, random, reference, runOn } from "./againstReference.ts";
 import { runs } from "../support/tier.ts";
@@ -34,7 +34,7 @@ function floats(count: number): Host {
 /** The most units in the last place by which results differ from double precision. */
 async function worst(f: (x: Tensor) => Tensor, exact: (x: number) => number): Promise<number> {
   const x = floats(300_001);
-  const program = rewrite((x) => [f(x!)], [f32(300_001)]);
+  const program = traceClosed((x) => [f(x!)], [f32(300_001)]);
   expect(stagesOf(program)?.map((s) => s.kind)).toEqual(["kernel"]);
   const [y] = await runOn(onnx, program, [x]);
   let most = 0;
@@ -138,7 +138,7 @@ function adam(w: Tensor, m: Tensor, v: Tensor, count: Tensor, x: Tensor): Tensor
   return [lax.sub(w, lax.mul(update, c(0.01))), m2, v2, next];
 }
 
-const adamProgram = rewrite(
+const adamProgram = traceClosed(
   (w, m, v, count, x) => adam(w!, m!, v!, count!, x!),
   [f32(37, 11), f32(37, 11), f32(37, 11), aval([], "int32"), f32(5, 37)],
 );
@@ -164,7 +164,7 @@ describe("a cut program", () => {
   });
 
   test("is not cut for what is not worth it", () => {
-    const program = rewrite((x, y) => [lax.tanh(lax.dot(x!, y!, matrices))], [
+    const program = traceClosed((x, y) => [lax.tanh(lax.dot(x!, y!, matrices))], [
       f32(2, 3),
       f32(3, 2),
     ]);
@@ -173,7 +173,7 @@ describe("a cut program", () => {
 
   test("makes fills again rather than hand them over", () => {
     const n = [64, 64];
-    const [graph, tail] = stagesOf(rewrite((x, s) => {
+    const [graph, tail] = stagesOf(traceClosed((x, s) => {
       const fill = scalar(s!, n);
       const y = lax.dot(lax.mul(x!, fill), x!, matrices);
       return [lax.exp(lax.mul(lax.add(lax.mul(y, fill), fill), y))];
@@ -184,7 +184,7 @@ describe("a cut program", () => {
   });
 
   test("tells the tail's outputs what went wrong in the graph", async () => {
-    const program = rewrite((x, i) => {
+    const program = traceClosed((x, i) => {
       const y = lax.gather(x!, i!);
       return [lax.mul(lax.add(lax.mul(y, y), y), lax.exp(y))];
     }, [f32(300), aval([9000, 1], "int32")]);

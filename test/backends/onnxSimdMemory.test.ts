@@ -4,7 +4,7 @@ import type { OnnxBuffer } from "../../src/backends/onnx/buffers.ts";
 import type { DeviceBuffer } from "../../src/runtime/backend.ts";
 import { aval } from "../../src/core/aval.ts";
 import { literal } from "../../src/core/tensor.ts";
-import { rewrite } from "../../src/core/trace.ts";
+import { traceClosed } from "../../src/core/trace.ts";
 import * as lax from "../../src/primitives/index.ts";
 import { agree, host, onnx, random } from "./againstReference.ts";
 
@@ -26,7 +26,7 @@ test("a result overwrites only what is as large and was donated", async () => {
   const n = 1000;
   for (const [from, to] of types) {
     const [given, taken] = [aval([n], from), aval([n], to)];
-    const convert = onnx.compile(rewrite((x) => [lax.convert(x!, to)], [given]));
+    const convert = onnx.compile(traceClosed((x) => [lax.convert(x!, to)], [given]));
     const x = host(from, [n], [1, 0, 0]);
     const copies = Array.from({ length: 5 }, () => onnx.upload(x.data, given));
     const [y] = convert.run([copies[2]!], new Set([0]));
@@ -42,7 +42,7 @@ test("10,000 steps of training go around in the same memory", () => {
   const f32 = aval(shape, "float32");
   const matrices = { lhsContract: [1], rhsContract: [0], lhsBatch: [], rhsBatch: [] };
   const c = (value: number) => lax.broadcast(literal(value, "float32"), shape, []);
-  const step = onnx.compile(rewrite((w, m, v, x) => {
+  const step = onnx.compile(traceClosed((w, m, v, x) => {
     const g = lax.dot(x!, w!, matrices);
     const m2 = lax.add(lax.mul(m!, c(0.9)), lax.mul(g, c(0.1)));
     const v2 = lax.add(lax.mul(v!, c(0.99)), lax.mul(lax.mul(g, g), c(0.01)));

@@ -11,7 +11,7 @@ import type { TypedArray } from "../../src/core/dtype.ts";
 import { aval } from "../../src/core/aval.ts";
 import { eliminateDeadCode, type Program } from "../../src/core/program.ts";
 import { literal, type Tensor } from "../../src/core/tensor.ts";
-import { rewrite } from "../../src/core/trace.ts";
+import { traceClosed } from "../../src/core/trace.ts";
 import * as lax from "../../src/primitives/index.ts";
 import { type Host, host, random, reference, runOn } from "./againstReference.ts";
 import { runs } from "../support/tier.ts";
@@ -24,7 +24,7 @@ const names = (stages: readonly Stage[]) =>
 const kinds = (stages: readonly Stage[] | undefined) => stages?.map((s) => s.kind).join(" ");
 
 function programOf(f: (...xs: Tensor[]) => readonly Tensor[], inputs: readonly Host[]): Program {
-  return eliminateDeadCode(rewrite(f, inputs.map((x) => aval(x.shape, x.dtype))));
+  return eliminateDeadCode(traceClosed(f, inputs.map((x) => aval(x.shape, x.dtype))));
 }
 
 function runStages(program: Program, stages: readonly Stage[], inputs: readonly Host[]) {
@@ -189,7 +189,7 @@ describe("random programs", () => {
       },
     );
     await fc.assert(property, { numRuns: runs(120) });
-    expect(divided).toBeGreaterThan(30);
+    expect(divided).toBeGreaterThan(runs(120) / 4);
   });
 });
 

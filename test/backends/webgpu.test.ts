@@ -6,7 +6,7 @@ import { currentBackend, type DeviceBuffer } from "../../src/runtime/backend.ts"
 import { BackendError } from "../../src/core/errors.ts";
 import { aval } from "../../src/core/aval.ts";
 import type { Program } from "../../src/core/program.ts";
-import { rewrite } from "../../src/core/trace.ts";
+import { traceClosed } from "../../src/core/trace.ts";
 import { jit, np, setBackend, type Tensor } from "../../src/index.ts";
 import * as lax from "../../src/primitives/index.ts";
 import { agree } from "../support/agree.ts";
@@ -56,7 +56,7 @@ describe.skipIf(!present)("webgpu", async () => {
   });
 
   test("intermediates share memory", () => {
-    const program = rewrite((x) => {
+    const program = traceClosed((x) => {
       let y = x!;
       for (let i = 0; i < 50; i++) {
         y = lax.dot(y, x!, { lhsContract: [1], rhsContract: [0], lhsBatch: [], rhsBatch: [] });
@@ -81,7 +81,7 @@ describe.skipIf(!present)("webgpu", async () => {
   });
 
   test("a donated input's memory becomes an output's", async () => {
-    const program = rewrite((x) => {
+    const program = traceClosed((x) => {
       const [y] = lax.barrier([lax.reverse(x!, [0])]);
       return [lax.reverse(lax.mul(y!, y!), [0])];
     }, [f32(4)]);
@@ -94,7 +94,7 @@ describe.skipIf(!present)("webgpu", async () => {
   });
 
   test("an input that is read late is not overwritten, donated or not", async () => {
-    const program = rewrite((x) => [lax.reverse(x!, [0]), lax.add(x!, x!)], [f32(4)]);
+    const program = traceClosed((x) => [lax.reverse(x!, [0]), lax.add(x!, x!)], [f32(4)]);
     const executable = backend.compile(program);
     const outputs = executable.run([upload([1, 2, 3, 4])], new Set([0]));
     expect(await values(outputs[0]!, 4)).toEqual([4, 3, 2, 1]);
@@ -102,7 +102,7 @@ describe.skipIf(!present)("webgpu", async () => {
   });
 
   test("a value asked for is the one at that time, whatever comes after", async () => {
-    const program = rewrite((x) => [lax.add(x!, x!)], [f32(2)]);
+    const program = traceClosed((x) => [lax.add(x!, x!)], [f32(2)]);
     const executable = backend.compile(program);
     const x = upload([1, 2]);
     const [y] = executable.run([x]);
@@ -115,7 +115,7 @@ describe.skipIf(!present)("webgpu", async () => {
 
   test("runs share a submission, unless they are large or something else comes between", async () => {
     const chain = (length: number) =>
-      backend.compile(rewrite((x) => {
+      backend.compile(traceClosed((x) => {
         let y = [x!];
         for (let i = 0; i < length; i++) y = lax.barrier([lax.reverse(y[0]!, [0])]);
         return y;
@@ -161,7 +161,9 @@ describe.skipIf(!present)("webgpu", async () => {
   });
 
   test("runs of one program do not disturb each other", async () => {
-    const program = rewrite((x) => [lax.cumsum(lax.sin(x!), 0), lax.reduceSum(x!, [0])], [f32(3)]);
+    const program = traceClosed((x) => [lax.cumsum(lax.sin(x!), 0), lax.reduceSum(x!, [0])], [
+      f32(3),
+    ]);
     const executable = backend.compile(program);
     const runs = [1, 2, 3].map((k) => executable.run([upload([k, k, k])]));
     const sums = await Promise.all(runs.map(([, s]) => values(s!, 1)));
@@ -169,22 +171,22 @@ describe.skipIf(!present)("webgpu", async () => {
   });
 
   test("kernels of one text are compiled once", () => {
-    const program = (): Program => rewrite((x) => [lax.tanh(x!)], [f32(5)]);
+    const program = (): Program => traceClosed((x) => [lax.tanh(x!)], [f32(5)]);
     const [a, b] = [backend.compile(program()), backend.compile(program())];
     expect(a.kernels).toEqual(b.kernels);
   });
 
   test("what does not fit is refused by name", () => {
     const small = new WebGpuBackend(backend.device, { maxBytes: 1024 });
-    const program = rewrite((x) => [lax.exp(x!)], [f32(20, 20)]);
+    const program = traceClosed((x) => [lax.exp(x!)], [f32(20, 20)]);
     expect(() => small.compile(program)).toThrow(BackendError);
     expect(() => small.compile(program)).toThrow(/float32\[20,20\] needs 1600 bytes/);
   });
 
-  test("a loop without a bound is refused, with the cure", () => {
-    const condition = rewrite((c) => [lax.lt(c!, lax.fullLike(c!, 1))], [f32()]);
-    const body = rewrite((c) => [c!], [f32()]);
-    const program = rewrite((x) =>
+  test("a loop without a bound is refused, with the hint", () => {
+    const condition = traceClosed((c) => [lax.lt(c!, lax.fullLike(c!, 1))], [f32()]);
+    const body = traceClosed((c) => [c!], [f32()]);
+    const program = traceClosed((x) =>
       lax.whileLoop([x!], {
         condition,
         body,
@@ -197,7 +199,7 @@ describe.skipIf(!present)("webgpu", async () => {
 
   test("a lost device fails everything after it", async () => {
     const lost = new WebGpuBackend(await newDevice());
-    const program = rewrite((x) => [lax.exp(x!)], [f32(2)]);
+    const program = traceClosed((x) => [lax.exp(x!)], [f32(2)]);
     const executable = lost.compile(program);
     const x = lost.upload(new Float32Array(2), f32(2));
     lost.device.destroy();
@@ -214,7 +216,7 @@ describe.skipIf(!present)("webgpu", async () => {
 
   test("an invalid command fails the results it should have made", async () => {
     const broken = new WebGpuBackend(await newDevice());
-    const program = rewrite((x) => [lax.exp(x!)], [f32(2)]);
+    const program = traceClosed((x) => [lax.exp(x!)], [f32(2)]);
     const executable = broken.compile(program);
     const x = broken.upload(new Float32Array(2), f32(2));
     x.gpu.destroy();

@@ -7,7 +7,7 @@ import type { WebGpuBuffer } from "../../src/backends/webgpu/memory.ts";
 import { setBackend } from "../../src/runtime/backend.ts";
 import { aval } from "../../src/core/aval.ts";
 import type { Program } from "../../src/core/program.ts";
-import { rewrite } from "../../src/core/trace.ts";
+import { traceClosed } from "../../src/core/trace.ts";
 import { jit, np, type Tensor, toTfjs } from "../../src/index.ts";
 import * as lax from "../../src/primitives/index.ts";
 import { dawn } from "../support/dawn.ts";
@@ -45,7 +45,7 @@ const open = async () => {
 
 /** A program whose kernel no other has: `x·scale + 1`, and in reverse. */
 const affine = (scale: number): Program =>
-  rewrite((x) => {
+  traceClosed((x) => {
     const y = lax.add(lax.mul(x!, lax.fullLike(x!, scale)), lax.fullLike(x!, 1));
     const [apart] = lax.barrier([y]);
     return [apart!, lax.reverse(apart!, [0])];

@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { afterAll, describe, test } from "vitest";
 import { aval } from "../../src/core/aval.ts";
 import { eliminateDeadCode } from "../../src/core/program.ts";
-import { rewrite } from "../../src/core/trace.ts";
+import { traceClosed } from "../../src/core/trace.ts";
 import { agree, supported } from "../support/agree.ts";
 import { dawn } from "../support/dawn.ts";
 import { subjects } from "../support/primitiveCases.ts";
@@ -29,7 +29,7 @@ describe.skipIf(!dawn)("Dawn", () => {
           if (subject.name === "while" && !example.reverse) return; // no bound
           const inputs = example.operands();
           const avals = inputs.map((x) => aval(x.shape, x.dtype));
-          const program = rewrite((...xs) => subject.apply(xs, example.params), avals);
+          const program = traceClosed((...xs) => subject.apply(xs, example.params), avals);
           if (supported(program, dawn!.backend)) await agree(dawn!.backend, program, inputs);
         }),
         { numRuns: 2 },
@@ -42,7 +42,7 @@ describe.skipIf(!dawn)("Dawn", () => {
       fc.asyncProperty(randomPrograms, async (random) => {
         const inputs = random.inputs();
         const avals = inputs.map((x) => aval(x.shape, x.dtype));
-        const program = eliminateDeadCode(rewrite((x, y, k) => random.run(x!, y!, k!), avals));
+        const program = eliminateDeadCode(traceClosed((x, y, k) => random.run(x!, y!, k!), avals));
         await agree(dawn!.backend, program, inputs);
       }),
       { numRuns: runs(30) },

@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 import { kernelsOf } from "./webgpuPlans.ts";
 import { type Aval, aval } from "../../src/core/aval.ts";
 import type { Tensor } from "../../src/core/tensor.ts";
-import { rewrite } from "../../src/core/trace.ts";
+import { traceClosed } from "../../src/core/trace.ts";
 import { np, setBackend } from "../../src/index.ts";
 import * as lax from "../../src/primitives/index.ts";
 import { softmax } from "./webgpuPrograms.ts";
@@ -98,7 +98,7 @@ const programs:
 
 describe.for([true, false])("on software %s", (software) => {
   test.for(programs)("%s", ([, inputs, f]) => {
-    const kernels = kernelsOf(rewrite(f, inputs), software);
+    const kernels = kernelsOf(traceClosed(f, inputs), software);
     expect(kernels.length).toBeGreaterThan(0);
     for (const { text } of kernels) expect(stepsOf(text), text).toBeLessThanOrEqual(65_535);
   });

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Plan, Slot, Step } from "../../src/backends/webgpu/plan.ts";
 import { aval } from "../../src/core/aval.ts";
-import { rewrite } from "../../src/core/trace.ts";
+import { traceClosed } from "../../src/core/trace.ts";
 import { type RandomProgram, randomPrograms } from "../support/random/randomProgram.ts";
 import { planOf } from "./webgpuPlans.ts";
 import { examples, programOf } from "./webgpuPrograms.ts";
@@ -11,7 +11,7 @@ import { runs } from "../support/tier.ts";
 
 function randomPlan(random: RandomProgram): Plan {
   const inputs = random.inputs().map((x) => aval(x.shape, x.dtype));
-  return planOf(rewrite((x, y, k) => random.run(x!, y!, k!), inputs));
+  return planOf(traceClosed((x, y, k) => random.run(x!, y!, k!), inputs));
 }
 
 const slotsOf = (steps: readonly Step[]): Slot[] =>

@@ -5,7 +5,7 @@ import { lower } from "../../src/backends/webgpu/lower/index.ts";
 import type { Kernel } from "../../src/backends/webgpu/kernel/kernel.ts";
 import { type Plan, plan, type Step } from "../../src/backends/webgpu/plan.ts";
 import type { Target } from "../../src/backends/webgpu/target.ts";
-import { optimize, sinkingPasses } from "../../src/compiler/optimize.ts";
+import { optimize, webgpuPasses } from "../../src/compiler/optimize.ts";
 import { inlineCalls } from "../../src/core/inline.ts";
 import { eliminateDeadCode, type Program } from "../../src/core/program.ts";
 
@@ -20,7 +20,7 @@ export function kernelsOf(program: Program, software: boolean): Kernel[] {
 
 /** The plan of a program. */
 export function planOf(program: Program, target: Target = gpu): Plan {
-  const optimized = optimize(inlineCalls(eliminateDeadCode(program)), sinkingPasses);
+  const optimized = optimize(inlineCalls(eliminateDeadCode(program)), webgpuPasses);
   return withExpressions(() => {
     const lowered = lower(optimized);
     return plan(lowered, schedule(lowered.region, lowered.outputs, target), target);

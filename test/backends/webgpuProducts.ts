@@ -7,7 +7,7 @@ import type { DType } from "../../src/core/dtype.ts";
 import { aval, type Shape } from "../../src/core/aval.ts";
 import { eliminateDeadCode, type Program } from "../../src/core/program.ts";
 import { literal, type Tensor } from "../../src/core/tensor.ts";
-import { rewrite } from "../../src/core/trace.ts";
+import { traceClosed } from "../../src/core/trace.ts";
 import { vjp } from "../../src/index.ts";
 import * as lax from "../../src/primitives/index.ts";
 import { type HostArray, hostArray, ordinary, Random } from "../support/arrays.ts";
@@ -122,7 +122,7 @@ function runOf(
   f: (...xs: Tensor[]) => readonly Tensor[],
 ): Run {
   const random = new Random(inputs.flatMap(([shape]) => shape).reduce((a, n) => a * 31 + n, 7));
-  const program = eliminateDeadCode(rewrite(f, inputs.map(([s, dtype]) => aval(s, dtype))));
+  const program = eliminateDeadCode(traceClosed(f, inputs.map(([s, dtype]) => aval(s, dtype))));
   return {
     program,
     inputs: inputs.map(([shape, dtype]) => hostArray(dtype, shape, () => ordinary(random, dtype))),

@@ -6,7 +6,7 @@ import type { DType } from "../../src/core/dtype.ts";
 import { type Aval, aval, type Shape } from "../../src/core/aval.ts";
 import type { Program } from "../../src/core/program.ts";
 import { literal, type Tensor } from "../../src/core/tensor.ts";
-import { rewrite } from "../../src/core/trace.ts";
+import { traceClosed } from "../../src/core/trace.ts";
 import * as lax from "../../src/primitives/index.ts";
 import { type HostArray, hostArray, ordinary, Random } from "../support/arrays.ts";
 
@@ -54,11 +54,11 @@ const window = {
 
 /** A loop within a loop, that carries, stacks, reverses, and closes over values. */
 function nestedLoop(w: Tensor, c: Tensor, xs: Tensor): Tensor[] {
-  const inner = rewrite(
+  const inner = traceClosed(
     (w, c, x) => [lax.add(lax.mul(c!, w!), x!), lax.sin(c!)],
     [f32(3), f32(3), f32(3)],
   );
-  const outer = rewrite((w, a, b, x) => {
+  const outer = traceClosed((w, a, b, x) => {
     const [last, ys] = lax.scan([w!, a!, lax.broadcast(x!, [3, 3], [1])], {
       body: inner,
       consts: 1,
@@ -226,8 +226,10 @@ export const examples: readonly Example[] = [
     name: "a loop that ends when it is done",
     inputs: [f32(4)],
     f: (x) => {
-      const condition = rewrite((c) => [lax.reduceOr(lax.lt(c!, number(c!, 100)), [0])], [f32(4)]);
-      const body = rewrite((c) => [lax.mul(c!, number(c!, 3))], [f32(4)]);
+      const condition = traceClosed((c) => [lax.reduceOr(lax.lt(c!, number(c!, 100)), [0])], [
+        f32(4),
+      ]);
+      const body = traceClosed((c) => [lax.mul(c!, number(c!, 3))], [f32(4)]);
       const start = lax.add(lax.abs(x!), number(x!, 1));
       return lax.whileLoop([start], {
         condition,
@@ -368,7 +370,7 @@ export const examples: readonly Example[] = [
 ];
 
 /** The example as a program. */
-export const programOf = ({ f, inputs }: Example): Program => rewrite(f, inputs);
+export const programOf = ({ f, inputs }: Example): Program => traceClosed(f, inputs);
 
 /** Inputs for an example. */
 export function inputsOf({ inputs }: Example): HostArray[] {

@@ -6,7 +6,7 @@ import type { DType } from "../../src/core/dtype.ts";
 import { aval, type Shape } from "../../src/core/aval.ts";
 import type { Program } from "../../src/core/program.ts";
 import type { Tensor } from "../../src/core/tensor.ts";
-import { rewrite } from "../../src/core/trace.ts";
+import { traceClosed } from "../../src/core/trace.ts";
 import { np } from "../../src/index.ts";
 import * as lax from "../../src/primitives/index.ts";
 import { planOf } from "./webgpuPlans.ts";
@@ -22,7 +22,7 @@ function kernelOf(
   shapes: readonly Shape[],
   dtype: DType = "float32",
 ) {
-  const all = kernelsOf(rewrite((...xs) => [f(...xs)], shapes.map((s) => aval(s, dtype))));
+  const all = kernelsOf(traceClosed((...xs) => [f(...xs)], shapes.map((s) => aval(s, dtype))));
   expect(all.length).toBe(1);
   return looksOf(all[0]!);
 }
@@ -44,7 +44,9 @@ const four = "vec4<f32>";
 
 /** The looks of the kernel of a convolution, which another may follow that brings its result into order. */
 function convolution(f: (...xs: Tensor[]) => Tensor, shapes: readonly Shape[]) {
-  const kernels = kernelsOf(rewrite((...xs) => [f(...xs)], shapes.map((s) => aval(s, "float32"))));
+  const kernels = kernelsOf(
+    traceClosed((...xs) => [f(...xs)], shapes.map((s) => aval(s, "float32"))),
+  );
   return looksOf(kernels[0]!);
 }
 
@@ -150,7 +152,7 @@ test("no kernel needs more than WebGPU guarantees", () =>
 test("nor do several side by side, of all types", () => {
   const types: DType[] = ["float32", "int32", "uint32"];
   const side = 512; // so many tiles that they are as large as they get
-  const kernels = kernelsOf(rewrite(
+  const kernels = kernelsOf(traceClosed(
     (...xs) => [
       ...types.map((_, i) => plain(xs[i]!, xs[i]!)),
       ...types.map((_, i) => lax.reduceMax(xs[i]!, [1])),

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { costOf } from "../../src/compiler/cost.ts";
-import { optimize, sinkingPasses, unrollingPasses } from "../../src/compiler/optimize.ts";
+import { onnxPasses, optimize, webgpuPasses } from "../../src/compiler/optimize.ts";
 import { scan, whileLoop } from "../../src/control/index.ts";
 import { aval } from "../../src/core/aval.ts";
 import { eliminateDeadCode, type Program, subprograms } from "../../src/core/program.ts";
@@ -25,8 +25,8 @@ test("random programs come through every pass", async () => {
       traced((x, y, k) => random.run(x!, y!, k!), ...inputs.map((x) => aval(x.shape, x.dtype))),
     );
     await checkPasses(program, inputs);
-    await checkPasses(program, inputs, unrollingPasses);
-    await checkPasses(program, inputs, sinkingPasses);
+    await checkPasses(program, inputs, onnxPasses);
+    await checkPasses(program, inputs, webgpuPasses);
   };
   await fc.assert(fc.asyncProperty(randomPrograms, check), { numRuns: runs(100) });
 }, 0);
@@ -96,7 +96,7 @@ describe("loops", () => {
       return lax.reduceSum(scan(step, x, null, { length: 3, reverse: true })[0], [0, 1]);
     };
     const program = traced((w, x) => [grad(f)(w!, x!)], f32(16, 16), f32(2, 16));
-    const after = await checkPasses(program, [noise(16, 16), noise(2, 16)], sinkingPasses);
+    const after = await checkPasses(program, [noise(16, 16), noise(2, 16)], webgpuPasses);
     const loops = after.equations.filter((e) => e.primitive.name === "scan");
     const carried = loops.flatMap((e) =>
       subprograms(e.params)[0]!.outputs.map((a) => a.aval.shape)
@@ -126,7 +126,7 @@ describe("written out", () => {
       return lax.reduceSum(scan(step, x, null, { length: 3 })[0], [0]);
     };
     const program = traced((x) => [grad(f)(x!)], f32(4));
-    const after = await checkPasses(program, [noise(4)], unrollingPasses);
+    const after = await checkPasses(program, [noise(4)], onnxPasses);
     const names = everywhere(after).map((e) => e.primitive.name);
     for (const name of ["scan", "slice", "concatenate"]) expect(names).not.toContain(name);
     expect(names.filter((n) => n === "cos")).toHaveLength(3);
@@ -147,7 +147,7 @@ describe("written out", () => {
         f32(2),
         f32(3, 2),
       );
-      const after = await checkPasses(program, [noise(2), noise(3, 2)], unrollingPasses);
+      const after = await checkPasses(program, [noise(2), noise(3, 2)], onnxPasses);
       expect(everywhere(after).map((e) => e.primitive.name)).not.toContain("scan");
     }
   });
@@ -157,7 +157,7 @@ describe("written out", () => {
       (x) => [scan((c: Tensor) => [lax.sin(c), null], x!, null, { length: 5000 })[0]],
       f32(2),
     );
-    expect(optimize(program, unrollingPasses).equations.map((e) => e.primitive.name)).toEqual([
+    expect(optimize(program, onnxPasses).equations.map((e) => e.primitive.name)).toEqual([
       "scan",
     ]);
   });

@@ -14,7 +14,7 @@ import {
 } from "trilevel";
 import { Graph } from "../../src/backends/onnx/graph.ts";
 import { encodeProgram } from "../../src/backends/onnx/index.ts";
-import { optimize, unrollingPasses } from "../../src/compiler/optimize.ts";
+import { onnxPasses, optimize } from "../../src/compiler/optimize.ts";
 import { inlineCalls } from "../../src/core/inline.ts";
 import { aval, Var } from "../../src/core/aval.ts";
 import { type Equation, type Program, subprograms } from "../../src/core/program.ts";
@@ -93,7 +93,7 @@ describe("of nested programs", () => {
         const { inputs } = e;
         Object.defineProperty(e, "inputs", { enumerable: true, get: () => (looked++, inputs) });
       }
-      unrollingPasses.eliminateDeadCode(program);
+      onnxPasses.eliminateDeadCode(program);
       expect(looked).toBeGreaterThan(0);
       expect(looked).toBeLessThanOrEqual(8 * equations.length);
     },
@@ -143,7 +143,7 @@ describe.each(Object.keys(chains))("a chain of %s", (kind) => {
         const program = inlineCalls(
           traced((x) => [slope((y) => np.sum(f(y)))(x!)], matrix),
         );
-        optimize(program, unrollingPasses);
+        optimize(program, onnxPasses);
       });
     expect(work(400)).toBeLessThanOrEqual(4.2 * work(100));
   });

@@ -4,7 +4,7 @@ import { describe, test } from "vitest";
 import { grad, np, type Tensor, vmap } from "trilevel";
 import { aval } from "../../src/core/aval.ts";
 import { eliminateDeadCode } from "../../src/core/program.ts";
-import { rewrite } from "../../src/core/trace.ts";
+import { traceClosed } from "../../src/core/trace.ts";
 import { agree } from "../support/agree.ts";
 import { hostArray } from "../support/arrays.ts";
 import { backends } from "../support/backends.ts";
@@ -32,7 +32,7 @@ describe.each(backends)("$name", (backend) => {
       return np.sum(gx).mul(0.1).add(gw.mul(0.1));
     }, { argnums: [0, 1] });
     const program = eliminateDeadCode(
-      rewrite((x, w) => [...first(x!, w!), ...second(x!, w!)], [
+      traceClosed((x, w) => [...first(x!, w!), ...second(x!, w!)], [
         aval([numbers.length], "float32"),
         aval([], "float32"),
       ]),

@@ -23,8 +23,8 @@ beforeAll(() => setBackend("reference"));
 const loose = (x: unknown) => x as any;
 const x = () => np.ones([2, 3]);
 
-/** A mistake, and what its message must name: what was given, and the cure. */
-type Case = readonly [name: string, mistake: () => unknown, given: RegExp, cure: RegExp];
+/** A mistake, and what its message must name: what was given, and the hint. */
+type Case = readonly [name: string, mistake: () => unknown, given: RegExp, hint: RegExp];
 
 const cases: readonly Case[] = [
   // Shapes
@@ -189,12 +189,12 @@ const cases: readonly Case[] = [
 ];
 
 describe("is told what is wrong", () => {
-  test.each(cases)("with %s", (_, mistake, given, cure) => {
+  test.each(cases)("with %s", (_, mistake, given, hint) => {
     const error = caught(mistake);
     const [message, line] = error.message.split("\n") as [string, string]; // they have at least two
     expect(message).toMatch(given);
     expect(line).toMatch(/messages\.test\.ts:\d+:\d+/);
-    expect(error.cure).toMatch(cure);
+    expect(error.hint).toMatch(hint);
   });
 
   test("with a backend's name", async () => {

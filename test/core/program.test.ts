@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { grad, InternalError, jit, makeProgram, np, scan, type Tensor, vmap } from "trilevel";
 import { aval, Var } from "../../src/core/aval.ts";
 import { validateProgram } from "../../src/core/validate.ts";
-import { rewrite } from "../../src/core/trace.ts";
+import { traceClosed } from "../../src/core/trace.ts";
 import { elementwisePrimitives } from "../../src/primitives/index.ts";
 import * as lax from "../../src/primitives/index.ts";
 
@@ -33,7 +33,7 @@ describe("the printer", () => {
   });
 
   test("tells two functions of one name in parameters apart", () => {
-    const body = rewrite((x) => [lax.sin(x!)], [aval([], "float32")]);
+    const body = traceClosed((x) => [lax.sin(x!)], [aval([], "float32")]);
     const [one, other] = [0, 1].map(() => {
       const policy = () => false;
       return (x: Tensor) => lax.checkpointCall([x], { program: body, policy });
@@ -91,9 +91,12 @@ describe("the validator", () => {
   test("looks into programs inside", () => {
     const [a, b] = [new Var(scalar), new Var(scalar)];
     const bad = { inputs: [a], equations: [], outputs: [b] };
-    const outer = rewrite((x) => lax.checkpointCall([x!], { program: bad, policy: undefined }), [
-      scalar,
-    ]);
+    const outer = traceClosed(
+      (x) => lax.checkpointCall([x!], { program: bad, policy: undefined }),
+      [
+        scalar,
+      ],
+    );
     expect(() => validateProgram(outer)).toThrow("before it is defined, in outputs");
   });
 });

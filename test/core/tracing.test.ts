@@ -232,7 +232,7 @@ test("an element type that a backend lacks is refused where the tensor is made",
   expect(error.message).toMatch(/"webgpu" has no float64[\s\S]*tracing\.test\.ts:\d+/);
 });
 
-test("an options object where an axis belongs is refused with the cure", () => {
+test("an options object where an axis belongs is refused with the hint", () => {
   const options = { axis: -1 } as unknown as number;
   const error = caught(() => np.squeeze(np.ones([2, 1]), options));
   expect(error._tag).toBe("ArgumentError");

@@ -138,7 +138,7 @@ describe("the conversion cache", () => {
     await truncate(image, 140);
     const error = await failure(cached(from(samples), { directory, key: 0 }));
     expect([error._tag, error.path, error.offset]).toEqual(["TruncatedError", image, 140]);
-    expect(error.cure).toContain(join(directory, folder!));
+    expect(error.hint).toContain(join(directory, folder!));
   });
 
   it("never gives other samples than it was given, whatever is wrong with its files", async () => {
@@ -159,7 +159,7 @@ describe("the conversion cache", () => {
       const error = await read().then(() => undefined, (error) => error);
       if (error === undefined) return false; // the same samples
       expect(error, what).toBeInstanceOf(DataError);
-      expect(error.cure, what).toContain(`Delete the folder ${path("").slice(0, -1)}`);
+      expect(error.hint, what).toContain(`Delete the folder ${path("").slice(0, -1)}`);
       noticed++;
       return true;
     };

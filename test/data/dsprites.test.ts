@@ -136,7 +136,7 @@ describe("dSprites", () => {
   it("is told from other archives", async () => {
     const zip = zipSync({ "readme.txt": strToU8("hello") });
     const error = await failure(openDsprites(await put(temporary("zip.npz"), zip)));
-    expect([error._tag, error.cure]).toEqual([
+    expect([error._tag, error.hint]).toEqual([
       "WrongKindError",
       "It has readme.txt; check that it is the right dataset",
     ]);

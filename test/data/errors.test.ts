@@ -18,20 +18,20 @@ describe("errors", () => {
     "%s keeps everything but its cause on the way from a thread",
     (name, ErrorClass) => {
       const cause = new Error("underneath");
-      const error = new ErrorClass("it broke", { path: "a/b", offset: 7, cure: "Mend it", cause });
+      const error = new ErrorClass("it broke", { path: "a/b", offset: 7, hint: "Mend it", cause });
       expect([error._tag, error.name, error.cause]).toEqual([name, name, cause]);
       expect(error.message).toBe("it broke (a/b, byte 7). Mend it.");
       const back = fromPlainError(structuredClone(toPlainError(error)));
       expect(back).toBeInstanceOf(ErrorClass);
-      expect([back.message, back.path, back.offset, back.cure, back.what])
+      expect([back.message, back.path, back.offset, back.hint, back.what])
         .toEqual([error.message, "a/b", 7, "Mend it", "it broke"]);
     },
   );
 
   it("leave out what is not known", () => {
-    expect(new data.OptionError("too few", { cure: "Give more" }).message)
+    expect(new data.OptionError("too few", { hint: "Give more" }).message)
       .toBe("too few. Give more.");
-    expect(new data.MissingFileError("gone", { path: "x", cure: "Look" }).message)
+    expect(new data.MissingFileError("gone", { path: "x", hint: "Look" }).message)
       .toBe("gone (x). Look.");
   });
 

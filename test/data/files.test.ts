@@ -14,7 +14,7 @@ import { runs } from "../support/tier.ts";
 const temporary = temporaryFolder();
 
 describe("paths", () => {
-  it("that cannot be read are errors with a cure, whatever the reader", async () => {
+  it("that cannot be read are errors with a hint, whatever the reader", async () => {
     const loop = temporary("loop.png");
     await symlink(loop, loop);
     const pipe = temporary("pipe.png");

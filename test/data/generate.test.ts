@@ -371,7 +371,7 @@ describe("threads and shards", () => {
     expect(everything.filter((name) => name.includes("partial"))).toEqual([]);
   });
 
-  test("a damaged shard is reported with its path and a cure", async () => {
+  test("a damaged shard is reported with its path and a hint", async () => {
     await open({ size: 3 });
     const [shard] = await shards() as [string];
     const bytes = await readFile(shard);

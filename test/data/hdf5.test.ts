@@ -49,7 +49,7 @@ describe("3D Shapes", () => {
     const error = await failure(openShapes3d(fixture("lzf.h5")));
     expect(error._tag).toBe("UnsupportedError");
     expect(error.message).toContain("lzf");
-    expect(error.cure).toContain("h5repack");
+    expect(error.hint).toContain("h5repack");
   });
 
   it("tells a file that is cut off, wherever", async () => {
@@ -68,7 +68,7 @@ describe("3D Shapes", () => {
     expect((await failure(openShapes3d(temporary("absent.h5"))))._tag).toBe("MissingFileError");
     const error = await failure(openShapes3d(fixture("nem.h5")));
     expect(error._tag).toBe("WrongKindError");
-    expect(error.cure).toContain("training");
+    expect(error.hint).toContain("training");
   });
 
   it("tells a damaged chunk instead of returning what was in memory", async () => {

@@ -48,12 +48,12 @@ describe.each(["earliest", "latest"])("in a file of the %s version", (version) =
     ["complex", "holds records"],
     ["void", "holds opaque bytes"],
     ["named", "a named element type"],
-  ])("%s is not supported, which is said with the cure", async (name, what) => {
+  ])("%s is not supported, which is said with the hint", async (name, what) => {
     const file = await open();
     const error = await failure(file.array(name));
     expect(error._tag).toBe("UnsupportedError");
     expect(error.message).toContain(what);
-    expect(error.cure).toContain("Rewrite it as an array of");
+    expect(error.hint).toContain("Rewrite it as an array of");
     file.close();
   });
 

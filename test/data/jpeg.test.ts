@@ -1,4 +1,4 @@
-/** JPEG of every kind: the pixels of Pillow to the last bit, or refused with the cure. */
+/** JPEG of every kind: the pixels of Pillow to the last bit, or refused with the hint. */
 
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";

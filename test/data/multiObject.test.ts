@@ -196,7 +196,7 @@ describe("a multi-object dataset", () => {
     const path = await write("large.tfrecords", [0, 1, 2].map(tetromino), true);
     const error = await failure(openTetrominoes(path, { memory: 20_000 }));
     expect(error._tag).toBe("OptionError");
-    expect(error.cure).toContain("cache");
+    expect(error.hint).toContain("cache");
   });
 
   it("keeps no partial cache of a file that is cut off", async () => {

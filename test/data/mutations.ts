@@ -430,7 +430,7 @@ async function judge(
     outcome = error instanceof DataError ? error._tag : "raw error";
     if (!(error instanceof DataError)) {
       say({ number, kind, what: String(error), stack: (error as Error).stack });
-    } else if (outcome === "WorkerError" || error.cure.length < 5) {
+    } else if (outcome === "WorkerError" || error.hint.length < 5) {
       say({ number, kind, what: error.message });
     }
   }

@@ -66,13 +66,13 @@ export function describeGenuine(name: string, tests: (path: string) => void): vo
   describe.skipIf(!there)(`genuine ${name}`, () => tests(path));
 }
 
-/** The error a promise rejects with; it must be a DataError with a cure. */
+/** The error a promise rejects with; it must be a DataError with a hint. */
 export async function failure(promise: Promise<unknown>): Promise<DataError> {
   const error = await promise.then(() => undefined, (error: unknown) => error);
   expect(error).toBeInstanceOf(DataError);
   const dataError = error as DataError;
-  expect(dataError.cure.length).toBeGreaterThan(5);
-  expect(dataError.message).toContain(dataError.cure);
+  expect(dataError.hint.length).toBeGreaterThan(5);
+  expect(dataError.message).toContain(dataError.hint);
   return dataError;
 }
 

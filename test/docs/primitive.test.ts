@@ -4,7 +4,7 @@ import { checkGrads, grad, jit, np, setBackend, type Tensor, vmap } from "trilev
 import { isFloat } from "../../src/core/dtype.ts";
 import type { Params, Primitive, Program } from "../../src/core/program.ts";
 import { aval } from "../../src/core/aval.ts";
-import { bind, rewrite } from "../../src/core/trace.ts";
+import { bind, traceClosed } from "../../src/core/trace.ts";
 import * as lax from "../../src/primitives/index.ts";
 import { requireDType } from "../../src/primitives/rules.ts";
 
@@ -17,7 +17,7 @@ interface SoftplusParams extends Params {
 /** log(1 + eˣ), whose derivative is 1 / (1 + e⁻ˣ). */
 const softplusPrimitive: Primitive<SoftplusParams> = {
   name: "softplus",
-  shape: ([x]) => [aval(x.shape, x.dtype)],
+  abstractEval: ([x]) => [aval(x.shape, x.dtype)],
   jvp([x], [dx]) {
     return { outputs: [softplus(x)], tangents: [dx && lax.mul(dx, lax.logistic(x))] };
   },
@@ -29,7 +29,7 @@ const softplusPrimitive: Primitive<SoftplusParams> = {
 /** Applies the primitive. */
 function softplus(x: Tensor): Tensor {
   requireDType("softplus", x.aval, isFloat, "floats");
-  const program = rewrite((x) => {
+  const program = traceClosed((x) => {
     const positive = lax.max(x!, lax.fullLike(x!, 0));
     return [lax.add(positive, lax.log1p(lax.exp(lax.neg(lax.abs(x!)))))];
   }, [x.aval]);

@@ -43,13 +43,13 @@ describe("images", () => {
     prediction.apply(prediction.init(key()), ones(...shape), key());
   const given = (shape: string) =>
     new RegExp(`the input is float32\\[${shape}\\], not \\[batch, height, width, 3\\]`);
-  const cure = /channels come last.*batch of one/;
+  const hint = /channels come last.*batch of one/;
   answered([
-    ["one image for an encoder", encode(16, 16, 3), given("16,16,3"), cure],
-    ["grey images", encode(1, 16, 16, 1), given("1,16,16,1"), cure],
-    ["channels first", discover(2, 3, 8, 8), given("2,3,8,8"), cure],
-    ["a video", discover(2, 5, 8, 8, 3), given("2,5,8,8,3"), cure],
-    ["one image", predict(16, 16, 3), given("16,16,3"), cure],
+    ["one image for an encoder", encode(16, 16, 3), given("16,16,3"), hint],
+    ["grey images", encode(1, 16, 16, 1), given("1,16,16,1"), hint],
+    ["channels first", discover(2, 3, 8, 8), given("2,3,8,8"), hint],
+    ["a video", discover(2, 5, 8, 8, 3), given("2,5,8,8,3"), hint],
+    ["one image", predict(16, 16, 3), given("16,16,3"), hint],
     [
       "images of another resolution",
       () => discovery.loss(discovery.init(key()), ones(2, 16, 16, 3), key()),
@@ -66,7 +66,7 @@ test.each(["broadcast", { kind: "mlp" }])("decoder %o is refused, not replaced",
   expect(error.message).toMatch(
     /`decoder` must be an object .* got "broadcast"|`kind` must be one of .* got "mlp"/,
   );
-  expect(error.cure).toMatch(/\{ kind: "broadcast" \}/);
+  expect(error.hint).toMatch(/\{ kind: "broadcast" \}/);
 });
 
 describe("slots", () => {
@@ -128,23 +128,23 @@ describe("slots", () => {
 describe("targets", () => {
   const targets = (...shape: number[]) => () =>
     prediction.loss(prediction.init(key()), ones(2, 16, 16, 3), ones(...shape), key());
-  const cure = /pad them to one for each slot/;
+  const hint = /pad them to one for each slot/;
   answered([
     [
       "another size",
       targets(2, 4, 18),
       /setLoss: the targets are float32\[2,4,18\], not \[2, 4, 19\]/,
-      cure,
+      hint,
     ],
-    ["no batch", targets(4, 19), /float32\[4,19\], not \[2, 4, 19\]/, cure],
-    ["fewer than slots", targets(2, 3, 19), /float32\[2,3,19\], not \[2, 4, 19\]/, cure],
-    ["more than slots", targets(2, 10, 19), /float32\[2,10,19\], not \[2, 4, 19\]/, cure],
-    ["a stretched batch", () => setLoss(ones(2, 3, 4), ones(1, 3, 4)), /not \[2, 3, 4\]/, cure],
+    ["no batch", targets(4, 19), /float32\[4,19\], not \[2, 4, 19\]/, hint],
+    ["fewer than slots", targets(2, 3, 19), /float32\[2,3,19\], not \[2, 4, 19\]/, hint],
+    ["more than slots", targets(2, 10, 19), /float32\[2,10,19\], not \[2, 4, 19\]/, hint],
+    ["a stretched batch", () => setLoss(ones(2, 3, 4), ones(1, 3, 4)), /not \[2, 3, 4\]/, hint],
   ], here);
 });
 
 describe("parameters", () => {
-  const cure = /what init made/;
+  const hint = /what init made/;
   const image = () => ones(2, 8, 8, 3);
   const parts = () => discovery.init(key());
   const discover = (params: () => unknown) => () =>
@@ -155,44 +155,44 @@ describe("parameters", () => {
       "none",
       discover(() => undefined),
       /^objectDiscovery: the parameters are undefined, not/,
-      cure,
+      hint,
     ],
-    ["the image", () => loose(discovery).apply(image(), parts()), /are float32\[2,8,8,3\]/, cure],
+    ["the image", () => loose(discovery).apply(image(), parts()), /are float32\[2,8,8,3\]/, hint],
     [
       "a part missing",
       discover(() => ({ ...parts(), encoder: undefined })),
       /are \{ decoder, slotAttention \}, not \{ decoder, encoder, slotAttention \}/,
-      cure,
+      hint,
     ],
     [
       "fewer convolutions",
       discover(() => ({ ...parts(), encoder: { ...parts().encoder, convs: [] } })),
       /^cnnEncoder's convs: the parameters are a list of 0, not a list of 1/,
-      cure,
+      hint,
     ],
     [
       "another decoder's",
       discover(() => ({ ...parts(), decoder: { position: {}, convs: [] } })),
       new RegExp(`^pixelDecoder: the parameters are \\{ convs, position \\}, not ${pixel}$`),
-      cure,
+      hint,
     ],
     [
       "a part of a part missing",
       discover(() => ({ ...parts(), slotAttention: { ...parts().slotAttention, gru: undefined } })),
       /^slotAttention: the parameters are \{ key, mlp, /,
-      cure,
+      hint,
     ],
     [
       "a weight missing",
       discover(() => ({ ...parts(), encoder: { ...parts().encoder, convs: [{}] } })),
       /^nn\.conv: the parameters are \{\}, not \{ bias, weight \}/,
-      cure,
+      hint,
     ],
     [
       "those of another model",
       () => loose(prediction).apply(parts(), image(), key()),
       /^propertyPrediction: the parameters are .*, not \{ encoder, head, slotAttention \}/,
-      cure,
+      hint,
     ],
   ], here);
 

@@ -72,15 +72,15 @@ describe.each(layers)("%s, given for parameters", (name, layer, inputs, fields) 
     new RegExp(
       `^nn\\.${name}: the parameters are ${what}, not ${fields}$`.replace(/[{}]/g, "\\$&"),
     );
-  const cure = /layer\.apply\(params, x\)/;
+  const hint = /layer\.apply\(params, x\)/;
   answered([
-    ["nothing", () => apply(undefined, ...inputs()), says("undefined"), cure],
-    ["the input", () => apply(...inputs(), init(key())), says(".*\\[.*\\]"), cure],
+    ["nothing", () => apply(undefined, ...inputs()), says("undefined"), hint],
+    ["the input", () => apply(...inputs(), init(key())), says(".*\\[.*\\]"), hint],
     [
       "those of other libraries",
       () => apply({ kernel: ones(3) }, ...inputs()),
       says("{ kernel }"),
-      cure,
+      hint,
     ],
   ], here);
 

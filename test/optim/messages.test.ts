@@ -45,11 +45,11 @@ describe.each(stateful)("%s, given for a state", (name, transformation, fields) 
   const { update } = loose(transformation);
   const says = (what: string) =>
     new RegExp(`^optim\\.${name}: the state is ${what}, not ${fields.replace(/[{}]/g, "\\$&")}`);
-  const cure = /optimizer\.update\(gradients, state, params\)/;
+  const hint = /optimizer\.update\(gradients, state, params\)/;
   answered([
-    ["nothing", () => update(params()), says("undefined"), cure],
-    ["the parameters", () => update(params(), params()), says("\\{ b, w \\}"), cure],
-    ["what another kept", () => update(params(), null), says("null"), cure],
+    ["nothing", () => update(params()), says("undefined"), hint],
+    ["the parameters", () => update(params(), params()), says("\\{ b, w \\}"), hint],
+    ["what another kept", () => update(params(), null), says("null"), hint],
   ], here);
 });
 
@@ -112,14 +112,14 @@ describe.each(kept)("%s, given for gradients", (name, optimizer) => {
     new RegExp(
       `^optim\\.${name}: the gradients differ from the parameters that init was given ${what}`,
     );
-  const cure = /valueAndGrad returns \[value, gradients\]/;
+  const hint = /valueAndGrad returns \[value, gradients\]/;
   answered([
-    ["nothing", () => update(undefined, init(params())), says("at the root: null against"), cure],
+    ["nothing", () => update(undefined, init(params())), says("at the root: null against"), hint],
     [
       "a part",
       () => update({ w: np.ones([2, 3]) }, init(params())),
       says("at the root: keys \\{w\\} against \\{b, w\\}"),
-      cure,
+      hint,
     ],
     [
       "value and gradients",
@@ -128,31 +128,31 @@ describe.each(kept)("%s, given for gradients", (name, optimizer) => {
         return update(valueAndGrad(loss)(single()), init(single()));
       },
       says("at the root: \\[\\*, \\{ v: \\* \\}\\] against \\{ v: \\* \\}"),
-      cure,
+      hint,
     ],
     [
       "those of another model",
       () => update({ layers: [single()] }, init({ layers: [{ u: np.ones([2]) }] })),
       says("at \\.layers\\[0\\]: keys \\{v\\} against \\{u\\}"),
-      cure,
+      hint,
     ],
     [
       "another shape",
       () => update({ w: np.ones([3, 2]), b: np.ones([3]) }, init(params())),
       says("at \\.w: float32\\[3,2\\] against float32\\[2,3\\]"),
-      cure,
+      hint,
     ],
     [
       "a shape that would be stretched",
       () => update({ layers: [{ v: np.ones([4, 2]) }] }, init({ layers: [single()] })),
       says("at \\.layers\\[0\\]\\.v: float32\\[4,2\\] against float32\\[2\\]"),
-      cure,
+      hint,
     ],
     [
       "a number",
       () => update(3, init(np.ones([]))),
       says("at the root: the number 3 against"),
-      cure,
+      hint,
     ],
   ], here);
 });

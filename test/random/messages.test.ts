@@ -56,14 +56,14 @@ const samplers: readonly [name: string, sample: (key: Tensor) => unknown][] = [
 ];
 
 describe.each(samplers)("%s", (name, sample) => {
-  const cure = new RegExp(`random\\.${name}\\(random\\.key\\(0\\), …\\)`);
+  const hint = new RegExp(`random\\.${name}\\(random\\.key\\(0\\), …\\)`);
   const says = (what: string) => new RegExp(`^random\\.${name}: the key is ${what}$`);
   answered([
-    ["a number", () => sample(loose(0)), says("the number 0"), cure],
-    ["nothing", () => sample(loose(undefined)), says("undefined"), cure],
-    ["the shape first", () => sample(loose([2, 3])), says("a list of 2"), cure],
-    ["floats", () => sample(np.ones([2])), says("float32\\[2\\]"), cure],
-    ["several keys", () => sample(random.splitStacked(key(), 3)), says("uint32\\[3,2\\]"), cure],
+    ["a number", () => sample(loose(0)), says("the number 0"), hint],
+    ["nothing", () => sample(loose(undefined)), says("undefined"), hint],
+    ["the shape first", () => sample(loose([2, 3])), says("a list of 2"), hint],
+    ["floats", () => sample(np.ones([2])), says("float32\\[2\\]"), hint],
+    ["several keys", () => sample(random.splitStacked(key(), 3)), says("uint32\\[3,2\\]"), hint],
   ], /messages\.test\.ts:\d+:\d+/);
 });
 

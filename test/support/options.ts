@@ -51,7 +51,7 @@ const otherwise = (expected: string) =>
   ) => [word!.toUpperCase(), `${word}s`, word![0]!.toUpperCase() + word!.slice(1)]);
 
 /** The error of a call, also one that is rejected; undefined if there is none. */
-async function thrown(call: () => unknown): Promise<(Error & { cure?: string }) | undefined> {
+async function thrown(call: () => unknown): Promise<(Error & { hint?: string }) | undefined> {
   try {
     await call();
     return undefined;
@@ -96,7 +96,7 @@ export function lookAtOptions(
       expect(declaration, error!.message).toBeDefined();
       expect(errors).toContain(loose(error)._tag);
       expect(error!.message.startsWith(`${declaration!.name}: `)).toBe(true);
-      expect(error!.cure).toContain("{ ");
+      expect(error!.hint).toContain("{ ");
       if (error instanceof TrilevelError) {
         expect(error.message.split("\n")[1]).toMatch(/\/options\.(test\.)?ts:\d+:\d+/);
       }
@@ -130,9 +130,9 @@ export function lookAtOptions(
       const known = Object.keys(declaration.spec);
       expect(known.length).toBeGreaterThan(0);
       for (const option of known) {
-        expect(error.cure).toContain(option);
+        expect(error.hint).toContain(option);
         const mistaken = await refused({ ...options, [`${option}_`]: 1 });
-        expect(mistaken.error.cure).toContain(`did you mean \`${option}\`?`);
+        expect(mistaken.error.hint).toContain(`did you mean \`${option}\`?`);
       }
     });
 
@@ -145,7 +145,7 @@ export function lookAtOptions(
           const { error } = await refused({ ...options, [option]: value });
           expect(error.message).toContain(`\`${option}\` must be ${kind.expected}, got `);
           if (typeof value === "string") expect(error.message).toContain(JSON.stringify(value));
-          expect(error.cure).toContain(`${option}: `);
+          expect(error.hint).toContain(`${option}: `);
         }
       }
     });

@@ -7,7 +7,7 @@ import { inlineCalls } from "../../src/core/inline.ts";
 import type { Aval } from "../../src/core/aval.ts";
 import { validateProgram } from "../../src/core/validate.ts";
 import type { Tensor } from "../../src/core/tensor.ts";
-import { rewrite } from "../../src/core/trace.ts";
+import { traceClosed } from "../../src/core/trace.ts";
 import { type HostArray, hostArray, place, Random, read } from "./arrays.ts";
 import { reference } from "./reference.ts";
 
@@ -50,7 +50,7 @@ export async function checkPasses(
 
 /** A function of these types as a program without calls. */
 export function traced(f: (...xs: Tensor[]) => Tensor[], ...avals: Aval[]): Program {
-  return inlineCalls(rewrite((...xs) => f(...xs), avals));
+  return inlineCalls(traceClosed((...xs) => f(...xs), avals));
 }
 
 /** The instructions of a program, those of loops and branches included. */

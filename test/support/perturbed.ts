@@ -12,7 +12,7 @@ import { inlineCalls } from "../../src/core/inline.ts";
 import { type Equation, inputAvals, isProgram, type Program } from "../../src/core/program.ts";
 import { formatAval } from "../../src/core/aval.ts";
 import type { Tensor } from "../../src/core/tensor.ts";
-import { ascribed, bind, rewrite } from "../../src/core/trace.ts";
+import { bind, traceClosed, withSourceLocation } from "../../src/core/trace.ts";
 import * as lax from "../../src/primitives/index.ts";
 import { type HostArray, place, Random, read } from "./arrays.ts";
 import { reference } from "./reference.ts";
@@ -51,7 +51,7 @@ function perturbed(program: Program, random: Random): Program {
     return lax.add(x, lax.mul(x, noise));
   };
   const rounds = new Set<unknown>();
-  return rewrite((...inputs) => {
+  return traceClosed((...inputs) => {
     const env = new Environment(program.inputs, inputs);
     for (const { primitive, params, inputs, outputs } of program.equations) {
       const values = inputs.map((a) => env.read(a));
@@ -101,7 +101,7 @@ export class Expected {
     while (this.#runs < runs) {
       // One place for all equations: remembering each would take longer than the run.
       const random = new Random(this.#runs++);
-      const noisy = ascribed(new CallSite(), () => perturbed(this.program, random));
+      const noisy = withSourceLocation(new CallSite(), () => perturbed(this.program, random));
       const run = await onReference(noisy, this.inputs);
       run.forEach((y, k) =>
         y.forEach((v, i) => {

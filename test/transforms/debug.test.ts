@@ -87,7 +87,7 @@ describe.each(["reference" as const, ...backends.map((b) => b.name)])(
       }
     });
 
-    it("refuses where it cannot, with both places and the cure", () => {
+    it("refuses where it cannot, with both places and the hint", () => {
       const [small, double] = [(c: Tensor) => c.less(9), (c: Tensor) => c.mul(2)];
       const shown = (g: (c: Tensor) => Tensor) => (c: Tensor) => {
         debug.print("c is {}", c);

@@ -21,7 +21,7 @@ import {
 } from "trilevel";
 import { aval, Var } from "../../src/core/aval.ts";
 import { validateProgram } from "../../src/core/validate.ts";
-import { rewrite } from "../../src/core/trace.ts";
+import { traceClosed } from "../../src/core/trace.ts";
 import * as lax from "../../src/primitives/index.ts";
 import { elements, expectEqual, f64, i32 } from "../support/numbers.ts";
 
@@ -177,7 +177,7 @@ describe("crashes and leaks", () => {
   });
 
   test("types are compared by element type too", () => {
-    const { equations, outputs } = rewrite((x) => [lax.sin(x!)], [aval([], "float64")]);
+    const { equations, outputs } = traceClosed((x) => [lax.sin(x!)], [aval([], "float64")]);
     const input = new Var(aval([], "float32"));
     const wrong = { inputs: [input], equations: [{ ...equations[0]!, inputs: [input] }], outputs };
     expect(() => validateProgram(wrong)).toThrow();

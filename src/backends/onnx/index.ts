@@ -18,7 +18,7 @@ import {
 import type { Passes, Program } from "../../core/program.ts";
 import type { DType, TypedArray } from "../../core/dtype.ts";
 import type { Aval } from "../../core/aval.ts";
-import { unrollingPasses } from "../../compiler/optimize.ts";
+import { onnxPasses } from "../../compiler/optimize.ts";
 import { BufferPool, OnnxBuffer } from "./buffers.ts";
 import { CompilationCache, warn } from "./cache/cache.ts";
 import { loadNative, type Native } from "./native.ts";
@@ -39,7 +39,7 @@ export class OnnxBackend implements Backend {
   constructor(cacheDirectory?: string) {
     const cache = cacheDirectory === undefined ? undefined : this.#open(cacheDirectory);
     this.#cache = cache;
-    this.passes = cache ? { optimize: (program) => cache.optimize(program) } : unrollingPasses;
+    this.passes = cache ? { optimize: (program) => cache.optimize(program) } : onnxPasses;
   }
 
   #open(directory: string): CompilationCache | undefined {

@@ -1,7 +1,7 @@
 /** From programs to graphs: each equation becomes nodes by its primitive's lowering. */
 import { BackendError } from "../../core/errors.ts";
 import { type Atom, formatAval, Literal, type Var } from "../../core/aval.ts";
-import { type Equation, type Program, row } from "../../core/program.ts";
+import { asOperands, type Equation, type Program } from "../../core/program.ts";
 import type { ParamsOf, PrimitiveName, PrimitiveTable } from "../../primitives/index.ts";
 import type { Graph } from "./graph.ts";
 import { controlLowerings } from "./lower/control.ts";
@@ -62,5 +62,5 @@ function lowerEquation(
       `run it elsewhere: await setBackend("reference")`,
     );
   }
-  return lower(g, row(operands), params, avals);
+  return lower(g, asOperands(operands), params, avals);
 }

@@ -4,7 +4,7 @@
  * operation that needs all elements in place makes them.
  */
 import type { DType } from "../../core/dtype.ts";
-import type { Params, Row } from "../../core/program.ts";
+import type { Operands, Params } from "../../core/program.ts";
 import { type Aval, type Shape, sizeOf } from "../../core/aval.ts";
 import type { ParamsOf, PrimitiveName } from "../../primitives/index.ts";
 import type { Graph, Value } from "./graph.ts";
@@ -19,7 +19,7 @@ export interface Operand {
 /** How an instruction becomes nodes: its operands and the types of its outputs give the outputs. */
 export type Lower<P extends Params> = (
   g: Graph,
-  inputs: Row<Operand>,
+  inputs: Operands<Operand>,
   params: P,
   outputs: readonly Aval[],
 ) => readonly Operand[];

@@ -1,5 +1,5 @@
 /** The webgpu backend: tensors in GPU buffers, programs as generated kernels. */
-import { sinkingPasses } from "../../compiler/optimize.ts";
+import { webgpuPasses } from "../../compiler/optimize.ts";
 import type { Backend, DeviceBuffer } from "../../runtime/backend.ts";
 import { allocate, type DType, type TypedArray } from "../../core/dtype.ts";
 import { InternalError } from "../../core/errors.ts";
@@ -14,7 +14,7 @@ import { type Target, targetOf } from "./target.ts";
 /** A device as a backend. Elements are words of 32 bits, booleans too. */
 export class WebGpuBackend implements Backend {
   readonly name = "webgpu";
-  readonly passes = sinkingPasses;
+  readonly passes = webgpuPasses;
   /** Whose device it is. */
   readonly adapterInfo: GPUAdapterInfo;
   /** What programs on the device share. */

@@ -3,7 +3,7 @@
  * exist: rows (element-wise values and reductions along the columns of one domain), a contraction with
  * the element-wise values that follow it, and kernels of their own shape.
  */
-import type { Contraction, Expr, Read, Special, Value } from "./value.ts";
+import type { Contraction, CustomKernel, Expr, Read, Value } from "./value.ts";
 import { typeOf, unflatten, variable } from "./expression.ts";
 import { lanesFor } from "./kernel/lanes.ts";
 import type { Target } from "./target.ts";
@@ -218,10 +218,10 @@ function memberAt(value: Value, reader: Reader, place: Expr): Member | undefined
 }
 
 /** A kernel of its own shape, alone. */
-export class SpecialCluster extends Base {
-  readonly kind = "special";
+export class CustomCluster extends Base {
+  readonly kind = "custom";
 
-  constructor(memory: Memory, readonly value: Value, readonly definition: Special) {
+  constructor(memory: Memory, readonly value: Value, readonly definition: CustomKernel) {
     super(memory);
     this.enter(value);
     if (definition.initial) this.fill = RowCluster.filling(value, definition.initial, memory);
@@ -238,4 +238,4 @@ export class SpecialCluster extends Base {
 }
 
 /** What becomes one kernel. */
-export type Cluster = RowCluster | ContractionCluster | SpecialCluster;
+export type Cluster = RowCluster | ContractionCluster | CustomCluster;

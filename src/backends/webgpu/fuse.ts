@@ -10,13 +10,13 @@
 import {
   type Cluster,
   ContractionCluster,
+  CustomCluster,
   type Memory,
   RowCluster,
-  SpecialCluster,
 } from "./cluster.ts";
-import { attainable } from "./attained.ts";
+import { bitExactValues } from "./bitExact.ts";
 import { blockOf, tileOf } from "./kernel/tile.ts";
-import { sideBySide } from "./parallel.ts";
+import { fuseHorizontally } from "./horizontalFusion.ts";
 import type { Item, LoopItem, Schedule } from "./schedule.ts";
 import type { Target } from "./target.ts";
 import type { Loop, Region, Value } from "./value.ts";
@@ -49,7 +49,7 @@ class Scheduler implements Memory {
 
   constructor(outputs: readonly Value[], readonly target: Target) {
     this.#findLive(outputs);
-    attainable(this.#live, this.#required).forEach((v) => this.#required.add(v));
+    bitExactValues(this.#live, this.#required).forEach((v) => this.#required.add(v));
   }
 
   run(region: Region): Schedule {
@@ -57,7 +57,7 @@ class Scheduler implements Memory {
     this.#findReaders();
     const items = this.#gather(region);
     this.#release();
-    return { items: sideBySide(items, this), stored: this.stored };
+    return { items: fuseHorizontally(items, this), stored: this.stored };
   }
 
   after(value: Value): ReadonlySet<Value> {
@@ -105,7 +105,7 @@ class Scheduler implements Memory {
         stacks.forEach((s) => [s.slice, s.stack].forEach(require));
       } else if (definition.kind !== "stored") {
         for (const x of definition.inputs) need(x, value);
-        if (definition.kind === "special" && definition.initial) need(definition.initial, value);
+        if (definition.kind === "custom" && definition.initial) need(definition.initial, value);
         if (definition.kind === "pointwise" && definition.after) {
           for (const x of definition.after) {
             this.#fenced.add(x);
@@ -143,7 +143,7 @@ class Scheduler implements Memory {
       this.stored.add(value);
       return;
     }
-    const inputs = definition.kind === "special" && definition.initial
+    const inputs = definition.kind === "custom" && definition.initial
       ? [...definition.inputs, definition.initial]
       : definition.inputs;
     const limit = this.target.maxBuffers - 2;
@@ -158,7 +158,7 @@ class Scheduler implements Memory {
       this.stored.add(widest);
       leaves = this.#union(inputs);
     }
-    const own = definition.kind === "special" ? 100 : definition.cost;
+    const own = definition.kind === "custom" ? 100 : definition.cost;
     const inner = inputs.filter((x) => !this.stored.has(x)).reduce((c, x) => c + this.cost(x), 0);
     const depths = inputs.map((x) => this.stored.has(x) ? 0 : this.#depths.get(x) ?? 0);
     this.#depths.set(value, 1 + Math.max(0, ...depths));
@@ -260,8 +260,8 @@ class Scheduler implements Memory {
     switch (definition.kind) {
       case "contraction":
         return new ContractionCluster(this, value, definition);
-      case "special":
-        return new SpecialCluster(this, value, definition);
+      case "custom":
+        return new CustomCluster(this, value, definition);
       default:
         return RowCluster.of([value], this)!; // one value has a common domain with itself
     }
@@ -270,7 +270,7 @@ class Scheduler implements Memory {
   /** Takes the memory of what only its own kernel reads. */
   #release(): void {
     for (const [value, home] of this.#homes) {
-      if (this.#required.has(value) || value.definition.kind === "special") continue;
+      if (this.#required.has(value) || value.definition.kind === "custom") continue;
       const elsewhere = [...this.readers(value)].some((r) => this.#homes.get(r) !== home);
       if (!elsewhere) this.stored.delete(value);
     }
@@ -292,7 +292,7 @@ function readsOf({ definition, size }: Value, value: Value, { software }: Target
         ? batch * m * k * Math.ceil(n / tile.n)
         : batch * n * k * Math.ceil(m / tile.m);
     }
-    case "special": {
+    case "custom": {
       const times = definition.reads[definition.inputs.indexOf(value)] ?? 1;
       return times * value.size;
     }

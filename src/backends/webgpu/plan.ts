@@ -117,7 +117,7 @@ class Planner {
   }
 
   #kernel(clusters: readonly Cluster[]): Step[] {
-    const fills = clusters.flatMap((c) => c.kind === "special" && c.fill ? [c] : []);
+    const fills = clusters.flatMap((c) => c.kind === "custom" && c.fill ? [c] : []);
     return [
       ...fills.map((c) => this.#write([c.fill!], new Set([c.value]))),
       this.#write(clusters, this.#schedule.stored),
@@ -133,7 +133,7 @@ class Planner {
               return writeRows(kernel, cluster, stored, this.#target);
             case "contraction":
               return writeContraction(kernel, cluster, stored, this.#target.software);
-            case "special":
+            case "custom":
               return cluster.definition.write(kernel, cluster.read, cluster.value);
           }
         });

@@ -2,7 +2,7 @@
 import { LruCache } from "../../core/lru.ts";
 import type { Health } from "./device.ts";
 import type { Kernel } from "./kernel/kernel.ts";
-import { Line } from "./line.ts";
+import { WorkQueue } from "./workQueue.ts";
 import { Pool, Reader, uniformUsage, WebGpuBuffer } from "./memory.ts";
 import { Pipeline } from "./pipeline.ts";
 import { Recording } from "./recording.ts";
@@ -15,7 +15,7 @@ const keptPipelines = 512;
 
 /** A device and what was made on it. */
 export class Queue {
-  readonly line = new Line();
+  readonly line = new WorkQueue();
   readonly recording: Recording;
   readonly pool: Pool;
   readonly reader: Reader;

@@ -114,8 +114,8 @@ export interface KernelBody {
 }
 
 /** A kernel of its own shape: sorts, scans, scatters. */
-export interface Special {
-  readonly kind: "special";
+export interface CustomKernel {
+  readonly kind: "custom";
   readonly inputs: readonly Value[];
   /** How often each input's elements are read. */
   readonly reads: readonly number[];
@@ -162,7 +162,7 @@ export interface Region {
 }
 
 /** How a value comes about. */
-export type Definition = Stored | Pointwise | Reduction | Contraction | Special | LoopResult;
+export type Definition = Stored | Pointwise | Reduction | Contraction | CustomKernel | LoopResult;
 
 let count = 0;
 

@@ -82,7 +82,7 @@ export async function openClevr(
   if (maxObjects !== undefined && all.some(({ objects }) => objects === null)) {
     throw new OptionError("maxObjects needs scenes, this split has none", {
       path: root,
-      cure: "Use the train or val split",
+      hint: "Use the train or val split",
     });
   }
   const scenes = all.filter(({ objects }) => (objects?.length ?? 0) <= (maxObjects ?? Infinity));
@@ -114,10 +114,10 @@ async function findScenes(
 ): Promise<Scene[]> {
   const images = join(root, "images");
   if (!(await isFolder(images))) {
-    const cure = "Give the folder that holds images/ and scenes/";
+    const hint = "Give the folder that holds images/ and scenes/";
     throw await exists(root)
-      ? new WrongKindError("there is no folder images/ here, as CLEVR has it", { path: root, cure })
-      : new MissingFileError("there is no such folder", { path: root, cure });
+      ? new WrongKindError("there is no folder images/ here, as CLEVR has it", { path: root, hint })
+      : new MissingFileError("there is no such folder", { path: root, hint });
   }
   const splits = await Promise.all(
     (["train", "val", "test"] as const).map(async (name) =>
@@ -130,7 +130,7 @@ async function findScenes(
   if (!present.includes(chosen)) {
     throw new MissingFileError(`there is no split "${chosen}"`, {
       path: join(images, chosen),
-      cure: `This folder has ${present.join(", ")}`,
+      hint: `This folder has ${present.join(", ")}`,
     });
   }
   const folder = join(images, chosen);
@@ -140,7 +140,7 @@ async function findScenes(
     if (chosen !== "test") {
       throw new MissingFileError(`the scenes of the split "${chosen}" are missing`, {
         path: scenesPath,
-        cure: "Download CLEVR_v1.0 again; only its test split has no scenes",
+        hint: "Download CLEVR_v1.0 again; only its test split has no scenes",
       });
     }
     return names.map((name) => ({ path: join(folder, name), objects: null }));
@@ -173,7 +173,7 @@ async function listPngs(folder: string): Promise<string[]> {
   if (names.length > 0) return names;
   throw new MissingFileError("there are no PNG images here", {
     path: folder,
-    cure: "Check that the download is complete and unpacked",
+    hint: "Check that the download is complete and unpacked",
   });
 }
 
@@ -187,7 +187,7 @@ function pair(
   const present = new Set(names);
   for (const name of scenes.keys()) {
     if (!present.has(name)) {
-      throw new MissingFileError("a scene has no image", { path: join(folder, name), cure: half });
+      throw new MissingFileError("a scene has no image", { path: join(folder, name), hint: half });
     }
   }
   return names.map((name) => {
@@ -195,7 +195,7 @@ function pair(
     if (objects === undefined) {
       throw new MissingFileError(`the image ${name} has no scene`, {
         path: scenesPath,
-        cure: half,
+        hint: half,
       });
     }
     return { path: join(folder, name), objects };
@@ -221,7 +221,7 @@ const noScene = (path: string, what: string) =>
   new WrongKindError(`this is no CLEVR scene: ${what}`, {
     path,
     offset: 0,
-    cure: "Check that the file belongs to CLEVR",
+    hint: "Check that the file belongs to CLEVR",
   });
 
 function readScene(json: unknown, path: string, at = "") {
@@ -286,7 +286,7 @@ export function clevrProperties(
   const width = 19;
   if (objects.length > slots) {
     throw new ShapeError(`${objects.length} objects do not fit into ${slots} slots`, {
-      cure: "Give more slots, or open the dataset with maxObjects",
+      hint: "Give more slots, or open the dataset with maxObjects",
     });
   }
   const data = new Float32Array(slots * width);
@@ -298,7 +298,7 @@ export function clevrProperties(
       const code = (values as readonly string[]).indexOf(value);
       if (code < 0) {
         throw new WrongKindError(`CLEVR has no ${attribute} "${value}"`, {
-          cure: `It has ${values.join(", ")}`,
+          hint: `It has ${values.join(", ")}`,
         });
       }
       data[at + code] = 1;

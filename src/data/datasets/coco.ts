@@ -74,7 +74,7 @@ export async function openCoco(
     const here = await exists(folder);
     throw new MissingFileError(here ? "there is no labels.json here" : "there is no such folder", {
       path: folder,
-      cure: split === undefined
+      hint: split === undefined
         ? "Give the folder that holds data/ and labels.json"
         : "Download the split again",
     });
@@ -86,7 +86,7 @@ export async function openCoco(
     if (present.has(name)) continue;
     throw new MissingFileError("an image that labels.json names is missing", {
       path: join(folder, "data", name),
-      cure: "Download the dataset again",
+      hint: "Download the dataset again",
     });
   }
   const decoder = openDecoder(imageOptions);
@@ -161,7 +161,7 @@ function readLabels(json: unknown, path: string): Labels {
     new WrongKindError(`this is no COCO label file: ${what}`, {
       path,
       offset: 0,
-      cure: "Check that it is labels.json of COCO-2017's instances",
+      hint: "Check that it is labels.json of COCO-2017's instances",
     });
   const list = (key: string): Unknown[] => {
     const found = typeof json === "object" && json !== null ? (json as Unknown)[key] : undefined;
@@ -228,7 +228,7 @@ function toMask(
     new CorruptError(`${what} ${why}`, {
       path,
       offset: 0,
-      cure: "Check the annotations, and download them again",
+      hint: "Check the annotations, and download them again",
     });
   if (Array.isArray(segmentation)) {
     const fine = segmentation.every((polygon: unknown) =>

@@ -103,7 +103,7 @@ async function readBits(archive: NpzFile, limit: number, verify: boolean) {
     throw new WrongKindError(`"imgs" is ${dtype}[${shape}], not uint8[N, height, width]`, {
       path,
       offset: 0,
-      cure: "Check that the file is dSprites",
+      hint: "Check that the file is dSprites",
     });
   }
   const wanted = Math.min(shape[0]!, limit) * shape[1]! * shape[2]!;
@@ -117,7 +117,7 @@ async function readBits(archive: NpzFile, limit: number, verify: boolean) {
         throw new CorruptError(`pixel ${at} of "imgs" is ${value}, not 0 or 1`, {
           path,
           offset: archive.entries.get("imgs")!.offset,
-          cure: "Check that the file is dSprites, and download it again",
+          hint: "Check that the file is dSprites, and download it again",
         });
       }
       bits[at >> 3]! |= value << (at & 7);
@@ -134,7 +134,7 @@ async function readFactors(archive: NpzFile, name: string, count: number): Promi
     throw new WrongKindError(`"${name}" has the shape [${shape}], not [${count}, 6]`, {
       path,
       offset: 0,
-      cure: "Check that the file is dSprites",
+      hint: "Check that the file is dSprites",
     });
   }
   const pieces: Uint8Array[] = [];

@@ -47,7 +47,7 @@ export async function openFolder(
   if (names.length === 0) {
     throw new MissingFileError("there are no PNG or JPEG images here", {
       path,
-      cure: "Give a folder of .png, .jpg or .jpeg files",
+      hint: "Give a folder of .png, .jpg or .jpeg files",
     });
   }
   const decoder = openDecoder(imageOptions);

@@ -162,7 +162,7 @@ async function loadAll<S extends MultiObjectSample>(
         `the first ${loaded.length + 1} scenes need more than ${memory} bytes`,
         {
           path,
-          cure:
+          hint:
             "Name a folder as cache, read fewer scenes (limit), make them smaller (crop, size), or " +
             "allow more memory",
         },
@@ -194,7 +194,7 @@ async function decodeAll<S extends MultiObjectSample>(
     throw new TruncatedError("the file inflates to nothing", {
       path,
       offset: 0,
-      cure: "Download the file again",
+      hint: "Download the file again",
     });
   }
   async function* samples(): AsyncGenerator<S> {
@@ -242,7 +242,7 @@ function decoder<S extends MultiObjectSample>(
     new WrongKindError(`this is not ${kind.name}: ${what}`, {
       path,
       offset,
-      cure: "Open the file with the reader of its dataset",
+      hint: "Open the file with the reader of its dataset",
     });
   return ({ bytes, offset }) => {
     const features = parseExample(bytes, { path, offset });

@@ -60,7 +60,7 @@ export async function openNem(
       if (!pictures || shape[0] !== time || shape[1] !== size || size === undefined) {
         throw new WrongKindError(
           `"${name}" has shape [${shape}], not [time ${time ?? ""}, samples ${size ?? ""}, …]`,
-          { path, offset: 0, cure: "Check that the file is a dataset of N-EM or R-NEM" },
+          { path, offset: 0, hint: "Check that the file is a dataset of N-EM or R-NEM" },
         );
       }
     }
@@ -94,7 +94,7 @@ export type NemFrame = {
 function label(x: number): number {
   if (Number.isInteger(x) && x >= 0 && x <= 255) return x;
   throw new UnsupportedError(`a pixel of "groups" belongs to ${x}`, {
-    cure: "Number the objects from 1 to 255, with 0 for background",
+    hint: "Number the objects from 1 to 255, with 0 for background",
   });
 }
 
@@ -110,7 +110,7 @@ export function nemFrames(
   const { dtype } = sequences.schema["features"]!;
   if (!["uint8", "float32", "float64"].includes(dtype)) {
     throw new UnsupportedError(`frames of ${dtype} have no known range`, {
-      cure: "Save features as uint8 from 0 to 255, or as floats from 0 to 1",
+      hint: "Save features as uint8 from 0 to 255, or as floats from 0 to 1",
     });
   }
   const shape = preparedShape({ size: [height!, width!], ...prepare });

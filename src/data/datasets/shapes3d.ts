@@ -56,7 +56,7 @@ export async function openShapes3d(
       throw new WrongKindError(
         `images ${images.dtype}[${images.shape}] and labels ${labels.dtype}[${labels.shape}] are not ` +
           "3D Shapes (uint8[N, 64, 64, 3] and float64[N, 6])",
-        { path, offset: 0, cure: "Check that the file is 3dshapes.h5" },
+        { path, offset: 0, hint: "Check that the file is 3dshapes.h5" },
       );
     }
     const shape = preparedShape({ size: [height!, width!], ...prepare });

@@ -96,7 +96,7 @@ export async function openShapeStacks(
   if (views.length === 0 || missing !== undefined) {
     throw new MissingFileError(`there are no recordings of ${missing ?? "any environment"}`, {
       path: missing === undefined ? recordings : join(recordings, missing),
-      cure: "Check that the download is complete and unpacked",
+      hint: "Check that the download is complete and unpacked",
     });
   }
   const decoder = openDecoder({ ...imageOptions, channels: 3 });
@@ -171,7 +171,7 @@ function findViews(files: readonly string[], kind: string, recordings: string): 
     if (segmentation === undefined && segmentations.size > 0) {
       throw new MissingFileError(`there is no ${kind} segmentation of this picture`, {
         path: join(recordings, file),
-        cure: 'Download the segmentations again, or set masks: "none"',
+        hint: 'Download the segmentations again, or set masks: "none"',
       });
     }
     return [{ environment, camera: Number(camera), rgb: file, segmentation }];
@@ -193,7 +193,7 @@ async function readLabels(
   if (channels < 3) {
     throw new ShapeError("a segmentation in colours was expected, this image is grey", {
       path,
-      cure: "Check the file, or use the .map files",
+      hint: "Check the file, or use the .map files",
     });
   }
   const codes = colours[kind].map((code) => [...code].map((bit) => Number(bit) * BRIGHTNESS));

@@ -80,7 +80,7 @@ export async function openHdf5(path: string, limits?: Partial<Limits>): Promise<
           throw new WrongKindError(`the HDF5 file has no array "${name}"`, {
             path,
             offset: 0,
-            cure: `It has ${names}; check that it is the right dataset`,
+            hint: `It has ${names}; check that it is the right dataset`,
           });
         }
         const reference = Uint8Array.from(found.create_reference().ref_data);
@@ -120,7 +120,7 @@ async function refuseStale(held: HeldFiles, path: string): Promise<void> {
   opened.set(identity, before);
   throw new UnsupportedError("HDF5 still holds an earlier state of this file", {
     path,
-    cure: "Start the process anew, or replace the file by renaming instead of overwriting",
+    hint: "Start the process anew, or replace the file by renaming instead of overwriting",
   });
 }
 
@@ -133,10 +133,10 @@ async function refuseOdd(path: string, name: string, base: number, address: numb
     }
   }).catch((cause) => {
     if (!(cause instanceof RangeError)) throw cause;
-    throw new CorruptError(`the header of "${name}" is damaged`, { path, cure: again, cause });
+    throw new CorruptError(`the header of "${name}" is damaged`, { path, hint: again, cause });
   });
   if (odd === undefined) return;
-  throw new UnsupportedError(`"${name}" ${odd}`, { path, cure: rewrite });
+  throw new UnsupportedError(`"${name}" ${odd}`, { path, hint: rewrite });
 }
 
 function describe(
@@ -149,7 +149,7 @@ function describe(
   if (unknown !== undefined) {
     throw new UnsupportedError(
       `"${name}" is compressed with ${unknown.name} (filter ${unknown.id})`,
-      { path, cure: "Rewrite it with gzip, for example: h5repack -f GZIP=4 in.h5 out.h5" },
+      { path, hint: "Rewrite it with gzip, for example: h5repack -f GZIP=4 in.h5 out.h5" },
     );
   }
   const { chunks, size } = dataset.metadata;
@@ -157,7 +157,7 @@ function describe(
   if (shape.length === 0) {
     throw new UnsupportedError(`"${name}" is a single value, not an array`, {
       path,
-      cure: rewrite,
+      hint: rewrite,
     });
   }
   const chunkBytes = elements(chunks ?? []) * size;
@@ -182,7 +182,7 @@ function describe(
       if (data.length !== elements(rest)) {
         throw new CorruptError(`"${name}" gave ${data.length} of ${elements(rest)} values`, {
           path,
-          cure: again,
+          hint: again,
         });
       }
       return { data, shape: rest };
@@ -194,7 +194,7 @@ function toTyped(path: string, name: string, data: unknown): TypedArray {
   const unsupported = (what: string) =>
     new UnsupportedError(`"${name}" ${what}`, {
       path,
-      cure: rewrite,
+      hint: rewrite,
     });
   if (data instanceof BigInt64Array || data instanceof BigUint64Array) {
     const small = Int32Array.from(data, Number);
@@ -217,7 +217,7 @@ function guard<T>(path: string, what: string, call: () => T): T {
     if (error instanceof DataError) throw error;
     const message = error instanceof Error ? error.message : String(error);
     const reason = [...message.matchAll(/^\s*#\d+: .*?\(\): (.*)$/gm)].at(-1)?.[1] ?? message;
-    throw new CorruptError(`${what}: ${reason}`, { path, cure: again, cause: error });
+    throw new CorruptError(`${what}: ${reason}`, { path, hint: again, cause: error });
   }
 }
 
@@ -230,7 +230,7 @@ async function checkSuperblock(path: string): Promise<number> {
   try {
     const { size } = file;
     if (size === 0) {
-      throw new TruncatedError("the file is empty", { path, offset: 0, cure: again });
+      throw new TruncatedError("the file is empty", { path, offset: 0, hint: again });
     }
     for (let start = 0; start + 8 <= size; start = start === 0 ? 512 : 2 * start) {
       const found = await file.read(start, 8);
@@ -240,7 +240,7 @@ async function checkSuperblock(path: string): Promise<number> {
         throw new TruncatedError(`the HDF5 file has ${size} of ${end ?? "at least 48"} bytes`, {
           path,
           offset: size,
-          cure: again,
+          hint: again,
         });
       }
       return start;
@@ -248,7 +248,7 @@ async function checkSuperblock(path: string): Promise<number> {
     throw new WrongKindError("this is no HDF5 file: its signature is missing", {
       path,
       offset: 0,
-      cure: "Check that the download is the dataset and not, say, an error page",
+      hint: "Check that the download is the dataset and not, say, an error page",
     });
   } finally {
     await file.close();

@@ -61,14 +61,14 @@ export function parseNpyHeader(
     throw new WrongKindError("this is no NumPy array", {
       path,
       offset: 0,
-      cure: "Check that the file is the dataset it is said to be",
+      hint: "Check that the file is the dataset it is said to be",
     });
   }
   const unsupported = (what: string) =>
     new UnsupportedError(`a NumPy array with ${what} is not supported`, {
       path,
       offset: 0,
-      cure: "Save it in C order as bool, (u)int8/16/32, int64, float32 or float64",
+      hint: "Save it in C order as bool, (u)int8/16/32, int64, float32 or float64",
     });
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const version = bytes[6] ?? 1;
@@ -82,7 +82,7 @@ export function parseNpyHeader(
     throw new TruncatedError("the header of a NumPy array is cut off", {
       path,
       offset: bytes.length,
-      cure: "Download the file again",
+      hint: "Download the file again",
     });
   }
   const text = new TextDecoder("latin1").decode(bytes.subarray(start, start + length)).trim();
@@ -95,7 +95,7 @@ export function parseNpyHeader(
     throw new CorruptError(`the header of a NumPy array is damaged: ${text.slice(0, 200)}`, {
       path,
       offset: start,
-      cure: "Download the file again",
+      hint: "Download the file again",
     });
   }
   const dtype = descriptors.get(/^'(.*)'$/.exec(descr)?.[1] ?? "");

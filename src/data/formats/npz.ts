@@ -59,7 +59,7 @@ export async function openNpz(path: string, limits?: Partial<Limits>): Promise<N
       throw new CorruptError("the directory of the zip archive is damaged", {
         path,
         offset: file.size,
-        cure: again,
+        hint: again,
         cause: error,
       });
     });
@@ -72,7 +72,7 @@ export async function openNpz(path: string, limits?: Partial<Limits>): Promise<N
           throw new WrongKindError(`the archive has no array "${name}"`, {
             path,
             offset: 0,
-            cure: `It has ${[...entries.keys()].join(", ")}; check that it is the right dataset`,
+            hint: `It has ${[...entries.keys()].join(", ")}; check that it is the right dataset`,
           });
         }
         const { header, data } = await splitHeader(contents(file, entry), path, limits);
@@ -82,7 +82,7 @@ export async function openNpz(path: string, limits?: Partial<Limits>): Promise<N
         if (dataOffset + elements(shape) * width !== entry.size) {
           throw new CorruptError(
             `"${name}" has ${entry.size - dataOffset} bytes, not ${dtype}[${shape}]`,
-            { path, offset: entry.offset, cure: again },
+            { path, offset: entry.offset, hint: again },
           );
         }
         return { header, data };
@@ -100,7 +100,7 @@ const viewOf = (bytes: Uint8Array) =>
 
 async function readDirectory(file: RandomAccessFile): Promise<Map<string, NpzEntry>> {
   const { path, size } = file;
-  if (size === 0) throw new TruncatedError("the file is empty", { path, offset: 0, cure: again });
+  if (size === 0) throw new TruncatedError("the file is empty", { path, offset: 0, hint: again });
   const start = await file.read(0, Math.min(4, size));
   const isZip = start[0] === 0x50 && start[1] === 0x4b;
   // The end record is 22 bytes and a comment of at most 65,535, which may look like one itself.
@@ -116,16 +116,16 @@ async function readDirectory(file: RandomAccessFile): Promise<Map<string, NpzEnt
       ? new TruncatedError("the zip archive has no directory at its end", {
         path,
         offset: size,
-        cure: again,
+        hint: again,
       })
       : new WrongKindError("this is no zip archive", {
         path,
         offset: 0,
-        cure: "Check that the download is the dataset and not, say, an error page",
+        hint: "Check that the download is the dataset and not, say, an error page",
       });
   }
   const corrupt = (what: string, offset: number) =>
-    new CorruptError(what, { path, offset, cure: again });
+    new CorruptError(what, { path, offset, hint: again });
   const endAt = size - tailLength + at;
   let directoryEnd = endAt;
   let count = tail.getUint16(at + 10, true);
@@ -206,7 +206,7 @@ async function startOf(file: RandomAccessFile, entry: NpzEntry): Promise<number>
     new UnsupportedError(`"${name}" is ${what}`, {
       path,
       offset,
-      cure: "Write the archive with numpy.savez or numpy.savez_compressed",
+      hint: "Write the archive with numpy.savez or numpy.savez_compressed",
     });
   if ((flags & 1) !== 0) throw unsupported("encrypted");
   if (method !== 0 && method !== 8) throw unsupported(`compressed with method ${method}`);
@@ -220,7 +220,7 @@ async function startOf(file: RandomAccessFile, entry: NpzEntry): Promise<number>
         sizes.every((own, i) => own === 0xffffffff || own === [compressedSize, size][i]));
   const possible = method === 0 ? size === compressedSize : size <= mostInflated(compressedSize);
   if (!agrees || !possible) {
-    throw new CorruptError(`the entry "${name}" is damaged`, { path, offset, cure: again });
+    throw new CorruptError(`the entry "${name}" is damaged`, { path, offset, hint: again });
   }
   return offset + 30 + nameLength + local.getUint16(28, true);
 }
@@ -243,7 +243,7 @@ async function* contents(file: RandomAccessFile, entry: NpzEntry): AsyncGenerato
     throw new CorruptError(`"${entry.name}" cannot be inflated after ${length} bytes`, {
       path,
       offset: start,
-      cure: again,
+      hint: again,
       cause: error,
     });
   }
@@ -251,7 +251,7 @@ async function* contents(file: RandomAccessFile, entry: NpzEntry): AsyncGenerato
     throw new CorruptError(`the checksum or length of "${entry.name}" is wrong`, {
       path,
       offset: start,
-      cure: again,
+      hint: again,
     });
   }
 }

@@ -53,7 +53,7 @@ interface Chunks {
  */
 export function decodePng(bytes: Uint8Array, path?: string, limits?: Partial<Limits>): Decoded {
   const fault = (what: string, offset?: number) =>
-    new CorruptError(`the PNG image cannot be decoded: ${what}`, { path, offset, cure: again });
+    new CorruptError(`the PNG image cannot be decoded: ${what}`, { path, offset, hint: again });
   const { header, palette, transparency, exif, data } = readChunks(bytes, path, limits, fault);
   const { width, height, depth, colourType, channels } = header;
   const passes = passesOf(header);
@@ -113,7 +113,7 @@ function readChunks(
       throw new TruncatedError("the PNG image ends before its last chunk", {
         path,
         offset: bytes.length,
-        cure: again,
+        hint: again,
       });
     }
     const type = String.fromCharCode(...bytes.subarray(offset + 4, offset + 8));
@@ -141,7 +141,7 @@ function readChunks(
         {
           path,
           offset,
-          cure: "Convert it to an ordinary PNG",
+          hint: "Convert it to an ordinary PNG",
         },
       );
     }
@@ -232,7 +232,7 @@ function inflateExactly(
     new TruncatedError("the PNG image has fewer pixels than its header says", {
       path,
       offset,
-      cure: again,
+      hint: again,
     });
   if (mostInflated(compressed.length) < expected) throw short();
   let raw: Uint8Array;
@@ -249,7 +249,7 @@ function inflateExactly(
       more
         ? "the PNG image inflates to more pixels than its header says"
         : `the pixels of the PNG image cannot be inflated: ${reason}`,
-      { path, cure: again, cause },
+      { path, hint: again, cause },
     );
   }
   if (raw.length < expected) throw short();

@@ -46,7 +46,7 @@ export function parseExample(
     const what = error instanceof Error ? error.message : String(error);
     throw new CorruptError(`the record is no tf.Example: ${what}`, {
       ...where,
-      cure: "Check that the file is the dataset it is said to be",
+      hint: "Check that the file is the dataset it is said to be",
       cause: error,
     });
   }

@@ -46,7 +46,7 @@ function readHeader(
       number === 0
         ? "this is no TFRecord file: its first length does not match its checksum"
         : `the checksum of the length of record ${number} is wrong`,
-      { path, offset, cure: `Check that the file is a TFRecord file. ${again}` },
+      { path, offset, hint: `Check that the file is a TFRecord file. ${again}` },
     );
   }
   const length = Number(view.getBigUint64(0, true));
@@ -61,17 +61,17 @@ function checkBody(body: Uint8Array, footer: Uint8Array, at: TfRecord["offset"],
     throw new CorruptError("the checksum of a record is wrong", {
       path,
       offset: at + HEADER,
-      cure: again,
+      hint: again,
     });
   }
 }
 
 const cutOff = (path: string, offset: number, number: number) =>
-  new TruncatedError(`the file ends inside record ${number}`, { path, offset, cure: again });
+  new TruncatedError(`the file ends inside record ${number}`, { path, offset, hint: again });
 
 function refuseEmpty({ path, size }: RandomAccessFile): void {
   if (size > 0) return;
-  throw new TruncatedError("the file is empty", { path, offset: 0, cure: again });
+  throw new TruncatedError("the file is empty", { path, offset: 0, hint: again });
 }
 
 /** True if a file is gzipped, by its first two bytes. */
@@ -184,7 +184,7 @@ async function* inflate(file: RandomAccessFile): AsyncGenerator<Uint8Array> {
       throw new TruncatedError("the gzip file ends before its contents do", {
         path,
         offset: size,
-        cure: again,
+        hint: again,
         cause: error,
       });
     }
@@ -192,7 +192,7 @@ async function* inflate(file: RandomAccessFile): AsyncGenerator<Uint8Array> {
       throw new CorruptError(`the gzip file cannot be inflated near here: ${error.message}`, {
         path,
         offset: given,
-        cure: again,
+        hint: again,
         cause: error,
       });
     }

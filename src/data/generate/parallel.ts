@@ -103,7 +103,7 @@ export function openScenePool(
     worker.on("error", (error: Error) => {
       finish(worker)?.reject(
         new CorruptError(`the thread that made these scenes died: ${error.message}`, {
-          cure: "Make them without threads (workers: 0) to see where",
+          hint: "Make them without threads (workers: 0) to see where",
           cause: error,
         }),
       );
@@ -149,5 +149,5 @@ export function openScenePool(
 
 const closedError = () =>
   new ClosedError("the pool was closed before these scenes were made", {
-    cure: "Await pending scenes before closing",
+    hint: "Await pending scenes before closing",
   });

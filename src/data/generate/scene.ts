@@ -77,6 +77,6 @@ export function rejectionSample<T>(what: string, attempt: () => T | undefined, l
     if (result !== undefined) return result;
   }
   throw new OptionError(`no acceptable ${what} in ${limit} attempts`, {
-    cure: "Ask for fewer or smaller objects, a larger picture, or less visibility",
+    hint: "Ask for fewer or smaller objects, a larger picture, or less visibility",
   });
 }

@@ -204,22 +204,22 @@ async function readShard<K extends SceneKind>(path: string, contents: Json): Pro
   const file = await readBytes(path);
   // A Buffer would be shared by its slices.
   const bytes = new Uint8Array(file.buffer, file.byteOffset, file.length);
-  const cure = "Delete the file; it will be made again";
+  const hint = "Delete the file; it will be made again";
   if (new TextDecoder().decode(bytes.subarray(0, MAGIC.length)) !== MAGIC) {
-    throw new WrongKindError("this is no shard of scenes", { path, offset: 0, cure });
+    throw new WrongKindError("this is no shard of scenes", { path, offset: 0, hint });
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (
     bytes.length < 16 || view.getUint32(bytes.length - 4, true) !== crc32c(bytes.subarray(0, -4))
   ) {
     const offset = Math.max(0, bytes.length - 4);
-    throw new CorruptError("the shard does not have its checksum", { path, offset, cure });
+    throw new CorruptError("the shard does not have its checksum", { path, offset, hint });
   }
   const start = MAGIC.length + 4 + view.getUint32(MAGIC.length, true);
   const text = new TextDecoder().decode(bytes.subarray(MAGIC.length + 4, start));
   const header = JSON.parse(text) as Header;
   if (JSON.stringify(header.contents) !== JSON.stringify(contents)) {
-    throw new CorruptError("the shard holds other scenes than its name says", { path, cure });
+    throw new CorruptError("the shard holds other scenes than its name says", { path, hint });
   }
   const { shape, scenes } = header;
   const pixels = shape[0] * shape[1];

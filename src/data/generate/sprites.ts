@@ -139,7 +139,7 @@ function drawSprites(
 ): Sprite[] {
   if (distinctColors && colors.length < count) {
     throw new OptionError(`${count} sprites cannot have distinct colours out of ${colors.length}`, {
-      cure: "Give more colours, ask for fewer sprites, or let colours repeat",
+      hint: "Give more colours, ask for fewer sprites, or let colours repeat",
     });
   }
   const left = [...colors];

@@ -46,7 +46,7 @@ const wrong = (what: string, problems: readonly string[]) =>
   new ConfigError({
     what: `${what} has ${problems.length === 1 ? "a mistake" : `${problems.length} mistakes`}:`,
     problems,
-    cure: `Correct ${
+    hint: `Correct ${
       problems.length === 1 ? "it" : "them"
     }; --help names the presets, and config.json of any run shows all fields.`,
   });

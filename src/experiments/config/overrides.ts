@@ -25,7 +25,7 @@ export const applyOverrides = Effect.fnUntraced(function* <C extends object>(
   return yield* new ConfigError({
     what: `${problems.length} of the overrides cannot be applied:`,
     problems,
-    cure: "Write --set path.to.field=value, for example --set steps=100.",
+    hint: "Write --set path.to.field=value, for example --set steps=100.",
   });
 });
 

@@ -18,6 +18,6 @@ export const presetNamed = Effect.fnUntraced(function* (name: string) {
   return yield* new ConfigError({
     what: `No preset is called "${name}".`,
     problems: [],
-    cure: `Choose one of: ${[...presets.keys()].join(", ")}.`,
+    hint: `Choose one of: ${[...presets.keys()].join(", ")}.`,
   });
 });

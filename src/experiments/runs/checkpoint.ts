@@ -171,7 +171,7 @@ export const readCheckpoint = (path: string) =>
       catch: (cause) =>
         new CheckpointError({
           what: `The checkpoint ${path} cannot be read: ${messageOf(cause).replace(/\.$/, "")}.`,
-          cure: "Use another one.",
+          hint: "Use another one.",
         }),
     })
   );
@@ -223,6 +223,6 @@ export const bestCheckpoint = Effect.fnUntraced(function* (run: RunFolder) {
   if (latest.checkpoint !== undefined) return { checkpoint: latest.checkpoint, damaged };
   return yield* new CheckpointError({
     what: `The run ${run.name} has no checkpoint that can be read.`,
-    cure: damaged.map(({ error }) => error.what).join("\n") || "Train it further first.",
+    hint: damaged.map(({ error }) => error.what).join("\n") || "Train it further first.",
   });
 });

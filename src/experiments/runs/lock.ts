@@ -160,7 +160,7 @@ const refuse = Effect.fnUntraced(function* (run: RunFolder, name: string, holder
     : `Process ${holder.pid}${elsewhere ? ` on ${holder.host}` : ""}`;
   return yield* new RunError({
     what: `${who} is training in ${run.path}${holder ? ` since ${holder.since}` : ""}.`,
-    cure: elsewhere
+    hint: elsewhere
       ? `Wait for it, or stop it. If it runs no more, which cannot be seen from ${host}, delete ${
         run.file(name)
       }.`

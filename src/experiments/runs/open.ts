@@ -47,7 +47,7 @@ export const openRun = Effect.fnUntraced(function* (root: string, name: string) 
   const known = (yield* listRuns(root)).map((path) => basename(path));
   return yield* new RunError({
     what: `There is no run "${name}" in ${root}.`,
-    cure: known.length === 0
+    hint: known.length === 0
       ? "Start one: deno task train."
       : `Name one of: ${known.slice(-8).join(", ")}; or say latest.`,
   });
@@ -64,7 +64,7 @@ const openFolder = Effect.fnUntraced(function* (folder: RunFolder) {
         new ConfigError({
           what: `${path} is no JSON: ${cause instanceof Error ? cause.message : cause}.`,
           problems: [],
-          cure:
+          hint:
             "Correct it, or delete it: then the config inside the latest checkpoint takes its place.",
         }),
     });
@@ -75,7 +75,7 @@ const openFolder = Effect.fnUntraced(function* (folder: RunFolder) {
   if (checkpoint === undefined) {
     return yield* new RunError({
       what: `${path} is gone, and no checkpoint beside it can be read.`,
-      cure: damaged.map(({ error }) => error.what).join("\n") || "Put config.json back.",
+      hint: damaged.map(({ error }) => error.what).join("\n") || "Put config.json back.",
     });
   }
   const config = yield* decodeConfig(checkpoint.maker.config, `The config in ${checkpoint.path}`);

@@ -42,7 +42,7 @@ export const findRecovery = Effect.fnUntraced(function* (
     return yield* new RunError({
       what:
         `${run.name} has made ${step} steps already; it cannot become a run of ${now.config.steps}.`,
-      cure:
+      hint:
         `Nothing was changed. For a longer run say --steps with more than ${step}; for a shorter one ` +
         "train anew with this config.json: deno task train --config " +
         `${run.file("config.json")} --steps ${now.config.steps}.`,
@@ -55,7 +55,7 @@ export const findRecovery = Effect.fnUntraced(function* (
         `${run.name} would go on from ${basename(checkpoint.path)} as another run than it was:`,
         ...changes.map((change) => `  - ${change}`),
       ].join("\n"),
-      cure:
+      hint:
         "Nothing was changed. Put that back in config.json, or say --accept-changes to go on as it is now.",
     });
   }
@@ -83,7 +83,7 @@ const refuseToBeginAgain = Effect.fnUntraced(function* (
       `${run.name} has made steps, and no checkpoint to go on from can be read:`,
       ...evidence.map((text) => `  - ${text}`),
     ].join("\n"),
-    cure: "Nothing was changed. Put a checkpoint back, or train anew with this config.json: " +
+    hint: "Nothing was changed. Put a checkpoint back, or train anew with this config.json: " +
       `deno task train --config ${run.file("config.json")}.`,
   });
 });

@@ -102,7 +102,7 @@ export const restore = <S>(checkpoint: Checkpoint, like: S) =>
         what: `The checkpoint ${checkpoint.path} is of another model: ${
           problems.slice(0, 5).join("; ")
         }${problems.length > 5 ? `; and ${problems.length - 5} more` : ""}.`,
-        cure: "Use the config that it was made with, which is also inside it.",
+        hint: "Use the config that it was made with, which is also inside it.",
       });
     }
     return tree.unflatten<S>(

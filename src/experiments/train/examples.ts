@@ -42,6 +42,6 @@ export const openExamples = Effect.fnUntraced(function* (
   return yield* new ConfigError({
     what: `The config does not fit the data:`,
     problems,
-    cure: "Change the config, or give other data.",
+    hint: "Change the config, or give other data.",
   });
 });

@@ -69,7 +69,7 @@ export const explainNan = Effect.fnUntraced(function* (
       bad.map(([name, value]) => `${name} is ${value}`).join(", ")
     } at step ${broken.step}.\n` +
       found,
-    cure: (checkpoint === undefined
+    hint: (checkpoint === undefined
       ? "There is no checkpoint from before."
       : `The last good checkpoint is ${checkpoint.path} (step ${from}).`) +
       " Try a lower optimizer.learningRate, optimizer.clip=1, or a longer optimizer.warmup.",

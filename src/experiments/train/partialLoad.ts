@@ -52,7 +52,7 @@ const noSubtree = (field: string, path: string, params: Params) =>
   new ConfigError({
     what: `${field}: the model has no parameters at "${path}".`,
     problems: [],
-    cure: `It has ${Object.keys(params).join(", ")}, and what is in them.`,
+    hint: `It has ${Object.keys(params).join(", ")}, and what is in them.`,
   });
 
 /** Fails when a path of `field` names nothing. */

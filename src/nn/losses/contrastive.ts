@@ -1,7 +1,7 @@
 /** Losses of embeddings that compare samples with each other. */
 import { ShapeError, type Tensor } from "../../public.ts";
 import * as np from "../../numpy/index.ts";
-import { declareOptions, positive, treeKind } from "../../options/index.ts";
+import { declareOptions, describeTree, positive } from "../../options/index.ts";
 import { cosineSimilarity } from "./regression.ts";
 
 const checkOptions = declareOptions<{ readonly temperature?: number }>(
@@ -33,7 +33,7 @@ export function ntxent(
   const { temperature = 0.07 } = options;
   const [n] = embeddings.shape;
   if (embeddings.ndim !== 2 || labels.ndim !== 1 || labels.shape[0] !== n) {
-    const [given, of] = [embeddings, labels].map((x) => treeKind(x));
+    const [given, of] = [embeddings, labels].map((x) => describeTree(x));
     throw new ShapeError(
       `nn.losses.ntxent: the embeddings are ${given}, the labels ${of}`,
       "give embeddings [n, size] and labels [n]",

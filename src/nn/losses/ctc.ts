@@ -1,5 +1,5 @@
 /** Connectionist temporal classification: a sequence of labels without times. */
-import { requireForm } from "../../options/shapeSpec.ts";
+import { requireShape } from "../../options/shapeSpec.ts";
 import type { Tensor } from "../../public.ts";
 import { scan } from "../../control/index.ts";
 import * as np from "../../numpy/index.ts";
@@ -71,15 +71,15 @@ export function ctcLossWithForwardProbs(
 ): [loss: Tensor, blank: Tensor, emitted: Tensor] {
   checkForward(options);
   const { blankId = 0, logEpsilon = -1e5 } = options;
-  const cure = "sequences have one length in a batch: pad them, and say by paddings where they end";
+  const hint = "sequences have one length in a batch: pad them, and say by paddings where they end";
   const form = ["batch", "times", "classes"];
-  requireForm("nn.losses.ctcLoss: the logits are", logits, form, cure);
+  requireShape("nn.losses.ctcLoss: the logits are", logits, form, hint);
   const [batch, times, classes] = logits.shape as [number, number, number];
-  requireForm("nn.losses.ctcLoss: the labels are", labels, [batch, "n"], cure);
+  requireShape("nn.losses.ctcLoss: the labels are", labels, [batch, "n"], hint);
   const n = labels.shape[1]!;
   const paddings = "nn.losses.ctcLoss: the paddings of";
-  requireForm(`${paddings} logits are`, logitPaddings, [batch, times], cure);
-  requireForm(`${paddings} labels are`, labelPaddings, [batch, n], cure);
+  requireShape(`${paddings} logits are`, logitPaddings, [batch, times], hint);
+  requireShape(`${paddings} labels are`, labelPaddings, [batch, n], hint);
 
   const { dtype } = logits;
   const logProbabilities = np.logSoftmax(logits);

@@ -4,11 +4,11 @@ import * as np from "../../numpy/index.ts";
 import { checkCount } from "../../numpy/promote.ts";
 import {
   declareOptions,
+  describeTree,
   dtype as dtypeKind,
   floatType,
   oneOf,
   positive,
-  treeKind,
 } from "../../options/index.ts";
 
 /** How elements become one number. */
@@ -35,7 +35,7 @@ function errors(
 ): Tensor {
   const error = np.subtract(prediction, target);
   if (reduction === "none" || error.shape.join() === prediction.shape.join()) return error;
-  const [made, wanted] = [prediction, target].map((x) => treeKind(x));
+  const [made, wanted] = [prediction, target].map((x) => describeTree(x));
   throw new ShapeError(
     `${name}: the prediction ${made} and the target ${wanted} give [${
       error.shape.join(", ")
@@ -112,7 +112,7 @@ export function crossEntropy(logits: Tensor, target: Tensor, options: LossOption
   const soft = floatType.accepts(target.dtype);
   const shape = soft ? target.shape : [...target.shape, logits.shape.at(-1)!];
   if (!stretches(shape, logits.shape)) {
-    const [made, wanted] = [logits, target].map((x) => treeKind(x));
+    const [made, wanted] = [logits, target].map((x) => describeTree(x));
     const { shape: whole } = logits;
     throw new ShapeError(
       `nn.crossEntropy: the logits are ${made}, the target is ${wanted}`,

@@ -4,10 +4,10 @@ import * as np from "../../numpy/index.ts";
 import {
   axes,
   declareOptions,
+  describeTree,
   finite,
   nonNegative,
   positive,
-  treeKind,
 } from "../../options/index.ts";
 
 /** `predictions - targets`, or the predictions where they are errors already; of one shape. */
@@ -15,8 +15,8 @@ function errors(name: string, predictions: Tensor, targets: Tensor | undefined):
   if (targets === undefined) return predictions;
   if (targets.shape.join() === predictions.shape.join()) return predictions.sub(targets);
   throw new ShapeError(
-    `nn.losses.${name}: the predictions are ${treeKind(predictions)}, the targets ${
-      treeKind(targets)
+    `nn.losses.${name}: the predictions are ${describeTree(predictions)}, the targets ${
+      describeTree(targets)
     }`,
     "give targets of the same shape: targets.reshape(predictions.shape)",
   );

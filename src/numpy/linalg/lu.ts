@@ -1,6 +1,6 @@
 /** Square systems, inverses and logarithms of determinants, by LU decomposition with partial pivoting. */
 import { literal, type Tensor } from "../../core/tensor.ts";
-import { rewrite } from "../../core/trace.ts";
+import { traceClosed } from "../../core/trace.ts";
 import { declareOperands } from "../../options/index.ts";
 import * as lax from "../../primitives/index.ts";
 import { managed } from "../managed.ts";
@@ -47,13 +47,13 @@ export function solveMatrices(a: Tensor, b: Tensor): Tensor {
   const operands = [a, factors, order, b];
   const avals = operands.map((x) => ({ ...x.aval, weak: false }));
   const over = (f: (lu: Tensor, p: Tensor, y: Tensor) => Tensor) =>
-    rewrite(
+    traceClosed(
       (_, lu, p, y) =>
         overLeading("solve", (lu, p, y) => [f(lu!, p!, y!)], [lu!, p!, y!], [2, 1, 2]),
       avals,
     );
   return lax.linearSolveCall(operands, {
-    multiply: rewrite((m, _lu, _p, x) => [product(m!, x!)], avals),
+    multiply: traceClosed((m, _lu, _p, x) => [product(m!, x!)], avals),
     // P A = L U, so x = U⁻¹ L⁻¹ P b.
     solve: over((lu, p, y) => {
       const permuted = lax.gather(y, lax.reshape(p, [...p.shape, 1]));

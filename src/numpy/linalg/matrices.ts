@@ -6,7 +6,7 @@ import { DTypeError, ShapeError } from "../../core/errors.ts";
 import { formatAval, sizeOf } from "../../core/aval.ts";
 import { inputAvals, outputAvals } from "../../core/program.ts";
 import type { Tensor } from "../../core/tensor.ts";
-import { rewrite, trace } from "../../core/trace.ts";
+import { trace, traceClosed } from "../../core/trace.ts";
 import { lazy } from "../../primitives/calls/custom.ts";
 import { runBatched } from "../../primitives/interpreters/batch.ts";
 import * as lax from "../../primitives/index.ts";
@@ -58,7 +58,7 @@ export function overLeading(
   const size = sizeOf(lead);
   const own = inputs.map((x, i) => x.shape.slice(cut[i]!));
   const batched = inputs.map((_, i) => cut[i]! > 0);
-  const program = rewrite(
+  const program = traceClosed(
     (...xs) => f(...xs),
     inputs.map((x, i) => ({ shape: own[i]!, dtype: x.dtype, weak: false })),
   );
@@ -67,7 +67,7 @@ export function overLeading(
   );
   const [outputs, flags] = runBatched(program, whole, batched, size);
   return outputs.map((y, i) => {
-    const full = flags[i] ? y : lax.materialize(y, size);
+    const full = flags[i] ? y : lax.broadcastBatch(y, size);
     return lax.reshape(full, [...lead, ...outputAvals(program)[i]!.shape]);
   });
 }
@@ -103,11 +103,11 @@ export function forRows(
  * outputs and theirs. It may use the function itself, so derivatives exist to all orders.
  */
 export function withDerivative(inputs: readonly Tensor[], f: Several, rule: Several): Tensor[] {
-  const program = rewrite(f, inputs.map((x) => ({ ...x.aval, weak: false })));
+  const program = traceClosed(f, inputs.map((x) => ({ ...x.aval, weak: false })));
   const avals = inputAvals(program);
   return lax.customJvpCall(inputs, {
     program,
-    rule: lazy(() => rewrite(rule, [...avals, ...avals])),
+    rule: lazy(() => traceClosed(rule, [...avals, ...avals])),
     consts: 0,
   });
 }

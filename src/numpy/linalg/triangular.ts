@@ -1,5 +1,5 @@
 /** Triangular systems, solved by substitution. */
-import { rewrite } from "../../core/trace.ts";
+import { traceClosed } from "../../core/trace.ts";
 import type { Tensor } from "../../core/tensor.ts";
 import { boolean, declareOptions } from "../../options/index.ts";
 import * as lax from "../../primitives/index.ts";
@@ -86,9 +86,9 @@ export function triangular(a: Tensor, b: Tensor, lower: boolean, unit = false): 
   const part = triangleOf(a, lower, unit);
   const avals = [part, b].map((x) => ({ ...x.aval, weak: false }));
   return lax.linearSolveCall([part, b], {
-    multiply: rewrite((l, x) => [product(l!, x!)], avals),
-    solve: rewrite((l, y) => [substitute(l!, y!, lower)], avals),
-    solveTransposed: rewrite((l, y) => [substitute(transposed(l!), y!, !lower)], avals),
+    multiply: traceClosed((l, x) => [product(l!, x!)], avals),
+    solve: traceClosed((l, y) => [substitute(l!, y!, lower)], avals),
+    solveTransposed: traceClosed((l, y) => [substitute(transposed(l!), y!, !lower)], avals),
     consts: 1,
   })[0]!;
 }

@@ -4,18 +4,18 @@
  */
 import { evaluate } from "../../core/evaluate.ts";
 import {
+  LinearInput,
   outputAvals,
   type Params,
   type Primitive,
   type Program,
-  Unknown,
 } from "../../core/program.ts";
 import type { Tensor } from "../../core/tensor.ts";
-import { bind, rewrite } from "../../core/trace.ts";
+import { bind, traceClosed } from "../../core/trace.ts";
 import { barrier } from "../control/barrier.ts";
 import { batchProgram } from "../interpreters/batch.ts";
 import { linearizeProgram } from "../interpreters/linearize.ts";
-import { pullBack } from "../interpreters/transpose.ts";
+import { backwardPass } from "../interpreters/transpose.ts";
 import { instantiate } from "../broadcast.ts";
 import { linearCall } from "./linearCall.ts";
 
@@ -31,7 +31,7 @@ export interface CheckpointParams extends Params {
 const checkpointPrimitive: Primitive<CheckpointParams> = {
   name: "checkpoint",
   ownWeakness: true,
-  shape: (_, { program }) => outputAvals(program),
+  abstractEval: (_, { program }) => outputAvals(program),
   jvp(primals, tangents, { program, policy }) {
     const active = tangents.map((t) => t !== null);
     const kept = policy === undefined ? [] : program.equations
@@ -48,20 +48,20 @@ const checkpointPrimitive: Primitive<CheckpointParams> = {
     const known = residuals.map((x) => x.aval);
     const linearize = (values: readonly Tensor[]) =>
       evaluate(split.primal, values).slice(outputs.length);
-    const forward = rewrite((...xs) => {
+    const forward = traceClosed((...xs) => {
       const values = xs.slice(0, residuals.length);
       return evaluate(split.linear, [...linearize(values), ...xs.slice(residuals.length)]);
     }, [...known, ...directions.map((t) => t.aval)]);
     // Made when it is needed: a loop without a bound has no transpose, but a forward derivative.
     const transpose = (present: readonly boolean[]) =>
-      rewrite((...xs) => {
+      traceClosed((...xs) => {
         // Nothing of what follows can start before the cotangents are there.
         const behind = barrier(xs);
         const found = linearize(behind.slice(0, residuals.length));
         let next = residuals.length;
         const given = present.map((p) => p ? behind[next++]! : null);
         const values = [...found, ...directions.map(() => null)];
-        const cts = pullBack(split.linear, values, given);
+        const cts = backwardPass(split.linear, values, given);
         return directions.map((t, i) => instantiate(cts[found.length + i], t));
       }, [...known, ...moving.filter((_, i) => present[i])]);
     const moved = linearCall(residuals, directions, { forward, transpose, outputs: moving });
@@ -69,7 +69,7 @@ const checkpointPrimitive: Primitive<CheckpointParams> = {
     return { outputs, tangents: outputs.map((_, i) => split.active[i] ? moved[next++]! : null) };
   },
   transpose: (cotangents, inputs, { program }) =>
-    pullBack(program, inputs.map((x) => x instanceof Unknown ? null : x), cotangents),
+    backwardPass(program, inputs.map((x) => x instanceof LinearInput ? null : x), cotangents),
   batch(inputs, batched, { program, policy }, size) {
     const batch = batchProgram(program, batched, size);
     return {

@@ -6,7 +6,7 @@ import { outputAvals, type Params, type Primitive, type Program } from "../../co
 import type { Tensor } from "../../core/tensor.ts";
 import { bind } from "../../core/trace.ts";
 import { batchProgram } from "../interpreters/batch.ts";
-import { instantiate, materialize } from "../broadcast.ts";
+import { broadcastBatch, instantiate } from "../broadcast.ts";
 import { linearCall } from "./linearCall.ts";
 
 /** A program made when it is first needed: a rule may use the very function whose rule it is. */
@@ -54,7 +54,7 @@ function refuseCaptured(name: string, tangents: readonly (Tensor | null)[], cons
 const customJvpPrimitive: Primitive<CustomJvpParams> = {
   name: "customJvp",
   ownWeakness: true,
-  shape: (_, { program }) => outputAvals(program),
+  abstractEval: (_, { program }) => outputAvals(program),
   jvp(primals, tangents, { program, rule, consts }) {
     refuseCaptured("customJvp", tangents, consts);
     const directions = primals.flatMap((x, i) =>
@@ -86,7 +86,7 @@ const customJvpPrimitive: Primitive<CustomJvpParams> = {
 const customVjpPrimitive: Primitive<CustomVjpParams> = {
   name: "customVjp",
   ownWeakness: true,
-  shape: (_, { program }) => outputAvals(program),
+  abstractEval: (_, { program }) => outputAvals(program),
   jvp(primals, tangents, { program, forward, backward, consts }) {
     refuseCaptured("customVjp", tangents, consts);
     const perturbed = tangents.map((t) => t !== null);
@@ -109,7 +109,7 @@ const customVjpPrimitive: Primitive<CustomVjpParams> = {
     const batch = (p: Program, flags: readonly boolean[]) =>
       batchProgram(p, flags, size, p.outputs.map(() => true)).program;
     // Arguments get the batch before the rule sees them, so that their cotangents have it too.
-    const operands = inputs.map((x, i) => i < consts || batched[i] ? x : materialize(x, size));
+    const operands = inputs.map((x, i) => i < consts || batched[i] ? x : broadcastBatch(x, size));
     const flags = inputs.map((_, i) => i < consts ? batched[i]! : true);
     const params = {
       program: batch(program, flags),

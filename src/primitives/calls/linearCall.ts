@@ -7,19 +7,19 @@ import { NotDifferentiableError } from "../../core/errors.ts";
 import { evaluate } from "../../core/evaluate.ts";
 import {
   eliminateDeadCode,
+  LinearInput,
   type Params,
   type Primitive,
   type Program,
-  Unknown,
 } from "../../core/program.ts";
 import { type Aval, aval } from "../../core/aval.ts";
 import type { Tensor } from "../../core/tensor.ts";
-import { bind, rewrite } from "../../core/trace.ts";
+import { bind, traceClosed } from "../../core/trace.ts";
 import { batchAval, batchProgram } from "../interpreters/batch.ts";
-import { pushForward } from "../interpreters/jvp.ts";
-import { pullBack } from "../interpreters/transpose.ts";
+import { jvpEval } from "../interpreters/jvp.ts";
+import { backwardPass } from "../interpreters/transpose.ts";
 import { add } from "../elementwise.ts";
-import { instantiate, materialize } from "../broadcast.ts";
+import { broadcastBatch, instantiate } from "../broadcast.ts";
 
 /**
  * A transposed program for the cotangents that are present (the others are symbolic zeros): it takes the residuals
@@ -48,7 +48,7 @@ function forwardOf({ forward }: LinearCallParams): Program {
 
 const linearCallPrimitive: Primitive<LinearCallParams> = {
   name: "linearCall",
-  shape: (_, { outputs }) => outputs.map((a) => aval(a.shape, a.dtype)),
+  abstractEval: (_, { outputs }) => outputs.map((a) => aval(a.shape, a.dtype)),
   jvp(primals, tangents, params) {
     const forward = forwardOf(params);
     const outputs = bind(linearCallPrimitive, primals, params);
@@ -62,7 +62,7 @@ const linearCallPrimitive: Primitive<LinearCallParams> = {
       ], params)
       : outputs.map(() => null);
     const indirect = dResiduals.some((t) => t !== null)
-      ? pushForward(forward, primals, [...dResiduals, ...dLinear.map(() => null)])[1]
+      ? jvpEval(forward, primals, [...dResiduals, ...dLinear.map(() => null)])[1]
       : outputs.map(() => null);
     return {
       outputs,
@@ -75,12 +75,12 @@ const linearCallPrimitive: Primitive<LinearCallParams> = {
   transpose(cotangents, inputs, params) {
     const { forward, transpose, residuals } = params;
     if (!transpose) {
-      const values = inputs.map((x) => x instanceof Unknown ? null : x);
-      return pullBack(forwardOf(params), values, cotangents);
+      const values = inputs.map((x) => x instanceof LinearInput ? null : x);
+      return backwardPass(forwardOf(params), values, cotangents);
     }
     const given = inputs.slice(0, residuals) as Tensor[]; // residuals are never linear
     const linear = inputs.slice(residuals)
-      .map((x) => x instanceof Unknown ? x.aval : x.aval);
+      .map((x) => x instanceof LinearInput ? x.aval : x.aval);
     const present = cotangents.map((ct) => ct !== null);
     const results = bind(linearCallPrimitive, [
       ...given,
@@ -97,7 +97,7 @@ const linearCallPrimitive: Primitive<LinearCallParams> = {
     const { forward, transpose, residuals, outputs } = params;
     const flags = batched.slice(0, residuals);
     const linear = inputs.slice(residuals)
-      .map((x, i) => batched[residuals + i] ? x : materialize(x, size));
+      .map((x, i) => batched[residuals + i] ? x : broadcastBatch(x, size));
     const batch = (program: Program | undefined) => {
       if (!program) return undefined;
       const rest = program.inputs.slice(residuals).map(() => true);
@@ -126,7 +126,7 @@ export function filled(program: Program, cotangents: readonly Aval[]): Transpose
   return (present) => {
     if (present.every(Boolean)) return program;
     const residuals = program.inputs.slice(0, program.inputs.length - cotangents.length);
-    return rewrite((...xs) => {
+    return traceClosed((...xs) => {
       let next = residuals.length;
       const cts = cotangents.map((a, i) =>
         instantiate(present[i] ? xs[next++]! : null, { aval: a })

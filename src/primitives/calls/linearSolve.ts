@@ -7,20 +7,20 @@
  * which need only solves with A and its transpose, to any order.
  */
 import {
+  LinearInput,
   outputAvals,
   type Params,
   type Primitive,
   type Program,
-  Unknown,
 } from "../../core/program.ts";
 import { aval } from "../../core/aval.ts";
 import type { Tensor } from "../../core/tensor.ts";
 import { bind } from "../../core/trace.ts";
 import { batchProgram } from "../interpreters/batch.ts";
-import { pushForward } from "../interpreters/jvp.ts";
+import { jvpEval } from "../interpreters/jvp.ts";
 import { transposeProgram } from "../interpreters/transpose.ts";
 import { neg, sub } from "../elementwise.ts";
-import { instantiate, materialize } from "../broadcast.ts";
+import { broadcastBatch, instantiate } from "../broadcast.ts";
 
 /** Parameters of `linearSolve`. The operands, and each program's inputs, are the constants and a vector. */
 export interface LinearSolveParams extends Params {
@@ -35,14 +35,14 @@ export interface LinearSolveParams extends Params {
 
 const linearSolvePrimitive: Primitive<LinearSolveParams> = {
   name: "linearSolve",
-  shape: (_, { solve }) => outputAvals(solve).map((a) => aval(a.shape, a.dtype)),
+  abstractEval: (_, { solve }) => outputAvals(solve).map((a) => aval(a.shape, a.dtype)),
   jvp(primals, tangents, params) {
     const { multiply, consts } = params;
     const given = primals.slice(0, consts);
     const solution = bind(linearSolvePrimitive, primals, params);
     const dConsts = tangents.slice(0, consts);
     const moved = dConsts.some((t) => t !== null)
-      ? pushForward(multiply, [...given, ...solution], [...dConsts, ...solution.map(() => null)])[1]
+      ? jvpEval(multiply, [...given, ...solution], [...dConsts, ...solution.map(() => null)])[1]
       : solution.map(() => null);
     const rhs = solution.map((x, i) => {
       const [db, dAx] = [tangents[consts + i] ?? null, moved[i] ?? null];
@@ -57,7 +57,7 @@ const linearSolvePrimitive: Primitive<LinearSolveParams> = {
   transpose(cotangents, inputs, { multiply, solve, solveTransposed, consts }) {
     const given = inputs.slice(0, consts) as Tensor[]; // linear in b alone
     const linear = multiply.inputs.map((_, i) => i >= consts);
-    const b = inputs.slice(consts).map((x) => x instanceof Unknown ? x : { aval: x.aval });
+    const b = inputs.slice(consts).map((x) => x instanceof LinearInput ? x : { aval: x.aval });
     const results = bind(linearSolvePrimitive, [
       ...given,
       ...b.map((x, i) => instantiate(cotangents[i], x)),
@@ -71,7 +71,7 @@ const linearSolvePrimitive: Primitive<LinearSolveParams> = {
   },
   batch(inputs, batched, { multiply, solve, solveTransposed, consts }, size) {
     const flags = inputs.map((_, i) => i < consts ? batched[i]! : true);
-    const operands = inputs.map((x, i) => flags[i] && !batched[i] ? materialize(x, size) : x);
+    const operands = inputs.map((x, i) => flags[i] && !batched[i] ? broadcastBatch(x, size) : x);
     const batch = (program: Program) =>
       batchProgram(program, flags, size, program.outputs.map(() => true)).program;
     return {

@@ -11,7 +11,7 @@ import { instantiate } from "../broadcast.ts";
 const barrierPrimitive: Primitive = {
   name: "barrier",
   ownWeakness: true,
-  shape: (inputs) => [...inputs],
+  abstractEval: (inputs) => [...inputs],
   jvp(primals, tangents) {
     const moving = tangents.flatMap((t, i) => t ? [i] : []);
     const moved = barrier(moving.map((i) => instantiate(tangents[i], primals[i]!)));

@@ -7,22 +7,22 @@
 import { ShapeError } from "../../core/errors.ts";
 import {
   inputAvals,
+  LinearInput,
   outputAvals,
   type Params,
   type Primitive,
   type Program,
-  Unknown,
 } from "../../core/program.ts";
 import { aval, formatAval, sameShape } from "../../core/aval.ts";
 import { literal, type Tensor } from "../../core/tensor.ts";
-import { bind, rewrite } from "../../core/trace.ts";
+import { bind, traceClosed } from "../../core/trace.ts";
 import { evaluate } from "../../core/evaluate.ts";
 import { reduceOr } from "../reduce.ts";
 import { batchProgram } from "../interpreters/batch.ts";
 import { linearizeProgram } from "../interpreters/linearize.ts";
 import { transposeProgram } from "../interpreters/transpose.ts";
 import { convert, eq, ge, le } from "../elementwise.ts";
-import { full, materialize } from "../broadcast.ts";
+import { broadcastBatch, full } from "../broadcast.ts";
 import { weakest } from "../rules.ts";
 import { fromLive, isHarmless, selectLanes } from "./lanes.ts";
 
@@ -41,7 +41,7 @@ export interface CondParams extends Params {
 function sideBySide(branches: readonly Program[], shared: number): Program[] {
   const own = branches.map((b) => outputAvals(b).slice(shared));
   return branches.map((branch, mine) =>
-    rewrite((...xs) => {
+    traceClosed((...xs) => {
       const results = evaluate(branch, xs);
       return [
         ...results.slice(0, shared),
@@ -56,11 +56,11 @@ function sideBySide(branches: readonly Program[], shared: number): Program[] {
 const condPrimitive: Primitive<CondParams> = {
   name: "cond",
   ownWeakness: true,
-  choice: ({ branches }) => ({
+  branches: ({ branches }) => ({
     branches,
     withBranches: (more) => ({ branches: sideBySide(more, branches[0]!.outputs.length) }),
   }),
-  shape([index, ...operands], { branches }) {
+  abstractEval([index, ...operands], { branches }) {
     const [first, ...rest] = branches.map(outputAvals);
     if (index.dtype !== "int32" || index.shape.length !== 0) {
       throw new ShapeError(`cond: an index of type ${formatAval(index)}`, "give an int32 scalar");
@@ -98,7 +98,7 @@ const condPrimitive: Primitive<CondParams> = {
     const moved = cond(index, [...residuals, ...directions], {
       branches: split.map((s, mine) => {
         const start = residualAvals.slice(0, mine).flat().length;
-        return rewrite(
+        return traceClosed(
           (...xs) =>
             evaluate(s.linear, [
               ...xs.slice(start, start + s.residuals),
@@ -115,12 +115,12 @@ const condPrimitive: Primitive<CondParams> = {
     };
   },
   transpose(cotangents, [index, ...operands], { branches }) {
-    const linear = operands.map((x) => x instanceof Unknown);
+    const linear = operands.map((x) => x instanceof LinearInput);
     const present = cotangents.map((ct) => ct !== null);
     const cts = cond(
       index as Tensor, // an integer is never linear
       [
-        ...operands.filter((x): x is Tensor => !(x instanceof Unknown)),
+        ...operands.filter((x): x is Tensor => !(x instanceof LinearInput)),
         ...cotangents.filter((ct): ct is Tensor => ct !== null),
       ],
       { branches: branches.map((b) => transposeProgram(b, linear, present)) },
@@ -138,7 +138,7 @@ const condPrimitive: Primitive<CondParams> = {
       return { outputs: cond(chosen, operands, { branches: programs }), batched: force };
     }
     // An index for each element: all branches run, and each element selects.
-    const number = (k: number) => materialize(literal(k, "int32"), size);
+    const number = (k: number) => broadcastBatch(literal(k, "int32"), size);
     const results = branches.map((b, k) => {
       const taken = k === 0 ? le(index, number(0)) : (k === last ? ge : eq)(index, number(k));
       return runLive(b, taken, operands, batched);
@@ -165,11 +165,14 @@ export function runLive(
   const whole = batchProgram(program, batched, size, all).program;
   if (size === 0 || isHarmless(program, batched)) return evaluate(whole, inputs);
   const avals = [live, ...inputs].map((x) => x.aval);
-  const run = rewrite(
+  const run = traceClosed(
     (live, ...xs) => evaluate(whole, xs.map((x, i) => batched[i] ? fromLive(live!, x) : x)),
     avals,
   );
-  const rest = rewrite(() => whole.outputs.map(({ aval: a }) => full(a.shape, 0, a.dtype)), avals);
+  const rest = traceClosed(
+    () => whole.outputs.map(({ aval: a }) => full(a.shape, 0, a.dtype)),
+    avals,
+  );
   const any = convert(reduceOr(live, [0]), "int32");
   return cond(any, [live, ...inputs], { branches: [rest, run] });
 }

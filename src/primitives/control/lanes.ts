@@ -24,7 +24,7 @@ import { linearizeProgram } from "../interpreters/linearize.ts";
 import { convert, select, stopGradient } from "../elementwise.ts";
 import { gather } from "../indexing.ts";
 import { argMax } from "../reduce.ts";
-import { broadcast, materialize, reshape } from "../broadcast.ts";
+import { broadcast, broadcastBatch, reshape } from "../broadcast.ts";
 
 /** `live ? x : idle` for each element of the batch. */
 export function selectLanes(live: Tensor, x: Tensor, idle: Tensor): Tensor {
@@ -34,7 +34,7 @@ export function selectLanes(live: Tensor, x: Tensor, idle: Tensor): Tensor {
 /** The batch with the first live element in the places of idle ones, to which no derivative leads. */
 export function fromLive(live: Tensor, x: Tensor): Tensor {
   const first = reshape(argMax(convert(live, "int32"), 0), [1]);
-  return selectLanes(live, x, stopGradient(materialize(gather(x, first), live.size)));
+  return selectLanes(live, x, stopGradient(broadcastBatch(gather(x, first), live.size)));
 }
 
 /**

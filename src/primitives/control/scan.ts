@@ -9,19 +9,19 @@
 import { ShapeError } from "../../core/errors.ts";
 import {
   inputAvals,
+  LinearInput,
   type Params,
   type Primitive,
   type Program,
-  Unknown,
 } from "../../core/program.ts";
 import { aval, formatAval, sameShape } from "../../core/aval.ts";
 import type { Tensor } from "../../core/tensor.ts";
-import { bind, rewrite } from "../../core/trace.ts";
+import { bind, traceClosed } from "../../core/trace.ts";
 import { batchProgram } from "../interpreters/batch.ts";
 import { linearizeProgram } from "../interpreters/linearize.ts";
-import { pullBack } from "../interpreters/transpose.ts";
+import { backwardPass } from "../interpreters/transpose.ts";
 import { add } from "../elementwise.ts";
-import { fullLike, instantiate, materialize } from "../broadcast.ts";
+import { broadcastBatch, fullLike, instantiate } from "../broadcast.ts";
 import { weakest } from "../rules.ts";
 import { transpose } from "../shape.ts";
 
@@ -65,7 +65,7 @@ const scanPrimitive: Primitive<ScanParams> = {
   name: "scan",
   ownWeakness: true,
   loop: (params) => ({ ...params, withBody: (body) => ({ ...params, body }) }),
-  shape(inputs, params) {
+  abstractEval(inputs, params) {
     const { body, length } = params;
     const [, carry, xs] = parts(inputs, params);
     xs.forEach((x) => {
@@ -166,7 +166,7 @@ const scanPrimitive: Primitive<ScanParams> = {
   transpose(cotangents, inputs, params) {
     const { body, consts, carry, length, reverse } = params;
     const linear = inputs.map((x, i) =>
-      x instanceof Unknown || (i >= consts && i < consts + carry)
+      x instanceof LinearInput || (i >= consts && i < consts + carry)
     );
     const avals = inputAvals(body);
     const at = (test: (i: number) => boolean) => inputs.map((_, i) => i).filter(test);
@@ -179,7 +179,7 @@ const scanPrimitive: Primitive<ScanParams> = {
     const carried = at((i) => i >= consts && i < consts + carry);
     const ysPresent = cotangents.slice(carry).map((ct) => ct !== null);
     const ctYs = cotangents.slice(carry).filter((ct): ct is Tensor => ct !== null);
-    const backwards = rewrite((...args) => {
+    const backwards = traceClosed((...args) => {
       let next = 0;
       const take = (indices: readonly number[]) => indices.map((i) => [i, args[next++]!] as const);
       const values = new Map(take(knownConsts));
@@ -187,7 +187,10 @@ const scanPrimitive: Primitive<ScanParams> = {
       const ctCarry = take(carried).map(([, ct]) => ct);
       take(knownXs).forEach(([i, x]) => values.set(i, x));
       const ctY = ysPresent.map((p) => p ? args[next++]! : null);
-      const cts = pullBack(body, avals.map((_, i) => values.get(i) ?? null), [...ctCarry, ...ctY]);
+      const cts = backwardPass(body, avals.map((_, i) => values.get(i) ?? null), [
+        ...ctCarry,
+        ...ctY,
+      ]);
       return [
         ...sums.map(([i, sum]) => cts[i] ? add(sum, cts[i]) : sum),
         ...carried.map((i) => instantiate(cts[i], { aval: avals[i]! })),
@@ -226,7 +229,7 @@ const scanPrimitive: Primitive<ScanParams> = {
     const operands = inputs.map((x, i) => {
       if (i < params.consts) return x;
       if (i < params.consts + carry) {
-        return carried[i - params.consts] && !batched[i] ? materialize(x, size) : x;
+        return carried[i - params.consts] && !batched[i] ? broadcastBatch(x, size) : x;
       }
       return batched[i] ? swapFirst(x) : x; // steps first, then the batch
     });

@@ -15,12 +15,12 @@ import {
 } from "../../core/program.ts";
 import { type Aval, formatAval, sameShape } from "../../core/aval.ts";
 import type { Tensor } from "../../core/tensor.ts";
-import { bind, rewrite } from "../../core/trace.ts";
+import { bind, traceClosed } from "../../core/trace.ts";
 import { batchProgram, runBatched } from "../interpreters/batch.ts";
-import { jvpProgram, pushForward } from "../interpreters/jvp.ts";
+import { jvpEval, jvpProgram } from "../interpreters/jvp.ts";
 import { convert, stopGradient } from "../elementwise.ts";
 import { reduceOr } from "../reduce.ts";
-import { instantiate, materialize } from "../broadcast.ts";
+import { broadcastBatch, instantiate } from "../broadcast.ts";
 import { weakest } from "../rules.ts";
 import { cond } from "./cond.ts";
 import { fromLive, isHarmless, selectLanes } from "./lanes.ts";
@@ -51,13 +51,13 @@ function parts<T>(list: readonly T[], p: WhileParams): [condition: T[], body: T[
 const whilePrimitive: Primitive<WhileParams> = {
   name: "while",
   ownWeakness: true,
-  bounded(inputs, params) {
+  asScan(inputs, params) {
     const { maxSteps, condition } = params;
     // As a scan it would ask the condition again after the end.
     if (maxSteps === undefined || condition.equations.some(hasEffect)) return undefined;
     return { primitive: scanPrimitive, params: asScan(inputs, params, maxSteps) };
   },
-  shape(inputs, params) {
+  abstractEval(inputs, params) {
     const [predicate] = outputAvals(params.condition);
     if (predicate?.dtype !== "bool" || predicate.shape.length !== 0) {
       throw new DTypeError(
@@ -83,7 +83,7 @@ const whilePrimitive: Primitive<WhileParams> = {
   jvp(primals, tangents, params) {
     if (params.maxSteps !== undefined) {
       const loop = boundedLoop(primals.map((x) => x.aval), params, params.maxSteps);
-      const [outputs, moved] = pushForward(loop, primals, tangents);
+      const [outputs, moved] = jvpEval(loop, primals, tangents);
       return { outputs, tangents: moved };
     }
     // Primals alone, so that they do not depend on tangents; then both together.
@@ -100,7 +100,7 @@ const whilePrimitive: Primitive<WhileParams> = {
     const moving = active.flatMap((a, i) => a ? [i] : []);
     const directions = dConsts.filter((t): t is Tensor => t !== null);
     const carryAvals = outputAvals(params.body);
-    const body = rewrite((...xs) => {
+    const body = traceClosed((...xs) => {
       // The loop wants constants first: (consts, ċonsts, carry, ċarry); the program primals first.
       const c = xs.slice(0, consts.length);
       const dc = xs.slice(consts.length, consts.length + directions.length);
@@ -137,7 +137,7 @@ const whilePrimitive: Primitive<WhileParams> = {
       return batchProgram(params.body, [...bodyFlags, ...c], size, c).batched;
     });
     const [conditionConsts, bodyConsts, init] = parts(inputs, params);
-    const carry = init.map((x, i) => carried[i] && !initFlags[i] ? materialize(x, size) : x);
+    const carry = init.map((x, i) => carried[i] && !initFlags[i] ? broadcastBatch(x, size) : x);
     const operands = [...conditionConsts, ...bodyConsts, ...carry];
     if (!perElement(carried)) {
       const outputs = bind(whilePrimitive, operands, {
@@ -163,13 +163,13 @@ const whilePrimitive: Primitive<WhileParams> = {
       ? bodyConsts.map((x, i) => bodyFlags[i] ? fromLive(starts, x) : x)
       : bodyConsts;
     const state = [...carry, ...(starts ? carry.map((x) => fromLive(starts, x)) : [])];
-    const condition = rewrite(
+    const condition = traceClosed(
       (...xs) => [
         reduceOr(holds(xs.slice(0, params.conditionConsts), xs.slice(params.conditionConsts)), [0]),
       ],
       [...conditionConsts, ...state].map((x) => x.aval),
     );
-    const body = rewrite((...xs) => {
+    const body = traceClosed((...xs) => {
       const [forCondition, forBody, now] = parts(xs, params);
       const old = now.slice(0, init.length);
       const go = holds(forCondition, old);
@@ -178,7 +178,7 @@ const whilePrimitive: Primitive<WhileParams> = {
         : old;
       const [next, isBatched] = runBatched(params.body, [...forBody, ...taken], flags, size);
       return [
-        ...next.map((x, i) => selectLanes(go, isBatched[i] ? x : materialize(x, size), old[i]!)),
+        ...next.map((x, i) => selectLanes(go, isBatched[i] ? x : broadcastBatch(x, size), old[i]!)),
         ...(guarded ? taken.map(stopGradient) : []),
       ];
     }, [...conditionConsts, ...consts, ...state].map((x) => x.aval));
@@ -201,7 +201,7 @@ const whilePrimitive: Primitive<WhileParams> = {
 /** The program with further inputs that it does not read. */
 function ignoring(program: Program, more: readonly Aval[]): Program {
   const count = program.inputs.length;
-  return rewrite((...xs) => evaluate(program, xs.slice(0, count)), [
+  return traceClosed((...xs) => evaluate(program, xs.slice(0, count)), [
     ...inputAvals(program),
     ...more,
   ]);
@@ -213,15 +213,15 @@ export function boundedLoop(
   params: WhileParams,
   steps: number,
 ): Program {
-  return rewrite((...operands) => scan(operands, asScan(avals, params, steps)), avals);
+  return traceClosed((...operands) => scan(operands, asScan(avals, params, steps)), avals);
 }
 
 function asScan(avals: readonly Aval[], params: WhileParams, length: number): ScanParams {
-  const body = rewrite((...xs) => {
+  const body = traceClosed((...xs) => {
     const [forCondition, forBody, old] = parts(xs, params);
     const [go] = evaluate(params.condition, [...forCondition, ...old]);
     const operands = [...forBody, ...old];
-    const stay = rewrite((...ys) => ys.slice(forBody.length), operands.map((x) => x.aval));
+    const stay = traceClosed((...ys) => ys.slice(forBody.length), operands.map((x) => x.aval));
     return cond(convert(go!, "int32"), operands, { branches: [stay, params.body] });
   }, avals);
   const consts = params.conditionConsts + params.bodyConsts;

@@ -1,10 +1,10 @@
 /** Vectorization: from a program on single elements to the program on a batch of them. */
 import { Environment } from "../../core/evaluate.ts";
-import { inputAvals, type Program, row } from "../../core/program.ts";
+import { asOperands, inputAvals, type Program } from "../../core/program.ts";
 import { type Aval, Var } from "../../core/aval.ts";
 import type { Tensor } from "../../core/tensor.ts";
-import { ascribed, bind, rewrite } from "../../core/trace.ts";
-import { materialize } from "../broadcast.ts";
+import { bind, traceClosed, withSourceLocation } from "../../core/trace.ts";
+import { broadcastBatch } from "../broadcast.ts";
 import { flagsKey, Remembered } from "./remembered.ts";
 
 /** A batched program, and which outputs carry the batch (as axis 0). */
@@ -42,10 +42,10 @@ function derive(
 ): BatchedProgram {
   let outBatched: readonly boolean[] = [];
   const avals = inputAvals(program).map((a, i) => batched[i] ? batchAval(a, size) : a);
-  const result = rewrite((...inputs) => {
+  const result = traceClosed((...inputs) => {
     const [outputs, flags] = runBatched(program, inputs, batched, size);
     outBatched = flags.map((b, i) => b || (force[i] ?? false));
-    return outputs.map((x, i) => outBatched[i] && !flags[i] ? materialize(x, size) : x);
+    return outputs.map((x, i) => outBatched[i] && !flags[i] ? broadcastBatch(x, size) : x);
   }, avals);
   return { program: result, batched: outBatched };
 }
@@ -62,12 +62,12 @@ export function runBatched(
   for (const { primitive, params, inputs, outputs, site } of program.equations) {
     const values = inputs.map((a) => env.read(a));
     const flags = inputs.map((a) => carried.has(a));
-    ascribed(site, () => {
+    withSourceLocation(site, () => {
       if (!flags.includes(true)) {
         env.define(outputs, bind(primitive, values, params));
         return;
       }
-      const result = primitive.batch(row(values), row(flags), params, size);
+      const result = primitive.batch(asOperands(values), asOperands(flags), params, size);
       env.define(outputs, result.outputs);
       outputs.forEach((v, i) => (result.batched?.[i] ?? true) && carried.add(v));
     });

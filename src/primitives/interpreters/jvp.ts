@@ -1,10 +1,10 @@
 /** Forward mode: from a program to the program that also pushes tangents through it. */
 import { isFloat } from "../../core/dtype.ts";
 import { Environment } from "../../core/evaluate.ts";
-import { inputAvals, type Program, row } from "../../core/program.ts";
+import { asOperands, inputAvals, type Program } from "../../core/program.ts";
 import { type Atom, Var } from "../../core/aval.ts";
 import type { Tensor } from "../../core/tensor.ts";
-import { ascribed, bind, rewrite } from "../../core/trace.ts";
+import { bind, traceClosed, withSourceLocation } from "../../core/trace.ts";
 import { instantiate } from "../broadcast.ts";
 import { flagsKey, Remembered } from "./remembered.ts";
 
@@ -40,12 +40,12 @@ function derive(
   let outActive: boolean[] = [];
   const count = program.inputs.length;
   const avals = [...inputAvals(program), ...given.map((v) => v.aval)];
-  const result = rewrite((...inputs) => {
+  const result = traceClosed((...inputs) => {
     const primals = inputs.slice(0, count);
     const values = new Map(given.map((v, i) => [v, inputs[count + i]!]));
     let next = avals.length;
     const tangents = active.map((a) => a ? inputs[next++]! : null);
-    const [outputs, outTangents] = pushForward(program, primals, tangents, values);
+    const [outputs, outTangents] = jvpEval(program, primals, tangents, values);
     outActive = outTangents.map((t, i) => t !== null || (force[i] ?? false));
     const kept = outTangents.flatMap((t, i) => outActive[i] ? [instantiate(t, outputs[i]!)] : []);
     return [...outputs, ...kept];
@@ -57,7 +57,7 @@ function derive(
  * Runs a program on primals and tangents at once (`null` is a symbolic zero). Variables that are
  * `given` keep that value, whatever their equation computes.
  */
-export function pushForward(
+export function jvpEval(
   program: Program,
   primals: readonly Tensor[],
   tangents: readonly (Tensor | null)[],
@@ -69,13 +69,13 @@ export function pushForward(
   for (const { primitive, params, inputs, outputs, site } of program.equations) {
     const values = inputs.map((a) => env.read(a));
     const directions = inputs.map((a) => moving.get(a) ?? null);
-    ascribed(site, () => {
+    withSourceLocation(site, () => {
       if (directions.every((t) => t === null)) {
         const computed = bind(primitive, values, params);
         env.define(outputs, outputs.map((v, i) => given.get(v) ?? computed[i]!));
         return;
       }
-      const result = primitive.jvp(row(values), row(directions), params);
+      const result = primitive.jvp(asOperands(values), asOperands(directions), params);
       env.define(outputs, outputs.map((v, i) => given.get(v) ?? result.outputs[i]!));
       outputs.forEach((v, i) => {
         const t = result.tangents[i];

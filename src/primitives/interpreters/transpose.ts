@@ -1,10 +1,16 @@
 /** Reverse mode's second half: running a linear program backwards. */
 import { Environment } from "../../core/evaluate.ts";
 import { NotDifferentiableError } from "../../core/errors.ts";
-import { inputAvals, outputAvals, type Program, row, Unknown } from "../../core/program.ts";
+import {
+  asOperands,
+  inputAvals,
+  LinearInput,
+  outputAvals,
+  type Program,
+} from "../../core/program.ts";
 import { type Atom, Var } from "../../core/aval.ts";
 import type { Tensor } from "../../core/tensor.ts";
-import { ascribed, bind, rewrite } from "../../core/trace.ts";
+import { bind, traceClosed, withSourceLocation } from "../../core/trace.ts";
 import { add } from "../elementwise.ts";
 import { instantiate } from "../broadcast.ts";
 import { flagsKey, Remembered } from "./remembered.ts";
@@ -31,11 +37,11 @@ function derive(
 ): Program {
   const known = inputAvals(program).filter((_, i) => !linear[i]);
   const cotangents = outputAvals(program).filter((_, i) => present[i]);
-  return rewrite((...inputs) => {
+  return traceClosed((...inputs) => {
     let next = 0;
     const values = linear.map((l) => l ? null : inputs[next++]!);
     const given = present.map((p) => p ? inputs[next++]! : null);
-    const result = pullBack(program, values, given);
+    const result = backwardPass(program, values, given);
     return program.inputs.flatMap((v, i) => linear[i] ? [instantiate(result[i], v)] : []);
   }, [...known, ...cotangents]);
 }
@@ -44,7 +50,7 @@ function derive(
  * Cotangents of a program's linear inputs (those whose value is `null`) from those of its outputs;
  * `null` cotangents are symbolic zeros.
  */
-export function pullBack(
+export function backwardPass(
   program: Program,
   values: readonly (Tensor | null)[],
   cotangents: readonly (Tensor | null)[],
@@ -59,7 +65,7 @@ export function pullBack(
       equation.outputs.forEach((v) => unknown.add(v));
       return true;
     }
-    ascribed(equation.site, () => {
+    withSourceLocation(equation.site, () => {
       const inputs = equation.inputs.map((a) => env.read(a));
       env.define(equation.outputs, bind(equation.primitive, inputs, equation.params));
     });
@@ -76,7 +82,7 @@ export function pullBack(
   for (const { primitive, params, inputs, outputs, site } of linear.reverse()) {
     const cts = outputs.map((v) => sums.get(v) ?? null);
     if (cts.every((ct) => ct === null)) continue;
-    ascribed(site, () => {
+    withSourceLocation(site, () => {
       if (!primitive.transpose) {
         throw new NotDifferentiableError(
           `${primitive.name} is not linear, or has no reverse derivative`,
@@ -85,8 +91,8 @@ export function pullBack(
             : "linearTranspose takes functions that are linear in their arguments",
         );
       }
-      const operands = inputs.map((a) => unknown.has(a) ? new Unknown(a.aval) : env.read(a));
-      const result = primitive.transpose(row(cts), row(operands), params);
+      const operands = inputs.map((a) => unknown.has(a) ? new LinearInput(a.aval) : env.read(a));
+      const result = primitive.transpose(asOperands(cts), asOperands(operands), params);
       inputs.forEach((a, i) => unknown.has(a) && accumulate(a, result[i]));
     });
   }

@@ -4,7 +4,7 @@ import type { DType } from "../../../src/core/dtype.ts";
 import { aval } from "../../../src/core/aval.ts";
 import type { Program } from "../../../src/core/program.ts";
 import type { Tensor } from "../../../src/core/tensor.ts";
-import { rewrite } from "../../../src/core/trace.ts";
+import { traceClosed } from "../../../src/core/trace.ts";
 import type { CondParams, ScanParams, WhileParams } from "../../../src/primitives/index.ts";
 import * as lax from "../../../src/primitives/index.ts";
 import { axisSize, type HostArray, type Random, shapes } from "../arrays.ts";
@@ -42,7 +42,7 @@ const scan: Spec<ScanParams> = {
       ({ shape, length, reverse, body }) => {
         const one = aval(shape, dtype);
         return {
-          body: rewrite((c, x, count, s) => body(c!, x!, count!, s!), [
+          body: traceClosed((c, x, count, s) => body(c!, x!, count!, s!), [
             one,
             one,
             aval([], "int32"),
@@ -72,7 +72,7 @@ const branches: readonly ((x: Tensor, y: Tensor, n: Tensor) => Tensor[])[] = [
 
 function branch(f: (typeof branches)[number], shape: readonly number[], dtype: DType): Program {
   const one = aval(shape, dtype);
-  return rewrite((x, y, n) => f(x!, y!, n!), [one, one, aval([], "int32")]);
+  return traceClosed((x, y, n) => f(x!, y!, n!), [one, one, aval([], "int32")]);
 }
 
 const cond: Spec<CondParams> = {
@@ -105,8 +105,8 @@ const whileCases: Spec<WhileParams> = {
       const one = aval(shape, dtype);
       const count = aval([], "int32");
       const params: WhileParams = {
-        condition: rewrite((limit, _x, n) => [lax.lt(n!, limit!)], [count, one, count]),
-        body: rewrite((c, x, n) => [
+        condition: traceClosed((limit, _x, n) => [lax.lt(n!, limit!)], [count, one, count]),
+        body: traceClosed((c, x, n) => [
           lax.add(lax.mul(c!, lax.sin(x!)), lax.mul(x!, lax.fullLike(x!, 0.5))),
           next(n!),
         ], [one, one, count]),

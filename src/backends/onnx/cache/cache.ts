@@ -3,7 +3,7 @@
  * lowered nor assembled again: the code of its stages is loaded. Its key is a hash of the program before all
  * passes, and of everything else that its code depends on. What it is run with is no part of either.
  */
-import { optimize, unrollingPasses } from "../../../compiler/optimize.ts";
+import { onnxPasses, optimize } from "../../../compiler/optimize.ts";
 import { type Atom, type Aval, Var } from "../../../core/aval.ts";
 import type { Program } from "../../../core/program.ts";
 import type { Native } from "../native.ts";
@@ -62,10 +62,10 @@ export class CompilationCache {
   /** A program after its passes, found or made. */
   optimize(program: Program): Program {
     const key = this.#keyOf(program);
-    if (key === undefined) return optimize(program, unrollingPasses);
+    if (key === undefined) return optimize(program, onnxPasses);
     // The key is of whoever reads and writes, too, so that they agree about what an entry is.
     const entry = this.#store.read(key) as Entry | undefined;
-    const after = entry ? programOf(entry.program) : optimize(program, unrollingPasses);
+    const after = entry ? programOf(entry.program) : optimize(program, onnxPasses);
     const own = { ...after, inputs: [...after.inputs] };
     this.#known.set(own.inputs, { key, program: own, entry });
     return own;

@@ -4,7 +4,7 @@ import { type Atom, sizeOf, type Var } from "../../../core/aval.ts";
 import type { Equation, Program } from "../../../core/program.ts";
 import type { BroadcastParams } from "../../../primitives/broadcast.ts";
 import type { ReduceParams } from "../../../primitives/reduction.ts";
-import { along, type Lie, type Space, spaceOf, whole } from "./space.ts";
+import { along, type Layout, type Space, spaceOf, whole } from "./space.ts";
 import { isFill, isRepeat, isScalar, isView } from "./views.ts";
 
 /** Equations over as many elements, connected by what they read. */
@@ -98,7 +98,7 @@ export function loopsOf(program: Program, root: Root = rootsOf(program)): Loop[]
 
 /** A loop with its levels. */
 function placed(draft: Draft, program: Program): Loop | undefined {
-  const lies = new Map<Atom, Lie>();
+  const lies = new Map<Atom, Layout>();
   const { equations, repeats, reads, writes, elements } = draft;
   for (const a of [...reads, ...writes.map((k) => program.outputs[k]!)]) {
     lies.set(a, whole(a.aval.shape));

@@ -5,7 +5,7 @@
 import { type Shape, sizeOf } from "../../../core/aval.ts";
 
 /** How a tensor lies in a space of this shape: how many elements it moves by along each axis. */
-export interface Lie {
+export interface Layout {
   readonly shape: Shape;
   readonly strides: readonly number[];
 }
@@ -17,12 +17,12 @@ export interface Space {
 }
 
 /** A tensor that has all elements of a space in their order. */
-export function whole(shape: Shape): Lie {
+export function whole(shape: Shape): Layout {
   return { shape, strides: shape.map((_, a) => sizeOf(shape.slice(a + 1))) };
 }
 
 /** A tensor of which axis i lies along axis `axes[i]` of a space, and is repeated along the others. */
-export function along(shape: Shape, own: Shape, axes: readonly number[]): Lie {
+export function along(shape: Shape, own: Shape, axes: readonly number[]): Layout {
   const strides = shape.map(() => 0);
   axes.forEach((a, i) => {
     if (own[i] !== 1) strides[a] = sizeOf(own.slice(i + 1));
@@ -34,7 +34,7 @@ export function along(shape: Shape, own: Shape, axes: readonly number[]): Lie {
  * The space with the fewest levels in which all of these lie; nothing where there is none, or where vectors would
  * not fit its last level.
  */
-export function spaceOf(lies: readonly Lie[]): Space | undefined {
+export function spaceOf(lies: readonly Layout[]): Space | undefined {
   const cuts = cutsOf(lies.map((l) => l.shape));
   if (!cuts) return undefined;
   // Axes so fine that those of every shape are made of them.
@@ -68,7 +68,7 @@ function cutsOf(shapes: readonly Shape[]): number[] | undefined {
 }
 
 /** Strides along the axes between cuts. */
-function finer({ shape, strides }: Lie, cuts: readonly number[]): number[] {
+function finer({ shape, strides }: Layout, cuts: readonly number[]): number[] {
   return cuts.slice(1).map((cut) => {
     // The axis within which this one lies.
     let enclosed = 1;

@@ -12,7 +12,7 @@ import { isEmpty } from "../operand.ts";
 import type { Stage } from "./code.ts";
 import { emitterOf } from "./emit.ts";
 import { loopsOf } from "./loops.ts";
-import { tailOf } from "./tail.ts";
+import { splitEpilogue } from "./elementwiseEpilogue.ts";
 import { isRepeat, isScalar, isView } from "./views.ts";
 
 /**
@@ -31,7 +31,7 @@ export function stagesOf(
 ): readonly Stage[] | undefined {
   const computed = new Set<Atom>(program.equations.flatMap((e) => e.outputs));
   if (!program.outputs.every((a) => computed.has(a))) return undefined;
-  const { before, tail } = tailOf(program);
+  const { before, tail } = splitEpilogue(program);
   const stages = divide({ ...program, equations: before }, tail, worth);
   return stages.some((s) => s.kind === "kernel") ? stages : undefined;
 }

@@ -5,7 +5,7 @@
 import type { ContractionCluster } from "../cluster.ts";
 import { countParts, index as constantIndex, sum, typeOf } from "../expression.ts";
 import type { Contraction, Expr, Value } from "../value.ts";
-import { finishAll, finishing } from "./finish.ts";
+import { epilogueOf, writeEpilogue } from "./epilogue.ts";
 import { index, range } from "./indices.ts";
 import { smallest } from "./lanes.ts";
 import { blockOf, longest, plain } from "./tile.ts";
@@ -47,7 +47,7 @@ export function writeBlocks(
   const { m, n, k, batch } = definition;
   const operands = operandsOf(cluster);
   const block = blockOf(definition, operands);
-  const finish = finishing(kernel, cluster, stored, block.n % 4 === 0 && n % 4 === 0 ? 4 : 1);
+  const finish = epilogueOf(kernel, cluster, stored, block.n % 4 === 0 && n % 4 === 0 ? 4 : 1);
   const type = typeOf(value.dtype);
   const [blocksM, blocksN] = [Math.ceil(m / block.m), Math.ceil(n / block.n)];
   const blocks = batch * blocksM * blocksN;
@@ -92,7 +92,7 @@ export function writeBlocks(
         );
       }
     });
-    finishAll(kernel, finish, {
+    writeEpilogue(kernel, finish, {
       type,
       rows: block.m,
       columns: block.n,

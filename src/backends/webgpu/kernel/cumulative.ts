@@ -1,12 +1,12 @@
 /** Running sums along an axis: one invocation for a short row, a workgroup for a long one. */
-import type { Expr, Special, Value } from "../value.ts";
+import type { CustomKernel, Expr, Value } from "../value.ts";
 import { flatten, index, indexCode, typeOf, unflatten, variable } from "../expression.ts";
 
 /** The longest row of one kernel; longer ones are cut in parts. */
 export const longestRow = 2048;
 
 /** Writes the kernel of `cumsum`. */
-export function cumulative(x: Value, axis: number, reverse: boolean): Special["write"] {
+export function cumulative(x: Value, axis: number, reverse: boolean): CustomKernel["write"] {
   const n = x.shape[axis]!;
   const rows = x.size / n;
   const others = x.shape.filter((_, i) => i !== axis);
@@ -21,7 +21,7 @@ export function cumulative(x: Value, axis: number, reverse: boolean): Special["w
   const total = variable("total", type, { level: 2 });
   const at = place(row, column);
 
-  const serial: Special["write"] = (kernel, read, self) => {
+  const serial: CustomKernel["write"] = (kernel, read, self) => {
     kernel.dispatch(Math.ceil(rows / 64), 64);
     kernel.line(`let row = ${kernel.groupNumber} * 64u + local;`);
     kernel.block(`if (row < ${rows}u)`, 1, () => {
@@ -34,7 +34,7 @@ export function cumulative(x: Value, axis: number, reverse: boolean): Special["w
   };
 
   // Each pass takes as many elements as there are invocations (Hillis and Steele), and what came before.
-  const parallel: Special["write"] = (kernel, read, self) => {
+  const parallel: CustomKernel["write"] = (kernel, read, self) => {
     const width = 256;
     kernel.dispatch(rows, width);
     const sums = kernel.shared(type, width);

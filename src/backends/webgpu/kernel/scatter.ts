@@ -1,6 +1,6 @@
 /** Updates that go where data says: atomically, because several may go to one place. */
 import { sizeOf } from "../../../core/aval.ts";
-import type { Expr, KernelBody, Read, Special, Value } from "../value.ts";
+import type { CustomKernel, Expr, KernelBody, Read, Value } from "../value.ts";
 import { flatten, index, indexCode, typeOf, unflatten, variable } from "../expression.ts";
 
 const size = 64;
@@ -25,7 +25,7 @@ function target(read: Read, indices: Value, outer: readonly Expr[], limits: read
 }
 
 /** Adds each update; floats by trying again until nobody came in between. */
-export function scatterAdd(indices: Value, updates: Value): Special["write"] {
+export function scatterAdd(indices: Value, updates: Value): CustomKernel["write"] {
   const rank = indices.shape.length - 1;
   return (kernel, read, self) =>
     each(kernel, updates.size, (i) => {
@@ -54,7 +54,7 @@ export function scatterAdd(indices: Value, updates: Value): Special["write"] {
 }
 
 /** Writes, for each place, one more than the number of the last update that goes there. */
-export function scatterLast(indices: Value): Special["write"] {
+export function scatterLast(indices: Value): CustomKernel["write"] {
   const outer = indices.shape.slice(0, -1);
   return (kernel, read, self) =>
     each(kernel, sizeOf(outer), (i) => {

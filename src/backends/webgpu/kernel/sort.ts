@@ -3,7 +3,7 @@
  * ordered by counting, then merged two by two by binary search.
  */
 import { code, flatten, indexCode, load, unflatten, variable } from "../expression.ts";
-import type { Expr, KernelBody, Read, Special, Value } from "../value.ts";
+import type { CustomKernel, Expr, KernelBody, Read, Value } from "../value.ts";
 
 /** The number of elements that are ordered by counting. */
 export const sortBlock = 256;
@@ -40,7 +40,7 @@ function eachElement(kernel: KernelBody, keys: Value, body: (row: Expr, column: 
 }
 
 /** Orders each block: an element's place is the number of those that come before it. */
-export function orderWithin(keys: Value): Special["write"] {
+export function orderWithin(keys: Value): CustomKernel["write"] {
   const n = keys.shape.at(-1)!;
   return (kernel, read, self) =>
     eachElement(kernel, keys, (row, column) => {
@@ -59,7 +59,7 @@ export function orderWithin(keys: Value): Special["write"] {
 }
 
 /** Merges ordered runs of `width`: an element moves by the number of the other run's before it. */
-export function mergeOrder(keys: Value, order: Value, width: number): Special["write"] {
+export function mergeOrder(keys: Value, order: Value, width: number): CustomKernel["write"] {
   const n = keys.shape.at(-1)!;
   const rows = keys.size / n;
   return (kernel, read, self) =>

@@ -14,7 +14,7 @@ import {
   unflatten,
 } from "../expression.ts";
 import type { Contraction, Expr, Value } from "../value.ts";
-import { finishAll, finishing } from "./finish.ts";
+import { epilogueOf, writeEpilogue } from "./epilogue.ts";
 import { index, range } from "./indices.ts";
 import { longest, tileOf } from "./tile.ts";
 import type { KernelWriter } from "./writer.ts";
@@ -48,7 +48,7 @@ export function writeTiles(
   const right = new Panel(kernel, cluster, "right", b!, tileN!);
   const [laneM, laneN] = unflatten(index("local", 1, size), [left.lanes, right.lanes]);
   const inFours = right.vector === 4 && right.apart === 1 && definition.n % 4 === 0;
-  const finish = finishing(kernel, cluster, stored, inFours ? 4 : 1);
+  const finish = epilogueOf(kernel, cluster, stored, inFours ? 4 : 1);
 
   kernel.block("", 1, () => {
     kernel.line(`let tile = ${kernel.groupNumber};`);
@@ -66,7 +66,7 @@ export function writeTiles(
       });
       kernel.line("workgroupBarrier();");
     });
-    finishAll(kernel, finish, {
+    writeEpilogue(kernel, finish, {
       type,
       rows: left.vector,
       columns: right.vector,

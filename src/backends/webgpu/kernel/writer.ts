@@ -7,7 +7,7 @@ import type { Expr, KernelBody, Value } from "../value.ts";
 import { loadFour, quarter, sum } from "../expression.ts";
 import { literal, storageType, type Type } from "./wgsl.ts";
 import type { Target } from "../target.ts";
-import { Accesses, foursOf } from "./fours.ts";
+import { Accesses, vectorize } from "./vectorize.ts";
 import { type Binding, gridOf, type Kernel } from "./kernel.ts";
 import { libraryFor } from "./library.ts";
 
@@ -55,7 +55,7 @@ export class KernelWriter implements KernelBody {
   static kernel(target: Target, write: (kernel: KernelWriter) => void): Kernel {
     const single = new KernelWriter(target);
     write(single);
-    const fours = foursOf(single.accesses, target.maxBuffers - single.#bindings.length);
+    const fours = vectorize(single.accesses, target.maxBuffers - single.#bindings.length);
     if (fours.every((f) => f.size === 0)) return single.finish();
     const kernel = new KernelWriter(target, fours);
     write(kernel);

@@ -47,7 +47,7 @@ function add(region: Region, out: Aval, x: Value, indices: Value, updates: Value
   const count = outer.reduce((a, b) => a * b, 1);
   if (count > 64) {
     return new Value(region, out.shape, out.dtype, {
-      kind: "special",
+      kind: "custom",
       inputs: [indices, updates],
       reads: [updates.size / count * depth, 1],
       initial: x,
@@ -98,7 +98,7 @@ function set(region: Region, out: Aval, x: Value, indices: Value, updates: Value
     (read) => read(nothing, []),
   );
   const winner = new Value(region, places, "uint32", {
-    kind: "special",
+    kind: "custom",
     inputs: [indices],
     reads: [depth],
     initial: zeros,
@@ -137,7 +137,7 @@ const sort: Lowering<NoParams> = (inputs, _, { region, outputs }) => {
   const n = keys.shape.at(-1);
   if (keys.size === 0 || n === 1) return inputs;
   let order = new Value(region, keys.shape, "uint32", {
-    kind: "special",
+    kind: "custom",
     inputs: [keys],
     reads: [Math.min(n!, sortBlock)],
     write: orderWithin(keys),
@@ -145,7 +145,7 @@ const sort: Lowering<NoParams> = (inputs, _, { region, outputs }) => {
   for (let width = sortBlock; width < n!; width *= 2) {
     const before = order;
     order = new Value(region, keys.shape, "uint32", {
-      kind: "special",
+      kind: "custom",
       inputs: [keys, before],
       reads: [n!, n!],
       write: mergeOrder(keys, before, width),

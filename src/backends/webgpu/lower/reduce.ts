@@ -180,7 +180,7 @@ function runningSums(region: Region, x: Value, axis: number, reverse: boolean): 
   const size = shape[axis]!;
   if (size <= longestRow) {
     return new Value(region, shape, dtype, {
-      kind: "special",
+      kind: "custom",
       inputs: [x],
       reads: [1],
       write: cumulative(x, axis, reverse),

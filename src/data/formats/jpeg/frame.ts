@@ -283,19 +283,19 @@ class Reader {
     return new CorruptError(`the JPEG image cannot be decoded: ${what}`, {
       path,
       offset,
-      cure: again,
+      hint: again,
     });
   }
 
   #truncated(what: string, offset: number): DataError {
-    return new TruncatedError(`the JPEG image ${what}`, { path: this.path, offset, cure: again });
+    return new TruncatedError(`the JPEG image ${what}`, { path: this.path, offset, hint: again });
   }
 
   #unsupported(what: string, offset: number): DataError {
     return new UnsupportedError(`a JPEG image with ${what} is not supported`, {
       path: this.path,
       offset,
-      cure: "Convert it to a baseline or progressive JPEG of 8 bits, or to PNG",
+      hint: "Convert it to a baseline or progressive JPEG of 8 bits, or to PNG",
     });
   }
 }

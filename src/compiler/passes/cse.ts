@@ -1,7 +1,7 @@
 /** Common subexpressions: the same instruction on the same operands is done once. */
-import { type Atom, Literal, Var } from "../core/aval.ts";
-import { type Equation, hasEffect, mapSubprograms, type Program } from "../core/program.ts";
-import { formatParams } from "../core/printer.ts";
+import { type Atom, Literal, Var } from "../../core/aval.ts";
+import { type Equation, hasEffect, mapSubprograms, type Program } from "../../core/program.ts";
+import { formatParams } from "../../core/printer.ts";
 
 /**
  * The program with equal equations merged. Nothing is merged across a `barrier`: its outputs are other

@@ -2,12 +2,12 @@
  * Dead code, also within loops: what a loop carries along or stacks up and nobody reads (the statistics of a
  * fixed point, say) is not computed.
  */
-import type { Atom, Var } from "../core/aval.ts";
-import { type Equation, hasEffect, type Program } from "../core/program.ts";
-import type { CondParams } from "../primitives/control/cond.ts";
-import type { ScanParams } from "../primitives/control/scan.ts";
-import type { WhileParams } from "../primitives/control/while.ts";
-import { flagsKey, Remembered } from "../primitives/interpreters/remembered.ts";
+import type { Atom, Var } from "../../core/aval.ts";
+import { type Equation, hasEffect, type Program } from "../../core/program.ts";
+import type { CondParams } from "../../primitives/control/cond.ts";
+import type { ScanParams } from "../../primitives/control/scan.ts";
+import type { WhileParams } from "../../primitives/control/while.ts";
+import { flagsKey, Remembered } from "../../primitives/interpreters/remembered.ts";
 
 type Keep = readonly boolean[];
 

@@ -2,23 +2,23 @@
  * Loops that stack less for other loops. Much of what a derivative's loop reads of each step of the loop before it is
  * cheap to compute from the rest: only that is stacked, and the others are computed again where they are read.
  */
-import { type Atom, Var } from "../core/aval.ts";
-import { type Equation, mapSubprograms, type Program } from "../core/program.ts";
-import type { ScanParams } from "../primitives/control/scan.ts";
-import { definitionsOf, interleave, multipliedIn, split, worthEquation } from "./again.ts";
-import { eliminateDeadCodeDeep } from "./deadCode.ts";
-import { bytesOf, peakBytes } from "./liveness.ts";
+import { type Atom, Var } from "../../core/aval.ts";
+import { type Equation, mapSubprograms, type Program } from "../../core/program.ts";
+import type { ScanParams } from "../../primitives/control/scan.ts";
+import { definitionsOf, interleave, multipliedIn, split, worthEquation } from "./minCut.ts";
+import { eliminateDeadCodeDeep } from "../passes/deadCode.ts";
+import { bytesOf, peakBytes } from "../liveness.ts";
 
 // A stack takes time as well: it is written and read once more than what a step keeps to itself.
 const byte = 1 / 8;
 
 /** The program with less written by `scan`s for those that read it. Its peak is not higher. */
-export function thinStacks(program: Program, equation: number = worthEquation): Program {
+export function recomputeResiduals(program: Program, equation: number = worthEquation): Program {
   let now: Program = {
     ...program,
     equations: program.equations.map((e) => ({
       ...e,
-      params: mapSubprograms(e.params, (p) => thinStacks(p, equation)),
+      params: mapSubprograms(e.params, (p) => recomputeResiduals(p, equation)),
     })),
   };
   const loops = now.equations.filter(isScan).map((e) => e.outputs);

@@ -3,19 +3,19 @@
  * from each: `xᵀ₁y₁ + xᵀ₂y₂` is `[x₁; x₂]ᵀ [y₁; y₂]`, one product along a longer axis, which neither writes the terms
  * nor adds them up. So are sums of sums: `Σx₁ + Σx₂ = Σ[x₁; x₂]`.
  */
-import { type Atom, sizeOf, Var } from "../core/aval.ts";
-import { type Equation, mapSubprograms, type Program } from "../core/program.ts";
-import { formatParams } from "../core/printer.ts";
-import { primitives } from "../primitives/index.ts";
-import type { DotParams } from "../primitives/dot.ts";
-import type { ReduceParams } from "../primitives/reduction.ts";
+import { type Atom, sizeOf, Var } from "../../core/aval.ts";
+import { type Equation, mapSubprograms, type Program } from "../../core/program.ts";
+import { formatParams } from "../../core/printer.ts";
+import { primitives } from "../../primitives/index.ts";
+import type { DotParams } from "../../primitives/dot.ts";
+import type { ReduceParams } from "../../primitives/reduction.ts";
 import { Sums } from "./sums.ts";
 
 /** The program with the terms of every sum joined where that moves less. */
-export function joinSums(program: Program): Program {
+export function mergeContractions(program: Program): Program {
   const sums = new Sums(program);
   const equations = program.equations.flatMap((original): Equation[] => {
-    const equation = { ...original, params: mapSubprograms(original.params, joinSums) };
+    const equation = { ...original, params: mapSubprograms(original.params, mergeContractions) };
     const terms = sums.termsOf(original);
     if (!terms) return [equation];
     const groups = new Map<string, Equation[]>();

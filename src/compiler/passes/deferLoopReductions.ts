@@ -3,19 +3,19 @@
  * nothing else reads. Where the product's operands are smaller than the sum, they are stacked instead, and one
  * product after the loop sums over the steps as well: less to carry, and to add.
  */
-import { type Atom, Var } from "../core/aval.ts";
-import { type Equation, mapSubprograms, type Program } from "../core/program.ts";
-import type { ScanParams } from "../primitives/control/scan.ts";
-import type { DotParams } from "../primitives/dot.ts";
-import { primitives } from "../primitives/index.ts";
-import type { ReduceParams } from "../primitives/reduction.ts";
-import { bytesOf } from "./liveness.ts";
+import { type Atom, Var } from "../../core/aval.ts";
+import { type Equation, mapSubprograms, type Program } from "../../core/program.ts";
+import type { ScanParams } from "../../primitives/control/scan.ts";
+import type { DotParams } from "../../primitives/dot.ts";
+import { primitives } from "../../primitives/index.ts";
+import type { ReduceParams } from "../../primitives/reduction.ts";
+import { bytesOf } from "../liveness.ts";
 import { readersOf } from "./simplify.ts";
 
 /** The program with sums over steps taken out of `scan`s. */
-export function sinkSums(program: Program): Program {
+export function deferLoopReductions(program: Program): Program {
   const equations = program.equations.flatMap((original) => {
-    const equation = { ...original, params: mapSubprograms(original.params, sinkSums) };
+    const equation = { ...original, params: mapSubprograms(original.params, deferLoopReductions) };
     return equation.primitive.name === "scan" ? sink(equation) : [equation];
   });
   return { ...program, equations };

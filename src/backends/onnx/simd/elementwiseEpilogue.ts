@@ -14,7 +14,7 @@ const perByte = 0.025;
 const perKernel = 2000;
 
 /** The equations of a tail and those before it. Without a tail where ONNX Runtime does that as fast. */
-export function tailOf(
+export function splitEpilogue(
   program: Program,
 ): { readonly before: readonly Equation[]; readonly tail: readonly Equation[] } {
   const { before, tail } = split(program);

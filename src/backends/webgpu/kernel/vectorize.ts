@@ -82,7 +82,7 @@ export class Accesses {
  * The values that each part of a kernel takes in fours. What one part takes in fours and another does not is bound
  * twice, while `room` for more buffers lasts.
  */
-export function foursOf(parts: readonly Accesses[], room: number): ReadonlySet<Value>[] {
+export function vectorize(parts: readonly Accesses[], room: number): ReadonlySet<Value>[] {
   const fours = parts.map((p) => new Set(p.fours));
   for (const value of new Set(fours.flatMap((f) => [...f]))) {
     if (!parts.some((p, i) => p.values.has(value) && !fours[i]!.has(value))) continue;

@@ -6,12 +6,12 @@
 import type { Value } from "./value.ts";
 
 /** Those of the live values that are ranked (an extremum is taken of them, or they are sorted) and compared, or leave the program, as well. */
-export function attainable(live: ReadonlySet<Value>, kept: ReadonlySet<Value>): Set<Value> {
+export function bitExactValues(live: ReadonlySet<Value>, kept: ReadonlySet<Value>): Set<Value> {
   const [ranked, compared] = [new Set<Value>(), new Set<Value>()];
   for (const value of live) {
     const { definition } = value;
     if (
-      definition.kind === "special" || (definition.kind === "reduction" && definition.reducer.ranks)
+      definition.kind === "custom" || (definition.kind === "reduction" && definition.reducer.ranks)
     ) {
       definition.inputs.forEach((x) => addSources(x, ranked));
     }

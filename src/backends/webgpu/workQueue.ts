@@ -9,7 +9,7 @@ interface Waiting {
  * Whatever touches device memory goes through here: programs, uploads, reads, and the end of a buffer. It is done at
  * once, unless something asked for before still waits.
  */
-export class Line {
+export class WorkQueue {
   #waiting: Waiting[] = [];
   #waits = true;
 

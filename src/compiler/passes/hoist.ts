@@ -1,8 +1,8 @@
 /** Invariants of loops: what every step would compute from the same values is computed once, before. */
-import { type Atom, Var } from "../core/aval.ts";
-import { type Equation, hasEffect, mapSubprograms, type Program } from "../core/program.ts";
-import type { ScanParams } from "../primitives/control/scan.ts";
-import type { WhileParams } from "../primitives/control/while.ts";
+import { type Atom, Var } from "../../core/aval.ts";
+import { type Equation, hasEffect, mapSubprograms, type Program } from "../../core/program.ts";
+import type { ScanParams } from "../../primitives/control/scan.ts";
+import type { WhileParams } from "../../primitives/control/while.ts";
 
 // Cheaper to make anew, as part of what reads them, than to keep.
 const views = new Set(["broadcast", "reshape", "iota"]);

@@ -2,9 +2,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { peakBytes } from "../../src/compiler/liveness.ts";
-import { optimize, sinkingPasses, unrollingPasses } from "../../src/compiler/optimize.ts";
-import { recompute } from "../../src/compiler/recompute.ts";
-import { thinStacks } from "../../src/compiler/thinStacks.ts";
+import { onnxPasses, optimize, webgpuPasses } from "../../src/compiler/optimize.ts";
+import { recomputeAtPeak } from "../../src/compiler/remat/peakMemory.ts";
+import { recomputeResiduals } from "../../src/compiler/remat/loopResiduals.ts";
 import { scan } from "../../src/control/index.ts";
 import { aval } from "../../src/core/aval.ts";
 import { eliminateDeadCode, type Program } from "../../src/core/program.ts";
@@ -25,8 +25,8 @@ const bytesOf = ({ aval: { shape } }: { aval: { shape: readonly number[] } }) =>
 
 /** Both passes, where even the smallest value is worth an equation. */
 const eager = {
-  thinStacks: (p: Program) => thinStacks(p, 0),
-  recompute: (p: Program) => recompute(p, 0),
+  recomputeResiduals: (p: Program) => recomputeResiduals(p, 0),
+  recomputeAtPeak: (p: Program) => recomputeAtPeak(p, 0),
 };
 const dear = [
   ...[
@@ -53,8 +53,8 @@ test(
       const inputs = random.inputs();
       const avals = inputs.map((x) => aval(x.shape, x.dtype));
       const program = eliminateDeadCode(traced((x, y, k) => random.run(x!, y!, k!), ...avals));
-      for (const { thinStacks: _, ...before } of [sinkingPasses, unrollingPasses]) {
-        let now = optimize(program, { ...before, recompute: (p) => p });
+      for (const { recomputeResiduals: _, ...before } of [webgpuPasses, onnxPasses]) {
+        let now = optimize(program, { ...before, recomputeAtPeak: (p) => p });
         await checkPasses(now, inputs, eager);
         for (const pass of Object.values(eager)) {
           const next = pass(now);
@@ -87,13 +87,13 @@ describe("a derivative", () => {
     traced((x, w) => [grad(layers, { argnums: 1 })(x!, w!)], f32(16, 64), f32(64, 64));
 
   test("keeps less until it goes back", async () => {
-    const { recompute: _, ...before } = sinkingPasses;
+    const { recomputeAtPeak: _, ...before } = webgpuPasses;
     const kept = optimize(program(), before);
-    const after = recompute(kept);
+    const after = recomputeAtPeak(kept);
     expect(peakBytes(after)).toBeLessThan(0.8 * peakBytes(kept));
     expect(count(after, "dot")).toBe(count(kept, "dot"));
     expect(count(after, "rsqrt")).toBeLessThanOrEqual(2 * count(kept, "rsqrt"));
-    await checkPasses(program(), [noise(16, 64), noise(64, 64)], sinkingPasses);
+    await checkPasses(program(), [noise(16, 64), noise(64, 64)], webgpuPasses);
   });
 
   test("stacks less for the loop that goes back", async () => {
@@ -107,9 +107,9 @@ describe("a derivative", () => {
       return lax.reduceSum(scan(step, x, null, { length: 6 })[0], [0, 1]);
     };
     const program = traced((w, x) => [grad(loss)(w!, x!)], f32(64, 64), f32(64, 64));
-    const { thinStacks: _, recompute: __, ...before } = sinkingPasses;
+    const { recomputeResiduals: _, recomputeAtPeak: __, ...before } = webgpuPasses;
     const kept = optimize(program, before);
-    const after = thinStacks(kept);
+    const after = recomputeResiduals(kept);
     const stacked = (p: Program) => {
       const [loop] = p.equations.filter((e) => e.primitive.name === "scan");
       return loop!.outputs.filter((v) => v.aval.shape.length === 3).reduce(
@@ -121,7 +121,7 @@ describe("a derivative", () => {
     expect(stacked(kept)).toBeGreaterThan(6 * 4 * 64 * 64);
     expect(stacked(after)).toBe(6 * 4 * 64 * 64);
     expect(peakBytes(after)).toBeLessThan(peakBytes(kept));
-    await checkPasses(program, [noise(64, 64), noise(64, 64)], sinkingPasses);
+    await checkPasses(program, [noise(64, 64), noise(64, 64)], webgpuPasses);
   });
 });
 
@@ -150,7 +150,7 @@ describe("over most memory", () => {
 
   test("what is cheap is computed again", async () => {
     const program = over(square);
-    const after = await checkPasses(program, [noise(64, 64), noise(64, 256)], { recompute });
+    const after = await checkPasses(program, [noise(64, 64), noise(64, 256)], { recomputeAtPeak });
     expect(peakBytes(after)).toBe(peakBytes(program) - 4 * 64 * 64);
     expect(count(after, "mul")).toBe(2);
   });
@@ -158,20 +158,20 @@ describe("over most memory", () => {
   test("what is dear is kept", () => {
     for (const make of [lax.exp, lax.tanh, lax.erf, (x: Tensor) => lax.dot(x, x, matrix)]) {
       const program = over(make);
-      expect(formatProgram(recompute(program))).toBe(formatProgram(program));
+      expect(formatProgram(recomputeAtPeak(program))).toBe(formatProgram(program));
     }
   });
 
   test("what a product reads is kept", () => {
     const program = over(square, undefined, (v, z) => lax.dot(v, z, matrix));
-    expect(count(recompute(program), "mul")).toBe(1);
+    expect(count(recomputeAtPeak(program), "mul")).toBe(1);
   });
 
   test("what is compared with its own maximum is kept", () => {
     const most = (v: Tensor) => lax.reduceMax(v, [0, 1]);
     const attains = (v: Tensor, z: Tensor, most: Tensor) =>
       lax.select(lax.eq(v, lax.broadcast(most, [64, 64], [])), z, v);
-    expect(count(recompute(over(square, most, attains)), "mul")).toBe(1);
+    expect(count(recomputeAtPeak(over(square, most, attains)), "mul")).toBe(1);
   });
 
   test("what is shown is shown once", () => {
@@ -180,7 +180,7 @@ describe("over most memory", () => {
       lax.callback([v], () => {});
       return v;
     });
-    const after = recompute(program);
+    const after = recomputeAtPeak(program);
     expect(count(after, "mul")).toBe(2);
     expect(count(after, "callback")).toBe(1);
   });

@@ -1,6 +1,6 @@
 /** Sums of any number of terms: additions of additions, as far as nothing else reads what lies between. */
-import type { Atom } from "../core/aval.ts";
-import type { Equation, Program } from "../core/program.ts";
+import type { Atom } from "../../core/aval.ts";
+import type { Equation, Program } from "../../core/program.ts";
 import { readersOf } from "./simplify.ts";
 
 /** The sums of a program, each with all its terms. */

@@ -14,13 +14,13 @@ const reach = 12;
 const most = { parts: 6, workgroups: 1024 };
 
 /** The items with independent kernels joined. */
-export function sideBySide(items: readonly Item[], memory: Memory): Item[] {
+export function fuseHorizontally(items: readonly Item[], memory: Memory): Item[] {
   const joined: Item[] = [];
   const homes = new Map<Value, number>();
   for (const item of items) {
     let at = joined.length;
     if (item.kind === "loop") {
-      joined.push({ ...item, items: sideBySide(item.items, memory) });
+      joined.push({ ...item, items: fuseHorizontally(item.items, memory) });
       for (const v of [...item.loop.carries, ...item.loop.stacks]) {
         homes.set("result" in v ? v.result : v.stack, at);
       }
@@ -81,7 +81,7 @@ function gridOf(cluster: Cluster, memory: Memory): { count: number; size: number
       return rowGrid(cluster, stored, target);
     case "contraction":
       return contractionGrid(cluster, target.software);
-    case "special":
+    case "custom":
       return undefined;
   }
 }

@@ -2,12 +2,12 @@
  * Values that are computed again where they are needed late, instead of lying in memory while most is there. What is
  * kept for after that moment is what takes least, and gives the others cheaply.
  */
-import type { Atom, Var } from "../core/aval.ts";
-import type { Program } from "../core/program.ts";
-import { definitionsOf, interleave, multipliedIn, split, worthEquation } from "./again.ts";
-import { costOf } from "./cost.ts";
-import { eliminateDeadCodeDeep } from "./deadCode.ts";
-import { bytesOf, peakBytes, peakOf } from "./liveness.ts";
+import type { Atom, Var } from "../../core/aval.ts";
+import type { Program } from "../../core/program.ts";
+import { definitionsOf, interleave, multipliedIn, split, worthEquation } from "./minCut.ts";
+import { costOf } from "../cost.ts";
+import { eliminateDeadCodeDeep } from "../passes/deadCode.ts";
+import { bytesOf, peakBytes, peakOf } from "../liveness.ts";
 
 // A value that lies there takes no time, so that computing it again has to save twice as much.
 const byte = 1 / 2;
@@ -17,7 +17,7 @@ const mostMoved = 4;
 const leastGain = 1 / 32;
 
 /** The program with a lower peak, if a few cheap values more make one. Programs within stay. */
-export function recompute(program: Program, equation: number = worthEquation): Program {
+export function recomputeAtPeak(program: Program, equation: number = worthEquation): Program {
   for (let now = program;;) {
     const { bytes, at } = peakOf(now);
     const next = eliminateDeadCodeDeep(across(now, at, equation));

@@ -3,12 +3,12 @@
  * operands, and gives a simpler equation, or an atom that already has the value. All rules are exact
  * (up to the sign of zero), also for NaN and infinities.
  */
-import { type Atom, Literal, sameShape, Var } from "../core/aval.ts";
-import { type Equation, mapSubprograms, type Program } from "../core/program.ts";
-import type { DotParams } from "../primitives/dot.ts";
-import { primitives } from "../primitives/index.ts";
-import type { BroadcastParams } from "../primitives/broadcast.ts";
-import type { ConcatenateParams, SliceParams, TransposeParams } from "../primitives/shape.ts";
+import { type Atom, Literal, sameShape, Var } from "../../core/aval.ts";
+import { type Equation, mapSubprograms, type Program } from "../../core/program.ts";
+import type { DotParams } from "../../primitives/dot.ts";
+import { primitives } from "../../primitives/index.ts";
+import type { BroadcastParams } from "../../primitives/broadcast.ts";
+import type { ConcatenateParams, SliceParams, TransposeParams } from "../../primitives/shape.ts";
 
 /** What a rule may look at. */
 interface Context {

@@ -2,10 +2,10 @@
  * Sums of padded pieces become concatenations. The gradient of cutting a tensor up (a GRU's gates, the slices of a
  * split) is a sum of pieces, each padded with zeros to the whole: if the pieces tile it, it is they, side by side.
  */
-import { type Atom, Literal, sameShape, Var } from "../core/aval.ts";
-import { type Equation, mapSubprograms, type Program } from "../core/program.ts";
-import { primitives } from "../primitives/index.ts";
-import type { PadParams } from "../primitives/shape.ts";
+import { type Atom, Literal, sameShape, Var } from "../../core/aval.ts";
+import { type Equation, mapSubprograms, type Program } from "../../core/program.ts";
+import { primitives } from "../../primitives/index.ts";
+import type { PadParams } from "../../primitives/shape.ts";
 import { Sums } from "./sums.ts";
 
 /** A piece, and where along an axis it lies. */
@@ -17,10 +17,10 @@ interface Piece {
 }
 
 /** The program with sums of pieces that tile their whole joined; their padding is left as dead code. */
-export function joinPads(program: Program): Program {
+export function padsToConcat(program: Program): Program {
   const sums = new Sums(program);
   const equations = program.equations.flatMap((original): Equation[] => {
-    const equation = { ...original, params: mapSubprograms(original.params, joinPads) };
+    const equation = { ...original, params: mapSubprograms(original.params, padsToConcat) };
     const all = sums.termsOf(original);
     if (!all) return [equation];
     const [out] = equation.outputs;

@@ -2,11 +2,11 @@
  * Short loops written out, for backends to which a loop is no cheaper than its steps. What a step wrote for a later
  * loop is then read where it is, instead of being stacked and sliced, and what the steps share is computed once.
  */
-import { type Atom, Var } from "../core/aval.ts";
-import { type Equation, mapSubprograms, type Program } from "../core/program.ts";
-import { equationsIn } from "./cost.ts";
-import { primitives } from "../primitives/index.ts";
-import type { ScanParams } from "../primitives/control/scan.ts";
+import { type Atom, Var } from "../../core/aval.ts";
+import { type Equation, mapSubprograms, type Program } from "../../core/program.ts";
+import { equationsIn } from "../cost.ts";
+import { primitives } from "../../primitives/index.ts";
+import type { ScanParams } from "../../primitives/control/scan.ts";
 
 // Written-out equations take time to compile: a loop of many is left one.
 const mostEquations = 2000;

@@ -2,11 +2,11 @@
  * Which values to keep for later, and which to compute again there: a smallest cut between what is dear to compute and
  * what is wanted later. Keeping a value costs its bytes, computing it again a part of them.
  */
-import { type Atom, Var } from "../core/aval.ts";
-import type { Equation, Program } from "../core/program.ts";
-import { multiplyAddsOf } from "./cost.ts";
-import { bytesOf } from "./liveness.ts";
-import { Network } from "./minCut.ts";
+import { type Atom, Var } from "../../core/aval.ts";
+import type { Equation, Program } from "../../core/program.ts";
+import { multiplyAddsOf } from "../cost.ts";
+import { bytesOf } from "../liveness.ts";
+import { Network } from "./network.ts";
 
 /** Equations by what they define. */
 export type Definitions = ReadonlyMap<Atom, Equation>;

@@ -19,7 +19,7 @@ export interface Sums {
 }
 
 /** A function that takes sums to their places, and computes what follows from them. */
-export interface Finish {
+export interface Epilogue {
   readonly name: string;
   /** The number of neighbours along n it takes. */
   readonly width: number;
@@ -28,7 +28,11 @@ export interface Finish {
 }
 
 /** Finishes the sums of an invocation, in a loop where what follows from them would else be compiled many times. */
-export function finishAll(kernel: KernelWriter, { name, width, short }: Finish, sums: Sums): void {
+export function writeEpilogue(
+  kernel: KernelWriter,
+  { name, width, short }: Epilogue,
+  sums: Sums,
+): void {
   const { type, rows, columns, apart, first } = sums;
   const parts = columns / width;
   const step = width === 1 ? apart.n : width;
@@ -52,12 +56,12 @@ export function finishAll(kernel: KernelWriter, { name, width, short }: Finish, 
 }
 
 /** Writes the function that finishes sums, so many neighbours at once. */
-export function finishing(
+export function epilogueOf(
   kernel: KernelWriter,
   cluster: ContractionCluster,
   stored: ReadonlySet<Value>,
   wanted: 1 | 4,
-): Finish {
+): Epilogue {
   const { definition, value } = cluster;
   const { batch, m, n } = definition;
   const type = typeOf(value.dtype);

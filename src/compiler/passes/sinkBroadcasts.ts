@@ -2,19 +2,19 @@
  * Loops that stack less. What a step writes for another loop to read (the residuals of a derivative) is often a
  * small value repeated: the small one is stacked, and repeated where it is read.
  */
-import { type Atom, Literal, type Shape, sizeOf, Var } from "../core/aval.ts";
-import { type Equation, mapSubprograms, type Program } from "../core/program.ts";
-import { primitives } from "../primitives/index.ts";
-import type { ScanParams } from "../primitives/control/scan.ts";
-import type { BroadcastParams, ReshapeParams } from "../primitives/broadcast.ts";
+import { type Atom, Literal, type Shape, sizeOf, Var } from "../../core/aval.ts";
+import { type Equation, mapSubprograms, type Program } from "../../core/program.ts";
+import { primitives } from "../../primitives/index.ts";
+import type { ScanParams } from "../../primitives/control/scan.ts";
+import type { BroadcastParams, ReshapeParams } from "../../primitives/broadcast.ts";
 
 type Definitions = ReadonlyMap<Atom, Equation>;
 
 /** The program with `scan`s that write and read small values where large ones only repeat them. */
-export function thinLoops(program: Program): Program {
+export function sinkBroadcasts(program: Program): Program {
   const definitions = new Map<Atom, Equation>();
   const equations = program.equations.flatMap((original) => {
-    const equation = { ...original, params: mapSubprograms(original.params, thinLoops) };
+    const equation = { ...original, params: mapSubprograms(original.params, sinkBroadcasts) };
     const made = equation.primitive.name === "scan"
       ? thinWrites(thinReads(equation, definitions))
       : [equation];

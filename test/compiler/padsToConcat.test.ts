@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { grad, makeProgram, np, random, setBackend, type Tensor } from "trilevel";
 import { beforeAll, expect, it } from "vitest";
-import { joinPads } from "../../src/compiler/joinPads.ts";
+import { padsToConcat } from "../../src/compiler/passes/padsToConcat.ts";
 import { inlineCalls } from "../../src/core/inline.ts";
 import { eliminateDeadCode, type Program } from "../../src/core/program.ts";
 import { validateProgram } from "../../src/core/validate.ts";
@@ -35,7 +35,7 @@ it("keeps every value, and leaves no padding where all pieces are used", async (
       const x = random.normal(random.key(seed), shape, { dtype: "float64" });
       const traced = makeProgram(grad(cutting(pieces, axis, skip, extra)), x);
       const program = inlineCalls(traced.program);
-      const joined = joinPads(program);
+      const joined = padsToConcat(program);
       validateProgram(joined);
       const [before, after] = [program, joined].map((p) =>
         evaluate(p, [...traced.captured, x])[0]!
@@ -53,5 +53,5 @@ it("does not join pieces that overlap, or leave a gap", () => {
   const overlapping = (x: Tensor) =>
     np.sum(np.sin(np.slice(x, [0, 3]))).add(np.sum(np.cos(np.slice(x, [2, 5]))));
   const { program } = makeProgram(grad(overlapping), np.zeros([5]));
-  expect(names(joinPads(inlineCalls(program)))).not.toContain("concatenate");
+  expect(names(padsToConcat(inlineCalls(program)))).not.toContain("concatenate");
 });
