@@ -88,7 +88,7 @@ describe("every function", () => {
   );
   test.each(optional)("%s checks its options", (_, f) => {
     // Those of scenes in several files hand theirs on together with the check.
-    expect(partsOf(f).body).toMatch(/\bcheck[A-Z]\w*[(\)]/);
+    expect(partsOf(f).body).toMatch(/\bcheck[A-Z]\w*[(\)]|\brequireArgument\b/);
   });
 });
 
