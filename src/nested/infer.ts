@@ -38,7 +38,8 @@ export interface InferOptions<Collect extends "last" | "all" = "last" | "all"> {
   readonly collect?: Collect;
   /**
    * The random key of step t: `"fresh"` folds t in, `"fixed"` gives every step the same key, and t = 0, so that every step
-   * is the same map, as a fixed point needs. Default: `"fixed"` where the adjoint is that of a fixed point, else `"fresh"`.
+   * is the same map, as a fixed point needs. Default: `"fixed"` where a fixed point is sought (by the adjoint, by a solver
+   * other than `forward()`, or by a tolerance), else `"fresh"`.
    */
   readonly noise?: "fresh" | "fixed";
   /** Tolerances at which samples stop before `steps`, as in `fixedPointIteration`. Defaults 0 and 0: all steps are taken. */
@@ -120,7 +121,7 @@ export function infer<W, X, Z, Y>(
   checkOptions(options);
   const { collect = "last" } = options;
   const adjoint = ofAllSteps(options) ? unrolled() : options.adjoint ?? unrolled();
-  const { noise = adjoint.kind === "atSolution" ? "fixed" : "fresh" } = options;
+  const { noise = defaultNoise({ ...options, adjoint }) } = options;
   const own: Own = { ...options, adjoint, noise };
   refuseContradictions(own);
   return collect === "all" ? allIterates(level, own) : lastIterate(level, own);
@@ -129,6 +130,22 @@ export function infer<W, X, Z, Y>(
 /** True if the adjoint cuts nothing, because the iteration has no more steps than it keeps. */
 function ofAllSteps({ adjoint, steps, atol = 0, rtol = 0 }: InferOptions): boolean {
   return adjoint?.kind === "truncated" && adjoint.steps >= steps && atol === 0 && rtol === 0;
+}
+
+/** The noise of an iteration whose options do not name it. */
+export function defaultNoise(
+  { adjoint, solver, atol = 0, rtol = 0 }: Pick<
+    InferOptions,
+    "adjoint" | "solver" | "atol" | "rtol"
+  >,
+): "fresh" | "fixed" {
+  const fixedPoint = adjoint?.kind === "atSolution" || isOther(solver) || atol > 0 || rtol > 0;
+  return fixedPoint ? "fixed" : "fresh";
+}
+
+/** True for a solver that does not simply repeat the step. */
+function isOther(solver: FixedPointSolver | undefined): boolean {
+  return solver !== undefined && solver.name !== forward().name;
 }
 
 /** Options whose defaults are filled in. */
@@ -141,7 +158,7 @@ function refuseContradictions({ adjoint, noise, collect, solver, atol, rtol, ...
   const refuse = (message: string, hint: string): never => {
     throw new ArgumentError(`infer: ${message}`, hint);
   };
-  const ownSolver = solver !== undefined && solver.name !== forward().name;
+  const ownSolver = isOther(solver) ? solver : undefined;
   const stops = Boolean(atol) || Boolean(rtol);
   if (collect === "all") {
     if (adjoint.kind === "atSolution") {
@@ -152,7 +169,7 @@ function refuseContradictions({ adjoint, noise, collect, solver, atol, rtol, ...
     }
     if (ownSolver) {
       refuse(
-        `collect: "all" with the solver ${solver.name}, whose iterates are not those of the level's step`,
+        `collect: "all" with the solver ${ownSolver.name}, whose iterates are not those of the level's step`,
         'leave the solver out, or give collect: "last"',
       );
     }
@@ -167,7 +184,7 @@ function refuseContradictions({ adjoint, noise, collect, solver, atol, rtol, ...
   if (adjoint.kind === "atSolution" || ownSolver) {
     refuse(
       `noise: "fresh" with ${
-        ownSolver ? `the solver ${solver.name}` : `the adjoint ${adjoint.name}`
+        ownSolver ? `the solver ${ownSolver.name}` : `the adjoint ${adjoint.name}`
       }: a fixed point needs the same map in every step`,
       'give noise: "fixed", or the solver forward() and the adjoint unrolled() or truncated({ steps })',
     );

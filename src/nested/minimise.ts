@@ -6,7 +6,14 @@ import { callable, declareOptions, required } from "../options/index.ts";
 import { optimizerKind } from "../solvers/descent.ts";
 import { argmin, unrolled } from "../implicit/index.ts";
 import { valueAndGrad, vmap } from "../transforms/index.ts";
-import { at, infer, type InferOptions, inferOptions, type Inferred } from "./infer.ts";
+import {
+  at,
+  defaultNoise,
+  infer,
+  type InferOptions,
+  inferOptions,
+  type Inferred,
+} from "./infer.ts";
 import type { At, Level } from "./level.ts";
 
 /** Options of {@link minimise}: those of `infer`, where λ begins, and how it descends. */
@@ -70,7 +77,7 @@ export function minimise<W, X, Z>(
 ): (w: W, x: X, key: Tensor) => Inferred<Z, null, "last" | "all"> {
   checkOptions(options);
   const { init, optimizer, ...own } = options;
-  const { adjoint = unrolled(), noise = adjoint.kind === "atSolution" ? "fixed" : "fresh" } = own;
+  const { adjoint = unrolled(), noise = defaultNoise(own) } = own;
   const total = (w: W, z: Z, x: X, at: At) => np.sum(objective(w, z, x, at));
   if (own.collect === "all" || noise === "fresh") {
     const level = descent({ init, objective: total }, optimizer, own.batchAxis);

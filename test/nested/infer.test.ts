@@ -176,6 +176,23 @@ describe("levels under transformations", () => {
   });
 });
 
+test("a solver, a tolerance or an adjoint of fixed points means that every step is the same map", async () => {
+  await setBackend("reference");
+  const noisy: Level<null, Tensor, Tensor> = {
+    init: (_, x) => np.zerosLike(x),
+    step: (_, z, x, { key }) => z.mul(0.5).add(x).add(random.normal(key, [3]).mul(0.1)),
+  };
+  for (const way of [{ solver: anderson() }, { atol: 1e-9 }, { adjoint: implicit() }]) {
+    const { value } = infer(noisy, { steps: 60, ...way })(null, x(), seed());
+    const once = noisy.step(null, value, x(), {
+      t: np.array(0, { dtype: "int32" }),
+      key: random.foldIn(seed(), 1),
+    }) as Tensor;
+    const [a, b] = [await value.data(), await once.data()];
+    a.forEach((v, i) => expect(v).toBeCloseTo(b[i]!, 6));
+  }
+});
+
 describe("what has no meaning is refused in words", () => {
   const refused: readonly [string, Partial<InferOptions>, RegExp][] = [
     ["all with oneStep", { collect: "all", adjoint: oneStep() }, /differentiates one point/],
