@@ -100,21 +100,25 @@ describe.each(pairs)("$there is $here", ({ there, here, calls }) => {
     });
 
     const gradient: Recorded | undefined | null = loose(call).gradient;
-    test.runIf(gradient)("has the same gradient", async () => {
-      const of = ofFirst(here, args!)!;
-      const slope = grad((x: Tensor) => weighted(of.call(x)))(of.first);
-      // Where JAX has no number, ours may have one.
-      const wanted = np.array(numbers(gradient!.data), { shape: gradient!.shape });
-      await expectSame(np.where(np.isnan(wanted), NaN, slope), [gradient!], false);
-    });
+    if (gradient) {
+      test("has the same gradient", async () => {
+        const of = ofFirst(here, args!)!;
+        const slope = grad((x: Tensor) => weighted(of.call(x)))(of.first);
+        // Where JAX has no number, ours may have one.
+        const wanted = np.array(numbers(gradient!.data), { shape: gradient!.shape });
+        await expectSame(np.where(np.isnan(wanted), NaN, slope), [gradient!], false);
+      });
+    }
 
-    test.runIf(there.startsWith("jax.numpy") && args)("is the same in batches", async () => {
-      const of = ofFirst(here, args!);
-      if (of === undefined || !isTensors(of.call(of.first))) return;
-      const twice = vmap(of.call)(np.stack([of.first, of.first]));
-      const each = tensorsOf(twice).map((y) => np.unstack(y));
-      for (const i of [0, 1]) await expectSame(each.map((y) => y[i]), call.results, false);
-    });
+    if (there.startsWith("jax.numpy") && args) {
+      test("is the same in batches", async () => {
+        const of = ofFirst(here, args!);
+        if (of === undefined || !isTensors(of.call(of.first))) return;
+        const twice = vmap(of.call)(np.stack([of.first, of.first]));
+        const each = tensorsOf(twice).map((y) => np.unstack(y));
+        for (const i of [0, 1]) await expectSame(each.map((y) => y[i]), call.results, false);
+      });
+    }
   });
 });
 
