@@ -1,45 +1,13 @@
 /** Functions of functions: of vectors along an axis, of single elements, and by pieces. */
 import { ArgumentError, ShapeError } from "../core/errors.ts";
-import { formatAval, sizeOf } from "../core/aval.ts";
+import { formatAval } from "../core/aval.ts";
 import type { Tensor } from "../core/tensor.ts";
-import { trace } from "../core/trace.ts";
 import { declareOperands, declareOptions, text } from "../options/index.ts";
-import { runBatched } from "../primitives/interpreters/batch.ts";
 import * as lax from "../primitives/index.ts";
 import { where } from "./logic.ts";
-import { asTensor, axisOf, broadcastShapes, cast, stretch, type TensorLike } from "./promote.ts";
+import { asTensor, axisOf, cast, stretch, type TensorLike } from "./promote.ts";
+import { overLeading } from "./overLeading.ts";
 import { expandDims, moveaxis } from "./shape.ts";
-
-type Several = (...xs: Tensor[]) => Tensor[];
-
-/** A function of tensors of these ranks, applied to all elements of leading axes, which are broadcast. */
-function overElements(
-  name: string,
-  f: Several,
-  inputs: readonly Tensor[],
-  ranks: readonly number[],
-): Tensor[] {
-  const cut = inputs.map((x, i) => x.ndim - ranks[i]!);
-  const lead = broadcastShapes(name, inputs.map((x, i) => x.shape.slice(0, cut[i])));
-  if (lead.length === 0) return f(...inputs);
-  const size = sizeOf(lead);
-  const own = inputs.map((x, i) => x.shape.slice(cut[i]!));
-  const batched = inputs.map((_, i) => cut[i]! > 0);
-  const { program, captured } = trace(f, inputs.map((x, i) => ({ ...x.aval, shape: own[i]! })));
-  const whole = inputs.map((x, i) =>
-    batched[i] ? lax.reshape(stretch(name, x, [...lead, ...own[i]!]), [size, ...own[i]!]) : x
-  );
-  const [outputs, flags] = runBatched(
-    program,
-    [...captured, ...whole],
-    [...captured.map(() => false), ...batched],
-    size,
-  );
-  return outputs.map((y, i) => {
-    const full = flags[i] ? y : lax.broadcastBatch(y, size);
-    return lax.reshape(full, [...lead, ...full.shape.slice(1)]);
-  });
-}
 
 const checkAlong = declareOperands("np.applyAlongAxis", ["f", "axis", "x"]);
 
@@ -63,7 +31,7 @@ export function applyAlongAxis(
   const t = asTensor(x);
   const along = axisOf("applyAlongAxis", axis, t.ndim);
   const last = moveaxis(t, along, -1);
-  const [y] = overElements("applyAlongAxis", (v) => [asTensor(f(v!))], [last], [1]);
+  const [y] = overLeading("applyAlongAxis", (v) => [asTensor(f(v!))], [last], [1]);
   const own = Array.from({ length: y!.ndim - t.ndim + 1 }, (_, i) => i);
   return moveaxis(y!, own.map((i) => t.ndim - 1 + i), own.map((i) => along + i));
 }
@@ -143,7 +111,7 @@ export function vectorize(
       })
     );
     const ranks = axes.map((names) => names.length);
-    return overElements(
+    return overLeading(
       "vectorize",
       (...elements) => [asTensor(f(...elements))],
       tensors,

@@ -2,12 +2,12 @@
 import type { Tensor } from "../../core/tensor.ts";
 import { declareOperands } from "../../options/index.ts";
 import * as lax from "../../primitives/index.ts";
+import { overLeading } from "../overLeading.ts";
 import { managed } from "../managed.ts";
 import type { TensorLike } from "../promote.ts";
 import {
   forRows,
   matrix,
-  overLeading,
   product,
   rowAt,
   transposed,

@@ -3,6 +3,7 @@ import { literal, type Tensor } from "../../core/tensor.ts";
 import { traceClosed } from "../../core/trace.ts";
 import { declareOperands } from "../../options/index.ts";
 import * as lax from "../../primitives/index.ts";
+import { overLeading } from "../overLeading.ts";
 import { managed } from "../managed.ts";
 import type { TensorLike } from "../promote.ts";
 import {
@@ -13,7 +14,6 @@ import {
   matrix,
   matrixPair,
   outer,
-  overLeading,
   product,
   rowAt,
   traceOf,

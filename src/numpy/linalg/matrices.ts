@@ -3,21 +3,13 @@
  * shapes, and mapped over leading axes. Their derivatives are closed formulas, not those of the loops.
  */
 import { DTypeError, ShapeError } from "../../core/errors.ts";
-import { formatAval, sizeOf } from "../../core/aval.ts";
-import { inputAvals, outputAvals } from "../../core/program.ts";
+import { formatAval } from "../../core/aval.ts";
+import { inputAvals } from "../../core/program.ts";
 import type { Tensor } from "../../core/tensor.ts";
 import { trace, traceClosed } from "../../core/trace.ts";
 import { lazy } from "../../primitives/calls/custom.ts";
-import { runBatched } from "../../primitives/interpreters/batch.ts";
 import * as lax from "../../primitives/index.ts";
-import {
-  broadcastShapes,
-  floatTensor,
-  promote,
-  stretch,
-  type TensorLike,
-  toFloat,
-} from "../promote.ts";
+import { floatTensor, promote, type TensorLike, toFloat } from "../promote.ts";
 
 /** A function of tensors that gives several. */
 export type Several = (...xs: Tensor[]) => Tensor[];
@@ -40,36 +32,6 @@ function checkMatrix(name: string, x: Tensor, square: boolean): Tensor {
     `${name} of ${formatAval(x.aval)}`,
     `give ${square ? "square matrices: shape […, n, n]" : "matrices: shape […, m, n]"}`,
   );
-}
-
-/**
- * Applies a function of operands of these ranks to all elements of leading axes, which are broadcast
- * against each other.
- */
-export function overLeading(
-  name: string,
-  f: Several,
-  inputs: readonly Tensor[],
-  ranks: readonly number[],
-): Tensor[] {
-  const cut = inputs.map((x, i) => x.ndim - ranks[i]!);
-  const lead = broadcastShapes(name, inputs.map((x, i) => x.shape.slice(0, cut[i])));
-  if (lead.length === 0) return f(...inputs);
-  const size = sizeOf(lead);
-  const own = inputs.map((x, i) => x.shape.slice(cut[i]!));
-  const batched = inputs.map((_, i) => cut[i]! > 0);
-  const program = traceClosed(
-    (...xs) => f(...xs),
-    inputs.map((x, i) => ({ shape: own[i]!, dtype: x.dtype, weak: false })),
-  );
-  const whole = inputs.map((x, i) =>
-    batched[i] ? lax.reshape(stretch(name, x, [...lead, ...own[i]!]), [size, ...own[i]!]) : x
-  );
-  const [outputs, flags] = runBatched(program, whole, batched, size);
-  return outputs.map((y, i) => {
-    const full = flags[i] ? y : lax.broadcastBatch(y, size);
-    return lax.reshape(full, [...lead, ...outputAvals(program)[i]!.shape]);
-  });
 }
 
 /**

@@ -2,6 +2,7 @@
 import type { Tensor } from "../../core/tensor.ts";
 import { declareOperands } from "../../options/index.ts";
 import * as lax from "../../primitives/index.ts";
+import { overLeading } from "../overLeading.ts";
 import { managed } from "../managed.ts";
 import type { TensorLike } from "../promote.ts";
 import {
@@ -9,7 +10,6 @@ import {
   identityLike,
   matrix,
   outer,
-  overLeading,
   product,
   rowAt,
   transposed,

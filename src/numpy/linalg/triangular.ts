@@ -3,13 +3,13 @@ import { traceClosed } from "../../core/trace.ts";
 import type { Tensor } from "../../core/tensor.ts";
 import { boolean, declareOptions } from "../../options/index.ts";
 import * as lax from "../../primitives/index.ts";
+import { overLeading } from "../overLeading.ts";
 import { managed } from "../managed.ts";
 import { broadcastShapes, stretch, type TensorLike } from "../promote.ts";
 import {
   checkRows,
   forRows,
   matrixPair,
-  overLeading,
   product,
   rowAt,
   transposed,
