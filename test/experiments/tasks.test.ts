@@ -14,7 +14,8 @@ import { decodeConfig } from "../../src/experiments/config/decode.ts";
 import { makeOptimizer } from "../../src/experiments/config/optimizer.ts";
 import { applyOverrides } from "../../src/experiments/config/overrides.ts";
 import { presetNamed } from "../../src/experiments/config/presets.ts";
-import { compareRuns, listTable, seedTable } from "../../src/experiments/report/compare.ts";
+import { compareRuns, listTable } from "../../src/experiments/report/compare.ts";
+import { seedTable } from "../../src/experiments/report/seeds.ts";
 import { latestCheckpoint } from "../../src/experiments/runs/checkpoint.ts";
 import type { RunFolder } from "../../src/experiments/runs/folder.ts";
 import { openRun } from "../../src/experiments/runs/open.ts";
@@ -93,7 +94,9 @@ describe("a task about points", () => {
       (await run(openRun(folder("half"), "latest"))).folder.path,
     ];
     expect(await run(listTable(folder("whole")))).toContain(`ARI ${best!.toFixed(3)}`);
-    expect(await run(seedTable(folder(), [name, other]))).toContain("| mixture, 8 steps | 2 |");
+    const seeds = await run(seedTable(folder(), [name, other]));
+    expect(seeds).toContain("| mixture | 8 | 1 |");
+    expect(seeds).toContain("“mixture” has several runs of seed 0");
     await run(compareRuns(folder(), [name, other], folder("compare.html")));
     expect(await readFile(folder("compare.html"), "utf8")).toContain("Held-out ARI");
     await run(inspectData(found.config, folder("data.png"), remember()));

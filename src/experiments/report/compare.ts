@@ -2,7 +2,6 @@
 import { writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { Effect } from "effect";
-import { mean, standardDeviation } from "simple-statistics";
 import { taskOf } from "../tasks/index.ts";
 import { mainScore } from "../tasks/scores.ts";
 import type { CurveSpec } from "../tasks/task.ts";
@@ -10,7 +9,7 @@ import { fileError } from "../errors.ts";
 import { curvesOf, page } from "./report.ts";
 import { html, htmlTable } from "./markup.ts";
 import { legend, plot, type Series, smooth } from "./plots.ts";
-import { formatSpread } from "../display/progress.ts";
+import { textTable } from "./tables.ts";
 import { RunFolder, type Summary } from "../runs/folder.ts";
 import { listRuns, openRun } from "../runs/open.ts";
 import { fieldsOf } from "../runs/resume.ts";
@@ -29,7 +28,7 @@ export const listTable = Effect.fnUntraced(function* (root: string) {
       results["samplesPerSecond"]?.toFixed(0) ?? "–",
     ]);
   }
-  return rows.length === 1 ? `There are no runs in ${root}.` : table(rows);
+  return rows.length === 1 ? `There are no runs in ${root}.` : textTable(rows);
 });
 
 /** The main score of a run; of one whose config is damaged there is none to tell. */
@@ -39,13 +38,6 @@ const scoreText = (root: string, path: string, results: Summary["results"]) =>
     Effect.map((task) => mainScore(task, results).text),
     Effect.orElseSucceed(() => ""),
   );
-
-/** Columns as wide as their widest cell. */
-export function table(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]!.map((_, c) => Math.max(...rows.map((row) => row[c]!.length)));
-  return rows.map((row) => row.map((cell, c) => cell.padEnd(widths[c]!)).join("  ").trimEnd())
-    .join("\n");
-}
 
 interface Compared {
   readonly title: string;
@@ -114,43 +106,5 @@ ${htmlTable(rows)}`,
     try: () => writeFile(out, text),
     catch: fileError(`${out} cannot be written.`),
   });
-  return `${table(rows)}\n\n${join(out)}`;
+  return `${textTable(rows)}\n\n${join(out)}`;
 });
-
-/** Runs that differ in their seed alone, as rows of a Markdown table: mean ± deviation over seeds. */
-export const seedTable = Effect.fnUntraced(function* (root: string, names: readonly string[]) {
-  const groups = new Map<
-    string,
-    { readonly what: string; readonly results: Summary["results"][] }
-  >();
-  const columns = new Map<string, string>();
-  for (const name of names) {
-    const { folder, config } = yield* openRun(root, name);
-    const task = yield* taskOf(config);
-    for (const { key, name } of task.scores) columns.set(key, name);
-    const { seed: _, ...same } = config;
-    const results = (yield* folder.summary()).value?.results ?? {};
-    const key = JSON.stringify(same);
-    const label = task.label?.(config);
-    const what = `${config.name},${label === undefined ? "" : ` ${label},`} ${config.steps} steps`;
-    groups.set(key, { what, results: [...groups.get(key)?.results ?? [], results] });
-  }
-  columns.set("trainingSeconds", "seconds").set("samplesPerSecond", "samples/s");
-  const rows = [...groups.values()].map(({ what, results }) => [
-    what,
-    String(results.length),
-    ...[...columns.keys()].map((column) => spread(results, column)),
-  ]);
-  const header = ["run", "seeds", ...columns.values()];
-  // Columns that no run has say nothing.
-  const told = header.map((_, c) => c < 2 || rows.some((row) => row[c] !== "–"));
-  return [header, header.map(() => "---"), ...rows]
-    .map((row) => `| ${row.filter((_, c) => told[c]).join(" | ")} |`).join("\n");
-});
-
-function spread(results: readonly { readonly [name: string]: number }[], key: string): string {
-  const values = results.flatMap((result) => result[key] ?? []);
-  if (values.length === 0) return "–";
-  if (values.length === 1) return values[0]!.toPrecision(3);
-  return formatSpread(mean(values), standardDeviation(values));
-}

@@ -7,14 +7,16 @@
  */
 import { basename, join } from "node:path";
 import { Console, Effect } from "effect";
-import { max, mean, median, standardDeviation } from "simple-statistics";
-import { table } from "../report/compare.ts";
+import { max, mean, median } from "simple-statistics";
+import { markdownTable, textTable } from "../report/tables.ts";
+import { plusMinus } from "../report/seeds.ts";
+import { formatSample, summarize } from "../statistics/sample.ts";
 import { decodeConfig } from "../config/decode.ts";
 import { applyOverrides } from "../config/overrides.ts";
 import type { ExperimentConfig } from "../schema.ts";
 import { html, htmlTable } from "../report/markup.ts";
 import { drawStudy, type Kind, type StudyResult } from "./clippingPicture.ts";
-import { type Display, formatSpread } from "../display/progress.ts";
+import type { Display } from "../display/progress.ts";
 import { curvesOf, page } from "../report/report.ts";
 import { train } from "../train/runner.ts";
 import { RunFolder } from "../runs/folder.ts";
@@ -60,9 +62,7 @@ export const studyTricks = Effect.fn("studyTricks")(function* (options: StudyOpt
   const folder = new RunFolder(root);
   const rows = summaryTable(results);
   const picture = drawStudy(results);
-  const [header, ...lines] = rows;
-  const markdown = [header!, header!.map(() => "---"), ...lines]
-    .map((row) => `| ${row.join(" | ")} |`).join("\n");
+  const markdown = `${markdownTable(rows)}\n\n${plusMinus}`;
   // Alone, a picture has no page whose colours it could follow.
   const alone = picture.text.replace(/^<svg /, '<svg style="background:#fff;color:#1d2126" ');
   yield* folder.write("tricks.svg", alone);
@@ -76,7 +76,7 @@ export const studyTricks = Effect.fn("studyTricks")(function* (options: StudyOpt
 ${htmlTable(rows)}`,
     ),
   );
-  yield* Console.log(`\n${table(rows)}\n\n${folder.file("tricks.svg")}`);
+  yield* Console.log(`\n${textTable(rows)}\n\n${folder.file("tricks.svg")}`);
   return results;
 });
 
@@ -123,11 +123,7 @@ const finishedRun = Effect.fnUntraced(function* (
 
 /** What the last tenth of training is like, mean ± deviation over seeds. */
 function summaryTable(results: readonly StudyResult[]): string[][] {
-  const spread = (values: readonly number[]) => {
-    const known = values.filter(Number.isFinite);
-    if (known.length === 0) return "–";
-    return formatSpread(mean(known), standardDeviation(known));
-  };
+  const spread = (values: readonly number[]) => formatSample(summarize(values));
   const last = (rows: readonly MetricRow[], key: string, part: number) => {
     const values = curvesOf(rows, key).map(({ y }) => y);
     return values.slice(-Math.max(1, Math.ceil(values.length * part)));
