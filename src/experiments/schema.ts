@@ -60,7 +60,7 @@ export const StartConfig = Schema.Struct({
 export const LogConfig = Schema.Struct({
   /** Metrics are kept on the device and read together. */
   every: Count.pipe(defaultsTo(20)),
-  /** Scores on held-out examples. */
+  /** Scores and the loss on validation data. */
   evaluateEvery: Count.pipe(defaultsTo(500)),
   /** Pictures; the first ones at `firstPanel`. */
   panelEvery: Count.pipe(defaultsTo(500)),
@@ -68,6 +68,8 @@ export const LogConfig = Schema.Struct({
   /** Examples in a picture. */
   panelImages: Count.pipe(defaultsTo(6)),
   checkpointEvery: Count.pipe(defaultsTo(250)),
+  /** The score on validation data that chooses the best checkpoint, or `loss`; the task's main one unless given. */
+  best: Schema.optionalKey(Schema.String),
   /** How many of the last checkpoints to keep. */
   keep: Count.pipe(defaultsTo(2)),
 });

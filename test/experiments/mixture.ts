@@ -84,12 +84,12 @@ export const mixture = defineTask({
     const all = pointSets(sets);
     const part = (from: number, to: number) =>
       select(all, Array.from({ length: to - from }, (_, i) => from + i));
-    return Effect.succeed({ train: part(4, sets), heldOut: part(0, 4) });
+    return Effect.succeed({ train: part(4, sets), validation: part(0, 4) });
   },
   preview: ([first]) => drawing(first!, (n) => first!.labels.data[n]!),
   scores: [{ key: "ari", name: "ARI", digits: 3 }],
   main: ["ari"],
-  curves: [{ title: "Held-out ARI", series: [{ key: "heldOut/ari", name: "ARI" }] }],
+  curves: [{ title: "Validation ARI", series: [{ key: "validation/ari", name: "ARI" }] }],
   pictures: { fit: { title: "Fit", caption: "The points by component." } },
   system({ model: { components, iterations } }) {
     const fit = infer(mixtureLevel, { steps: iterations, adjoint: unrolled() });

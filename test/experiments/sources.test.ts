@@ -21,9 +21,10 @@ const examplesOf = (...overrides: string[]) =>
   run(Effect.scoped(Effect.gen(function* () {
     const config = yield* Effect.promise(() => tinyConfig("batchSize=1", ...overrides));
     const opened = yield* openExamples(yield* taskOf(config), config);
-    const { train, heldOut } = opened as Examples<Example>; // of all tasks with this data
+    const { train, validation, test } = opened as Examples<Example>; // of all tasks with this data
     const all: Example[] = [];
-    for (const part of [train, heldOut]) {
+    for (const part of [train, validation, test]) {
+      if (part === undefined || "batches" in part) continue;
       for (let i = 0; i < part.size; i++) all.push(yield* Effect.promise(() => part.get(i)));
     }
     return all;
@@ -152,7 +153,7 @@ describe("a source", () => {
     const { message } = await failure(
       Effect.scoped(Effect.flatMap(taskOf(config), (task) => openExamples(task, config))),
     );
-    expect(message).toContain("batchSize: 4 is more than the 2 images to train on");
+    expect(message).toContain("batchSize: 4 is more than the 1 images to train on");
     expect(message).toContain("has no scenes to predict properties from");
   });
 });

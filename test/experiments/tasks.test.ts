@@ -16,7 +16,7 @@ import { applyOverrides } from "../../src/experiments/config/overrides.ts";
 import { presetNamed } from "../../src/experiments/config/presets.ts";
 import { compareRuns, listTable } from "../../src/experiments/report/compare.ts";
 import { seedTable } from "../../src/experiments/report/seeds.ts";
-import { latestCheckpoint } from "../../src/experiments/runs/checkpoint.ts";
+import { decodeCheckpoint, latestCheckpoint } from "../../src/experiments/runs/checkpoint.ts";
 import type { RunFolder } from "../../src/experiments/runs/folder.ts";
 import { openRun } from "../../src/experiments/runs/open.ts";
 import { Tasks } from "../../src/experiments/tasks/index.ts";
@@ -70,7 +70,7 @@ describe("a task about points", () => {
     );
     expect(colors.size).toBe(4);
     const report = await readFile(where.file("report.html"), "utf8");
-    for (const text of ["A mixture of 3 Gaussians", "The points by component.", "Held-out ARI"]) {
+    for (const text of ["A mixture of 3 Gaussians", "The points by component.", "Validation ARI"]) {
       expect(report).toContain(text);
     }
   });
@@ -98,7 +98,7 @@ describe("a task about points", () => {
     expect(seeds).toContain("| mixture | 8 | 1 |");
     expect(seeds).toContain("“mixture” has several runs of seed 0");
     await run(compareRuns(folder(), [name, other], folder("compare.html")));
-    expect(await readFile(folder("compare.html"), "utf8")).toContain("Held-out ARI");
+    expect(await readFile(folder("compare.html"), "utf8")).toContain("Validation ARI");
     await run(inspectData(found.config, folder("data.png"), remember()));
     expect(decode(await readFile(folder("data.png"))).width).toBe(96);
   });
@@ -141,7 +141,7 @@ describe("what a task may have", () => {
     open: () => {
       const frames = Float32Array.from({ length: 12 * 5 * 2 }, (_, i) => Math.sin(i));
       const all = fromArrays({ video: ndarray(frames, [12, 5, 2]) });
-      return Effect.succeed({ train: all, heldOut: select(all, [0, 1]) });
+      return Effect.succeed({ train: all, validation: select(all, [0, 1]) });
     },
     scores: [{ key: "error", name: "error", digits: 3, better: "lower" }],
     main: ["error"],
@@ -215,7 +215,7 @@ describe("what a task may have", () => {
 
   it("a main score of which less is better", async () => {
     const { folder: where } = await run(openRun(folder("forecast"), "latest"), forecast);
-    const scores = (await run(where.metrics())).flatMap((row) => row["heldOut/error"] ?? []).map(
+    const scores = (await run(where.metrics())).flatMap((row) => row["validation/error"] ?? []).map(
       Number,
     );
     expect(scores).toHaveLength(2);
@@ -290,4 +290,93 @@ it("no file of the runner imports models or names one", async () => {
   }
   expect(importing).toEqual([]);
   expect(naming).toEqual([]);
+});
+
+describe("train, validation and test", () => {
+  it("are kept apart: validation chooses the checkpoint, test is scored once, by the best", async () => {
+    const seen: string[] = [];
+    const part = (name: string, value: number) => ({
+      size: 3,
+      schema: { x: { shape: [1], dtype: "float32" as const } },
+      get: (i: number) => {
+        seen.push(name);
+        return Promise.resolve({ x: ndarray(Float32Array.of(value + i), [1]) });
+      },
+      close: () => Promise.resolve(),
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    });
+    // The weight falls from 1 by the rate at every step. Validation likes .8 most, test .6, training none.
+    const falling = defineTask({
+      name: "falling",
+      samples: "numbers",
+      model: Schema.Struct({ task: Schema.Literal("falling") }),
+      data: Schema.Struct({}),
+      presets: {
+        falling: {
+          name: "falling",
+          model: { task: "falling" },
+          data: {},
+          optimizer: { learningRate: 0.1 },
+          log: { every: 1, evaluateEvery: 1, panelEvery: 9, firstPanel: 9, checkpointEvery: 1 },
+          steps: 6,
+          batchSize: 3,
+          backend: "reference",
+        },
+      },
+      describe: () => "A number that falls.",
+      inputs: ["x"],
+      open: () =>
+        Effect.succeed({
+          train: part("train", 0),
+          validation: part("validation", 0.8),
+          test: part("test", 0.6),
+        }),
+      scores: [{ key: "distance", name: "distance", digits: 2, better: "lower" }, {
+        key: "weight",
+        name: "weight",
+        digits: 2,
+      }],
+      main: ["distance"],
+      system: () => ({
+        init: () => ({ w: np.ones([]) }),
+        loss: ({ w }: { readonly w: Tensor }, { x }) => [np.mean(w.add(x)), { "loss/w": w }],
+        predict: ({ w }, { x }) => ({ w: x.mul(0).add(w) }),
+        scorer: () =>
+          averaged((
+            { sample, output }: Seen<{ readonly x: ReturnType<typeof ndarray<Float32Array>> }, "w">,
+          ) => ({
+            // Of the first sample, whose x is the part's own number.
+            distance: Math.abs(output.w.data[0]! - (sample.x.data[0]! % 1)),
+            weight: output.w.data[0]!,
+          })),
+        draw: () => ({}),
+      }),
+    });
+    const where = await trained("falling", falling, []);
+    const rows = await run(where.metrics());
+    expect(rows.filter((row) => "validation/distance" in row)).toHaveLength(6);
+    // The mean of w + x over all samples of validation, 1.8 above w.
+    for (const row of rows.filter((row) => "validation/loss" in row)) {
+      const w = Number(row["validation/weight"]);
+      expect(row["validation/loss"]).toBeCloseTo(w + 1.8, 6);
+      expect(row["validation/loss/w"]).toBeCloseTo(w, 6);
+    }
+    const best = decodeCheckpoint(
+      await readFile(where.file("checkpoints/best.safetensors")),
+      where.file("checkpoints/best.safetensors"),
+    );
+    expect(best.progress.step).toBe(2);
+    const { results } = (await run(where.summary())).value!;
+    expect(results["test/weight"]).toBeCloseTo(0.8, 6);
+    expect(results["test/distance"]).toBeCloseTo(0.2, 6);
+    expect(seen.filter((name) => name === "test")).toHaveLength(3);
+
+    // The config names another score, and the checkpoint is another one.
+    const other = await trained("rising", falling, ["log.best=weight"]);
+    expect((await run(other.summary())).value!.results["best"]).toBeCloseTo(0.9, 6);
+    const byLoss = await trained("loss", falling, ["log.best=loss"]);
+    expect((await run(byLoss.summary())).value!.results["test/weight"]).toBeCloseTo(0.4, 6);
+    const wrong = configured(falling, "log.best=accuracy");
+    await expect(wrong).rejects.toThrow("log.best: expected distance | weight | loss, found");
+  });
 });

@@ -25,7 +25,7 @@ async function outcome(where: RunFolder) {
   const { checkpoint } = await run(latestCheckpoint(where));
   const rows = (await run(where.metrics())).map((row) => {
     const { step, loss, gradientNorm } = row;
-    return { step, loss, gradientNorm, fgAri: row["heldOut/fgAri"] };
+    return { step, loss, gradientNorm, fgAri: row["validation/fgAri"] };
   });
   return { tensors: checkpoint!.tensors, rows };
 }
@@ -98,7 +98,7 @@ describe("a run", () => {
       texts.push(new TextDecoder("latin1").decode(bytes));
     }
     expect(texts[0]).toContain("brain.Event:2");
-    for (const tag of ["loss", "heldOut/fgAri", "reconstruction", "PNG"]) {
+    for (const tag of ["loss", "validation/fgAri", "reconstruction", "PNG"]) {
       expect(texts.some((text) => text.includes(tag)), tag).toBe(true);
     }
   });

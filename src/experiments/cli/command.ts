@@ -147,7 +147,7 @@ const evaluate = Command.make(
       yield* Console.log(`${name.padEnd(18)} ${text}`);
     }
   }),
-).pipe(Command.withDescription("Score the best checkpoint of a run on held-out examples"));
+).pipe(Command.withDescription("Score the best checkpoint of a run on validation data"));
 
 const render = Command.make(
   "render",

@@ -4,7 +4,7 @@ import { Console, Effect } from "effect";
 import { toPng } from "../display/canvas.ts";
 import type { ExperimentConfig } from "../schema.ts";
 import { taskOf } from "../tasks/index.ts";
-import { openExamples, tellProgress } from "../train/examples.ts";
+import { describeSizes, openExamples, sizesOf, tellProgress } from "../train/examples.ts";
 import { datasetError, fileError } from "../errors.ts";
 import type { Display } from "../display/progress.ts";
 
@@ -14,30 +14,28 @@ export const makeData = Effect.fn("makeData")(function* (
   display: Display,
 ) {
   const task = yield* taskOf(config);
-  const { train, heldOut } = yield* openExamples(task, config, tellProgress(task, display));
-  display.line(`${train.size + heldOut.size} ${task.samples} are ready`);
+  const examples = yield* openExamples(task, config, tellProgress(task, display));
+  const { train = 0, validation, test } = sizesOf(examples);
+  display.line(`${train + validation + test} ${task.samples} are ready`);
 }, Effect.scoped);
 
-/** Says what there is, and draws the first held-out examples. */
+/** Says what there is, and draws the first examples. */
 export const inspectData = Effect.fn("inspectData")(function* (
   config: ExperimentConfig,
   out: string,
   display: Display,
 ) {
   const task = yield* taskOf(config);
-  const { train, heldOut, facts = [] } = yield* openExamples(
-    task,
-    config,
-    tellProgress(task, display),
-  );
-  const counts = `${train.size} to train on, ${heldOut.size} held out`;
-  for (const [label, text] of [...facts, [task.samples, counts] as const]) {
+  const examples = yield* openExamples(task, config, tellProgress(task, display));
+  const { facts = [] } = examples;
+  for (const [label, text] of [...facts, ["parts", describeSizes(task, examples)] as const]) {
     yield* Console.log(`${label.padEnd(12)}${text.replaceAll("\n", "\n" + " ".repeat(12))}`);
   }
-  if (task.preview === undefined) return;
-  const count = Math.min(8, heldOut.size);
+  const shown = examples.validation ?? examples.train;
+  if (task.preview === undefined || "batches" in shown) return;
+  const count = Math.min(8, shown.size);
   const samples = yield* Effect.tryPromise({
-    try: () => Promise.all(Array.from({ length: count }, (_, i) => heldOut.get(i))),
+    try: () => Promise.all(Array.from({ length: count }, (_, i) => shown.get(i))),
     catch: datasetError("An example cannot be read."),
   });
   const { bytes } = toPng(task.preview(samples));

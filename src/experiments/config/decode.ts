@@ -4,6 +4,8 @@
  */
 import { Effect, Schema, SchemaIssue } from "effect";
 import { ConfigError } from "../errors.ts";
+import { scoresOf } from "../tasks/scores.ts";
+import type { Task } from "../tasks/task.ts";
 import { Tasks } from "../tasks/index.ts";
 import { configSchema, type ExperimentConfig } from "../schema.ts";
 
@@ -25,7 +27,7 @@ export const decodeConfig = Effect.fnUntraced(function* (input: unknown, what: s
   if (result._tag === "Failure" || task === undefined) return yield* wrong(what, problems);
   // The task's own schema has checked `model` and `data`.
   const config = result.success as ExperimentConfig;
-  const contradictory = [...task.contradictions?.(config) ?? [], ...contradictions(config)];
+  const contradictory = [...task.contradictions?.(config) ?? [], ...contradictions(config, task)];
   return contradictory.length === 0 ? config : yield* wrong(what, contradictory);
 });
 
@@ -68,8 +70,14 @@ function valueAt(input: unknown, path: readonly string[]): unknown {
 }
 
 /** What no single field shows. */
-function contradictions({ log }: ExperimentConfig): string[] {
-  return log.checkpointEvery % log.every === 0
-    ? []
-    : [`log.checkpointEvery: ${log.checkpointEvery} is no multiple of log.every, ${log.every}`];
+function contradictions({ log }: ExperimentConfig, task: Task): string[] {
+  const scores = scoresOf(task).map(({ key }) => key);
+  return [
+    ...(log.checkpointEvery % log.every === 0
+      ? []
+      : [`log.checkpointEvery: ${log.checkpointEvery} is no multiple of log.every, ${log.every}`]),
+    ...(log.best === undefined || scores.includes(log.best)
+      ? []
+      : [`log.best: expected ${scores.join(" | ")}, found ${JSON.stringify(log.best)}`]),
+  ];
 }

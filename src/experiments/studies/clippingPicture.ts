@@ -18,7 +18,7 @@ export interface StudyResult extends Kind {
 
 const measurements = [
   { key: "loss", title: "training loss" },
-  { key: "heldOut/spectralNorm", title: "Jacobian norm σmax" },
+  { key: "validation/spectralNorm", title: "Jacobian norm σmax" },
   { key: "gradientNorm", title: "gradient norm" },
 ] as const;
 

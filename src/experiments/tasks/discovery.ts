@@ -64,7 +64,7 @@ export const discovery = defineTask({
   main: ["fgAri", "psnr"],
   pictures: panelCaptions,
   curves: [
-    { title: "Held-out FG-ARI", series: [{ key: "heldOut/fgAri", name: "FG-ARI" }] },
+    { title: "Validation FG-ARI", series: [{ key: "validation/fgAri", name: "FG-ARI" }] },
     spectralNormCurve,
   ],
   lists: [residualList],
@@ -78,6 +78,7 @@ export const discovery = defineTask({
         : { kind: "broadcast", channels, kernel, strides, coordinates },
     });
     return {
+      model,
       init: (key) => model.init(key),
       loss(params: DiscoveryParams, { image }, key) {
         const [loss, { stats }] = model.loss(params, image, key);

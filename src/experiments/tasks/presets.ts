@@ -28,7 +28,7 @@ const quick = {
   // a border that is off by one pixel is much of the score.
   data: {
     source: "sprites",
-    scenes: 4096 + 320,
+    scenes: 4096 + 2 * 320,
     resolution: 32,
     objects: [3, 3],
     minVisibility: 1,

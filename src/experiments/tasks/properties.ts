@@ -89,9 +89,9 @@ export const properties = defineTask({
   pictures: panelCaptions,
   curves: [
     {
-      title: "Held-out AP",
+      title: "Validation AP",
       series: thresholds.map((name) => ({
-        key: `heldOut/${name}`,
+        key: `validation/${name}`,
         name: name === "ap" ? "any distance" : `within ${name.slice(2)}`,
       })),
     },
@@ -101,6 +101,7 @@ export const properties = defineTask({
   system({ model: config }) {
     const model = propertyPrediction({ ...slotOptions(config), hidden: config.decoder.channels });
     return {
+      model,
       init: (key) => model.init(key),
       loss(params: PropertyParams, { image, targets }, key) {
         const [loss, { stats }] = model.loss(params, image, targets, key);

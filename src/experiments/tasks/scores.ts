@@ -2,7 +2,7 @@
 import { mean } from "simple-statistics";
 import type { Sample } from "../../data/index.ts";
 import { formatFixed } from "../display/progress.ts";
-import type { Scorer, Scores, Seen, Task } from "./task.ts";
+import type { Scorer, Scores, ScoreSpec, Seen, Task } from "./task.ts";
 
 /** The mean over samples of each score that `score` gives; samples without a score do not count for it. */
 export function averaged<S extends Sample, Y extends string>(
@@ -23,22 +23,29 @@ export function averaged<S extends Sample, Y extends string>(
 
 /** The scores of a task in a line. */
 export function formatScores(task: Task, scores: Scores): string {
-  return task.scores.flatMap(({ key, name, digits }) => {
+  return scoresOf(task).flatMap(({ key, name, digits }) => {
     const value = scores[key];
     return value === undefined ? [] : [`${name} ${formatFixed(value, digits)}`];
   }).join("  ");
 }
 
-/** The score by which runs of a task are compared, and in words. */
+/** The scores that a checkpoint can be chosen by: the task's, and the loss. */
+export const scoresOf = ({ scores }: Task): readonly ScoreSpec[] =>
+  scores.some(({ key }) => key === "loss")
+    ? scores
+    : [...scores, { key: "loss", name: "loss", digits: 4, better: "lower" }];
+
+/** The score by which runs of a task are compared, and in words: the one that is named, else the task's main one. */
 export function mainScore(
   task: Task,
   scores: Scores,
+  named?: string,
 ): { readonly value: number; readonly text: string; readonly better: "higher" | "lower" } {
-  const key = task.main.find((key) => scores[key] !== undefined);
-  const spec = task.scores.find((spec) => spec.key === key);
+  const key = named ?? task.main.find((key) => scores[key] !== undefined);
+  const spec = scoresOf(task).find((spec) => spec.key === key);
   return {
-    value: key === undefined ? NaN : scores[key]!,
-    text: key === undefined ? "" : formatScores(task, { [key]: scores[key]! }),
+    value: key === undefined ? NaN : scores[key] ?? NaN,
+    text: key === undefined ? "" : formatScores(task, { [key]: scores[key] ?? NaN }),
     better: spec?.better ?? "higher",
   };
 }

@@ -133,7 +133,7 @@ export function slotDynamics(
 /** The diagnostics above in reports. */
 export const spectralNormCurve: CurveSpec = {
   title: "Jacobian norm σmax(∂f/∂z) at the slots",
-  series: [{ key: "heldOut/spectralNorm", name: "spectral norm" }],
+  series: [{ key: "validation/spectralNorm", name: "spectral norm" }],
 };
 /** See above. */
 export const residualList: ListSpec = {

@@ -8,7 +8,7 @@
  * `Effect.provideService(Tasks, [...tasks, mine])`.
  */
 import type { Effect, Schema, Scope } from "effect";
-import type { Dataset, Sample } from "../../data/index.ts";
+import type { Batch, Dataset, Sample } from "../../data/index.ts";
 import type { optim, Tensor } from "../../index.ts";
 import type { ConfigInput, ExperimentConfig, TaskFields } from "../schema.ts";
 import type { DatasetError } from "../errors.ts";
@@ -35,7 +35,7 @@ export interface Seen<S extends Sample = Sample, Y extends string = string> {
   readonly output: { readonly [name in Y]: HostArray };
 }
 
-/** Scores held-out samples: all of them are added, then the result is asked for. */
+/** Scores samples: all of them are added, then the result is asked for. */
 export interface Scorer<S extends Sample = Sample, Y extends string = string> {
   add(seen: Seen<S, Y>): void;
   result(): Scores;
@@ -74,7 +74,10 @@ export interface System<
   K extends string = string,
   Y extends string = string,
   State = unknown,
+  Model = unknown,
 > {
+  /** The model itself, which `openRun` gives beside its parameters. */
+  readonly model?: Model;
   /** Parameters from a random key. */
   init(key: Tensor): P;
   /** The first state of a loss that has one, such as the multiplier of GECO: a tree of tensors, saved like parameters. */
@@ -96,16 +99,29 @@ export interface System<
   ): { readonly [name in Y]: Tensor };
   /** A new scorer; `averaged` makes one of a function of one sample. */
   scorer(): Scorer<S, Y>;
-  /** Pictures by name of the first held-out samples. */
+  /** Pictures by name of the first validation samples. */
   draw(seen: readonly Seen<S, Y>[]): { readonly [name: string]: Picture };
-  /** Measurements of the first held-out samples: numbers, and lists such as a residual for each iteration. */
+  /** Measurements of the first validation samples: numbers, and lists such as a residual for each iteration. */
   diagnose?(params: P, batch: { readonly [name in K]: Tensor }, key: Tensor): Outputs;
 }
 
-/** Samples to train on, and others. */
+/** Batches to train on, of samples that cannot be read at random. */
+export interface BatchSource<S extends Sample = Sample> {
+  /** The batches from a step on: the tail of those from step 0, whenever it is asked for. */
+  batches(options: {
+    readonly batchSize: number;
+    readonly seed: number;
+    readonly startStep: number;
+  }): AsyncIterable<Batch<S>>;
+}
+
+/** Samples in three parts that have none in common. */
 export interface Examples<S extends Sample = Sample> {
-  readonly train: Dataset<S>;
-  readonly heldOut: Dataset<S>;
+  readonly train: Dataset<S> | BatchSource<S>;
+  /** Scored now and then while training goes on; the scores choose the best checkpoint. Without, the last one is it. */
+  readonly validation?: Dataset<S>;
+  /** Scored once, by the best checkpoint, when training has ended. */
+  readonly test?: Dataset<S>;
   /** Where the data does not fit the config; nothing is trained then. */
   readonly problems?: readonly string[];
   /** What `data inspect` says about them: a label and a text. */
@@ -127,7 +143,7 @@ export interface ScoreSpec {
 /** A curve over steps in reports, or several in one picture. */
 export interface CurveSpec {
   readonly title: string;
-  /** Keys of `metrics.jsonl`: scores and diagnostics begin with `heldOut/`, terms of the loss are as they are named. */
+  /** Keys of `metrics.jsonl`: scores and diagnostics begin with `validation/`, terms of the loss are as they are named. */
   readonly series: readonly { readonly key: string; readonly name: string }[];
   readonly logarithmic?: boolean;
 }
@@ -146,6 +162,8 @@ export interface Task<
   M extends TaskFields = TaskFields,
   D = unknown,
   S extends Sample = Sample,
+  P extends Params = Params,
+  Model = unknown,
 > {
   /** The value of `model.task` in configs. */
   readonly name: string;
@@ -176,7 +194,7 @@ export interface Task<
   readonly inputs: readonly string[];
   /** A picture of some samples, for `data inspect`. */
   preview?(samples: readonly S[]): Picture;
-  system(config: ExperimentConfig<M, D>): System<S>;
+  system(config: ExperimentConfig<M, D>): System<S, P, string, string, unknown, Model>;
   /** Scores in the order of interest. Those of `main` that come first and are known compare runs. */
   readonly scores: readonly ScoreSpec[];
   readonly main: readonly string[];
@@ -202,14 +220,15 @@ export function defineTask<
   const K extends string,
   Y extends string,
   State,
+  Model = unknown,
 >(
   task: Omit<Task<M, D, S>, "model" | "data" | "presets" | "inputs" | "system"> & {
     readonly model: Schema.Codec<M, MI>;
     readonly data: Schema.Codec<D, DI>;
     readonly presets: { readonly [name: string]: ConfigInput<MI, DI> };
     readonly inputs: readonly K[];
-    system(config: ExperimentConfig<M, D>): System<S, P, K, Y, State>;
+    system(config: ExperimentConfig<M, D>): System<S, P, K, Y, State, Model>;
   },
-): Task<M, D, S> {
-  return task as unknown as Task<M, D, S>; // see above
+): Task<M, D, S, P, Model> {
+  return task as unknown as Task<M, D, S, P, Model>; // see above
 }

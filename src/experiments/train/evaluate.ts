@@ -1,4 +1,4 @@
-/** Scores on held-out examples; pictures and diagnostics of the first of them. */
+/** Scores and the loss on data that is not trained on; pictures and diagnostics of the first samples. */
 import { Effect } from "effect";
 import { collate, type Dataset, type Sample } from "../../data/index.ts";
 import { dispose, jit, random, scope, type Tensor } from "../../index.ts";
@@ -8,6 +8,7 @@ import { type Png, toPng } from "../display/canvas.ts";
 import type { HostTensor } from "../runs/safetensors.ts";
 import type { Outputs, Params, Scores, Seen, System, Task } from "../tasks/task.ts";
 import { placeBatch, readTree } from "./device.ts";
+import type { TrainState } from "./step.ts";
 
 /** Diagnostics on the host. */
 export interface Diagnostics {
@@ -15,74 +16,99 @@ export interface Diagnostics {
   readonly lists: { readonly [name: string]: readonly number[] };
 }
 
+/** The part of the state of training that scores depend on. */
+export type Evaluated = Pick<TrainState, "params" | "step" | "loss">;
+
 /** A system, compiled to be looked at. */
 export interface Evaluator {
-  /** The scores over all examples. */
-  readonly score: (params: Params) => Effect.Effect<Scores, ReturnType<typeof failed>>;
-  /** Pictures of the first examples by name. */
+  /** The scores over all samples of a dataset; `loss`, and terms of it as `loss/…`, are means over samples. */
+  readonly score: (
+    state: Evaluated,
+    data: Dataset<Sample>,
+  ) => Effect.Effect<Scores, ReturnType<typeof failed>>;
+  /** Pictures of the first samples by name. */
   readonly draw: (
-    params: Params,
+    state: Evaluated,
+    data: Dataset<Sample>,
   ) => Effect.Effect<{ readonly [name: string]: Png }, ReturnType<typeof failed>>;
-  /** Measurements of the first examples. */
-  readonly diagnose: (params: Params) => Effect.Effect<Diagnostics, ReturnType<typeof failed>>;
+  /** Measurements of the first samples. */
+  readonly diagnose: (
+    state: Evaluated,
+    data: Dataset<Sample>,
+  ) => Effect.Effect<Diagnostics, ReturnType<typeof failed>>;
 }
 
 const failed = modelError("The evaluation failed.");
 
-/** Scores of the held-out examples of a config. Always with the same random keys. */
+/** The most samples that are looked at together. */
+const largestBatch = 32;
+
+/** The evaluator of a config. Always with the same random keys. */
 export function makeEvaluator(
   { inputs }: Task,
   system: System,
   config: ExperimentConfig,
-  heldOut: Dataset<Sample>,
 ): Evaluator {
   const predict = jit((params: Params, batch: Outputs, key: Tensor) =>
     system.predict(params, batch, key)
   );
+  // One program for both: what they share is computed once.
+  const look = jit(({ params, step, loss: state }: Evaluated, batch: Outputs, key: Tensor) => {
+    const [loss, outputs] = system.loss(params, batch, key, { step, state });
+    const terms = Object.entries(outputs).filter(([name]) => name.startsWith("loss/"));
+    return {
+      seen: system.predict(params, batch, key),
+      terms: { loss, ...Object.fromEntries(terms) },
+    };
+  });
   const measure = jit((params: Params, batch: Outputs, key: Tensor) =>
     system.diagnose?.(params, batch, key) ?? {}
   );
-  // One size for all batches, so that one program serves them; what is short of it is filled up.
-  const size = Math.min(32, heldOut.size);
-  const shown = Math.min(config.log.panelImages, heldOut.size);
 
-  const load = async (start: number, count: number) => {
-    const indices = Array.from({ length: count }, (_, i) => Math.min(start + i, heldOut.size - 1));
-    const samples = await Promise.all(indices.map((i) => heldOut.get(i)));
+  const load = async (data: Dataset<Sample>, start: number, most: number) => {
+    const count = Math.min(most, data.size - start);
+    const samples = await Promise.all(Array.from({ length: count }, (_, i) => data.get(start + i)));
     return { samples, batch: placeBatch(inputs, collate(samples)) };
   };
-  const run = async (
-    f: (params: Params, batch: Outputs, key: Tensor) => Outputs,
-    params: Params,
-    batch: Outputs,
-    start: number,
-  ) => {
-    const key = scope(() => random.foldIn(random.key(1), start));
-    const result = f(params, batch, key);
+  const keyOf = (start: number) => scope(() => random.foldIn(random.key(1), start));
+  const see = async (params: Params, data: Dataset<Sample>): Promise<Seen[]> => {
+    const { samples, batch } = await load(data, 0, config.log.panelImages);
+    const key = keyOf(0);
+    const result = predict(params, batch, key);
     const host = await readTree(result);
     dispose([result, batch, key]);
-    return host;
+    return seenOf(samples, host);
   };
-  const see = async (params: Params, start: number, count: number): Promise<Seen[]> => {
-    const { samples, batch } = await load(start, count);
-    const host = Object.entries(await run(predict, params, batch, start));
-    return samples.map((sample, n) => ({
-      sample,
-      output: Object.fromEntries(host.map(([name, tensor]) => [name, rowOf(tensor, n)])),
-    }));
-  };
-  const score = async (params: Params): Promise<Scores> => {
+  const score = async (state: Evaluated, data: Dataset<Sample>): Promise<Scores> => {
     const scorer = system.scorer();
-    for (let start = 0; start < heldOut.size; start += size) {
-      const seen = await see(params, start, size);
-      for (const one of seen.slice(0, heldOut.size - start)) scorer.add(one);
+    const sums = new Map<string, number>();
+    // Batches of one size where that is possible, so that one program serves them.
+    const batchSize = Math.ceil(data.size / Math.ceil(data.size / largestBatch));
+    for (let start = 0; start < data.size; start += batchSize) {
+      const { samples, batch } = await load(data, start, batchSize);
+      const key = keyOf(start);
+      const result = look(
+        { params: state.params, step: state.step, loss: state.loss },
+        batch,
+        key,
+      );
+      const [host, terms] = [await readTree(result.seen), await readTree(result.terms)];
+      dispose([result, batch, key]);
+      for (const one of seenOf(samples, host)) scorer.add(one);
+      for (const [name, { data: [value = NaN] }] of Object.entries(terms)) {
+        sums.set(name, (sums.get(name) ?? 0) + value * samples.length);
+      }
     }
-    return scorer.result();
+    const means = [...sums].map(([name, sum]) => [name, sum / data.size] as const);
+    return { ...scorer.result(), ...Object.fromEntries(means) };
   };
-  const diagnose = async (params: Params): Promise<Diagnostics> => {
+  const diagnose = async (params: Params, data: Dataset<Sample>): Promise<Diagnostics> => {
     if (system.diagnose === undefined) return { numbers: {}, lists: {} };
-    const { batch } = await load(0, shown);
-    const host = Object.entries(await run(measure, params, batch, 0));
+    const { batch } = await load(data, 0, config.log.panelImages);
+    const key = keyOf(0);
+    const result = measure(params, batch, key);
+    const host = Object.entries(await readTree(result));
+    dispose([result, batch, key]);
     return {
       numbers: Object.fromEntries(
         host.filter(([, { shape }]) => shape.length === 0).map(([name, x]) => [name, x.data[0]!]),
@@ -92,16 +118,30 @@ export function makeEvaluator(
       ),
     };
   };
-  const effect = <R>(f: (params: Params) => Promise<R>) => (params: Params) =>
-    Effect.tryPromise({ try: () => f(params), catch: failed });
+  const effect =
+    <R>(f: (state: Evaluated, data: Dataset<Sample>) => Promise<R>) =>
+    (state: Evaluated, data: Dataset<Sample>) =>
+      Effect.tryPromise({ try: () => f(state, data), catch: failed });
   return {
     score: effect(score),
-    draw: effect(async (params) => {
-      const pictures = system.draw(await see(params, 0, shown));
+    draw: effect(async ({ params }, data) => {
+      const pictures = system.draw(await see(params, data));
       return Object.fromEntries(Object.entries(pictures).map(([name, x]) => [name, toPng(x)]));
     }),
-    diagnose: effect(diagnose),
+    diagnose: effect(({ params }, data) => diagnose(params, data)),
   };
+}
+
+/** Samples with their own rows of the outputs. */
+function seenOf(
+  samples: readonly Sample[],
+  outputs: { readonly [name: string]: HostTensor },
+): Seen[] {
+  const host = Object.entries(outputs);
+  return samples.map((sample, n) => ({
+    sample,
+    output: Object.fromEntries(host.map(([name, tensor]) => [name, rowOf(tensor, n)])),
+  }));
 }
 
 /** Entry n along the first axis. */

@@ -8,7 +8,7 @@ import { makeEvaluator } from "./evaluate.ts";
 import { writeReport } from "../report/report.ts";
 import { bestCheckpoint } from "../runs/checkpoint.ts";
 import type { OpenRun } from "../runs/open.ts";
-import { modelError } from "../errors.ts";
+import { modelError, RunError } from "../errors.ts";
 import type { Scores } from "../tasks/task.ts";
 import { makeTrainer } from "./step.ts";
 
@@ -17,7 +17,13 @@ const openBest = Effect.fnUntraced(function* ({ folder, config, warnings }: Open
   for (const text of warnings) yield* Console.error(`warning: ${text}`);
   yield* openDevice(config.backend);
   const task = yield* taskOf(config);
-  const { heldOut } = yield* openExamples(task, config);
+  const { validation } = yield* openExamples(task, config);
+  if (validation === undefined) {
+    return yield* new RunError({
+      what: `The data of ${folder.name} has no part to validate on.`,
+      hint: "Give it some.",
+    });
+  }
   const system = yield* Effect.try({
     try: () => task.system(config),
     catch: modelError("The model cannot be made."),
@@ -29,16 +35,17 @@ const openBest = Effect.fnUntraced(function* ({ folder, config, warnings }: Open
   const state = yield* restore(checkpoint, makeTrainer(system, config.optimizer).init(config.seed));
   return {
     checkpoint,
-    params: state.params,
-    evaluator: makeEvaluator(task, system, config, heldOut),
+    state,
+    data: validation,
+    evaluator: makeEvaluator(task, system, config),
   };
 });
 
 /** The scores of a run's best checkpoint; also written to eval.json. */
 export const evaluateRun = Effect.fn("evaluateRun")(function* (run: OpenRun) {
-  const { checkpoint, params, evaluator } = yield* openBest(run);
-  const scores = yield* evaluator.score(params);
-  const { numbers, lists } = yield* evaluator.diagnose(params);
+  const { checkpoint, state, data, evaluator } = yield* openBest(run);
+  const scores = yield* evaluator.score(state, data);
+  const { numbers, lists } = yield* evaluator.diagnose(state, data);
   const last = Object.entries(lists).map(([name, list]) =>
     [`${name}[${list.length - 1}]`, list.at(-1) ?? NaN] as const
   );
@@ -55,8 +62,8 @@ export const evaluateRun = Effect.fn("evaluateRun")(function* (run: OpenRun) {
 
 /** Draws the pictures of a run's best checkpoint and writes the report; gives the files. */
 export const renderRun = Effect.fn("renderRun")(function* (run: OpenRun) {
-  const { checkpoint, params, evaluator } = yield* openBest(run);
-  const panels = yield* evaluator.draw(params);
+  const { checkpoint, state, data, evaluator } = yield* openBest(run);
+  const panels = yield* evaluator.draw(state, data);
   const files: string[] = [];
   for (const [name, { bytes }] of Object.entries(panels)) {
     const file = `panels/${name}-${String(checkpoint.progress.step).padStart(8, "0")}.png`;

@@ -1,9 +1,10 @@
 /** Opens the examples of a config, whatever they are. */
-import { Effect } from "effect";
+import { Effect, Stream } from "effect";
+import { type Batch, batches, type Sample } from "../../data/index.ts";
 import type { ExperimentConfig } from "../schema.ts";
-import { ConfigError } from "../errors.ts";
+import { ConfigError, datasetError } from "../errors.ts";
 import { type Display, formatDuration } from "../display/progress.ts";
-import type { OnProgress, Task } from "../tasks/task.ts";
+import type { Examples, OnProgress, Task } from "../tasks/task.ts";
 
 /** Shows how far making data is; nothing when it is there already. */
 export function tellProgress({ samples }: Task, display: Display): OnProgress {
@@ -28,12 +29,12 @@ export const openExamples = Effect.fnUntraced(function* (
   onProgress: OnProgress = () => {},
 ) {
   const examples = yield* task.open(config, onProgress);
-  const [train, heldOut] = [examples.train.size, examples.heldOut.size];
+  const sizes = sizesOf(examples);
   const problems = [
-    ...(train < config.batchSize
+    ...(sizes.train !== undefined && sizes.train < config.batchSize
       ? [
-        `batchSize: ${config.batchSize} is more than the ${train} ${task.samples} to train on ` +
-        `(of ${train + heldOut}, ${heldOut} are held out)`,
+        `batchSize: ${config.batchSize} is more than the ${sizes.train} ${task.samples} to train on ` +
+        `(${sizes.validation} more are to validate on, ${sizes.test} to test with)`,
       ]
       : []),
     ...examples.problems ?? [],
@@ -45,3 +46,34 @@ export const openExamples = Effect.fnUntraced(function* (
     hint: "Change the config, or give other data.",
   });
 });
+
+/** How many samples each part has; of a source of batches nobody knows. */
+export function sizesOf({ train, validation, test }: Examples) {
+  return {
+    train: "batches" in train ? undefined : train.size,
+    validation: validation?.size ?? 0,
+    test: test?.size ?? 0,
+  };
+}
+
+/** The sizes in words. */
+export function describeSizes({ samples }: Task, examples: Examples): string {
+  const { train, validation, test } = sizesOf(examples);
+  const first = train === undefined
+    ? `a stream of ${samples} to train on`
+    : `${train} ${samples} to train on`;
+  return `${first}, ${validation || "none"} to validate on, ${test || "none"} to test with`;
+}
+
+/** The batches of training from a step on. */
+export function trainingBatches(
+  { train }: Examples,
+  { batchSize, seed }: ExperimentConfig,
+  startStep: number,
+) {
+  const options = { batchSize, seed, startStep };
+  const stream: AsyncIterable<Batch<Sample>> = "batches" in train
+    ? train.batches(options)
+    : batches(train, options);
+  return Stream.fromAsyncIterable(stream, datasetError("The data cannot be read."));
+}

@@ -3,12 +3,12 @@
  * are taken again, and the one that failed is run operation by operation.
  */
 import { Effect, Stream } from "effect";
-import { batches } from "../../data/index.ts";
 import { debugNans, dispose } from "../../index.ts";
 import type { ExperimentConfig } from "../schema.ts";
 import type { Examples, Task } from "../tasks/task.ts";
 import { placeBatch, restore } from "./device.ts";
-import { datasetError, messageOf, modelError, NumericsError } from "../errors.ts";
+import { trainingBatches } from "./examples.ts";
+import { messageOf, modelError, NumericsError } from "../errors.ts";
 import { latestCheckpoint } from "../runs/checkpoint.ts";
 import type { RunFolder } from "../runs/folder.ts";
 import type { MetricRow } from "../runs/metrics.ts";
@@ -25,7 +25,7 @@ export const explainNan = Effect.fnUntraced(function* (
   task: Task,
   config: ExperimentConfig,
   trainer: Trainer,
-  { train }: Examples,
+  examples: Examples,
   broken: MetricRow,
 ) {
   const { checkpoint } = yield* latestCheckpoint(run);
@@ -39,9 +39,7 @@ export const explainNan = Effect.fnUntraced(function* (
   let found =
     "When the step was repeated operation by operation, there was no NaN: it overflowed, " +
     "or the failure does not repeat itself.";
-  const { batchSize, seed } = config;
-  const stream = batches(train, { batchSize, seed, startStep: from });
-  yield* Stream.fromAsyncIterable(stream, datasetError("The data cannot be read.")).pipe(
+  yield* trainingBatches(examples, config, from).pipe(
     Stream.take(failing - from + 1),
     Stream.runForEach(({ fields, step }) =>
       Effect.tryPromise({

@@ -3,14 +3,13 @@
  * data and files live in one scope, so that whatever ends the run lets go of them.
  */
 import { Clock, DateTime, Effect, Stream } from "effect";
-import { batches } from "../../data/index.ts";
 import type { ExperimentConfig } from "../schema.ts";
 import { taskOf } from "../tasks/index.ts";
 import type { Task } from "../tasks/task.ts";
-import { openExamples, tellProgress } from "./examples.ts";
+import { describeSizes, openExamples, tellProgress, trainingBatches } from "./examples.ts";
 import { openDevice, restore } from "./device.ts";
 import { denoCommand, describeEnvironment } from "../runs/environment.ts";
-import { datasetError, messageOf, modelError } from "../errors.ts";
+import { messageOf, modelError } from "../errors.ts";
 import { makeEvaluator } from "./evaluate.ts";
 import { type Display, formatDuration } from "../display/progress.ts";
 import { openRecorder } from "./recorder.ts";
@@ -71,7 +70,7 @@ export const train = Effect.fn("train")(
       );
     }
     const recorder = yield* openRecorder(run, progress.step);
-    const evaluator = makeEvaluator(task, system, config, examples.heldOut);
+    const evaluator = makeEvaluator(task, system, config);
     const elapsed = () => performance.now() / 1000;
     const parts = {
       run,
@@ -92,9 +91,8 @@ export const train = Effect.fn("train")(
     if (fresh) yield* session.save();
     else yield* session.summarize("running");
 
-    const { batchSize, seed, log } = config;
-    const stream = batches(examples.train, { batchSize, seed, startStep: progress.step });
-    yield* Stream.fromAsyncIterable(stream, datasetError("The data cannot be read.")).pipe(
+    const { log } = config;
+    yield* trainingBatches(examples, config, progress.step).pipe(
       Stream.take(config.steps - progress.step),
       Stream.runForEach(Effect.fnUntraced(function* (batch) {
         yield* session.advance(batch);
@@ -112,6 +110,7 @@ export const train = Effect.fn("train")(
         // Lets signals in: a backend that computes synchronously never yields by itself.
         yield* Effect.yieldNow;
       })),
+      Effect.andThen(session.test()),
       Effect.onInterrupt(() => saveInterrupted(session, run, config, display)),
       Effect.tapError((error) =>
         session.summarize("failed", messageOf(error)).pipe(
@@ -153,8 +152,7 @@ const begin = Effect.fnUntraced(
   ) {
     const { display } = options;
     const examples = yield* openExamples(task, config, tellProgress(task, display));
-    const { train, heldOut } = examples;
-    display.line(`${train.size} ${task.samples} to train on, ${heldOut.size} held out`);
+    display.line(describeSizes(task, examples));
     for (const note of task.notes ?? []) display.line(note);
     const system = yield* Effect.try({
       try: () => task.system(config),

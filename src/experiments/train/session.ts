@@ -5,9 +5,9 @@
 import { Effect } from "effect";
 import { type Draft, produce } from "immer";
 import { dispose } from "../../index.ts";
-import type { Batch, Sample } from "../../data/index.ts";
+import type { Batch, Dataset, Sample } from "../../data/index.ts";
 import type { ExperimentConfig } from "../schema.ts";
-import { placeBatch, readTree } from "./device.ts";
+import { placeBatch, readTree, restore } from "./device.ts";
 import { explainNan, firstBroken } from "./nanOrigin.ts";
 import { modelError } from "../errors.ts";
 import { formatScores, mainScore } from "../tasks/scores.ts";
@@ -17,7 +17,7 @@ import { collectGarbage } from "./garbage.ts";
 import { type Flatness, judgeMemory, type MemorySample, sampleMemory } from "./memory.ts";
 import { type Display, formatCount, formatDuration } from "../display/progress.ts";
 import type { Recorder } from "./recorder.ts";
-import { type Maker, type Progress, saveCheckpoint } from "../runs/checkpoint.ts";
+import { bestCheckpoint, type Maker, type Progress, saveCheckpoint } from "../runs/checkpoint.ts";
 import type { RunFolder, Summary } from "../runs/folder.ts";
 import type { MetricRow } from "../runs/metrics.ts";
 import type { Trainer, TrainState } from "./step.ts";
@@ -162,20 +162,20 @@ export class Session {
     return pace * (this.parts.config.steps - this.step);
   }
 
-  /** Scores on held-out examples; the best parameters so far are kept. */
+  /** Scores on validation data; the best parameters so far are kept. */
   readonly evaluate = () =>
     Effect.gen({ self: this }, function* () {
-      const { task, evaluator, recorder, display } = this.parts;
-      const scores = yield* evaluator.score(this.#state.params);
-      const { numbers, lists } = yield* evaluator.diagnose(this.#state.params);
+      const { task, config, evaluator, recorder, display, examples: { validation } } = this.parts;
+      if (validation === undefined) return;
+      const scores = yield* evaluator.score(this.#state, validation);
+      const { numbers, lists } = yield* evaluator.diagnose(this.#state, validation);
       const row: MetricRow = {
         step: this.step,
-        ...prefixed(scores),
-        ...prefixed(numbers),
+        ...prefixed("validation", { ...scores, ...numbers }),
         ...lists,
       };
       yield* recorder.write([row]);
-      const { value, text, better } = mainScore(task, scores);
+      const { value, text, better } = mainScore(task, scores, config.log.best);
       this.#edit((draft) => {
         Object.assign(draft.progress.results, scores, numbers);
         draft.score = text;
@@ -192,11 +192,27 @@ export class Session {
       this.#since = this.parts.elapsed();
     });
 
-  /** Pictures of the first held-out examples. */
+  /** Scores on test data by the best checkpoint: once, when training has ended. */
+  readonly test = () =>
+    Effect.gen({ self: this }, function* () {
+      const { run, task, evaluator, display, examples: { test } } = this.parts;
+      if (test === undefined) return;
+      const { checkpoint } = yield* bestCheckpoint(run);
+      const best = yield* restore(checkpoint, this.#state);
+      const scores = yield* evaluator.score(best, test).pipe(
+        Effect.ensuring(Effect.sync(() => dispose(best))),
+      );
+      this.#edit((draft) => void Object.assign(draft.progress.results, prefixed("test", scores)));
+      display.line(`test, step ${checkpoint.progress.step}: ${formatScores(task, scores)}`);
+    });
+
+  /** Pictures of the first validation samples, or those to train on where there are none. */
   readonly draw = () =>
     Effect.gen({ self: this }, function* () {
-      const { evaluator, recorder, elapsed } = this.parts;
-      yield* recorder.pictures(this.step, yield* evaluator.draw(this.#state.params));
+      const { evaluator, recorder, elapsed, examples } = this.parts;
+      const shown = shownOf(examples);
+      if (shown === undefined) return;
+      yield* recorder.pictures(this.step, yield* evaluator.draw(this.#state, shown));
       collectGarbage();
       if (this.#run.progress.results["firstPanelSeconds"] === undefined) {
         this.#edit((draft) => void (draft.progress.results["firstPanelSeconds"] = elapsed()));
@@ -245,5 +261,9 @@ export class Session {
   }
 }
 
-const prefixed = (scores: Scores): Scores =>
-  Object.fromEntries(Object.entries(scores).map(([name, value]) => [`heldOut/${name}`, value]));
+const prefixed = (prefix: string, scores: Scores): Scores =>
+  Object.fromEntries(Object.entries(scores).map(([name, value]) => [`${prefix}/${name}`, value]));
+
+/** The samples that pictures show. */
+const shownOf = ({ train, validation }: Examples): Dataset<Sample> | undefined =>
+  validation ?? ("batches" in train ? undefined : train);

@@ -42,8 +42,10 @@ export const ImageConfig = Schema.Struct({
   mirror: Schema.Boolean.pipe(defaultsTo(false)),
   /** Decides generated scenes and the split; not the order of training. */
   seed: CountOrZero.pipe(defaultsTo(0)),
-  /** Held-out scenes to score. */
+  /** Scenes to validate on: they choose the best checkpoint. At most 15 % of all. */
   evaluate: Count.pipe(defaultsTo(320)),
+  /** Further scenes that are scored once, at the end. At most 15 % of all; 0: none. */
+  test: CountOrZero.pipe(defaultsTo(320)),
 });
 /** See the schema of the same name. */
 export type ImageConfig = typeof ImageConfig.Type;

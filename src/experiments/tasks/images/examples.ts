@@ -1,6 +1,6 @@
 /**
  * From a config to examples: images in [-1, 1] of one size, with label maps where the source has them, split into those
- * to train on and those held out. Datasets close with the scope that opened them.
+ * to train on, to validate on and to test with. Datasets close with the scope that opened them.
  */
 import { Effect } from "effect";
 import {
@@ -64,16 +64,19 @@ export const openImages = Effect.fnUntraced(
     const some = wanted === all.size
       ? all
       : select(all, Array.from({ length: wanted }, (_, i) => i));
-    const heldOut = Math.min(data.evaluate, Math.max(1, Math.round(0.15 * wanted)));
+    const most = Math.max(1, Math.round(0.15 * wanted));
+    const validation = Math.min(data.evaluate, most, wanted - 1);
+    const test = Math.min(data.test, most, wanted - 1 - validation);
     const parts = split(some, {
       seed: data.seed,
-      fractions: [1 - heldOut / wanted, 0, heldOut / wanted],
+      fractions: [1 - (validation + test) / wanted, validation / wanted, test / wanted],
     });
     const segmented = "masks" in all.schema || "mask" in all.schema;
     return {
       problems: missing.map(({ use }) => `data.path: "${data.path}" has no ${use}`),
       train: examples(parts.train, data, extra),
-      heldOut: examples(parts.test, data, extra),
+      ...(validation > 0 ? { validation: examples(parts.validation, data, extra) } : {}),
+      ...(test > 0 ? { test: examples(parts.test, data, extra) } : {}),
       facts: [
         ["source", `${data.source}${data.path ? ` (${data.path})` : ""}`],
         ["fields", describeSchema(all.schema)],

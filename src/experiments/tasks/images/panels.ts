@@ -102,7 +102,7 @@ export const panelCaptions = {
   reconstruction: {
     title: "Reconstruction by slots",
     caption:
-      "Each row is a held-out image: the image, its reconstruction, and what each slot draws where its mask is.",
+      "Each row is a validation image: the image, its reconstruction, and what each slot draws where its mask is.",
   },
   masks: {
     title: "Masks",
