@@ -22,7 +22,7 @@ export type {
   NoParams,
   Operands,
   Params,
-  Passes,
+  Pass,
   Primitive,
   Program,
   Tangents,

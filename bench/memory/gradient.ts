@@ -16,12 +16,7 @@ import {
 } from "trilevel";
 import { type Keys, slotAttention, type SlotAttentionParams } from "trilevel/models";
 import { optimize, passes } from "../../src/compiler/optimize.ts";
-import {
-  eliminateDeadCode,
-  outputAvals,
-  type Passes,
-  type Program,
-} from "../../src/core/program.ts";
+import { eliminateDeadCode, outputAvals, type Pass, type Program } from "../../src/core/program.ts";
 import { traceLeaves } from "../../src/core/function.ts";
 import { inlineCalls } from "../../src/core/inline.ts";
 import type { Aval } from "../../src/core/aval.ts";
@@ -104,7 +99,7 @@ export function gradientProgram(
   size: Size,
   adjoint: Adjoint,
   steps: number,
-  using: Passes = passes,
+  using: readonly Pass[] = passes,
 ): Program {
   const gradient = grad(loss(size, adjoint, steps));
   const { program } = traceLeaves(gradient, ...abstractArguments(size), "the gradient");

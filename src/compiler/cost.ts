@@ -1,9 +1,8 @@
 /** What a program costs: multiply-adds of its products, and the bytes that its values are. */
 import { type Equation, type Program, subprograms } from "../core/program.ts";
 import { sizeOf } from "../core/aval.ts";
-import type { ScanParams } from "../primitives/control/scan.ts";
-import type { DotParams } from "../primitives/dot.ts";
 import { bytesOf } from "./liveness.ts";
+import { isEquation } from "./rewrite.ts";
 
 /** Counts over a whole run. Loops whose length nobody knows count once. */
 export interface Cost {
@@ -16,12 +15,13 @@ export interface Cost {
 }
 
 /** Multiply-adds of one equation that is a product or a convolution; 0 for others. */
-export function multiplyAddsOf({ primitive, inputs, outputs, params }: Equation): number {
+export function multiplyAddsOf(equation: Equation): number {
+  const { inputs, outputs } = equation;
   const elements = outputs.reduce((sum, v) => sum + sizeOf(v.aval.shape), 0);
   const shapes = inputs.map((a) => a.aval.shape);
-  if (primitive.name === "conv") return elements * sizeOf(shapes[1]!.slice(1));
-  if (primitive.name !== "dot") return 0;
-  const { lhsContract } = params as DotParams; // equations of this name have these parameters
+  if (isEquation(equation, "conv")) return elements * sizeOf(shapes[1]!.slice(1));
+  if (!isEquation(equation, "dot")) return 0;
+  const { lhsContract } = equation.params;
   return elements * sizeOf(lhsContract.map((a) => shapes[0]![a]!));
 }
 
@@ -35,7 +35,7 @@ export function costOf(program: Program): Cost {
   let [multiplyAdds, movedBytes] = [0, 0];
   for (const equation of program.equations) {
     const inner = subprograms(equation.params).map(costOf);
-    const times = equation.primitive.name === "scan" ? (equation.params as ScanParams).length : 1;
+    const times = isEquation(equation, "scan") ? equation.params.length : 1;
     multiplyAdds += multiplyAddsOf(equation) + times * sum(inner.map((c) => c.multiplyAdds));
     movedBytes += inner.length > 0
       ? times * sum(inner.map((c) => c.movedBytes))

@@ -1,55 +1,70 @@
 /** The passes that backends run before their own, in order. */
-import type { Passes, Program } from "../core/program.ts";
+import type { Pass, Program } from "../core/program.ts";
 import { eliminateCommonSubexpressions } from "./passes/cse.ts";
 import { eliminateDeadCodeDeep } from "./passes/deadCode.ts";
-import { hoistInvariants } from "./passes/hoist.ts";
-import { padsToConcat } from "./passes/padsToConcat.ts";
-import { mergeContractions } from "./passes/mergeContractions.ts";
-import { recomputeAtPeak } from "./remat/peakMemory.ts";
-import { simplify } from "./passes/simplify.ts";
 import { deferLoopReductions } from "./passes/deferLoopReductions.ts";
+import { hoistInvariants } from "./passes/hoist.ts";
+import { mergeContractions } from "./passes/mergeContractions.ts";
+import { padsToConcat } from "./passes/padsToConcat.ts";
+import { simplify } from "./passes/simplify.ts";
 import { sinkBroadcasts } from "./passes/sinkBroadcasts.ts";
-import { recomputeResiduals } from "./remat/loopResiduals.ts";
 import { unrollLoops } from "./passes/unroll.ts";
+import { recomputeResiduals } from "./remat/loopResiduals.ts";
+import { recomputeAtPeak } from "./remat/peakMemory.ts";
 
-/** All passes that keep loops loops. */
-export const passes = {
-  eliminateDeadCode: eliminateDeadCodeDeep,
-  simplify,
-  eliminateCommonSubexpressions,
-  padsToConcat,
-  mergeContractions,
-  sinkBroadcasts,
-  hoistInvariants,
-  // Whatever the passes above made superfluous, and what then turns out to be the same.
-  eliminateDeadCodeAgain: eliminateDeadCodeDeep,
-  simplifyAgain: simplify,
-  eliminateCommonSubexpressionsAgain: eliminateCommonSubexpressions,
-} as const satisfies Passes;
+/** A pass that only some backends want. */
+interface Step extends Pass {
+  readonly only?: readonly ("onnx" | "webgpu")[];
+}
 
-/** Those, after short loops are written out: as soon as their bodies are as small as they will be. */
-export const onnxPasses = {
-  eliminateDeadCodeFirst: eliminateDeadCodeDeep,
-  simplifyFirst: simplify,
-  eliminateCommonSubexpressionsFirst: eliminateCommonSubexpressions,
-  unrollLoops,
-  ...passes,
-  // Last, for what is computed twice here would be merged again.
-  recomputeResiduals,
-} as const satisfies Passes;
+const deadCode = { name: "eliminateDeadCode", run: eliminateDeadCodeDeep };
+const algebra = { name: "simplify", run: simplify };
+const duplicates = { name: "eliminateCommonSubexpressions", run: eliminateCommonSubexpressions };
+const onnx = { only: ["onnx"] } as const;
+const webgpu = { only: ["webgpu"] } as const;
+const both = { only: ["onnx", "webgpu"] } as const;
 
-/** All that keep loops loops, and take sums over steps out of them; then what is kept for later is chosen. */
-export const webgpuPasses = {
-  ...passes,
-  deferLoopReductions,
-  simplifyLast: simplify,
-  eliminateDeadCodeLast: eliminateDeadCodeDeep,
-  // Last, for what is computed twice here would be merged again.
-  recomputeResiduals,
-  recomputeAtPeak,
-} as const satisfies Passes;
+const order: readonly Step[] = [
+  // ONNX Runtime gains nothing from a loop: short ones are written out, as soon as their bodies are small.
+  { ...deadCode, ...onnx },
+  { ...algebra, ...onnx },
+  { ...duplicates, ...onnx },
+  { name: "unrollLoops", run: unrollLoops, ...onnx },
+  // First what is dead, then what is superfluous, then what is there twice: each leaves less to the next.
+  deadCode,
+  algebra,
+  duplicates,
+  // A sum that becomes a concatenation is no longer among those of which the next pass joins the terms.
+  { name: "padsToConcat", run: padsToConcat },
+  { name: "mergeContractions", run: mergeContractions },
+  // A value that a step repeats is sunk before invariants are moved: only the small one is then moved, or stacked.
+  { name: "sinkBroadcasts", run: sinkBroadcasts },
+  { name: "hoistInvariants", run: hoistInvariants },
+  // The passes above leave dead code behind, and bring together what turns out to be the same.
+  deadCode,
+  algebra,
+  duplicates,
+  // Sums over steps leave a loop once its body is final; the axes that they gain are simplified.
+  { name: "deferLoopReductions", run: deferLoopReductions, ...webgpu },
+  { ...algebra, ...webgpu },
+  { ...deadCode, ...webgpu },
+  // Last, for common subexpressions would merge again what is computed twice here.
+  { name: "recomputeResiduals", run: recomputeResiduals, ...both },
+  { name: "recomputeAtPeak", run: recomputeAtPeak, ...webgpu },
+];
+
+/** The passes that every backend wants. */
+export const passes: readonly Pass[] = order.filter((s) => !s.only);
+
+/** Those of the backend "onnx". */
+export const onnxPasses: readonly Pass[] = order.filter((s) => !s.only || s.only.includes("onnx"));
+
+/** Those of the backend "webgpu". */
+export const webgpuPasses: readonly Pass[] = order.filter((s) =>
+  !s.only || s.only.includes("webgpu")
+);
 
 /** The program after some passes. Outputs may become inputs, constants, or each other. */
-export function optimize(program: Program, using: Passes = passes): Program {
-  return Object.values(using).reduce((p, pass) => pass(p), program);
+export function optimize(program: Program, using: readonly Pass[] = passes): Program {
+  return using.reduce((p, { run }) => run(p), program);
 }

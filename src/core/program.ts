@@ -150,8 +150,13 @@ export interface Program {
   readonly outputs: readonly Atom[];
 }
 
-/** Rewrites of a program by name, in order: each gives a program that computes the same. */
-export type Passes = Readonly<Record<string, (program: Program) => Program>>;
+/** A rewriting of programs: it gives one that computes the same. */
+export interface Pass {
+  /** The name, by which stages of compilation are told apart. */
+  readonly name: string;
+  /** The rewriting. */
+  run(program: Program): Program;
+}
 
 /** A host function that sees values. It must be quick. */
 export type HostCallback = (values: readonly TypedArray[], avals: readonly Aval[]) => void;

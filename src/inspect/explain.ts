@@ -91,8 +91,8 @@ export function explain<A extends unknown[]>(f: (...args: A) => unknown, ...args
   const backend = backendOf([...captured, ...leaves]);
   const { program: inlined } = liftEffects(eliminateDeadCode(inlineCalls(program)));
   const stages: Stage[] = [{ name: "traced", program }, { name: "inlined", program: inlined }];
-  for (const [name, pass] of Object.entries(backend.passes ?? {})) {
-    stages.push({ name, program: pass(stages.at(-1)!.program) });
+  for (const { name, run } of backend.passes ?? []) {
+    stages.push({ name, program: run(stages.at(-1)!.program) });
   }
   const last = stages.at(-1)!.program;
   const compiled = new Compiled(program, backend);

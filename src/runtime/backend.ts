@@ -5,7 +5,7 @@
 import type { DType, TypedArray } from "../core/dtype.ts";
 import { ArgumentError, BackendError, DTypeError } from "../core/errors.ts";
 import { type Aval, formatAval } from "../core/aval.ts";
-import type { Passes, Program } from "../core/program.ts";
+import type { Pass, Program } from "../core/program.ts";
 import type { BackendName } from "../core/source.ts";
 
 /** Memory of a backend, opaque to everyone else. A failed run leaves its error in its outputs. */
@@ -54,7 +54,7 @@ export interface Backend {
   /** Lets the memory be used again; runs under way finish. */
   free(buffer: DeviceBuffer): void;
   /** The passes over a program before it is compiled; its outputs may become inputs or constants. */
-  readonly passes?: Passes;
+  readonly passes?: readonly Pass[];
   /**
    * Compiles a program. Outputs are distinct and each is defined by an equation; calls that have
    * an `inline` program are already inlined.

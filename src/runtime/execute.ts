@@ -49,7 +49,7 @@ export class Compiled {
 
   constructor(program: Program, readonly backend: Backend) {
     const { program: lifted, effects } = liftEffects(eliminateDeadCode(inlineCalls(program)));
-    const pure = Object.values(backend.passes ?? {}).reduce((p, pass) => pass(p), lifted);
+    const pure = (backend.passes ?? []).reduce((p, { run }) => run(p), lifted);
     const defined = new Set(pure.equations.flatMap((e) => e.outputs));
     const computed = new Set(pure.outputs.filter((a): a is Var => defined.has(a as Var)));
     this.#results = pure.outputs;

@@ -15,6 +15,7 @@ import {
 import { Graph } from "../../src/backends/onnx/graph.ts";
 import { encodeProgram } from "../../src/backends/onnx/index.ts";
 import { onnxPasses, optimize } from "../../src/compiler/optimize.ts";
+import { eliminateDeadCodeDeep } from "../../src/compiler/passes/deadCode.ts";
 import { inlineCalls } from "../../src/core/inline.ts";
 import { aval, Var } from "../../src/core/aval.ts";
 import { type Equation, type Program, subprograms } from "../../src/core/program.ts";
@@ -93,7 +94,7 @@ describe("of nested programs", () => {
         const { inputs } = e;
         Object.defineProperty(e, "inputs", { enumerable: true, get: () => (looked++, inputs) });
       }
-      onnxPasses.eliminateDeadCode(program);
+      eliminateDeadCodeDeep(program);
       expect(looked).toBeGreaterThan(0);
       expect(looked).toBeLessThanOrEqual(8 * equations.length);
     },

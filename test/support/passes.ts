@@ -1,7 +1,7 @@
 /** Passes on programs: what comes out computes the same. */
 import { expect } from "vitest";
 import { passes } from "../../src/compiler/optimize.ts";
-import { type Equation, type Passes, type Program, subprograms } from "../../src/core/program.ts";
+import { type Equation, type Pass, type Program, subprograms } from "../../src/core/program.ts";
 import { Compiled } from "../../src/runtime/execute.ts";
 import { inlineCalls } from "../../src/core/inline.ts";
 import type { Aval } from "../../src/core/aval.ts";
@@ -29,11 +29,11 @@ async function run(program: Program, inputs: readonly HostArray[]) {
 export async function checkPasses(
   program: Program,
   inputs: readonly HostArray[],
-  using: Passes = passes,
+  using: readonly Pass[] = passes,
 ): Promise<Program> {
   const right = await run(program, inputs);
   let now = program;
-  for (const [name, pass] of Object.entries(using)) {
+  for (const { name, run: pass } of using) {
     now = pass(now);
     validateProgram(now);
     const found = await run(now, inputs);
@@ -46,6 +46,12 @@ export async function checkPasses(
     );
   }
   return now;
+}
+
+/** Passes without those of some names, each of which has to be there. */
+export function without(using: readonly Pass[], ...names: string[]): readonly Pass[] {
+  expect(using.map((p) => p.name)).toEqual(expect.arrayContaining(names));
+  return using.filter((p) => !names.includes(p.name));
 }
 
 /** A function of these types as a program without calls. */

@@ -15,7 +15,7 @@ import {
   type Executable,
   registerBackend,
 } from "../../runtime/backend.ts";
-import type { Passes, Program } from "../../core/program.ts";
+import type { Pass, Program } from "../../core/program.ts";
 import type { DType, TypedArray } from "../../core/dtype.ts";
 import type { Aval } from "../../core/aval.ts";
 import { onnxPasses } from "../../compiler/optimize.ts";
@@ -31,7 +31,7 @@ import { stagesOf } from "./simd/stages.ts";
 /** The backend; with a cache if it is given a directory for that. */
 export class OnnxBackend implements Backend {
   readonly name = "onnx";
-  readonly passes: Passes;
+  readonly passes: readonly Pass[];
   readonly #native: Native = loadNative();
   readonly #pool = new BufferPool();
   readonly #cache: CompilationCache | undefined;
@@ -39,7 +39,9 @@ export class OnnxBackend implements Backend {
   constructor(cacheDirectory?: string) {
     const cache = cacheDirectory === undefined ? undefined : this.#open(cacheDirectory);
     this.#cache = cache;
-    this.passes = cache ? { optimize: (program) => cache.optimize(program) } : onnxPasses;
+    this.passes = cache
+      ? [{ name: "optimize", run: (program) => cache.optimize(program) }]
+      : onnxPasses;
   }
 
   #open(directory: string): CompilationCache | undefined {

@@ -4,10 +4,8 @@
  */
 import type { Atom, Var } from "../../core/aval.ts";
 import { type Equation, hasEffect, type Program } from "../../core/program.ts";
-import type { CondParams } from "../../primitives/control/cond.ts";
-import type { ScanParams } from "../../primitives/control/scan.ts";
-import type { WhileParams } from "../../primitives/control/while.ts";
 import { flagsKey, Remembered } from "../../primitives/interpreters/remembered.ts";
+import { type EquationOf, isEquation } from "../rewrite.ts";
 
 type Keep = readonly boolean[];
 
@@ -18,18 +16,25 @@ export function eliminateDeadCodeDeep(program: Program): Program {
   for (const equation of program.equations.toReversed()) {
     const used = equation.outputs.map((v) => needed.has(v));
     if (!used.includes(true) && !hasEffect(equation)) continue;
-    const trimmed = trimmers[equation.primitive.name]?.(equation, used) ?? equation;
+    const trimmed = trimmedFor(equation, used);
     trimmed.inputs.forEach((a) => needed.add(a));
     kept.push(trimmed);
   }
   return { ...program, equations: kept.reverse() };
 }
 
-const trimmers: Record<string, (equation: Equation, used: Keep) => Equation> = {
+/** The equation without what only its unused outputs need. */
+function trimmedFor(equation: Equation, used: Keep): Equation {
+  if (isEquation(equation, "scan")) return trimmers.scan(equation, used);
+  if (isEquation(equation, "while")) return trimmers.while(equation, used);
+  if (isEquation(equation, "cond")) return trimmers.cond(equation, used);
+  return equation;
+}
+
+const trimmers = {
   /** A carry is needed if it comes out, or if what is needed of the next step reads it. */
-  scan(equation, used) {
-    // Equations of this name have these parameters.
-    const { body, consts, carry, ...rest } = equation.params as ScanParams;
+  scan(equation: EquationOf<"scan">, used: Keep): Equation {
+    const { body, consts, carry, ...rest } = equation.params;
     const carries = grow(used.slice(0, carry), (c) => {
       const reads = readersIn(trimmedTo(body, [...c, ...used.slice(carry)]));
       return body.inputs.slice(consts, consts + carry).map(reads);
@@ -40,7 +45,7 @@ const trimmers: Record<string, (equation: Equation, used: Keep) => Equation> = {
     const inputs = body.inputs.map((v, i) =>
       i >= consts && i < consts + carry ? carries[i - consts]! : reads(v)
     );
-    const params: ScanParams = {
+    const params: typeof equation.params = {
       ...rest,
       body: { ...trimmed, inputs: pick(body.inputs, inputs) },
       consts: count(inputs.slice(0, consts)),
@@ -49,9 +54,8 @@ const trimmers: Record<string, (equation: Equation, used: Keep) => Equation> = {
     return trim(equation, params, inputs, outputs);
   },
   /** As for `scan`; the condition's needs count as well. */
-  while(equation, used) {
-    const { condition, body, conditionConsts, bodyConsts, ...rest } = equation
-      .params as WhileParams;
+  while(equation: EquationOf<"while">, used: Keep): Equation {
+    const { condition, body, conditionConsts, bodyConsts, ...rest } = equation.params;
     const decide = trimmedTo(condition, [true]);
     const decides = readersIn(decide);
     const decisive = condition.inputs.slice(conditionConsts).map(decides);
@@ -66,7 +70,7 @@ const trimmers: Record<string, (equation: Equation, used: Keep) => Equation> = {
       ...carries,
     ];
     const bodyInputs = [...body.inputs.slice(0, bodyConsts).map(reads), ...carries];
-    const params: WhileParams = {
+    const params: typeof equation.params = {
       ...rest,
       condition: { ...decide, inputs: pick(condition.inputs, conditionInputs) },
       body: { ...trimmed, inputs: pick(body.inputs, bodyInputs) },
@@ -77,8 +81,8 @@ const trimmers: Record<string, (equation: Equation, used: Keep) => Equation> = {
     return trim(equation, params, inputs, carries);
   },
   /** What no branch needs to give. */
-  cond(equation, used) {
-    const params = equation.params as CondParams;
+  cond(equation: EquationOf<"cond">, used: Keep): Equation {
+    const { params } = equation;
     const branches = params.branches.map((b) => trimmedTo(b, used));
     const inputs = equation.inputs.map(() => true);
     return trim(equation, { ...params, branches }, inputs, used);

@@ -4,33 +4,36 @@
  * product after the loop sums over the steps as well: less to carry, and to add.
  */
 import { type Atom, Var } from "../../core/aval.ts";
-import { type Equation, mapSubprograms, type Program } from "../../core/program.ts";
+import type { Equation, Program } from "../../core/program.ts";
 import type { ScanParams } from "../../primitives/control/scan.ts";
 import type { DotParams } from "../../primitives/dot.ts";
 import { primitives } from "../../primitives/index.ts";
 import type { ReduceParams } from "../../primitives/reduction.ts";
 import { bytesOf } from "../liveness.ts";
-import { readersOf } from "./simplify.ts";
+import { definitionsOf, type EquationOf, isEquation, readersOf, rewrite } from "../rewrite.ts";
 
 /** The program with sums over steps taken out of `scan`s. */
 export function deferLoopReductions(program: Program): Program {
-  const equations = program.equations.flatMap((original) => {
-    const equation = { ...original, params: mapSubprograms(original.params, deferLoopReductions) };
-    return equation.primitive.name === "scan" ? sink(equation) : [equation];
-  });
-  return { ...program, equations };
+  return rewrite(
+    program,
+    deferLoopReductions,
+    (equation) => isEquation(equation, "scan") ? defer(equation) : [equation],
+  );
 }
+
+/** An equation of which the results can be summed along with what it sums itself. */
+type Term = EquationOf<"dot"> | EquationOf<"reduceSum">;
 
 /** A carry that is a sum over the steps. */
 interface Sum {
   readonly carry: number;
   /** What each step adds, and the addition. */
-  readonly term: Equation;
+  readonly term: Term;
   readonly step: Equation;
 }
 
-function sink(scan: Equation): Equation[] {
-  const params = scan.params as ScanParams; // it is a scan
+function defer(scan: EquationOf<"scan">): Equation[] {
+  const { params } = scan;
   const { body, consts, carry, length } = params;
   const sums = sumsOf(params);
   const slices = new Map<Atom, Atom>();
@@ -98,30 +101,26 @@ function sink(scan: Equation): Equation[] {
 /** The carries to which steps only add; those that add products come first, which may stack what others sum. */
 function sumsOf({ body, consts, carry }: ScanParams): Sum[] {
   const readers = readersOf(body);
-  const definitions = new Map<Atom, Equation>(
-    body.equations.flatMap((e) => e.outputs.map((v) => [v, e] as const)),
-  );
-  const found = { dot: [] as Sum[], reduceSum: [] as Sum[] };
+  const definitions = definitionsOf(body.equations);
+  const [products, reductions]: [Sum[], Sum[]] = [[], []];
   body.outputs.slice(0, carry).forEach((out, i) => {
     const before = body.inputs[consts + i]!;
     const step = definitions.get(out);
-    if (step?.primitive.name !== "add" || readers.get(out) !== 1) return;
+    if (!isEquation(step, "add") || readers.get(out) !== 1) return;
     if (readers.get(before) !== 1 || !step.inputs.includes(before)) return;
     const added = step.inputs.find((a) => a !== before);
     const term = added && readers.get(added) === 1 ? definitions.get(added) : undefined;
-    const name = term?.primitive.name;
-    if (name === "dot" || name === "reduceSum") found[name].push({ carry: i, term: term!, step });
+    if (isEquation(term, "dot")) products.push({ carry: i, term, step });
+    if (isEquation(term, "reduceSum")) reductions.push({ carry: i, term, step });
   });
-  return [...found.dot, ...found.reduceSum];
+  return [...products, ...reductions];
 }
 
 /** The parameters of a sum that is also one over a new first axis. */
-function overSteps({ primitive, params }: Equation): DotParams | ReduceParams {
+function overSteps(term: Term): DotParams | ReduceParams {
   const later = (axes: readonly number[]) => axes.map((a) => a + 1);
-  if (primitive.name === "reduceSum") {
-    return { axes: [0, ...later((params as ReduceParams).axes)] }; // it is a reduction
-  }
-  const { lhsContract, rhsContract, lhsBatch, rhsBatch } = params as DotParams; // else a product
+  if (isEquation(term, "reduceSum")) return { axes: [0, ...later(term.params.axes)] };
+  const { lhsContract, rhsContract, lhsBatch, rhsBatch } = term.params;
   return {
     lhsContract: [0, ...later(lhsContract)],
     rhsContract: [0, ...later(rhsContract)],

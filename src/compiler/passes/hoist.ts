@@ -1,82 +1,72 @@
 /** Invariants of loops: what every step would compute from the same values is computed once, before. */
 import { type Atom, Var } from "../../core/aval.ts";
-import { type Equation, hasEffect, mapSubprograms, type Program } from "../../core/program.ts";
-import type { ScanParams } from "../../primitives/control/scan.ts";
-import type { WhileParams } from "../../primitives/control/while.ts";
+import { type Equation, hasEffect, type Program } from "../../core/program.ts";
+import { isEquation, rewrite, Substitution } from "../rewrite.ts";
 
 // Cheaper to make anew, as part of what reads them, than to keep.
 const views = new Set(["broadcast", "reshape", "iota"]);
 
 /** The program with invariants of `scan` and `while` bodies moved out. Dead code is left inside. */
 export function hoistInvariants(program: Program): Program {
-  const equations = program.equations.flatMap((original): Equation[] => {
-    const equation = { ...original, params: mapSubprograms(original.params, hoistInvariants) };
-    const { name } = equation.primitive;
-    // Equations of these names have these parameters.
-    if (name === "scan") {
-      const params = equation.params as ScanParams;
-      if (params.length < 2) return [equation];
-      const { moved, body, results } = split(params.body, equation.inputs.slice(0, params.consts));
-      const inputs = [...results, ...equation.inputs];
+  return rewrite(program, hoistInvariants, (equation) => {
+    const { inputs, params } = equation;
+    if (isEquation(equation, "scan")) {
+      const { body, consts, length } = equation.params;
+      if (length < 2) return [equation];
+      const { moved, rest, results } = split(body, inputs.slice(0, consts));
+      const added = { body: rest, consts: consts + results.length };
       return [...moved, {
         ...equation,
-        params: { ...params, body, consts: params.consts + results.length },
-        inputs,
+        params: { ...params, ...added },
+        inputs: [...results, ...inputs],
       }];
     }
-    if (name === "while") {
-      const params = equation.params as WhileParams;
-      const { conditionConsts: before, bodyConsts } = params;
-      const consts = equation.inputs.slice(before, before + bodyConsts);
-      const { moved, body, results } = split(params.body, consts);
-      const inputs = [
-        ...equation.inputs.slice(0, before),
-        ...results,
-        ...equation.inputs.slice(before),
-      ];
+    if (isEquation(equation, "while")) {
+      const { body, conditionConsts, bodyConsts } = equation.params;
+      const consts = inputs.slice(conditionConsts, conditionConsts + bodyConsts);
+      const { moved, rest, results } = split(body, consts);
+      const added = { body: rest, bodyConsts: bodyConsts + results.length };
       return [...moved, {
         ...equation,
-        params: { ...params, body, bodyConsts: bodyConsts + results.length },
-        inputs,
+        params: { ...params, ...added },
+        inputs: inputs.toSpliced(conditionConsts, 0, ...results),
       }];
     }
     return [equation];
   });
-  return { ...program, equations };
 }
 
 /**
- * A loop's body without its invariants: those as equations for outside, and their results, which the body
+ * A loop's body without its invariants: those as equations for outside, and their results, which the rest of the body
  * takes as its first inputs.
  */
 function split(
   body: Program,
   consts: readonly Atom[],
-): { moved: Equation[]; body: Program; results: Var[] } {
+): { moved: readonly Equation[]; rest: Program; results: readonly Var[] } {
   // Atoms that do not change from step to step, by what they are outside.
-  const outside = new Map<Atom, Atom>(consts.map((a, i) => [body.inputs[i]!, a]));
+  const outside = new Substitution();
+  outside.set(body.inputs.slice(0, consts.length), consts);
   const moved: Equation[] = [];
   const passed = new Map<Var, Var>();
-  const rest: Equation[] = [];
+  const left: Equation[] = [];
   for (const equation of body.equations) {
     const fixed = equation.inputs.every((a) => !(a instanceof Var) || outside.has(a));
     if (!fixed || !movable(equation)) {
-      rest.push(equation);
+      left.push(equation);
       continue;
     }
     const outputs = equation.outputs.map((v) => new Var(v.aval));
-    equation.outputs.forEach((v, i) => outside.set(v, outputs[i]!));
-    const inputs = equation.inputs.map((a) => outside.get(a) ?? a);
-    moved.push({ ...equation, inputs, outputs });
-    if (views.has(equation.primitive.name)) rest.push(equation);
+    moved.push({ ...equation, inputs: outside.of(equation.inputs), outputs });
+    outside.set(equation.outputs, outputs);
+    if (views.has(equation.primitive.name)) left.push(equation);
     else equation.outputs.forEach((v, i) => passed.set(v, outputs[i]!));
   }
+  // A view that only the body reads is dead outside: the next pass removes it.
+  if (passed.size === 0) return { moved: [], rest: body, results: [] };
   return {
-    // A view that only the body reads is dead outside: the next pass removes it.
-    moved: passed.size === 0 ? [] : moved,
-    body: passed.size === 0
-      ? body
-      : { ...body, inputs: [...passed.keys(), ...body.inputs], equations: rest },
+    moved,
+    rest: { ...body, inputs: [...passed.keys(), ...body.inputs], equations: left },
     results: [...passed.values()],
   };
 }

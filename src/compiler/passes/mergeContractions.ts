@@ -4,52 +4,52 @@
  * nor adds them up. So are sums of sums: `Σx₁ + Σx₂ = Σ[x₁; x₂]`.
  */
 import { type Atom, sizeOf, Var } from "../../core/aval.ts";
-import { type Equation, mapSubprograms, type Program } from "../../core/program.ts";
+import type { Equation, Program } from "../../core/program.ts";
 import { formatParams } from "../../core/printer.ts";
 import { primitives } from "../../primitives/index.ts";
-import type { DotParams } from "../../primitives/dot.ts";
-import type { ReduceParams } from "../../primitives/reduction.ts";
+import { type EquationOf, isEquation, rewrite } from "../rewrite.ts";
 import { Sums } from "./sums.ts";
+
+/** A term that can be joined to others. */
+type Term = EquationOf<"dot"> | EquationOf<"reduceSum">;
 
 /** The program with the terms of every sum joined where that moves less. */
 export function mergeContractions(program: Program): Program {
   const sums = new Sums(program);
-  const equations = program.equations.flatMap((original): Equation[] => {
-    const equation = { ...original, params: mapSubprograms(original.params, mergeContractions) };
-    const terms = sums.termsOf(original);
+  // What is joined leaves its terms and the partial sums as dead code.
+  return rewrite(program, mergeContractions, (equation) => {
+    const terms = sums.termsOf(equation);
     if (!terms) return [equation];
-    const groups = new Map<string, Equation[]>();
+    const groups = new Map<string, Term[]>();
     const rest: Atom[] = [];
     for (const term of terms) {
-      const made = sums.soleTerm(term, "dot", "reduceSum");
+      const made = sums.soleTerm(term, "dot") ?? sums.soleTerm(term, "reduceSum");
       const key = made && kindOf(made);
       if (key === undefined) rest.push(term);
       else if (groups.has(key)) groups.get(key)!.push(made!);
       else groups.set(key, [made!]);
     }
-    const joined: Equation[][] = [];
+    const joined: Term[][] = [];
     for (const group of groups.values()) {
       if (worthJoining(group)) joined.push(group);
       else for (const e of group) rest.push(e.outputs[0]!);
     }
     if (joined.length === 0) return [equation];
     const made = joined.flatMap(join);
-    const products = made.filter((e) => e.primitive.name !== "concatenate");
+    const products = made.filter((e) => !isEquation(e, "concatenate"));
     return [...made, ...summed([...rest, ...products.map((e) => e.outputs[0]!)], equation)];
   });
-  // What was joined is dead now, and so are the partial sums.
-  return { ...program, equations };
 }
 
 /** The axis of each operand along which two equations of one kind can be put side by side. */
-function seams({ primitive, params }: Equation): readonly (number | undefined)[] {
-  if (primitive.name === "reduceSum") return [(params as ReduceParams).axes[0]];
-  const { lhsContract, rhsContract } = params as DotParams; // it is a dot
+function seams(term: Term): readonly (number | undefined)[] {
+  if (isEquation(term, "reduceSum")) return [term.params.axes[0]];
+  const { lhsContract, rhsContract } = term.params;
   return [lhsContract[0], rhsContract[0]];
 }
 
 /** What equations that can be joined have in common; nothing where there is no axis to join along. */
-function kindOf(e: Equation): string | undefined {
+function kindOf(e: Term): string | undefined {
   const axes = seams(e);
   if (axes.some((a) => a === undefined)) return undefined;
   const shapes = e.inputs.map((x, i) => x.aval.shape.with(axes[i]!, 0));
@@ -59,7 +59,7 @@ function kindOf(e: Equation): string | undefined {
 }
 
 /** True if putting operands side by side moves no more elements than adding the terms up. */
-function worthJoining(group: readonly Equation[]): boolean {
+function worthJoining(group: readonly Term[]): boolean {
   const held = group.reduce(
     (sum, e) => sum + e.inputs.reduce((n, x) => n + sizeOf(x.aval.shape), 0),
     0,
@@ -72,8 +72,8 @@ function worthJoining(group: readonly Equation[]): boolean {
 const smallest = 2 ** 16;
 
 /** One equation for a group: its operands side by side, then what each did. */
-function join(group: readonly Equation[]): Equation[] {
-  const [first] = group as [Equation];
+function join(group: readonly Term[]): Equation[] {
+  const [first] = group as [Term];
   const { site } = first;
   const sides = seams(first).map((axis, i): Equation => {
     const inputs = group.map((e) => e.inputs[i]!);

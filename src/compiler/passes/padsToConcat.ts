@@ -3,9 +3,9 @@
  * split) is a sum of pieces, each padded with zeros to the whole: if the pieces tile it, it is they, side by side.
  */
 import { type Atom, Literal, sameShape, Var } from "../../core/aval.ts";
-import { type Equation, mapSubprograms, type Program } from "../../core/program.ts";
+import type { Equation, Program } from "../../core/program.ts";
 import { primitives } from "../../primitives/index.ts";
-import type { PadParams } from "../../primitives/shape.ts";
+import { isEquation, rewrite } from "../rewrite.ts";
 import { Sums } from "./sums.ts";
 
 /** A piece, and where along an axis it lies. */
@@ -19,9 +19,8 @@ interface Piece {
 /** The program with sums of pieces that tile their whole joined; their padding is left as dead code. */
 export function padsToConcat(program: Program): Program {
   const sums = new Sums(program);
-  const equations = program.equations.flatMap((original): Equation[] => {
-    const equation = { ...original, params: mapSubprograms(original.params, padsToConcat) };
-    const all = sums.termsOf(original);
+  return rewrite(program, padsToConcat, (equation) => {
+    const all = sums.termsOf(equation);
     if (!all) return [equation];
     const [out] = equation.outputs;
     const pieces = all.map((a) => pieceOf(sums.definition(a)));
@@ -30,7 +29,6 @@ export function padsToConcat(program: Program): Program {
     const rest = all.filter((_, i) => pieces[i] === undefined);
     return sum(tiling, rest, equation);
   });
-  return { ...program, equations };
 }
 
 /** The joined pieces, and the other terms added to them one after the other. */
@@ -56,9 +54,9 @@ function sum(pieces: readonly Piece[], rest: readonly Atom[], total: Equation): 
 
 /** What an equation pads with zeros along one axis, if that is what it does. */
 function pieceOf(equation: Equation | undefined): Piece | undefined {
-  if (equation?.primitive.name !== "pad") return undefined;
+  if (!isEquation(equation, "pad")) return undefined;
   const [value, filling] = equation.inputs;
-  const { low, high, interior } = equation.params as PadParams; // the primitive is `pad`
+  const { low, high, interior } = equation.params;
   const axes = low.flatMap((n, a) => n > 0 || high[a]! > 0 ? [a] : []);
   const zero = filling instanceof Literal && filling.value === 0;
   if (!zero || axes.length !== 1 || interior.some((n) => n !== 0)) return undefined;

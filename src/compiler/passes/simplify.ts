@@ -4,11 +4,11 @@
  * (up to the sign of zero), also for NaN and infinities.
  */
 import { type Atom, Literal, sameShape, Var } from "../../core/aval.ts";
-import { type Equation, mapSubprograms, type Program } from "../../core/program.ts";
-import type { DotParams } from "../../primitives/dot.ts";
-import { primitives } from "../../primitives/index.ts";
+import type { Equation, Program } from "../../core/program.ts";
 import type { BroadcastParams } from "../../primitives/broadcast.ts";
-import type { ConcatenateParams, SliceParams, TransposeParams } from "../../primitives/shape.ts";
+import type { DotParams } from "../../primitives/dot.ts";
+import { type PrimitiveName, primitives } from "../../primitives/index.ts";
+import { type EquationOf, isEquation, readersOf, rewrite } from "../rewrite.ts";
 
 /** What a rule may look at. */
 interface Context {
@@ -22,9 +22,11 @@ interface Context {
 
 /** An equation without its outputs. */
 type Replacement = Pick<Equation, "primitive" | "params" | "inputs">;
-type Rule = (equation: Equation, context: Context) => Atom | Replacement | undefined;
+type Rule<E extends Equation> = (equation: E, context: Context) => Atom | Replacement | undefined;
 
-const named = (e: Equation | undefined, name: string) => e?.primitive.name === name ? e : undefined;
+function named<Name extends PrimitiveName>(e: Equation | undefined, name: Name) {
+  return isEquation(e, name) ? e : undefined;
+}
 
 const foldable: Record<string, (x: number, y: number) => number> = {
   neg: (x) => -x,
@@ -34,7 +36,7 @@ const foldable: Record<string, (x: number, y: number) => number> = {
   div: (x, y) => x / y,
 };
 
-const rules: Record<string, Rule> = {
+const rules: { readonly [Name in PrimitiveName]?: Rule<EquationOf<Name>> } = {
   stopGradient: ({ inputs }) => inputs[0],
   neg: ({ inputs }, { definition }) => named(definition(inputs[0]), "neg")?.inputs[0],
   add({ inputs: [x, y] }, { constant, definition }) {
@@ -67,27 +69,24 @@ const rules: Record<string, Rule> = {
   transpose(equation, { definition, soleReader }) {
     const product = named(definition(equation.inputs[0]), "dot");
     if (product && soleReader(equation.inputs[0]!)) {
-      return exchanged(product, (equation.params as TransposeParams).permutation);
+      return exchanged(product, equation.params.permutation);
     }
     const inner = named(definition(equation.inputs[0]), "transpose");
     if (!inner) return undefined;
-    // Equations of this name have these parameters.
-    const [outer, first] = [equation.params as TransposeParams, inner.params as TransposeParams];
-    const permutation = outer.permutation.map((a) => first.permutation[a]!);
+    const permutation = equation.params.permutation.map((a) => inner.params.permutation[a]!);
     if (permutation.every((a, i) => a === i)) return inner.inputs[0];
     return { ...equation, params: { permutation }, inputs: [inner.inputs[0]!] };
   },
   slice(equation, { definition }) {
     const [x] = equation.inputs;
-    // Equations of this name have these parameters.
-    const { start, limit, strides } = equation.params as SliceParams;
+    const { start, limit, strides } = equation.params;
     const whole = (a: number) => start[a] === 0 && limit[a] === x!.aval.shape[a];
     if (strides.some((s) => s !== 1)) return undefined;
     if (start.every((_, a) => whole(a))) return x;
     const joined = named(definition(x), "concatenate");
     if (!joined) return undefined;
     // A cut along a seam is a piece.
-    const { axis } = joined.params as ConcatenateParams;
+    const { axis } = joined.params;
     if (!start.every((_, a) => a === axis || whole(a))) return undefined;
     let at = 0;
     for (const piece of joined.inputs) {
@@ -100,15 +99,18 @@ const rules: Record<string, Rule> = {
   broadcast(equation, { definition }) {
     const inner = named(definition(equation.inputs[0]), "broadcast");
     if (!inner) return undefined;
-    const [outer, first] = [equation.params as BroadcastParams, inner.params as BroadcastParams];
-    const axes = first.axes.map((a) => outer.axes[a]!);
-    return { ...equation, params: { shape: outer.shape, axes }, inputs: [inner.inputs[0]!] };
+    const { shape, axes: outer } = equation.params;
+    const axes = inner.params.axes.map((a) => outer[a]!);
+    return { ...equation, params: { shape, axes }, inputs: [inner.inputs[0]!] };
   },
 };
 
 /** (x y)ᵀ = yᵀ xᵀ: a product whose operands' axes trade places is the product of the operands exchanged. */
-function exchanged({ primitive, params, inputs }: Equation, permutation: readonly number[]) {
-  const { lhsContract, lhsBatch, rhsContract, rhsBatch } = params as DotParams; // it is a dot
+function exchanged(
+  { primitive, params, inputs }: EquationOf<"dot">,
+  permutation: readonly number[],
+): Replacement | undefined {
+  const { lhsContract, lhsBatch, rhsContract, rhsBatch } = params;
   const [lhs, rhs] = inputs as [Atom, Atom];
   const batch = lhsBatch.length;
   const rows = lhs.aval.shape.length - lhsContract.length - batch;
@@ -127,8 +129,6 @@ function exchanged({ primitive, params, inputs }: Equation, permutation: readonl
 /** The program with every rule applied where it fits. Dead equations are left to their own pass. */
 export function simplify(program: Program): Program {
   const definitions = new Map<Atom, Equation>();
-  const renamed = new Map<Var, Atom>();
-  const resolve = (a: Atom): Atom => a instanceof Var ? renamed.get(a) ?? a : a;
   const readers = readersOf(program);
   const context: Context = {
     soleReader: (a) => readers.get(a) === 1,
@@ -139,32 +139,18 @@ export function simplify(program: Program): Program {
       return source instanceof Literal ? source.value : undefined;
     },
   };
-  const equations: Equation[] = [];
-  for (const original of program.equations) {
-    let equation: Equation = {
-      ...original,
-      inputs: original.inputs.map(resolve),
-      params: mapSubprograms(original.params, simplify),
-    };
-    const replaced = fold(equation, context) ?? rules[equation.primitive.name]?.(equation, context);
+  return rewrite(program, simplify, (equation, values) => {
+    // The table has for each name a rule for equations of this name.
+    const rule = rules[equation.primitive.name as PrimitiveName] as Rule<Equation> | undefined;
+    const replaced = fold(equation, context) ?? rule?.(equation, context);
     if (replaced instanceof Var || replaced instanceof Literal) {
-      renamed.set(equation.outputs[0]!, replaced);
-      continue;
+      values.set(equation.outputs, [replaced]);
+      return [];
     }
-    if (replaced) equation = { ...equation, ...replaced, outputs: equation.outputs };
-    equation.outputs.forEach((v) => definitions.set(v, equation));
-    equations.push(equation);
-  }
-  return { inputs: program.inputs, equations, outputs: program.outputs.map(resolve) };
-}
-
-/** How often each atom is read, as an operand or as an output. */
-export function readersOf(program: Program): ReadonlyMap<Atom, number> {
-  const readers = new Map<Atom, number>();
-  for (const a of [...program.equations.flatMap((e) => e.inputs), ...program.outputs]) {
-    readers.set(a, (readers.get(a) ?? 0) + 1);
-  }
-  return readers;
+    const simpler = replaced ? { ...equation, ...replaced, outputs: equation.outputs } : equation;
+    simpler.outputs.forEach((v) => definitions.set(v, simpler));
+    return [simpler];
+  });
 }
 
 /** Arithmetic on known constants: the result is a constant, broadcast if it has axes. */

@@ -3,34 +3,40 @@
  * small value repeated: the small one is stacked, and repeated where it is read.
  */
 import { type Atom, Literal, type Shape, sizeOf, Var } from "../../core/aval.ts";
-import { type Equation, mapSubprograms, type Program } from "../../core/program.ts";
+import type { Equation, Program } from "../../core/program.ts";
 import { primitives } from "../../primitives/index.ts";
-import type { ScanParams } from "../../primitives/control/scan.ts";
 import type { BroadcastParams, ReshapeParams } from "../../primitives/broadcast.ts";
+import {
+  type Definitions,
+  definitionsOf,
+  type EquationOf,
+  isEquation,
+  rewrite,
+} from "../rewrite.ts";
 
-type Definitions = ReadonlyMap<Atom, Equation>;
+/** An equation that shows its operand's elements in another shape, or repeats them. */
+type View = EquationOf<"broadcast"> | EquationOf<"reshape">;
 
 /** The program with `scan`s that write and read small values where large ones only repeat them. */
 export function sinkBroadcasts(program: Program): Program {
   const definitions = new Map<Atom, Equation>();
-  const equations = program.equations.flatMap((original) => {
-    const equation = { ...original, params: mapSubprograms(original.params, sinkBroadcasts) };
-    const made = equation.primitive.name === "scan"
-      ? thinWrites(thinReads(equation, definitions))
+  return rewrite(program, sinkBroadcasts, (equation) => {
+    const made = isEquation(equation, "scan")
+      ? writeSmall(readSmall(equation, definitions))
       : [equation];
     for (const e of made) e.outputs.forEach((v) => definitions.set(v, e));
     return made;
   });
-  return { ...program, equations };
 }
 
 /** The views by which a value shows a smaller one, the last first, if there is a smaller one. */
-function viewsOf(a: Atom, definitions: Definitions, through: (view: Equation) => boolean) {
+function viewsOf(a: Atom, definitions: Definitions, through: (view: View) => boolean) {
   let [source, depth] = [a, 0];
-  const views: Equation[] = [];
+  const views: View[] = [];
   for (let at = a;;) {
     const view = definitions.get(at);
-    if (!view || !(isBroadcast(view) || view.primitive.name === "reshape") || !through(view)) break;
+    if (!isEquation(view, "broadcast") && !isEquation(view, "reshape")) break;
+    if (!through(view)) break;
     views.push(view);
     at = view.inputs[0]!;
     if (sizeOf(at.aval.shape) < sizeOf(source.aval.shape)) [source, depth] = [at, views.length];
@@ -38,11 +44,9 @@ function viewsOf(a: Atom, definitions: Definitions, through: (view: Equation) =>
   return { source, views: views.slice(0, depth) };
 }
 
-const isBroadcast = (e: Equation) => e.primitive.name === "broadcast";
-
 /** Views applied again, the last first, each with its shape and axes changed; the result is `out`. */
 function again(
-  views: readonly Equation[],
+  views: readonly View[],
   source: Atom,
   out: Var,
   change: (shape: Shape) => Shape,
@@ -59,21 +63,23 @@ function again(
   });
 }
 
-function changed(view: Equation, change: (shape: Shape) => Shape, shift: number): object {
-  if (!isBroadcast(view)) return { shape: change((view.params as ReshapeParams).shape) };
-  const { shape, axes } = view.params as BroadcastParams; // it is a broadcast
+function changed(
+  view: View,
+  change: (shape: Shape) => Shape,
+  shift: number,
+): ReshapeParams | BroadcastParams {
+  if (isEquation(view, "reshape")) return { shape: change(view.params.shape) };
+  const { shape, axes } = view.params;
   const steps = shift > 0 ? [0] : [];
   const moved = shift > 0 ? axes.map((a) => a + 1) : axes.filter((a) => a > 0).map((a) => a - 1);
-  return { shape: change(shape), axes: [...steps, ...moved] } satisfies BroadcastParams;
+  return { shape: change(shape), axes: [...steps, ...moved] };
 }
 
 /** Stacks the small values, and repeats them outside. */
-function thinWrites(scan: Equation): Equation[] {
-  const params = scan.params as ScanParams; // it is a scan
+function writeSmall(scan: EquationOf<"scan">): Equation[] {
+  const { params } = scan;
   const { body, consts, carry, length } = params;
-  const definitions = new Map(
-    body.equations.flatMap((e) => e.outputs.map((v) => [v as Atom, e] as const)),
-  );
+  const definitions = definitionsOf(body.equations);
   const outer = new Map<Atom, Atom>(
     body.inputs.slice(0, consts).map((v, i) => [v, scan.inputs[i]!]),
   );
@@ -118,14 +124,14 @@ function thinWrites(scan: Equation): Equation[] {
 }
 
 /** Reads the small values, and repeats them inside. */
-function thinReads(scan: Equation, definitions: Definitions): Equation {
-  const params = scan.params as ScanParams; // it is a scan
+function readSmall(scan: EquationOf<"scan">, definitions: Definitions): EquationOf<"scan"> {
+  const { params } = scan;
   const { body, consts, carry, length } = params;
   // Views along the steps: those which leave axis 0 what it is.
-  const keepsSteps = (view: Equation) => {
+  const keepsSteps = (view: View) => {
     const [from] = view.inputs;
     if (from!.aval.shape[0] !== length) return false;
-    return !isBroadcast(view) || (view.params as BroadcastParams).axes[0] === 0;
+    return isEquation(view, "reshape") || view.params.axes[0] === 0;
   };
   const first: Equation[] = [];
   const [xs, slices]: [Atom[], Var[]] = [[], []];

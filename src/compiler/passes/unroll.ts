@@ -3,31 +3,27 @@
  * loop is then read where it is, instead of being stacked and sliced, and what the steps share is computed once.
  */
 import { type Atom, Var } from "../../core/aval.ts";
-import { type Equation, mapSubprograms, type Program } from "../../core/program.ts";
-import { equationsIn } from "../cost.ts";
+import type { Equation, Program } from "../../core/program.ts";
 import { primitives } from "../../primitives/index.ts";
-import type { ScanParams } from "../../primitives/control/scan.ts";
+import { equationsIn } from "../cost.ts";
+import { type EquationOf, instantiated, isEquation, rewrite } from "../rewrite.ts";
 
 // Written-out equations take time to compile: a loop of many is left one.
 const mostEquations = 2000;
 
 /** The program with every `scan` written out whose steps have few equations in all. */
 export function unrollLoops(program: Program): Program {
-  const equations = program.equations.flatMap((original): Equation[] => {
-    const equation = { ...original, params: mapSubprograms(original.params, unrollLoops) };
-    if (equation.primitive.name !== "scan") return [equation];
-    const params = equation.params as ScanParams; // equations of this name have these parameters
-    const count = params.length * equationsIn(params.body);
-    return params.length === 0 || count > mostEquations ? [equation] : steps(equation, params);
+  return rewrite(program, unrollLoops, (equation) => {
+    if (!isEquation(equation, "scan")) return [equation];
+    const { length, body } = equation.params;
+    const keep = length === 0 || length * equationsIn(body) > mostEquations;
+    return keep ? [equation] : steps(equation);
   });
-  return { ...program, equations };
 }
 
 /** The steps of a `scan`, one after the other; its outputs are defined at the end. */
-function steps(
-  { inputs, outputs, site }: Equation,
-  { body, consts, carry: carried, length, reverse }: ScanParams,
-): Equation[] {
+function steps({ inputs, outputs, site, params }: EquationOf<"scan">): Equation[] {
+  const { body, consts, carry: carried, length, reverse } = params;
   const made: Equation[] = [];
   const add = (e: Omit<Equation, "site">): Var => {
     made.push({ ...e, site });
@@ -53,9 +49,10 @@ function steps(
       });
       return reshape(sliced, new Var(body.inputs[consts + carried + i]!.aval));
     });
-    const results = inlined(body, [...inputs.slice(0, consts), ...carry, ...slices], made);
-    carry = results.slice(0, carried);
-    results.slice(carried).forEach((y, i) => {
+    const results = instantiated(body, [...inputs.slice(0, consts), ...carry, ...slices]);
+    made.push(...results.equations);
+    carry = results.outputs.slice(0, carried);
+    results.outputs.slice(carried).forEach((y, i) => {
       const { shape, ...type } = y.aval;
       written[i]![at] = reshape(y, new Var({ ...type, shape: [1, ...shape] }));
     });
@@ -76,16 +73,4 @@ function steps(
     const { shape } = out.aval;
     return add({ primitive: primitives.reshape, params: { shape }, inputs: [x], outputs: [out] });
   }
-}
-
-/** A copy of a program's equations with variables of their own; gives what its outputs are then. */
-function inlined(program: Program, inputs: readonly Atom[], into: Equation[]): Atom[] {
-  const renamed = new Map<Atom, Atom>(program.inputs.map((v, i) => [v, inputs[i]!]));
-  const resolve = (a: Atom) => renamed.get(a) ?? a;
-  for (const equation of program.equations) {
-    const outputs = equation.outputs.map((v) => new Var(v.aval));
-    into.push({ ...equation, inputs: equation.inputs.map(resolve), outputs });
-    equation.outputs.forEach((v, i) => renamed.set(v, outputs[i]!));
-  }
-  return program.outputs.map(resolve);
 }

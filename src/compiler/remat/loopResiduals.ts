@@ -3,51 +3,43 @@
  * cheap to compute from the rest: only that is stacked, and the others are computed again where they are read.
  */
 import { type Atom, Var } from "../../core/aval.ts";
-import { type Equation, mapSubprograms, type Program } from "../../core/program.ts";
-import type { ScanParams } from "../../primitives/control/scan.ts";
-import { definitionsOf, interleave, multipliedIn, split, worthEquation } from "./minCut.ts";
+import type { Equation, Program } from "../../core/program.ts";
+import { interleave, multipliedIn, split, worthEquation } from "./minCut.ts";
 import { eliminateDeadCodeDeep } from "../passes/deadCode.ts";
 import { bytesOf, peakBytes } from "../liveness.ts";
+import { definitionsOf, type EquationOf, isEquation, rewrite } from "../rewrite.ts";
 
 // A stack takes time as well: it is written and read once more than what a step keeps to itself.
 const byte = 1 / 8;
 
 /** The program with less written by `scan`s for those that read it. Its peak is not higher. */
 export function recomputeResiduals(program: Program, equation: number = worthEquation): Program {
-  let now: Program = {
-    ...program,
-    equations: program.equations.map((e) => ({
-      ...e,
-      params: mapSubprograms(e.params, (p) => recomputeResiduals(p, equation)),
-    })),
-  };
-  const loops = now.equations.filter(isScan).map((e) => e.outputs);
+  let now = rewrite(program, (within) => recomputeResiduals(within, equation), (e) => [e]);
+  const loops = now.equations.filter((e) => isEquation(e, "scan")).map((e) => e.outputs);
   // What nobody reads is taken away on the way, so loops are known by what they define.
-  const placeOf = (outputs: readonly Var[]) =>
-    now.equations.findIndex((e) => e.outputs.some((v) => outputs.includes(v)));
+  const find = (outputs: readonly Var[]) =>
+    now.equations.find((e) => e.outputs.some((v) => outputs.includes(v)));
   for (const [i, written] of loops.entries()) {
     for (const read of loops.slice(i + 1)) {
-      const [from, to] = [placeOf(written), placeOf(read)];
-      if (from < 0 || to < 0) continue;
-      const thinner = between(now, from, to, equation);
+      const [writer, reader] = [find(written), find(read)];
+      if (!isEquation(writer, "scan") || !isEquation(reader, "scan")) continue;
+      const thinner = between(now, writer, reader, equation);
       if (thinner && peakBytes(thinner) <= peakBytes(now)) now = thinner;
     }
   }
   return now;
 }
 
-const isScan = (e: Equation) => e.primitive.name === "scan";
-
-/** The program with less written by the loop at `from` for the one at `to`; nothing where all of it is needed. */
+/** The program with less written by one loop for another; nothing where all of it is needed. */
 function between(
   program: Program,
-  from: number,
-  to: number,
+  writer: EquationOf<"scan">,
+  reader: EquationOf<"scan">,
   equation: number,
 ): Program | undefined {
   const { inputs, equations, outputs } = program;
-  const [writer, reader] = [equations[from]!, equations[to]!];
-  const [writes, reads] = [writer.params as ScanParams, reader.params as ScanParams]; // both are scans
+  const [from, to] = [equations.indexOf(writer), equations.indexOf(reader)];
+  const [writes, reads] = [writer.params, reader.params];
   const { body, consts, carry, length } = writes;
   const firstX = reads.consts + reads.carry;
 

@@ -6,10 +6,8 @@ import { type Atom, Var } from "../../core/aval.ts";
 import type { Equation, Program } from "../../core/program.ts";
 import { multiplyAddsOf } from "../cost.ts";
 import { bytesOf } from "../liveness.ts";
+import type { Definitions } from "../rewrite.ts";
 import { Network } from "./network.ts";
-
-/** Equations by what they define. */
-export type Definitions = ReadonlyMap<Atom, Equation>;
 
 type Names = ReadonlySet<string>;
 const named = (names: string): Names => new Set(names.split(" "));
@@ -41,11 +39,6 @@ export interface Prices {
 
 /** Bytes that one more equation is worth. */
 export const worthEquation = 2 ** 10;
-
-/** Equations by what they define. */
-export function definitionsOf(equations: readonly Equation[]): Map<Atom, Equation> {
-  return new Map(equations.flatMap((e) => e.outputs.map((v) => [v, e] as const)));
-}
 
 /** What of the wanted values, and of what they depend on, is kept, and what is computed again from it. */
 export function split(

@@ -4,10 +4,11 @@
  */
 import type { Atom, Var } from "../../core/aval.ts";
 import type { Program } from "../../core/program.ts";
-import { definitionsOf, interleave, multipliedIn, split, worthEquation } from "./minCut.ts";
+import { interleave, multipliedIn, split, worthEquation } from "./minCut.ts";
 import { costOf } from "../cost.ts";
 import { eliminateDeadCodeDeep } from "../passes/deadCode.ts";
 import { bytesOf, peakBytes, peakOf } from "../liveness.ts";
+import { definitionsOf } from "../rewrite.ts";
 
 // A value that lies there takes no time, so that computing it again has to save twice as much.
 const byte = 1 / 2;

@@ -5,7 +5,8 @@
  */
 import type { DType } from "../../../core/dtype.ts";
 import type { Equation } from "../../../core/program.ts";
-import type { ConvertParams, elementwisePrimitives } from "../../../primitives/elementwise.ts";
+import { isEquation } from "../../../compiler/rewrite.ts";
+import type { elementwisePrimitives } from "../../../primitives/elementwise.ts";
 import { type Body, type Code, f32x4, f64, i32x4, v128 } from "./assembler.ts";
 import * as math from "./math.ts";
 
@@ -113,16 +114,11 @@ export const scalarFunctions: { readonly [name: string]: (x: number, y: number) 
 };
 
 /** How to compute an equation whose operands are all of one shape; nothing where nobody here can. */
-export function emitterOf(
-  { primitive, inputs, params }: Equation,
-  scalar: boolean,
-): Emit | undefined {
+export function emitterOf(equation: Equation, scalar: boolean): Emit | undefined {
+  const { primitive, inputs } = equation;
   if (inputs.length === 0) return undefined;
   const { dtype } = inputs.at(-1)!.aval;
-  if (primitive.name === "convert") {
-    // Equations of this name have these parameters.
-    return conversions[dtype]?.[(params as ConvertParams).dtype];
-  }
+  if (isEquation(equation, "convert")) return conversions[dtype]?.[equation.params.dtype];
   const found = table[primitive.name as Name]?.[dtype]; // other names are not in the table
   if (found || !scalar || dtype !== "float32" || !(primitive.name in scalarFunctions)) return found;
   return (b, ...operands) => {

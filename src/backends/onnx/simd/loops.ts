@@ -2,8 +2,7 @@
 import { byteSize } from "../../../core/dtype.ts";
 import { type Atom, sizeOf, type Var } from "../../../core/aval.ts";
 import type { Equation, Program } from "../../../core/program.ts";
-import type { BroadcastParams } from "../../../primitives/broadcast.ts";
-import type { ReduceParams } from "../../../primitives/reduction.ts";
+import { type EquationOf, isEquation } from "../../../compiler/rewrite.ts";
 import { along, type Layout, type Space, spaceOf, whole } from "./space.ts";
 import { isFill, isRepeat, isScalar, isView } from "./views.ts";
 
@@ -35,13 +34,13 @@ export function rootsOf(program: Program): Root {
 }
 
 /** True if an equation adds up along levels of its loop. */
-export function isSum({ primitive }: Equation): boolean {
-  return primitive.name === "reduceSum";
+export function isSum(equation: Equation): equation is EquationOf<"reduceSum"> {
+  return isEquation(equation, "reduceSum");
 }
 
 interface Draft {
   readonly equations: Equation[];
-  readonly repeats: Equation[];
+  readonly repeats: EquationOf<"broadcast">[];
   readonly reads: Var[];
   readonly writes: number[];
   readonly elements: number;
@@ -82,7 +81,8 @@ export function loopsOf(program: Program, root: Root = rootsOf(program)): Loop[]
   if (own.some((e) => isRepeat(e) && repeated.has(root(e.inputs[0]!)))) return undefined;
   // Joined now, and filled in the program's order.
   for (const e of own) {
-    (isRepeat(e) ? draftOf(e.outputs[0]!).repeats : draftOf(place(e)).equations).push(e);
+    if (isRepeat(e)) draftOf(e.outputs[0]!).repeats.push(e);
+    else draftOf(place(e)).equations.push(e);
   }
   const sums = new Set<Atom>(own.filter(isSum).flatMap((e) => e.outputs));
   program.outputs.forEach((a, k) => {
@@ -104,12 +104,12 @@ function placed(draft: Draft, program: Program): Loop | undefined {
     lies.set(a, whole(a.aval.shape));
   }
   for (const { params, inputs, outputs } of repeats) {
-    const { shape, axes } = params as BroadcastParams; // it is one
+    const { shape, axes } = params;
     lies.set(outputs[0]!, along(shape, inputs[0]!.aval.shape, axes));
   }
   for (const { params, inputs, outputs } of equations.filter(isSum)) {
     const { shape } = inputs[0]!.aval;
-    const { axes } = params as ReduceParams; // it is a sum
+    const { axes } = params;
     const left = shape.map((_, a) => a).filter((a) => !axes.includes(a));
     lies.set(outputs[0]!, along(shape, outputs[0]!.aval.shape, left));
   }

@@ -5,8 +5,8 @@
  */
 import { type Atom, sizeOf, Var } from "../../../core/aval.ts";
 import type { Equation, Program } from "../../../core/program.ts";
-import type { ReduceParams } from "../../../primitives/reduction.ts";
 import { primitives } from "../../../primitives/index.ts";
+import { definitionsOf, type EquationOf, isEquation } from "../../../compiler/rewrite.ts";
 import { divisorOf } from "../lower/sums.ts";
 import { isEmpty } from "../operand.ts";
 import type { Stage } from "./code.ts";
@@ -80,7 +80,7 @@ function placesOf(
   large: ReadonlySet<Equation>,
 ): Map<Equation, number> {
   const places = new Map<Equation, number>();
-  const makers = new Map<Atom, Equation>();
+  const makers = definitionsOf(equations);
   /** When a value is there for a reader in a graph, and for one in a kernel. */
   const ready = (a: Atom): { graph: number; kernel: number } => {
     const maker = makers.get(a);
@@ -93,13 +93,12 @@ function placesOf(
       return waits ? { ...source, kernel: source.graph + 1 } : source;
     }
     if (kindOf(place) === "graph") return { graph: place, kernel: place + 1 };
-    const whole = maker.primitive.name !== "reduceSum";
+    const whole = !isEquation(maker, "reduceSum");
     return { graph: place + 1, kernel: whole ? place : place + 2 };
   };
   const held = heldFor(equations, large);
   for (const equation of equations) {
     const { inputs, outputs } = equation;
-    outputs.forEach((v) => makers.set(v, equation));
     const here = (a: Atom) => wanted.has(a) || (isTurn(equation) && held.has(a));
     const computes = !isView(equation) && !isRepeat(equation) && !isTurn(equation);
     if (!computes && !outputs.some(here)) continue;
@@ -111,8 +110,8 @@ function placesOf(
 }
 
 /** True if it gives its operand's elements in another order: as they are read, in a graph. */
-function isTurn({ primitive }: Equation): boolean {
-  return primitive.name === "transpose";
+function isTurn(equation: Equation): boolean {
+  return isEquation(equation, "transpose");
 }
 
 /** What kernels read, also through views and repetitions. */
@@ -132,13 +131,13 @@ function isLarge(e: Equation, least: number): boolean {
   if ([...e.inputs, ...e.outputs].some((a) => a.aval.dtype === "float64" || isEmpty(a.aval))) {
     return false;
   }
-  return e.primitive.name === "reduceSum" ? isSumOfRows(e) : emitterOf(e, false) !== undefined;
+  return isEquation(e, "reduceSum") ? isSumOfRows(e) : emitterOf(e, false) !== undefined;
 }
 
 /** True if it adds up along all but some last axes, which vectors fit, and can be cut where it is long. */
-function isSumOfRows({ params, inputs: [x] }: Equation): boolean {
+function isSumOfRows({ params, inputs: [x] }: EquationOf<"reduceSum">): boolean {
   const { shape, dtype } = x!.aval;
-  const { axes } = params as ReduceParams; // it is a sum
+  const { axes } = params;
   const last = shape[Math.max(...axes)]!;
   return dtype === "float32" && !axes.includes(shape.length - 1) && shape.at(-1)! % 4 === 0 &&
     (last <= mostSummands || divisorOf(last, mostSummands) !== undefined);
@@ -149,8 +148,8 @@ const mostSummands = 128;
 
 /** A large sum as sums of short stretches and sums of those, of which only the first have much to do. */
 function inShortSums(e: Equation): Equation[] {
-  if (e.primitive.name !== "reduceSum") return [e];
-  const { axes } = e.params as ReduceParams; // it is a sum
+  if (!isEquation(e, "reduceSum")) return [e];
+  const { axes } = e.params;
   const { aval } = e.inputs[0]!;
   const last = Math.max(...axes);
   const size = aval.shape[last]!;
@@ -187,9 +186,7 @@ function assembled(
   tail: readonly Equation[],
   outputs: readonly Atom[],
 ): Stage[] {
-  const makers = new Map<Atom, Equation>(
-    equations.flatMap((e) => e.outputs.map((v) => [v, e] as const)),
-  );
+  const makers = definitionsOf(equations);
   const turns = Map.groupBy(equations.filter((e) => places.has(e)), (e) => places.get(e)!);
   const parts: { readonly kind: Stage["kind"]; readonly own: readonly Equation[] }[] = [...turns]
     .sort(([a], [b]) => a - b).map(([place, own]) => ({ kind: kindOf(place), own }));

@@ -1,6 +1,7 @@
 /** Equations that compute nothing: their results show elements of their operands. */
 import { type Atom, sizeOf } from "../../../core/aval.ts";
 import type { Equation } from "../../../core/program.ts";
+import { type EquationOf, isEquation } from "../../../compiler/rewrite.ts";
 
 /** True if there is one element. */
 export function isScalar({ aval }: Atom): boolean {
@@ -8,8 +9,8 @@ export function isScalar({ aval }: Atom): boolean {
 }
 
 /** True if it repeats elements. */
-export function isRepeat({ primitive }: Equation): boolean {
-  return primitive.name === "broadcast";
+export function isRepeat(equation: Equation): equation is EquationOf<"broadcast"> {
+  return isEquation(equation, "broadcast");
 }
 
 /** True if it repeats one element. */
@@ -18,6 +19,6 @@ export function isFill(equation: Equation): boolean {
 }
 
 /** True if it gives its operand's elements in their order. */
-export function isView({ primitive }: Equation): boolean {
-  return primitive.name === "reshape" || primitive.name === "stopGradient";
+export function isView(equation: Equation): boolean {
+  return isEquation(equation, "reshape") || isEquation(equation, "stopGradient");
 }
