@@ -40,3 +40,32 @@ export {
   setLoss,
 } from "./setPrediction.ts";
 export { discoveryPresets, paperOptimizer, propertyPresets, type Training } from "./presets.ts";
+export {
+  type BlockParams,
+  type DiscreteVae,
+  discreteVae,
+  type DiscreteVaeOptions,
+  type DiscreteVaeOutput,
+  type DiscreteVaeParams,
+  type StackParams,
+} from "./parts/discreteVae.ts";
+export { gumbelSoftmax, type GumbelSoftmaxOptions } from "./parts/gumbelSoftmax.ts";
+export type { DictionaryParams } from "./parts/dictionary.ts";
+export type { DecoderBlockParams, TransformerDecoderParams } from "./parts/transformerDecoder.ts";
+export { slate } from "./slate.ts";
+export type {
+  Slate,
+  SlateCall,
+  SlateLevel,
+  SlateMemory,
+  SlateOptions,
+  SlateOutput,
+  SlateParams,
+  SlateReconstruction,
+} from "./slateInterface.ts";
+export {
+  slateOptimizer,
+  slatePresets,
+  slateTemperature,
+  type SlateTraining,
+} from "./slatePresets.ts";

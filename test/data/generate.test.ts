@@ -111,6 +111,31 @@ describe("sprites", () => {
     }
   });
 
+  test("sprites on a grid stand on it, and share no cell", () => {
+    fc.assert(fc.property(indices, (index) => {
+      const options = { size: 24, grid: 4 };
+      const { masks, objects } = spritesScene(options, 0, index);
+      objects.forEach(({ x, y, radius, rotation }, k) => {
+        expect([x % 4, y % 4, radius, rotation]).toEqual([0, 0, 4, 0]);
+        for (const [pixel, label] of masks.data.entries()) {
+          if (label !== k + 1) continue;
+          expect(Math.abs(pixel % 24 + 0.5 - x)).toBeLessThan(4);
+          expect(Math.abs(Math.floor(pixel / 24) + 0.5 - y)).toBeLessThan(4);
+        }
+      });
+      // A cell belongs to one sprite at most.
+      for (let cell = 0; cell < 36; cell++) {
+        const [row, column] = [4 * Math.floor(cell / 6), 4 * (cell % 6)];
+        const labels = Array.from(
+          { length: 16 },
+          (_, i) => masks.data[(row + (i >> 2)) * 24 + column + i % 4]!,
+        );
+        expect(new Set(labels.filter((label) => label > 0)).size).toBeLessThan(2);
+      }
+    }));
+    expect(() => spritesScene({ size: 8, grid: 8 }, 0, 0)).toThrow(/two cells of 8 pixels/);
+  });
+
   test("distinct colours are distinct; impossible wishes are refused", () => {
     const { objects } = spritesScene(
       { count: [5, 5], distinctColors: true, minVisibility: 0 },

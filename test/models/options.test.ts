@@ -1,6 +1,6 @@
 /** What models say to options that are none. */
 import { describe } from "vitest";
-import { anderson, setBackend, unrolled } from "trilevel";
+import { anderson, np, random, setBackend, unrolled } from "trilevel";
 import * as models from "trilevel/models";
 import { answered, loose } from "../support/mistakes.ts";
 import { type Calls, lookAtOptions } from "../support/options.ts";
@@ -16,13 +16,28 @@ const training = {
   decayRate: 0.5,
 };
 
+const slateTraining = {
+  batchSize: 8,
+  steps: 10,
+  learningRate: 1e-4,
+  warmupSteps: 2,
+  discreteVaeRate: 3e-4,
+  clip: 1,
+  temperatureSteps: 5,
+};
+
 const functions: Calls<typeof models> = {
   broadcastDecoder: { operands: [], options: { resolution: [16, 16] } },
   cnnEncoder: [],
+  discreteVae: { operands: [], options: { vocabulary: 16 } },
+  gumbelSoftmax: [random.key(0), np.zeros([3])],
   objectDiscovery: { operands: [], options: { resolution: [16, 16], slots: 3 } },
   paperOptimizer: { operands: [], options: training },
   pixelDecoder: { operands: [], options: { resolution: [16, 16] } },
   propertyPrediction: { operands: [], options: { slots: 3 } },
+  slate: { operands: [], options: { vocabulary: 16, imageSize: 8, slots: 3 } },
+  slateOptimizer: { operands: [], options: slateTraining },
+  slateTemperature: { operands: [], options: { temperatureSteps: 5 } },
   slotAttention: { operands: [], options: { slots: 3, inputSize: 8 } },
 };
 lookAtOptions("models", models, functions);

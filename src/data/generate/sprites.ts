@@ -72,6 +72,11 @@ export interface SpritesOptions {
   readonly radius?: readonly [least: number, greatest: number];
   /** The least fraction of each sprite that the others may leave visible, default 0.5. */
   readonly minVisibility?: number;
+  /**
+   * Sprites stand upright on a grid of so many pixels, each two cells wide, and share no cell. Default: they are
+   * anywhere, turned by any angle, and of any radius.
+   */
+  readonly grid?: number;
   /** RGB, default black. */
   readonly background?: readonly [red: number, green: number, blue: number];
 }
@@ -90,6 +95,7 @@ const checkOptions = dataOptions<SpritesOptions>("spritesScene", [], {
   distinctColors: boolean,
   radius: pairOf(nonNegative),
   minVisibility: fraction,
+  grid: sizeKind,
   background: kind("three numbers, 0 or more", "[0, 0, 0]", listOf(nonNegative, 3).accepts),
 });
 
@@ -121,9 +127,19 @@ export function spritesScene(options: SpritesOptions, seed: number, index: numbe
     const sprites = drawSprites(random, count, size, options);
     const seen = spriteCoverage(sprites, size);
     const clear = seen.visible.every((n, k) => n > 0 && n >= minVisibility * seen.covered[k]!);
-    return clear ? { sprites, seen } : undefined;
+    return clear && apart(sprites, options) ? { sprites, seen } : undefined;
   });
   return makeScene([size, size], paint(sprites, size, background), seen, sprites);
+}
+
+/** True unless sprites on a grid share a cell. */
+function apart(sprites: readonly Sprite[], { grid }: SpritesOptions): boolean {
+  if (grid === undefined) return true;
+  return sprites.every(({ x, y }, i) =>
+    sprites.slice(0, i).every((other) =>
+      Math.max(Math.abs(x - other.x), Math.abs(y - other.y)) >= 2 * grid
+    )
+  );
 }
 
 function drawSprites(
@@ -135,8 +151,14 @@ function drawSprites(
     colors = Object.keys(spriteColors) as SpriteColor[],
     distinctColors = false,
     radius: [smallest, largest] = [0.15, 0.2],
+    grid,
   }: SpritesOptions,
 ): Sprite[] {
+  if (grid !== undefined && 2 * grid > size) {
+    throw new OptionError(`sprites of two cells of ${grid} pixels in a scene of ${size}`, {
+      hint: "Give a smaller grid, or a larger size",
+    });
+  }
   if (distinctColors && colors.length < count) {
     throw new OptionError(`${count} sprites cannot have distinct colours out of ${colors.length}`, {
       hint: "Give more colours, ask for fewer sprites, or let colours repeat",
@@ -146,6 +168,17 @@ function drawSprites(
   return Array.from({ length: count }, () => {
     const color = choice(random, left);
     if (distinctColors) left.splice(left.indexOf(color), 1);
+    if (grid !== undefined) {
+      const place = () => grid * integer(random, 1, Math.floor(size / grid) - 1);
+      return {
+        shape: choice(random, shapes),
+        color,
+        x: place(),
+        y: place(),
+        radius: grid,
+        rotation: 0,
+      };
+    }
     const radius = size * between(random, smallest, largest);
     return {
       shape: choice(random, shapes),

@@ -1,0 +1,296 @@
+/**
+ * SLATE (Singh et al., 2022, "Illiterate DALL-E Learns to Compose"), and the implicit SLATE of "Object Representations as
+ * Fixed Points" (Chang et al., 2022): a discrete VAE makes tokens of an image, slot attention makes slots of the tokens,
+ * and a transformer writes the tokens again, one after another, looking at the slots alone. Vanilla and implicit
+ * differ by `adjoint`, and the ways of finding the slots by `solver`.
+ */
+import { ArgumentError, type Tensor } from "../public.ts";
+import { scan } from "../control/index.ts";
+import { oneStep } from "../implicit/index.ts";
+import { infer, type InferOptions } from "../nested/index.ts";
+import * as nn from "../nn/index.ts";
+import { requireParams } from "../nn/checks.ts";
+import * as np from "../numpy/index.ts";
+import { requireShape } from "../options/index.ts";
+import * as random from "../random/index.ts";
+import { forward } from "../solvers/index.ts";
+import { jit } from "../transforms/index.ts";
+import { keras } from "./conventions.ts";
+import { dictionary } from "./parts/dictionary.ts";
+import { discreteVae, requirePatches, squaredError } from "./parts/discreteVae.ts";
+import { gumbelSoftmax } from "./parts/gumbelSoftmax.ts";
+import { perceptron } from "./parts/perceptron.ts";
+import { transformerDecoder } from "./parts/transformerDecoder.ts";
+import {
+  checkCall,
+  checkGenerate,
+  checkLogits,
+  checkOptions,
+  type Slate,
+  type SlateLevel,
+  type SlateOptions,
+  type SlateParams,
+} from "./slateInterface.ts";
+import { type SlotAttention, slotAttention } from "./slotAttention.ts";
+
+/**
+ * SLATE with the initializers, normalizations and losses of its authors' code. Images are in [0, 1].
+ *
+ * Implicit slot attention takes `iterations` steps without a derivative and one with it, as Fig. 2 of Chang et al.;
+ * vanilla takes `iterations` in all. `attention` is that of the last step, which it began with.
+ *
+ * ```ts
+ * import { slate } from "trilevel/models";
+ * import { implicit, random, unrolled, valueAndGrad, broyden } from "trilevel";
+ * const options = {
+ *   vocabulary: 16, imageSize: 8, slots: 3, size: 16, blocks: 1, heads: 2, channels: 8,
+ * };
+ * const model = slate(options);                                        // implicit, one step
+ * const vanilla = slate({ ...options, adjoint: unrolled() });
+ * const equilibrium = slate({ ...options, solver: broyden(), adjoint: implicit({ linear: broyden() }) });
+ * const params = model.init(random.key(0));
+ * const image = random.uniform(random.key(1), [2, 8, 8, 3]);
+ * for (const one of [model, vanilla, equilibrium]) {
+ *   const [[loss, { slots }]] = valueAndGrad(one.loss, { hasAux: true })(params, image, random.key(2));
+ *   console.assert(loss.shape.length === 0 && slots.shape.join() === "2,3,16");
+ * }
+ * const tokens = model.generate(params, model.infer(params, model.tokenize(params, image), random.key(3)).slots);
+ * console.assert(tokens.shape.join() === "2,4" && model.render(params, tokens).shape.join() === "2,8,8,3");
+ * ```
+ *
+ * @throws ArgumentError for an image size that is no multiple of 4, and heads that do not divide the size; ShapeError for
+ * images, tokens or slots of other shapes; TreeError for parameters that `init` did not make.
+ */
+export function slate(options: SlateOptions): Slate {
+  checkOptions(options);
+  const { vocabulary, imageSize, size = 192, blocks = 4, heads = 4, slotHeads = 1 } = options;
+  const { imageChannels = 3, channels = 64, slots: count, dropout = 0.1 } = options;
+  for (const [name, n] of Object.entries({ heads, slotHeads })) {
+    if (size % n === 0) continue;
+    throw new ArgumentError(
+      `slate: ${n} ${name} of vectors of size ${size}`,
+      `give a size that is a multiple of \`${name}\``,
+    );
+  }
+  const side = imageSize / 4;
+  const length = side * side;
+  const dvae = discreteVae({ vocabulary, channels, imageChannels });
+  const words = dictionary({ vocabulary, length, size, dropout });
+  const normInputs = nn.layerNorm({ size });
+  const mlpInputs = perceptron([size, size, size]);
+  const attention = slateSlots({ slots: count, size, heads: slotHeads });
+  const toMemory = nn.linear({ in: size, out: size, bias: false, weightInit: xavierUniform() });
+  const decoder = transformerDecoder({ size, blocks, heads, dropout });
+  const head = nn.linear({ in: size, out: vocabulary, bias: false, weightInit: xavierUniform() });
+
+  const own: SlateLevel = {
+    ...attention.level,
+    step: (p, z, x) => [attention.step(p, z, x), attention.attend(p, z, x)],
+  };
+  const level = options.level?.(own) ?? own;
+  const solve = infer(level, inferOptions(options));
+
+  const projectRows = (p: SlateParams["slotAttention"], rows: Tensor) =>
+    attention.project(p.slots, mlpInputs.apply(p.mlp, normInputs.apply(p.norm, rows)));
+  const slotsOf = (p: SlateParams["slotAttention"], rows: Tensor, key: Tensor) => {
+    const { value: slots, ys, stats } = solve(p.slots, projectRows(p, rows), key);
+    return { slots, attention: ys, stats };
+  };
+  const predict = (
+    p: SlateParams["decoder"],
+    rows: Tensor,
+    slots: Tensor,
+    key: Tensor | null,
+    present?: Tensor,
+  ) =>
+    head.apply(
+      p.head,
+      decoder.apply(p.transformer, rows, toMemory.apply(p.memory, slots), key, present),
+    );
+  const write = jit((p: SlateParams, slots: Tensor, present: Tensor) => {
+    const memory = toMemory.apply(p.decoder.memory, slots);
+    const { first, step } = decoder.cached(p.decoder.transformer, memory, length, present);
+    const begin = np.full([slots.shape[0]!], -1, { dtype: "int32" });
+    const [, tokens] = scan(
+      ([token, cache], t: Tensor) => {
+        const [grown, y] = step(cache, words.at(p.embedding, token, t), t);
+        const next = np.argmax(head.apply(p.decoder.head, y), { axis: -1 });
+        return [[next, grown] as const, next];
+      },
+      [begin, first] as const,
+      np.arange(length, { dtype: "int32" }),
+    );
+    return np.swapaxes(tokens, 0, 1);
+  });
+
+  const model: Slate = {
+    discreteVae: dvae,
+    slotAttention: attention,
+    level,
+    init(key) {
+      const [a, b, c, d, e, f, g] = random.split(key, 7);
+      return {
+        discreteVae: dvae.init(a),
+        embedding: words.init(b),
+        slotAttention: {
+          norm: normInputs.init(c),
+          mlp: mlpInputs.init(c),
+          slots: attention.init(d),
+        },
+        decoder: { memory: toMemory.init(e), transformer: decoder.init(f), head: head.init(g) },
+      };
+    },
+    apply(p, image, key, given = {}) {
+      checkCall(given);
+      requireParams("slate", p, fields);
+      requireImages(image, imageSize, imageChannels);
+      const { training = true, sample = true, hard = false, temperature = 1 } = given;
+      const [forCodes, forTokens, forRows, forSlots, forDecoder] = random.split(key, 5);
+      const codes = dvae.encode(p.discreteVae, image);
+      const drawn = sample
+        ? gumbelSoftmax(forCodes, codes, { temperature, hard })
+        : np.oneHot(np.argmax(codes, { axis: -1 }), vocabulary, { dtype: codes.dtype });
+      const reconstruction = dvae.decode(p.discreteVae, drawn);
+      // The sample with Gumbel noise of its own: its probabilities are those of the codes at every temperature.
+      const grid = sample ? random.categorical(forTokens, codes) : np.argmax(codes, { axis: -1 });
+      const tokens = grid.reshape([image.shape[0]!, length]);
+      // One tensor with one dropout mask, which slots and decoder both read.
+      const rows = words.apply(p.embedding, tokens, training ? forRows : null);
+      const found = slotsOf(p.slotAttention, np.slice(rows, [], [1, 1 + length]), forSlots);
+      const before = np.slice(rows, [], [0, length]);
+      const logits = predict(p.decoder, before, found.slots, training ? forDecoder : null);
+      const crossEntropy = nn.crossEntropy(logits, tokens, { reduction: "sum" })
+        .div(image.shape[0]!);
+      const output = { ...found, reconstruction, tokens, logits, crossEntropy };
+      return { ...output, squaredError: squaredError(reconstruction, image) };
+    },
+    loss(p, image, key, given = {}) {
+      const output = model.apply(p, image, key, given);
+      return [output.squaredError.add(output.crossEntropy), output];
+    },
+    tokenize(p, image) {
+      requireParams("slate", p, fields);
+      requireImages(image, imageSize, imageChannels);
+      const codes = dvae.encode(p.discreteVae, image);
+      return np.argmax(codes, { axis: -1 }).reshape([image.shape[0]!, length]);
+    },
+    render(p, tokens) {
+      requireTokens(tokens, length);
+      const codes = np.oneHot(tokens, vocabulary).reshape([
+        tokens.shape[0]!,
+        side,
+        side,
+        vocabulary,
+      ]);
+      return np.clip(dvae.decode(p.discreteVae, codes), 0, 1);
+    },
+    project(p, tokens) {
+      requireTokens(tokens, length);
+      const rows = words.apply(p.embedding, tokens, null);
+      return projectRows(p.slotAttention, np.slice(rows, [], [1, 1 + length]));
+    },
+    infer(p, tokens, key) {
+      requireTokens(tokens, length);
+      const rows = words.apply(p.embedding, tokens, null);
+      return slotsOf(p.slotAttention, np.slice(rows, [], [1, 1 + length]), key);
+    },
+    logits(p, tokens, slots, given = {}) {
+      checkLogits(given);
+      requireTokens(tokens, length);
+      requireSlots(slots, size);
+      const rows = words.apply(p.embedding, tokens, null);
+      return predict(p.decoder, np.slice(rows, [], [0, length]), slots, null, given.present);
+    },
+    generate(p, slots, given = {}) {
+      checkGenerate(given);
+      requireParams("slate", p, fields);
+      requireSlots(slots, size);
+      const all = () => np.ones(slots.shape.slice(0, 2), { dtype: "bool" });
+      return write(p, slots, given.present ?? all());
+    },
+    reconstruct(p, image, key) {
+      const found = model.infer(p, model.tokenize(p, image), key);
+      const tokens = model.generate(p, found.slots);
+      return { ...found, tokens, image: model.render(p, tokens) };
+    },
+  };
+  return model;
+}
+
+const { uniform, xavierUniform } = nn.initializers;
+const fields = ["discreteVae", "embedding", "slotAttention", "decoder"];
+
+/** How often the slots' step is taken, so that the last step's attention is known without another one. */
+function inferOptions(options: SlateOptions): InferOptions<"last"> {
+  const { iterations = 3, solver = forward(), adjoint = oneStep(), initGrad } = options;
+  const atSolution = adjoint.kind === "atSolution";
+  const writtenOut = adjoint.kind === "unrolled" && solver.name === forward().name;
+  return {
+    solver,
+    adjoint,
+    steps: writtenOut ? iterations - 1 : iterations,
+    finalStep: writtenOut || atSolution,
+    noise: "fixed",
+    atol: options.atol ?? 0,
+    rtol: options.rtol ?? 0,
+    batchAxis: 0,
+    ...initGrad !== undefined && { initGrad },
+  };
+}
+
+/** Slot attention with the initializers of SLATE's code. */
+function slateSlots(
+  { slots, size, heads }: { readonly slots: number; readonly size: number; readonly heads: number },
+): SlotAttention {
+  const plain = slotAttention({
+    slots,
+    inputSize: size,
+    slotSize: size,
+    mlpHidden: size,
+    heads,
+    conventions: { ...keras, eps: 1e-5 },
+  });
+  const mlp = perceptron([size, size, size]);
+  // Xavier's bound for the code's shape of three axes, [1, 1, size].
+  const start = uniform(Math.sqrt(3 / size));
+  return {
+    ...plain,
+    init(key) {
+      const [a, b, c, d] = random.split(key, 4);
+      const params = plain.init(a);
+      return {
+        ...params,
+        mlp: { norm: params.mlp!.norm, layers: mlp.init(b) },
+        start: { mu: start(c, [size]), logSigma: start(d, [size]) },
+      };
+    },
+  };
+}
+
+function requireImages(image: unknown, imageSize: number, channels: number): void {
+  requirePatches("slate: the image is", image, channels);
+  requireShape(
+    "slate: the image is",
+    image,
+    ["batch", imageSize, imageSize, channels],
+    `resize it to the model's size, or make the model with another \`imageSize\``,
+  );
+}
+
+function requireTokens(tokens: unknown, length: number): void {
+  requireShape(
+    "slate: the tokens are",
+    tokens,
+    ["batch", length],
+    "give one token for each patch of 4×4 pixels, row by row, as `tokenize` does",
+  );
+}
+
+function requireSlots(slots: unknown, size: number): void {
+  requireShape(
+    "slate: the slots are",
+    slots,
+    ["batch", "slots", size],
+    "give slots as `infer` returns them",
+  );
+}
