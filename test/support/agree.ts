@@ -1,5 +1,4 @@
 /** Runs a program on a backend, and holds it against the reference. */
-import { expect } from "vitest";
 import type { Backend } from "../../src/runtime/backend.ts";
 import { isFloat } from "../../src/core/dtype.ts";
 import { Compiled } from "../../src/runtime/execute.ts";
@@ -46,7 +45,7 @@ export async function expectRight(
     const difference = firstDifference(program, found, right);
     if (difference === undefined) return;
     if (runs < mostRuns) continue;
-    expect.fail(`${by}: ${difference}\n${formatProgram(inlineCalls(program))}`);
+    throw new Error(`${by}: ${difference}\n${formatProgram(inlineCalls(program))}`);
   }
 }
 
