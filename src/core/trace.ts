@@ -6,7 +6,7 @@
  * value) becomes a hidden input of the program: that is what lets transformations nest and
  * close over each other's values freely.
  */
-import { ArgumentError, CallSite, EscapedTensorError } from "./errors.ts";
+import { ArgumentError, CallSite, EscapedTensorError, InternalError } from "./errors.ts";
 import { runtime } from "./dispatch.ts";
 import {
   asOperands,
@@ -150,6 +150,21 @@ export function trace(
     t.open = false;
     current = t.parent;
   }
+}
+
+/** Tells of tensors of the open trace if they were computed from some of these; equations are followed as they come. */
+export function dependents(on: readonly Tensor[]): (x: Tensor) => boolean {
+  const writing = current;
+  if (!writing) throw new InternalError("dependents: no trace is open");
+  const found = new Set(on.map((x) => writing.atom(x)));
+  let followed = writing.equations.length;
+  return (x) => {
+    for (; followed < writing.equations.length; followed++) {
+      const { inputs, outputs } = writing.equations[followed]!;
+      if (inputs.some((a) => found.has(a))) outputs.forEach((v) => found.add(v));
+    }
+    return found.has(writing.atom(x));
+  };
 }
 
 /** Traces a function that must not capture anything: rules, and rewrites of programs. */

@@ -1,6 +1,22 @@
 /** customVjp with symbolicZeros: rules see what is differentiated, and which cotangents are zero. */
-import { customVjp, grad, jit, np, setBackend, type Tensor, vjp, vmap } from "trilevel";
-import { beforeAll, beforeEach, expect, it } from "vitest";
+import {
+  checkpoint,
+  cond,
+  customJvp,
+  customVjp,
+  fixedPointIteration,
+  foriLoop,
+  grad,
+  jit,
+  np,
+  scan,
+  setBackend,
+  type Tensor,
+  vjp,
+  vmap,
+  whileLoop,
+} from "trilevel";
+import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 
 beforeAll(() => setBackend("reference"));
 
@@ -48,4 +64,65 @@ it("under jit, vmap, and a second derivative", async () => {
   expect([...await batch.data()]).toEqual([6, 6, 6]);
   const mixed = grad((y: Tensor) => grad(f)(np.array(3), y));
   expect(await mixed(np.array(5)).item()).toBe(1);
+});
+
+// The derivative of each is zero everywhere, and some of them compute that zero.
+const constants: Readonly<Record<string, (x: Tensor) => Tensor>> = {
+  floor: (x) => np.floor(x),
+  argmax: (x) => np.argmax(x).astype("float32").add(np.ones([3])),
+  jit: (x) => jit((y: Tensor) => np.floor(y))(x),
+  vmap: (x) => vmap((y: Tensor) => np.floor(y))(x),
+  checkpoint: (x) => checkpoint((y: Tensor) => np.floor(y))(x),
+  "customJvp with a rule of zeros": (x) =>
+    customJvp((y: Tensor) => y, ([y]) => [y, np.zeros([3])])(x),
+  "customVjp with a rule of zeros": (x) =>
+    customVjp((y: Tensor) => y, (y) => [y, null], () => [np.zeros([3])])(x),
+  cond: (x) => cond(x.sum().greater(0), np.floor, () => np.ones([3]), x),
+  scan: (x) => scan((c: Tensor) => [np.floor(c), null], x, np.arange(3))[0],
+  "outputs of scan": (x) =>
+    scan((c: Tensor) => [np.floor(c), np.ceil(c)], x, np.arange(3))[1].sum(),
+  foriLoop: (x) => foriLoop(0, 3, (_: Tensor, c: Tensor) => np.round(c), x),
+  whileLoop: (x) =>
+    whileLoop((c: Tensor) => c.sum().less(9), (c: Tensor) => np.floor(c).add(1), x, {
+      maxSteps: 4,
+    }),
+  fixedPointIteration: (x) =>
+    fixedPointIteration((z: Tensor, a: Tensor) => z.mul(0.25).add(np.floor(a)), { maxSteps: 4 })(
+      np.zeros([3]),
+      x,
+    ).value,
+};
+
+const sine = customVjp(
+  (x: Tensor) => np.sin(x),
+  (x) => [np.sin(x), x],
+  (x: Tensor, ct: Tensor) => [np.cos(x).mul(ct)],
+);
+const users: Readonly<Record<string, (x: Tensor) => Tensor>> = {
+  alone: sine,
+  jit: jit(sine),
+  vmap: (x) => vmap(sine)(np.add(x, np.zeros([3]))),
+  checkpoint: checkpoint(sine),
+  cond: (x) => cond(x.sum().greater(0), sine, (y: Tensor) => y, x),
+  scan: (x) => scan((c: Tensor) => [sine(c), c], x, np.arange(3))[0],
+  foriLoop: (x) => foriLoop(0, 3, (_: Tensor, c: Tensor) => sine(c), x),
+};
+
+describe("what is known to have no derivative is not differentiated", () => {
+  for (const [source, constant] of Object.entries(constants)) {
+    it(`${source}, before a function with customVjp`, async () => {
+      const x = np.array([0.5, 1.5, 2.5]);
+      for (const use of Object.values(users)) {
+        const value = (y: Tensor) => use(constant(y));
+        expect([...await grad((y: Tensor) => value(y).sum())(x).data()]).toEqual([0, 0, 0]);
+        // The loop reads the value in each step, so a zero derivative would be kept for all of them.
+        const inLoop = (y: Tensor) => {
+          const factor = value(y);
+          return foriLoop(0, 2, (_: Tensor, c: Tensor) => c.mul(factor), y).sum();
+        };
+        const square = np.square(value(x)).mul(np.ones([3]));
+        expect([...await grad(inLoop)(x).data()]).toEqual([...await square.data()]);
+      }
+    });
+  }
 });

@@ -4,7 +4,7 @@ import { Environment } from "../../core/evaluate.ts";
 import { asOperands, inputAvals, type Program } from "../../core/program.ts";
 import { type Atom, Var } from "../../core/aval.ts";
 import type { Tensor } from "../../core/tensor.ts";
-import { bind, traceClosed, withSourceLocation } from "../../core/trace.ts";
+import { bind, dependents, traceClosed, withSourceLocation } from "../../core/trace.ts";
 import { instantiate } from "../broadcast.ts";
 import { flagsKey, Remembered } from "./remembered.ts";
 
@@ -18,15 +18,20 @@ export interface JvpProgram {
 /**
  * Which outputs depend differentiably on active inputs is found on the way; outputs that `force`
  * names get a tangent in any case, a zero if need be (loops want their carry the same each time).
+ *
+ * Tangents are linear in those that come in. One that a rule computes without them, as the rule of a solver or a
+ * user's own rule may, is therefore zero. `linear` makes it a symbolic zero again: otherwise all that comes after it
+ * would be differentiated in a direction that is zero, which costs time, and fails where there is a reverse rule only.
  */
 export function jvpProgram(
   program: Program,
   active: readonly boolean[],
   force: readonly boolean[] = [],
   given: readonly Var[] = [],
+  linear = false,
 ): JvpProgram {
-  const key = `${flagsKey(active)} ${flagsKey(force)} ${given.map((v) => v.id)}`;
-  return remembered.of(program, key, () => derive(program, active, force, given));
+  const key = `${flagsKey(active)} ${flagsKey(force)} ${given.map((v) => v.id)} ${linear}`;
+  return remembered.of(program, key, () => derive(program, active, force, given, linear));
 }
 
 const remembered = new Remembered<JvpProgram>();
@@ -36,6 +41,7 @@ function derive(
   active: readonly boolean[],
   force: readonly boolean[],
   given: readonly Var[],
+  linear: boolean,
 ): JvpProgram {
   let outActive: boolean[] = [];
   const count = program.inputs.length;
@@ -45,7 +51,8 @@ function derive(
     const values = new Map(given.map((v, i) => [v, inputs[count + i]!]));
     let next = avals.length;
     const tangents = active.map((a) => a ? inputs[next++]! : null);
-    const [outputs, outTangents] = jvpEval(program, primals, tangents, values);
+    const depends = linear ? dependents(tangents.filter((t) => t !== null)) : undefined;
+    const [outputs, outTangents] = jvpEval(program, primals, tangents, values, depends);
     outActive = outTangents.map((t, i) => t !== null || (force[i] ?? false));
     const kept = outTangents.flatMap((t, i) => outActive[i] ? [instantiate(t, outputs[i]!)] : []);
     return [...outputs, ...kept];
@@ -55,13 +62,14 @@ function derive(
 
 /**
  * Runs a program on primals and tangents at once (`null` is a symbolic zero). Variables that are
- * `given` keep that value, whatever their equation computes.
+ * `given` keep that value, whatever their equation computes. Tangents that do not move are symbolic zeros too.
  */
 export function jvpEval(
   program: Program,
   primals: readonly Tensor[],
   tangents: readonly (Tensor | null)[],
   given: ReadonlyMap<Var, Tensor> = new Map(),
+  moves: (tangent: Tensor) => boolean = () => true,
 ): [outputs: Tensor[], tangents: (Tensor | null)[]] {
   const env = new Environment(program.inputs, primals);
   const moving = new Map<Atom, Tensor>();
@@ -80,7 +88,7 @@ export function jvpEval(
       outputs.forEach((v, i) => {
         const t = result.tangents[i];
         // Integers and booleans do not move.
-        if (t && isFloat(v.aval.dtype)) moving.set(v, t);
+        if (t && isFloat(v.aval.dtype) && moves(t)) moving.set(v, t);
       });
     });
   }

@@ -40,7 +40,7 @@ function derive(
   force: readonly boolean[],
   given: readonly Var[],
 ): Linearized {
-  const jvp = jvpProgram(program, active, force, given);
+  const jvp = jvpProgram(program, active, force, given, true);
   const count = program.inputs.length + given.length;
   const outputs = program.outputs.length;
   const { known, unknown, residuals } = partition(
