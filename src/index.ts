@@ -10,9 +10,6 @@
  *
  * @module
  */
-import "./backends/index.ts";
-import "./runtime/execute.ts";
-
 export * from "./public.ts";
 export type { Cost } from "./compiler/cost.ts";
 export type { Backend, DeviceBuffer, Executable } from "./runtime/backend.ts";
@@ -27,9 +24,8 @@ export type {
   Program,
   Tangents,
 } from "./core/program.ts";
-export { limitsOf, openWebGpu } from "./backends/webgpu/index.ts";
+export { limitsOf, openWebGpu } from "./backends/openWebGpu.ts";
 export type { Target } from "./backends/webgpu/target.ts";
-export { fromTfjs, type TfTensor, toTfjs } from "./backends/webgpu/tfjs.ts";
 /** Pytrees: what to do with nested arrays and objects of tensors. */
 export * as tree from "./tree.ts";
 export type { MapTree, Tree } from "./tree.ts";

@@ -36,7 +36,7 @@ const arrows: Record<string, readonly string[]> = {
   ],
   inspect: ["core", "runtime", "options", "primitives", "compiler", "backends", "transforms"],
   // What users could write themselves imports what they can import: never core, compiler or primitives.
-  "public.ts": ["core", "runtime"],
+  "public.ts": ["core", "runtime", "backends", "numpy"],
   "tree.ts": ["core", "numpy"],
   nn: ["public.ts", "options", "numpy", "random", "control"],
   optim: ["public.ts", "tree.ts", "options", "numpy", "random", "control", "transforms", "solvers"],
@@ -67,6 +67,7 @@ const arrows: Record<string, readonly string[]> = {
     "nested",
   ],
   data: ["options"],
+  tfjs: ["public.ts", "core", "runtime", "backends"],
   "index.ts": [
     "public.ts",
     "tree.ts",
@@ -94,7 +95,7 @@ const arrows: Record<string, readonly string[]> = {
 
 /** Packages from outside, and the folders that may import them. */
 const packages: readonly [RegExp, folders: readonly string[]][] = [
-  [/^@tensorflow\//, ["backends", "data", "experiments"]],
+  [/^@tensorflow\//, ["tfjs"]],
   [/^(onnxruntime|webgpu)/, ["backends"]],
   [/^node:/, ["backends", "data", "metrics", "experiments"]],
   [/./, ["data", "experiments"]], // effect, immer, decoders: never in the library itself

@@ -21,7 +21,7 @@ export interface Storage {
   read(aval: Aval): Promise<TypedArray>;
   /** The elements if the host can see them without waiting: to look at, not to keep. */
   peek(): TypedArray | undefined;
-  /** A copy of the value on another backend. */
+  /** A copy of the value on another backend; this storage, if that is where it is. */
   copyTo(name: BackendName, aval: Aval): Promise<Storage>;
   /** Makes a tensor one of the owners. */
   refer(owner: Owner): StorageRef;

@@ -126,10 +126,11 @@ export class Tensor {
 
   /** A copy on another backend (this tensor, if it is there already). */
   async to(name: BackendName): Promise<Tensor> {
-    if (this.source.kind === "literal" || this.backend === name) return this;
+    if (this.source.kind === "literal") return this;
     if (this.source.kind === "traced") throw hostRead("data()");
-    const storage = await this.#storageRef!.storage.copyTo(name, this.aval); // what is stored has a reference
-    return new Tensor(this.aval, { kind: "stored", storage });
+    const own = this.#storageRef!.storage; // what is stored has a reference
+    const storage = await own.copyTo(name, this.aval);
+    return storage === own ? this : new Tensor(this.aval, { kind: "stored", storage });
   }
 
   /** Frees the data now rather than when the garbage collector gets to it. */

@@ -2,7 +2,9 @@
 import { type Cost, costOf } from "../compiler/cost.ts";
 import { peakBytes } from "../compiler/liveness.ts";
 import type { BackendName } from "../core/source.ts";
+import { BackendError } from "../core/errors.ts";
 import { liftEffects } from "../runtime/effects.ts";
+import { stillOpening } from "../runtime/opening.ts";
 import { backendOf, Compiled } from "../runtime/execute.ts";
 import { traceFunction } from "../core/function.ts";
 import { inlineCalls } from "../core/inline.ts";
@@ -79,7 +81,8 @@ export class Explanation {
  * costs: multiply-adds, bytes, memory, kernels. It is compiled for the backend of the arguments, and not run.
  *
  * ```ts
- * import { explain, grad, np, type Tensor } from "trilevel";
+ * import { explain, grad, np, setBackend, type Tensor } from "trilevel";
+ * await setBackend();
  * const loss = (w: Tensor, x: Tensor) => np.mean(np.square(np.matmul(x, w)));
  * const found = explain(grad(loss), np.ones([3, 2]), np.ones([4, 3]));
  * console.assert(found.cost.multiplyAdds === 2 * 4 * 3 * 2);   // there and back
@@ -89,6 +92,12 @@ export class Explanation {
 export function explain<A extends unknown[]>(f: (...args: A) => unknown, ...args: A): Explanation {
   const { program, captured, leaves } = traceFunction(f, args, "explain");
   const backend = backendOf([...captured, ...leaves]);
+  if (stillOpening(backend)) {
+    throw new BackendError(
+      "explain: the backend is still opening, and what it makes of a program is not known yet",
+      "await setBackend() first",
+    );
+  }
   const { program: inlined } = liftEffects(eliminateDeadCode(inlineCalls(program)));
   const stages: Stage[] = [{ name: "traced", program }, { name: "inlined", program: inlined }];
   for (const { name, run } of backend.passes ?? []) {

@@ -4,7 +4,7 @@
  * program.
  */
 import { allocate, coerce, type DType, dtypeOf, isFloat, type TypedArray } from "../core/dtype.ts";
-import { currentBackend } from "../runtime/backend.ts";
+import { currentBackend } from "../runtime/choice.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../core/errors.ts";
 import { describeValue } from "../core/describeValue.ts";
 import { aval, type Shape, sizeOf } from "../core/aval.ts";

@@ -1,9 +1,6 @@
-/**
- * What a backend is, and which one is in use. The runtime knows backends by this interface alone;
- * `src/backends` registers the three there are.
- */
+/** The interface of a backend: the runtime knows backends by it alone. */
 import type { DType, TypedArray } from "../core/dtype.ts";
-import { ArgumentError, BackendError, DTypeError } from "../core/errors.ts";
+import { DTypeError } from "../core/errors.ts";
 import { type Aval, formatAval } from "../core/aval.ts";
 import type { Pass, Program } from "../core/program.ts";
 import type { BackendName } from "../core/source.ts";
@@ -12,6 +9,8 @@ import type { BackendName } from "../core/source.ts";
 export interface DeviceBuffer {
   /** The size of the memory. */
   readonly bytes: number;
+  /** The memory that took the place of one from before its backend had opened: see `opening.ts`. */
+  readonly became?: DeviceBuffer | undefined;
 }
 
 /** A compiled program. */
@@ -60,108 +59,12 @@ export interface Backend {
    * an `inline` program are already inlined.
    */
   compile(program: Program): Executable;
+  /** The backend that took the place of one that was still opening: see `opening.ts`. */
+  readonly opened?: Backend | undefined;
   /** True if nothing runs on it any more, as on a device that was lost: opening it by name opens a new one. */
   readonly failed?: boolean;
   /** Lets go of the device. */
   close(): void;
-}
-
-const factories = new Map<BackendName, () => Backend | Promise<Backend>>();
-const open = new Map<BackendName, Backend>();
-let current: Backend | undefined;
-let preferred: readonly BackendName[] = ["reference"];
-
-/** Makes a backend known; called once by each file in `src/backends`. */
-export function registerBackend(
-  name: BackendName,
-  factory: () => Backend | Promise<Backend>,
-): void {
-  factories.set(name, factory);
-}
-
-/** The backends to try at first use when the user sets none, the best one first. */
-export function preferBackends(...names: readonly BackendName[]): void {
-  preferred = names;
-}
-
-/** Opens a backend, or finds it open and sound. */
-export async function openBackend(name: BackendName): Promise<Backend> {
-  const found = open.get(name);
-  if (found && !found.failed) return found;
-  const backend = await factoryOf(name)();
-  open.set(name, backend);
-  return backend;
-}
-
-function factoryOf(name: BackendName): () => Backend | Promise<Backend> {
-  const factory = factories.get(name);
-  if (!factory) {
-    const known = [...factories.keys()].join(", ");
-    throw new ArgumentError(`no backend is called "${name}"`, `choose one of: ${known}`);
-  }
-  return factory;
-}
-
-/**
- * Chooses where new tensors live and programs run: `"webgpu"`, `"onnx"` or `"reference"`, or a backend that was
- * opened by hand, as by {@link openWebGpu}. Tensors made before stay where they are; `x.to(name)` moves them. After a GPU
- * device was lost, `setBackend("webgpu")` opens a new one; what was on the old one is gone.
- *
- * ```ts
- * import { backend, np, setBackend } from "trilevel";
- * await setBackend("reference");
- * console.assert(backend() === "reference");
- * console.assert(await np.array([1, 2]).sum().item() === 3);
- * ```
- *
- * @throws ArgumentError for an unknown name; BackendError when there is no such device here.
- */
-export async function setBackend(which: BackendName | Backend): Promise<void> {
-  current = typeof which === "string" ? await openBackend(which) : which;
-  open.set(current.name, current);
-}
-
-/** The name of the backend in use; opens it if none is open yet. */
-export function backend(): BackendName {
-  return currentBackend().name;
-}
-
-/** The backend in use; the first of the preferred ones that opens if none was set. */
-export function currentBackend(): Backend {
-  if (current) return current;
-  const failures: Error[] = [];
-  for (const name of preferred) {
-    try {
-      current = openNow(name);
-      break;
-    } catch (error) {
-      if (!(error instanceof BackendError)) throw error;
-      failures.push(error);
-    }
-  }
-  if (!current) throw failures[0];
-  if (failures.length > 0) {
-    const [reason] = failures[0]!.message.split("\n");
-    console.warn(
-      `Trilevel computes on the backend "${current.name}", because "${
-        preferred[0]
-      }" did not open: ${reason}\n` +
-        `  ${(failures[0] as BackendError).hint}`,
-    );
-  }
-  return current;
-}
-
-function openNow(name: BackendName): Backend {
-  const made = open.get(name) ?? factoryOf(name)();
-  if (made instanceof Promise) {
-    throw new BackendError(
-      `the backend "${name}" needs time to open`,
-      `write: await setBackend("${name}") before the first operation`,
-    );
-  }
-  open.set(name, made);
-  return made;
 }
 
 /** Throws unless a backend has the element type of a value. */
@@ -171,4 +74,19 @@ export function checkSupported(aval: Aval, backend: Backend): void {
     `the backend "${backend.name}" has no ${aval.dtype} (${formatAval(aval)})`,
     `convert with x.astype("float32"), or choose another: await setBackend("reference")`,
   );
+}
+
+const numbers = new WeakMap<Backend, number>();
+let count = 0;
+
+/** A number of its own for each backend, for caches: backends of one name may be several, on devices of the user's. */
+export function numberOf(backend: Backend): number {
+  let number = numbers.get(backend);
+  if (number === undefined) numbers.set(backend, number = count++);
+  return number;
+}
+
+/** What was cached for a backend that was still opening serves the one it became. */
+export function succeed(opening: Backend, opened: Backend): void {
+  if (!numbers.has(opened)) numbers.set(opened, numberOf(opening));
 }

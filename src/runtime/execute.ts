@@ -5,10 +5,11 @@
 import {
   type Backend,
   checkSupported,
-  currentBackend,
   type DeviceBuffer,
   type Executable,
+  numberOf,
 } from "./backend.ts";
+import { currentBackend } from "./choice.ts";
 import { setRuntime } from "../core/dispatch.ts";
 import { collectChecks, type Effect, liftEffects, perform } from "./effects.ts";
 import { BackendError, InternalError } from "../core/errors.ts";
@@ -47,7 +48,10 @@ export class Compiled {
   readonly #results: readonly Atom[];
   readonly #computed: readonly Var[];
 
-  constructor(program: Program, readonly backend: Backend) {
+  readonly #backend: Backend;
+
+  constructor(program: Program, backend: Backend) {
+    this.#backend = backend;
     const { program: lifted, effects } = liftEffects(eliminateDeadCode(inlineCalls(program)));
     const pure = (backend.passes ?? []).reduce((p, { run }) => run(p), lifted);
     const defined = new Set(pure.equations.flatMap((e) => e.outputs));
@@ -64,9 +68,15 @@ export class Compiled {
     this.executable = backend.compile(this.#program);
   }
 
+  /** The backend it runs on. */
+  get backend(): Backend {
+    return this.#backend.opened ?? this.#backend;
+  }
+
   /** Starts a run; `donated` are positions of inputs whose memory may be reused. */
   run(inputs: readonly Tensor[], donated: ReadonlySet<number> = new Set()): Tensor[] {
-    const placed = inputs.map((x) => place(x, this.backend));
+    const backend = this.backend;
+    const placed = inputs.map((x) => place(x, backend));
     const kept = new Set<Atom>(this.#results);
     const given = new Set([...donated].filter((i) => {
       const { storage } = placed[i]!;
@@ -76,7 +86,7 @@ export class Compiled {
     const made = this.executable.run(placed.map((p) => p.buffer), given);
     const env = new Map<Atom, Source>();
     this.#computed.forEach((v, i) =>
-      env.set(v, { kind: "stored", storage: new DeviceStorage(this.backend, made[i]!) })
+      env.set(v, { kind: "stored", storage: new DeviceStorage(backend, made[i]!) })
     );
     this.#program.inputs.forEach((v, i) => env.set(v, inputs[i]!.source));
     const outputs = this.#results.map((a) =>
@@ -130,16 +140,6 @@ export function backendOf(inputs: readonly Tensor[]): Backend {
 
 // Enough for the distinct operations of a large model.
 const eager = new LruCache<Compiled>(2048, (unused) => unused.dispose());
-
-const numbers = new WeakMap<Backend, number>();
-let count = 0;
-
-/** Backends of one name may be several: on devices of the user's. */
-function numberOf(backend: Backend): number {
-  let number = numbers.get(backend);
-  if (number === undefined) numbers.set(backend, number = count++);
-  return number;
-}
 
 /** Compiles a program, or finds it compiled. Programs of the same text are the same. */
 export function compileCached(key: string, make: () => Program, backend: Backend): Compiled {

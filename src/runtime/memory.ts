@@ -3,7 +3,9 @@
  * it is freed when the last of them is disposed, or collected as garbage.
  */
 import { summarizedAbove } from "../core/arrayText.ts";
-import { type Backend, checkSupported, type DeviceBuffer, openBackend } from "./backend.ts";
+import { type Backend, checkSupported, type DeviceBuffer } from "./backend.ts";
+import { openBackend } from "./choice.ts";
+import { OpeningBackend } from "./opening.ts";
 import type { BackendName, Owner, Storage, StorageRef } from "../core/source.ts";
 import type { TypedArray } from "../core/dtype.ts";
 import { ArgumentError, CallSite, DisposedError, InternalError } from "../core/errors.ts";
@@ -21,7 +23,18 @@ export interface MemoryUse {
   bytes: number;
 }
 
-const use = new Map<BackendName, MemoryUse>();
+const uses = new Map<BackendName, MemoryUse>();
+/** Use of backends whose name is not certain yet. */
+const early: { readonly backend: Backend; readonly use: MemoryUse }[] = [];
+
+function useOf(backend: Backend): MemoryUse {
+  const opening = backend instanceof OpeningBackend;
+  let use = opening ? early.find((e) => e.backend === backend)?.use : uses.get(backend.name);
+  if (use) return use;
+  use = { tensors: 0, bytes: 0 };
+  opening ? early.push({ backend, use }) : uses.set(backend.name, use);
+  return use;
+}
 
 /** A tensor of one number throughout, whose memory is filled when something asks for it: see `lazyFill.ts`. */
 export interface LazyFill {
@@ -44,23 +57,36 @@ export class DeviceStorage implements Storage {
   /** The number that is all it holds, where it is known. */
   readonly lazyFill: LazyFill | undefined;
   readonly #use: MemoryUse;
+  #bytes = 0;
 
-  constructor(readonly backend: Backend, contents: DeviceBuffer | LazyFill) {
-    this.#use = use.get(backend.name) ?? { tensors: 0, bytes: 0 };
-    use.set(backend.name, this.#use);
+  readonly #backend: Backend;
+
+  constructor(backend: Backend, contents: DeviceBuffer | LazyFill) {
+    this.#backend = backend;
+    this.#use = useOf(backend);
     this.#use.tensors++;
     if ("fill" in contents) this.lazyFill = contents;
     else this.#hold(contents);
   }
 
   #hold(buffer: DeviceBuffer): DeviceBuffer {
-    this.#use.bytes += buffer.bytes;
+    this.#use.bytes += this.#bytes = buffer.bytes;
     return this.#buffer = buffer;
   }
 
-  /** The memory; that of a lazy fill is filled now. */
+  /** The backend it is on. */
+  get backend(): Backend {
+    return this.#backend.opened ?? this.#backend;
+  }
+
+  /**
+   * The memory; that of a lazy fill is filled now.
+   *
+   * @throws what went wrong if it was to be made before its backend had opened.
+   */
   get buffer(): DeviceBuffer {
-    return this.#buffer ?? this.#hold(this.lazyFill!.fill()); // it is one or the other
+    const buffer = this.#buffer ?? this.#hold(this.lazyFill!.fill()); // it is one or the other
+    return buffer.became ?? buffer;
   }
 
   /** The number of tensors that share it. */
@@ -68,7 +94,8 @@ export class DeviceStorage implements Storage {
     return this.#owners;
   }
 
-  read(aval: Aval): Promise<TypedArray> {
+  // deno-lint-ignore require-await -- what went wrong rejects
+  async read(aval: Aval): Promise<TypedArray> {
     const value = this.backend.download(this.buffer, aval);
     const sound = this.guard ? this.guard.then(() => value) : value;
     return this.backend.peek ? sound : sound.then((data) => this.#remember(data));
@@ -86,6 +113,8 @@ export class DeviceStorage implements Storage {
   }
 
   async copyTo(name: BackendName, aval: Aval): Promise<DeviceStorage> {
+    if (this.backend instanceof OpeningBackend) await this.backend.ready;
+    if (this.backend.name === name) return this;
     const target = await openBackend(name);
     const data = await this.read(aval);
     checkSupported(aval, target);
@@ -102,8 +131,14 @@ export class DeviceStorage implements Storage {
     if (--this.#owners > 0) return;
     this.#use.tensors--;
     if (!this.#buffer) return;
-    this.#use.bytes -= this.#buffer.bytes;
-    end(this.#buffer);
+    this.#use.bytes -= this.#bytes;
+    let buffer: DeviceBuffer;
+    try {
+      buffer = this.buffer;
+    } catch {
+      return; // it was never made
+    }
+    end(buffer);
   }
 }
 
@@ -224,7 +259,12 @@ export function disposeTogether(f: () => void, { unseen = false } = {}): void {
  * ```
  */
 export function memory(): Partial<Record<BackendName, MemoryUse>> {
-  return Object.fromEntries([...use].map(([name, m]) => [name, { ...m }]));
+  const all = new Map([...uses].map(([name, use]) => [name, { ...use }]));
+  for (const { backend: { name }, use } of early) {
+    const { tensors, bytes } = all.get(name) ?? { tensors: 0, bytes: 0 };
+    all.set(name, { tensors: tensors + use.tensors, bytes: bytes + use.bytes });
+  }
+  return Object.fromEntries(all);
 }
 
 /** Disposes every tensor in a tree, and those that functions in it own (pullbacks of `vjp`). */

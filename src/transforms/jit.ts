@@ -1,5 +1,5 @@
 /** `jit`: a function compiled as a whole, once for every kind of arguments. */
-import type { Backend } from "../runtime/backend.ts";
+import { numberOf } from "../runtime/backend.ts";
 import { ArgumentError } from "../core/errors.ts";
 import { backendOf, Compiled } from "../runtime/execute.ts";
 import { LruCache } from "../core/lru.ts";
@@ -34,7 +34,8 @@ interface Entry {
   readonly program: Program;
   readonly captured: readonly Tensor[];
   readonly output: Structure;
-  readonly compiled: Map<Backend, Compiled>;
+  /** By the number of the backend. */
+  readonly compiled: Map<number, Compiled>;
 }
 
 // Kinds of arguments for which one function stays compiled: each may hold a model's intermediates.
@@ -200,8 +201,9 @@ export function jit<A extends unknown[], R>(
     );
     const inputs = [...entry.captured, ...leaves];
     const backend = backendOf(inputs);
-    let compiled = entry.compiled.get(backend);
-    if (!compiled) entry.compiled.set(backend, compiled = new Compiled(entry.program, backend));
+    const number = numberOf(backend);
+    let compiled = entry.compiled.get(number);
+    if (!compiled) entry.compiled.set(number, compiled = new Compiled(entry.program, backend));
     const donated = new Set<number>();
     let position = entry.captured.length;
     flat.forEach((part, i) =>

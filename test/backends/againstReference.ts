@@ -1,14 +1,14 @@
 /** Runs a program on two backends and compares: the reference knows what is right. */
 import { expect } from "vitest";
-import { type Backend, openBackend } from "../../src/runtime/backend.ts";
+import type { Backend } from "../../src/runtime/backend.ts";
+import { openBackend } from "../../src/runtime/choice.ts";
 import { allocate, type DType, isFloat, type TypedArray } from "../../src/core/dtype.ts";
 import { aval, type Shape, sizeOf } from "../../src/core/aval.ts";
 import { eliminateDeadCode, type Program } from "../../src/core/program.ts";
 import { formatProgram } from "../../src/core/printer.ts";
 import type { Tensor } from "../../src/core/tensor.ts";
 import { traceClosed } from "../../src/core/trace.ts";
-import "../../src/backends/onnx/index.ts";
-import "../../src/backends/reference/index.ts";
+import "../../src/backends/index.ts";
 
 export const onnx = await openBackend("onnx");
 export const reference = await openBackend("reference");

@@ -28,7 +28,8 @@ function run(script: string, permissions: readonly string[], env: Record<string,
 const script = `
 import { backend, np } from "trilevel";
 const x = np.ones([2]).add(1);
-console.log(backend(), await np.sum(x).item());
+const sum = await np.sum(x).item();
+console.log(backend(), sum);
 `;
 
 test.each([

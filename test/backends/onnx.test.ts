@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
 import { describe, expect, test } from "vitest";
-import { encodeProgram } from "../../src/backends/onnx/index.ts";
+import { encodeProgram } from "../../src/backends/onnx/encode.ts";
 import { BackendError } from "../../src/core/errors.ts";
 import { aval } from "../../src/core/aval.ts";
 import type { Program } from "../../src/core/program.ts";

@@ -2,11 +2,10 @@
 import "@tensorflow/tfjs-backend-cpu";
 import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, describe, expect, test } from "vitest";
-import { fromTfjs, toTfjs } from "../../src/backends/webgpu/tfjs.ts";
-import "../../src/backends/reference/index.ts";
-import "../../src/backends/webgpu/index.ts";
+import { fromTfjs, toTfjs } from "../../src/tfjs/index.ts";
+import "../../src/backends/index.ts";
 import type { BackendName } from "../../src/core/source.ts";
-import { currentBackend, setBackend } from "../../src/runtime/backend.ts";
+import { currentBackend, setBackend } from "../../src/runtime/choice.ts";
 import { bufferOf } from "../../src/runtime/execute.ts";
 import type { WebGpuBuffer } from "../../src/backends/webgpu/memory.ts";
 import { aval } from "../../src/core/aval.ts";

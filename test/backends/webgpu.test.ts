@@ -2,7 +2,8 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { errorOf } from "../../src/backends/webgpu/device.ts";
 import { WebGpuBackend } from "../../src/backends/webgpu/index.ts";
-import { currentBackend, type DeviceBuffer } from "../../src/runtime/backend.ts";
+import type { DeviceBuffer } from "../../src/runtime/backend.ts";
+import { currentBackend } from "../../src/runtime/choice.ts";
 import { BackendError } from "../../src/core/errors.ts";
 import { aval } from "../../src/core/aval.ts";
 import type { Program } from "../../src/core/program.ts";

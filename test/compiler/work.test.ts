@@ -13,7 +13,7 @@ import {
   whileLoop,
 } from "trilevel";
 import { Graph } from "../../src/backends/onnx/graph.ts";
-import { encodeProgram } from "../../src/backends/onnx/index.ts";
+import { encodeProgram } from "../../src/backends/onnx/encode.ts";
 import { onnxPasses, optimize } from "../../src/compiler/optimize.ts";
 import { eliminateDeadCodeDeep } from "../../src/compiler/passes/deadCode.ts";
 import { inlineCalls } from "../../src/core/inline.ts";

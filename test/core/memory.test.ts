@@ -31,7 +31,7 @@ import {
   vmap,
   whileLoop,
 } from "trilevel";
-import { openBackend } from "../../src/runtime/backend.ts";
+import { openBackend } from "../../src/runtime/choice.ts";
 import { collectGarbage, survivors } from "../support/garbage.ts";
 
 beforeAll(() => setBackend("reference"));

@@ -1,7 +1,7 @@
 /** Bare numbers among tensors, one operation at a time. */
 import { beforeAll, describe, expect, test, vi } from "vitest";
 import { DisposedError, grad, jit, memory, np, setBackend, type Tensor } from "trilevel";
-import { openBackend } from "../../src/runtime/backend.ts";
+import { openBackend } from "../../src/runtime/choice.ts";
 import { backends } from "../support/backends.ts";
 
 const reference = await openBackend("reference");

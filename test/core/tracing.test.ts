@@ -16,12 +16,12 @@ import {
   scope,
   setBackend,
   type Tensor,
-  toTfjs,
   TracedValueError,
   vjp,
   vmap,
   whileLoop,
 } from "trilevel";
+import { toTfjs } from "trilevel/tfjs";
 import { caught } from "../support/caught.ts";
 
 beforeAll(() => setBackend("reference"));

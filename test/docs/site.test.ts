@@ -11,6 +11,7 @@ import * as metrics from "trilevel/metrics";
 import * as models from "trilevel/models";
 import * as nn from "trilevel/nn";
 import * as optim from "trilevel/optim";
+import * as tfjs from "trilevel/tfjs";
 import { entries, guides, writeSite } from "../../docs/site.ts";
 import { elsewhere } from "../../src/numpy/traps.ts";
 
@@ -28,6 +29,7 @@ const spaces: Record<string, object> = {
   nn,
   np,
   optim,
+  tfjs,
   random,
   tree,
 };

@@ -4,8 +4,8 @@
  */
 import fc from "fast-check";
 import { expect } from "vitest";
-import "../../src/backends/reference/index.ts";
-import { setBackend } from "../../src/runtime/backend.ts";
+import "../../src/backends/index.ts";
+import { setBackend } from "../../src/runtime/choice.ts";
 import type { DType } from "../../src/core/dtype.ts";
 import { type Shape, sizeOf } from "../../src/core/aval.ts";
 import type { Tensor } from "../../src/core/tensor.ts";

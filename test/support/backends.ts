@@ -3,12 +3,13 @@
  * `TRILEVEL_REQUIRE_WEBGPU` says that there must be one.
  */
 import process from "node:process";
-import { type Backend, openBackend } from "../../src/runtime/backend.ts";
+import type { Backend } from "../../src/runtime/backend.ts";
+import { openBackend } from "../../src/runtime/choice.ts";
+import "../../src/backends/index.ts";
 import type { BackendName } from "../../src/core/source.ts";
 
-async function open(name: BackendName, load: () => Promise<unknown>): Promise<Backend | undefined> {
+async function open(name: BackendName): Promise<Backend | undefined> {
   try {
-    await load();
     return await openBackend(name);
   } catch (error) {
     if (name !== "webgpu" || process.env["TRILEVEL_REQUIRE_WEBGPU"]) throw error;
@@ -19,6 +20,6 @@ async function open(name: BackendName, load: () => Promise<unknown>): Promise<Ba
 
 /** All that are here. */
 export const backends: readonly Backend[] = (await Promise.all([
-  open("onnx", () => import("../../src/backends/onnx/index.ts")),
-  open("webgpu", () => import("../../src/backends/webgpu/index.ts")),
+  open("onnx"),
+  open("webgpu"),
 ])).filter((backend) => backend !== undefined);

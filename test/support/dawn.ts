@@ -1,6 +1,7 @@
 /** Dawn, Chrome's WebGPU, for tests: on the software driver that `TRILEVEL_DAWN_ICD` names, or not at all. */
 import process from "node:process";
-import { limitsOf, WebGpuBackend } from "../../src/backends/webgpu/index.ts";
+import { WebGpuBackend } from "../../src/backends/webgpu/backend.ts";
+import { limitsOf } from "../../src/backends/webgpu/device.ts";
 
 const driver = process.env["TRILEVEL_DAWN_ICD"];
 if (!driver) console.warn("Dawn is not tested: TRILEVEL_DAWN_ICD names no driver");

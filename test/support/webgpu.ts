@@ -1,6 +1,6 @@
 /** WebGPU for tests: a device of one's own, or undefined (and a line saying so) where there is none. */
 import process from "node:process";
-import { adapterPresent, limitsOf } from "../../src/backends/webgpu/index.ts";
+import { adapterPresent, limitsOf } from "../../src/backends/webgpu/device.ts";
 
 /** Whether WebGPU can be tested here; throws where `TRILEVEL_REQUIRE_WEBGPU` says that it must be. */
 export async function webgpuPresent(): Promise<boolean> {

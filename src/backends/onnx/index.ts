@@ -9,12 +9,7 @@
  * With `TRILEVEL_CACHE=<directory>` in the environment when it is opened, what it compiles is kept in that directory and
  * found there by later processes (`cache/`); without, nothing is written. Removing the directory clears it.
  */
-import {
-  type Backend,
-  type DeviceBuffer,
-  type Executable,
-  registerBackend,
-} from "../../runtime/backend.ts";
+import type { Backend, DeviceBuffer, Executable } from "../../runtime/backend.ts";
 import type { Pass, Program } from "../../core/program.ts";
 import type { DType, TypedArray } from "../../core/dtype.ts";
 import type { Aval } from "../../core/aval.ts";
@@ -111,6 +106,7 @@ function requestedCache(): string | undefined {
   }
 }
 
-registerBackend("onnx", () => new OnnxBackend(requestedCache()));
-
-export { encodeProgram } from "./encode.ts";
+/** The backend, with the cache that `TRILEVEL_CACHE` asks for. @throws BackendError where ONNX Runtime cannot be loaded. */
+export function openOnnx(): Backend {
+  return new OnnxBackend(requestedCache());
+}

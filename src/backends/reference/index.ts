@@ -2,7 +2,7 @@
  * The reference backend: naive loops in double precision, for any machine. It is the oracle of every
  * test, and slow. Elements of float32 tensors are kept in double precision too, and read as Float64Array.
  */
-import { type Backend, type DeviceBuffer, registerBackend } from "../../runtime/backend.ts";
+import type { Backend, DeviceBuffer } from "../../runtime/backend.ts";
 import type { TypedArray } from "../../core/dtype.ts";
 import { BackendError } from "../../core/errors.ts";
 import { interpret } from "./interpret.ts";
@@ -14,7 +14,8 @@ class Failed implements DeviceBuffer {
   constructor(readonly error: unknown) {}
 }
 
-const reference: Backend = {
+/** The backend. */
+export const reference: Backend = {
   name: "reference",
   supports: () => true,
   upload(data, aval) {
@@ -54,5 +55,3 @@ function valueOf(buffer: DeviceBuffer): Value {
   if (!("data" in buffer)) throw new BackendError("a foreign buffer", "use tensors of one backend");
   return buffer as Value; // this backend makes no other buffers with data
 }
-
-registerBackend("reference", () => reference);

@@ -1,32 +1,11 @@
-/** Registers the webgpu backend, and opens it on devices that others made. */
-import { type Backend, registerBackend } from "../../runtime/backend.ts";
+/** The webgpu backend, on a device that it asks for itself. */
+import type { Backend } from "../../runtime/backend.ts";
 import { WebGpuBackend } from "./backend.ts";
 import { requestDevice } from "./device.ts";
-import type { Target } from "./target.ts";
 
-registerBackend("webgpu", async () => new WebGpuBackend(await requestDevice()));
-
-/**
- * The webgpu backend on a device of the user's, for {@link setBackend}: one that is shared with other code, or of
- * another implementation than Deno's, such as Dawn's (npm's `webgpu`), which reads results back in a fraction of the
- * time. The device should have its limits raised, see {@link limitsOf}. Whoever made it keeps alive what it came from:
- * its adapter until it is handed over, and with npm's `webgpu` the object that `create` gave as long as it is used.
- *
- * ```ts
- * import { limitsOf, np, openWebGpu, setBackend } from "trilevel";
- * const adapter = await navigator.gpu?.requestAdapter();
- * if (adapter) {
- *   const device = await adapter.requestDevice({ requiredLimits: limitsOf(adapter) });
- *   await setBackend(openWebGpu(device));
- *   console.assert(await np.ones([4]).sum().item() === 4);
- * }
- * ```
- *
- * @param target Overrides what kernels are written for, and how they are compiled.
- */
-export function openWebGpu(device: GPUDevice, target: Partial<Target> = {}): Backend {
-  return new WebGpuBackend(device, target);
+/** The backend on a device of its own. @throws BackendError when there is none. */
+export async function openOwnDevice(): Promise<Backend> {
+  return new WebGpuBackend(await requestDevice());
 }
 
-export { adapterPresent, hardwareAdapterPresent, limitsOf } from "./device.ts";
-export { WebGpuBackend } from "./backend.ts";
+export { WebGpuBackend };

@@ -1,6 +1,6 @@
 /** Where a run computes; and the way of whole trees of tensors from there to the host and back. */
 import { Effect } from "effect";
-import { currentBackend } from "../../runtime/backend.ts";
+import { currentBackend } from "../../runtime/choice.ts";
 import { tensorFromHost } from "../../runtime/memory.ts";
 import {
   ArgumentError,

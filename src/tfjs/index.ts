@@ -1,23 +1,31 @@
 /**
  * Exchange with TensorFlow.js. On `webgpu` both libraries work on one device, and tensors change hands without
  * a copy; elsewhere they are copied through the host. tfjs is loaded when one of these is first called.
+ *
+ * @module
  */
 import type { DataType } from "@tensorflow/tfjs-core";
-import { currentBackend } from "../../runtime/backend.ts";
-import type { DType, TypedArray } from "../../core/dtype.ts";
-import { DTypeError } from "../../core/errors.ts";
-import { DeviceStorage, storageOf, tensorFromHost } from "../../runtime/memory.ts";
-import { type Aval, aval, formatAval } from "../../core/aval.ts";
-import { Tensor } from "../../core/tensor.ts";
-import { WebGpuBackend } from "./backend.ts";
-import { WebGpuBuffer } from "./memory.ts";
-import type { SharedDevice } from "./tfjsDevice.ts";
+import type { Backend } from "../runtime/backend.ts";
+import { currentBackend } from "../runtime/choice.ts";
+import type { DType, TypedArray } from "../core/dtype.ts";
+import { DeviceStorage, storageOf, tensorFromHost } from "../runtime/memory.ts";
+import { type Aval, aval, formatAval } from "../core/aval.ts";
+import { DTypeError, setBackend, Tensor } from "../public.ts";
+import { WebGpuBackend } from "../backends/webgpu/backend.ts";
+import { WebGpuBuffer } from "../backends/webgpu/memory.ts";
+import type { SharedDevice } from "./device.ts";
 
 /** A tensor of TensorFlow.js; found through its module, since its classes are no part of our documentation. */
 export type TfTensor = (typeof import("@tensorflow/tfjs-core"))["Tensor"]["prototype"];
 
+/** The backend in use, once it is there. */
+async function openedBackend(): Promise<Backend> {
+  await setBackend();
+  return currentBackend();
+}
+
 async function deviceOf(backend: WebGpuBackend): Promise<SharedDevice | undefined> {
-  const { shareDevice } = await import("./tfjsDevice.ts");
+  const { shareDevice } = await import("./device.ts");
   return shareDevice(backend);
 }
 
@@ -26,7 +34,7 @@ async function deviceOf(backend: WebGpuBackend): Promise<SharedDevice | undefine
  * {@link toTfjs}), both are the same memory: neither library changes it.
  *
  * ```ts
- * import { fromTfjs } from "trilevel";
+ * import { fromTfjs } from "trilevel/tfjs";
  * import { tensor } from "@tensorflow/tfjs-core";
  * import "@tensorflow/tfjs-backend-cpu"; // or another of tfjs's
  * const x = await fromTfjs(tensor([1, 2, 3]));
@@ -37,7 +45,7 @@ async function deviceOf(backend: WebGpuBackend): Promise<SharedDevice | undefine
  */
 export async function fromTfjs(x: TfTensor): Promise<Tensor> {
   const type = aval(x.shape, ownType(x.dtype));
-  const backend = currentBackend();
+  const backend = await openedBackend();
   if (backend instanceof WebGpuBackend && x.size > 0) {
     const buffer = (await deviceOf(backend))?.borrow(x, type);
     if (buffer) {
@@ -53,7 +61,8 @@ export async function fromTfjs(x: TfTensor): Promise<Tensor> {
  * already, and both tensors are the same memory, which is freed when both are disposed.
  *
  * ```ts
- * import { np, toTfjs } from "trilevel";
+ * import { np } from "trilevel";
+ * import { toTfjs } from "trilevel/tfjs";
  * import "@tensorflow/tfjs-backend-cpu"; // or another of tfjs's
  * const x = await toTfjs(np.array([1, 2, 3]));
  * console.assert((await x.data())[2] === 3);
@@ -64,6 +73,7 @@ export async function fromTfjs(x: TfTensor): Promise<Tensor> {
  */
 export async function toTfjs(x: Tensor): Promise<TfTensor> {
   const type = tfjsType(x.aval);
+  await openedBackend();
   const storage = x.size > 0 ? storageOf(x) : undefined;
   if (storage) {
     const { backend, buffer } = storage;

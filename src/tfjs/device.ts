@@ -8,9 +8,9 @@ import {
   type Tensor as TfTensor,
 } from "@tensorflow/tfjs-core";
 import { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
-import { type Aval, type Shape, sizeOf } from "../../core/aval.ts";
-import type { WebGpuBackend } from "./backend.ts";
-import { WebGpuBuffer } from "./memory.ts";
+import { type Aval, type Shape, sizeOf } from "../core/aval.ts";
+import type { WebGpuBackend } from "../backends/webgpu/backend.ts";
+import { WebGpuBuffer } from "../backends/webgpu/memory.ts";
 
 /** tfjs's backend, made to wait for us and to tell us when it lets go. */
 export class SharedDevice extends WebGPUBackend {
