@@ -6,13 +6,14 @@
  * Run it with `deno task coverage`.
  */
 import more from "../test/fixtures/coverage-arrays.json" with { type: "json" };
+import complex from "../test/fixtures/coverage-complex.json" with { type: "json" };
 import learning from "../test/fixtures/coverage-learning.json" with { type: "json" };
 import arrays from "../test/fixtures/coverage-pairs.json" with { type: "json" };
 import jax from "../test/fixtures/jax-names.json" with { type: "json" };
 
 /** The page. */
 export function coveragePage(): string {
-  const recorded = [...arrays.pairs, ...more.pairs, ...learning.pairs];
+  const recorded = [...arrays.pairs, ...more.pairs, ...complex.pairs, ...learning.pairs];
   const pairs = new Map(recorded.map(({ there, here }) => [there, here]));
   const sections = Object.entries(jax.modules).map(([module, names]) => {
     const rows = names.map((name) => ({ name, ours: pairs.get(`${module}.${name}`) }));
@@ -34,8 +35,9 @@ export function coveragePage(): string {
     "",
     `The public functions of JAX ${jax.versions.jax} and optax ${jax.versions.optax}, and ours beside them. This page`,
     "is written by `deno task coverage`. Each pair is called on both sides with the same arguments, and gives the same",
-    "values in the same element types; random functions give the same bits. That does not say that every option of a",
-    "function exists here; functions about devices, meshes, sharding, complex numbers and small floats have no place.",
+    "values in the same element types; random functions give the same bits. Complex numbers are pairs of reals here. That",
+    "does not say that every option of a function exists here; functions about devices, meshes, sharding and small floats",
+    "have no place.",
     "",
     ...sections,
   ].join("\n");

@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import * as trilevel from "trilevel";
 import { grad, np, setBackend, Tensor, tree, vmap } from "trilevel";
 import more from "./fixtures/coverage-arrays.json" with { type: "json" };
+import complex from "./fixtures/coverage-complex.json" with { type: "json" };
 import learning from "./fixtures/coverage-learning.json" with { type: "json" };
 import arrays from "./fixtures/coverage-pairs.json" with { type: "json" };
 import { programs as ofLearning } from "./support/coverageLearning.ts";
@@ -11,7 +12,7 @@ import { loose } from "./support/mistakes.ts";
 
 beforeAll(() => setBackend("reference"));
 
-const pairs = [...arrays.pairs, ...more.pairs, ...learning.pairs];
+const pairs = [...arrays.pairs, ...more.pairs, ...complex.pairs, ...learning.pairs];
 const programs = { ...ofFunctions, ...ofLearning };
 
 interface Recorded {
@@ -72,11 +73,11 @@ async function expectSame(result: unknown, results: readonly Recorded[], exact: 
   }
 }
 
-/** A call whose first argument is a tensor, as a function of it; it gives all tensors of the result. */
+/** A call as a function of its first argument, a tensor or a pair of them; it gives all tensors of the result. */
 function ofFirst(here: string, given: readonly unknown[]) {
   const [first, ...rest] = given.map(decode);
-  if (!(first instanceof Tensor)) return undefined;
-  return { first, call: (x: Tensor) => ours(here)(x, ...rest) };
+  if (!tree.leaves(first).every((x) => x instanceof Tensor)) return undefined;
+  return { first: first as Tensor, call: (x: Tensor) => ours(here)(x, ...rest) };
 }
 
 /** The sum of all floats, of which each element has a weight of its own. */
@@ -87,7 +88,7 @@ function weighted(result: unknown): Tensor {
 }
 
 const isTensors = (result: unknown): boolean =>
-  result instanceof Tensor || Array.isArray(result) && result.every(isTensors);
+  tree.leaves(result).every((x) => x instanceof Tensor);
 
 describe.each(pairs)("$there is $here", ({ there, here, calls }) => {
   describe.each(calls.map((call, i) => [i, call] as const))("call %i", (_, call) => {
@@ -99,14 +100,17 @@ describe.each(pairs)("$there is $here", ({ there, here, calls }) => {
       await expectSame(result, call.results, there.startsWith("jax.random"));
     });
 
-    const gradient: Recorded | undefined | null = loose(call).gradient;
+    const gradient: readonly Recorded[] | undefined | null = loose(call).gradient;
     if (gradient) {
       test("has the same gradient", async () => {
         const of = ofFirst(here, args!)!;
-        const slope = grad((x: Tensor) => weighted(of.call(x)))(of.first);
+        const slopes = tensorsOf(grad((x: Tensor) => weighted(of.call(x)))(of.first));
         // Where JAX has no number, ours may have one.
-        const wanted = np.array(numbers(gradient!.data), { shape: gradient!.shape });
-        await expectSame(np.where(np.isnan(wanted), NaN, slope), [gradient!], false);
+        const known = slopes.map((slope, i) => {
+          const wanted = np.array(numbers(gradient[i]!.data), { shape: gradient[i]!.shape });
+          return np.where(np.isnan(wanted), NaN, slope);
+        });
+        await expectSame(known, gradient, false);
       });
     }
 
@@ -114,7 +118,7 @@ describe.each(pairs)("$there is $here", ({ there, here, calls }) => {
       test("is the same in batches", async () => {
         const of = ofFirst(here, args!);
         if (of === undefined || !isTensors(of.call(of.first))) return;
-        const twice = vmap(of.call)(np.stack([of.first, of.first]));
+        const twice = vmap(of.call)(tree.map((x: Tensor) => np.stack([x, x]), of.first));
         const each = tensorsOf(twice).map((y) => np.unstack(y));
         for (const i of [0, 1]) await expectSame(each.map((y) => y[i]), call.results, false);
       });

@@ -16,6 +16,7 @@ const entries = {
   trilevel,
   np,
   "np.linalg": np.linalg,
+  "np.fft": np.fft,
   random,
   nn,
   "nn.initializers": nn.initializers,

@@ -17,6 +17,21 @@ import "./traps.ts";
 
 export * from "./arithmetic.ts";
 export * from "./calculus.ts";
+export {
+  angle,
+  type AngleOptions,
+  type Complex,
+  type ComplexLike,
+  conj,
+  conjugate,
+  type Conjugation,
+  imag,
+  iscomplex,
+  iscomplexobj,
+  isreal,
+  isrealobj,
+  real,
+} from "./complex.ts";
 export * from "./constants.ts";
 export {
   convGeneralDilated,
@@ -32,6 +47,7 @@ export * from "./cumulative.ts";
 export * from "./diagonals.ts";
 export * from "./einsum.ts";
 export * from "./elementwise.ts";
+export * as fft from "./fft.ts";
 export * from "./floatParts.ts";
 export * from "./functional.ts";
 export * from "./grids.ts";

@@ -38,12 +38,20 @@ export function managed<F extends (...args: never[]) => unknown>(
 
 /** An argument that is handed through is shared, not handed over: both sides may dispose of theirs. */
 function handOver(result: unknown, args: readonly unknown[]): unknown {
-  const taken = new Set(args.flat());
+  const taken = new Set(args.flat().flatMap((x) => isParts(x) ? Object.values(x) : [x]));
   const own = (x: unknown): unknown => {
-    if (!(x instanceof Tensor)) return x;
-    if (taken.has(x)) return x.alias();
-    taken.add(x);
+    if (x instanceof Tensor) {
+      if (taken.has(x)) return x.alias();
+      taken.add(x);
+      return x;
+    }
+    if (Array.isArray(x)) return x.map(own);
+    if (isParts(x)) return Object.fromEntries(Object.entries(x).map(([name, y]) => [name, own(y)]));
     return x;
   };
-  return Array.isArray(result) ? result.map(own) : own(result);
+  return own(result);
 }
+
+/** True of a pair `{ re, im }`, and of options. */
+const isParts = (x: unknown): x is object =>
+  typeof x === "object" && x !== null && !(x instanceof Tensor) && !Array.isArray(x);

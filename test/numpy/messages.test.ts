@@ -34,6 +34,7 @@ const functions: Calls<typeof np> = {
   allclose: [x, x],
   amax: [x],
   amin: [x],
+  angle: [x],
   any: [x],
   append: [x, v],
   arange: [0, 4, 1],
@@ -219,7 +220,29 @@ const places: Calls<np.Place> = {
   set: [1],
 };
 
+const fft: Calls<typeof np.fft> = {
+  fft: [x],
+  fft2: [x],
+  fftfreq: [4],
+  fftn: [x],
+  fftshift: [x],
+  hfft: [x],
+  ifft: [x],
+  ifft2: [x],
+  ifftn: [x],
+  ifftshift: [x],
+  ihfft: [x],
+  irfft: [x],
+  irfft2: [x],
+  irfftn: [x],
+  rfft: [x],
+  rfft2: [x],
+  rfftfreq: [4],
+  rfftn: [x],
+};
+
 lookAtOptions("np", np, functions);
+lookAtOptions("np.fft", np.fft, fft);
 lookAtOptions("np.linalg", np.linalg, linalg);
 lookAtOptions("x", x, methods);
 lookAtOptions("x.at(0)", x.at(0), places);

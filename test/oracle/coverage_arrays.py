@@ -1,7 +1,6 @@
 """More calls of jax.numpy and jax.random: python test/oracle/coverage_arrays.py > test/fixtures/coverage-arrays.json
 
-As coverage_pairs.py, which says how pairs are recorded. Calls of jax.numpy come with the gradient of a weighted sum of
-the floats that they give, by the first argument.
+As coverage_pairs.py, which says how pairs are recorded; calls of jax.numpy come with gradients.
 """
 
 import math
@@ -10,39 +9,9 @@ import jax
 import jax.numpy as jnp
 from jax import random
 
-import coverage_calls
-from coverage_calls import *
+from coverage_gradients import *
 
 np_, la = "jax.numpy", "jax.numpy.linalg"
-
-
-def gradient(function, args, kwargs):
-    """None where there is none."""
-    if not (isinstance(args[0], jax.Array) and args[0].dtype == jnp.float32):
-        return None
-
-    def total(x):
-        parts = [y for y in jax.tree.leaves(function(x, *args[1:], **kwargs)) if jnp.asarray(y).dtype == jnp.float32]
-        return sum(jnp.sum(y * jnp.cos(jnp.arange(y.size, dtype="float32").reshape(y.shape))) for y in parts)
-
-    try:
-        return array(jax.grad(total)(args[0]))
-    except (TypeError, NotImplementedError):
-        return None
-
-
-def pair(there, ours, *calls):
-    coverage_calls.pair(there, ours, *calls)
-    for given, recorded in zip(calls, pairs[-1]["calls"]):
-        args, kwargs, here = given if isinstance(given, tuple) else (given, {}, given)
-        if there.startswith(np_) and args and here and here[0] is args[0]:
-            recorded["gradient"] = gradient(lookup(there), args, kwargs)
-
-
-def same(module, prefix, names, *calls):
-    for name in names.split():
-        pair(f"{module}.{name}", prefix + camel(name), *calls)
-
 
 # More functions of arrays
 holes = jnp.array([[1.5, math.nan, 0.5], [math.nan, 2.5, -4.0]], jnp.float32)

@@ -29,6 +29,8 @@ def plain(v):
 
 
 def argument(x):
+    if isinstance(x, (jax.Array, np.ndarray)) and jnp.iscomplexobj(x):
+        return {"options": {"re": argument(jnp.real(x)), "im": argument(jnp.imag(x))}}
     if isinstance(x, (jax.Array, np.ndarray)):
         return {"array": array(x)}
     if isinstance(x, (list, tuple)):
@@ -38,8 +40,14 @@ def argument(x):
     return x
 
 
+def parts_of(y):
+    """All arrays of a result; of complex ones, which are pairs here, the imaginary parts and then the real ones."""
+    arrays = [x if isinstance(x, jax.Array) else np.asarray(x) for x in jax.tree.leaves(y)]
+    return [part for x in arrays for part in ([jnp.imag(x), jnp.real(x)] if jnp.iscomplexobj(x) else [x])]
+
+
 def leaves(y):
-    return [array(x) for x in jax.tree.leaves(y)]
+    return [array(x) for x in parts_of(y)]
 
 
 def lookup(name):

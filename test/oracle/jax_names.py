@@ -9,7 +9,7 @@ import json
 import jax
 import optax
 
-modules = ["jax", "jax.numpy", "jax.numpy.linalg", "jax.lax", "jax.random", "jax.nn", "optax"]
+modules = ["jax", "jax.numpy", "jax.numpy.linalg", "jax.numpy.fft", "jax.lax", "jax.random", "jax.nn", "optax"]
 
 
 def functions(module):
