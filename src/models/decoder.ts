@@ -4,7 +4,16 @@ import { requireShape } from "../options/shapeSpec.ts";
 import { requireParams, requireParamsList } from "../nn/checks.ts";
 import * as nn from "../nn/index.ts";
 import * as np from "../numpy/index.ts";
-import { count, declareOptions, finite, listOf, pairOf, required, size } from "../options/index.ts";
+import {
+  count,
+  declareOptions,
+  finite,
+  listOf,
+  oneOf,
+  pairOf,
+  required,
+  size,
+} from "../options/index.ts";
 import * as random from "../random/index.ts";
 import { type Conventions, conventionsKind, keras } from "./conventions.ts";
 
@@ -71,7 +80,13 @@ export const broadcastKinds = {
   coordinates: pairOf(finite),
 } as const;
 /** The kinds of the options that models say of a pixel decoder. */
-export const pixelKinds = { layers: count, channels: size, coordinates: pairOf(finite) } as const;
+export const pixelKinds = {
+  layers: count,
+  channels: size,
+  coordinates: pairOf(finite),
+  frame: oneOf("shared", "own"),
+  patch: size,
+} as const;
 const decoderKinds = {
   resolution: required(pairOf(size)),
   slotSize: size,
@@ -169,6 +184,13 @@ export function broadcastDecoder(
 export interface PixelDecoderOptions extends DecoderOptions {
   /** Hidden layers; 3. */
   readonly layers?: number;
+  /**
+   * How slots see places. `"shared"` (the default): all by the same linear map. `"own"`: each slot adds to it a map of
+   * its own, so that it can move, turn and scale what it draws.
+   */
+  readonly frame?: "shared" | "own";
+  /** Height and width of the patches that are computed together, one MLP each; 1: single pixels. */
+  readonly patch?: number;
 }
 
 /** Parameters of {@link pixelDecoder}. */
@@ -176,6 +198,8 @@ export type PixelDecoderParams = {
   readonly slot: nn.LinearParams;
   readonly position: nn.LinearParams;
   readonly layers: readonly nn.LinearParams[];
+  /** With `frame: "own"`. */
+  readonly frame?: nn.LinearParams;
 };
 
 /**
@@ -183,15 +207,27 @@ export type PixelDecoderParams = {
  * 1×1 convolutions) of the slot and the pixel's place. Its first layer, being linear in both, is computed
  * once for each slot and once for each place, and added: [batch, slots, slotSize] → {@link Decoded}.
  *
+ * Of a slot s and a place g, `[y, x, 1 - y, 1 - x]`, the first layer is
+ *
+ *     relu(W s + b + P g)              with the shared frame
+ *     relu(W s + b + (P + V(s)) g)     with frames of their own, V being linear
+ *
+ * Each unit is a half plane of the picture. In a frame of its own, a slot turns and scales these, as an object may be
+ * turned and scaled (the slot-centric frames of Biza et al., 2023, learned without a constraint). With patches of p × p
+ * pixels the MLP draws p² pixels from each place, as sub-pixel convolution does (Shi et al., 2016): edges stay sharp, at
+ * 1/p² of the work.
+ *
  * ```ts
  * import { pixelDecoder } from "trilevel/models";
  * import { np, random } from "trilevel";
  * const decoder = pixelDecoder({ resolution: [8, 8], slotSize: 16, channels: 8 });
  * const { images } = decoder.apply(decoder.init(random.key(0)), np.ones([2, 3, 16]));
  * console.assert(images.shape.join() === "2,3,8,8,3");
+ * const framed = pixelDecoder({ resolution: [8, 8], slotSize: 16, frame: "own", patch: 2 });
+ * console.assert(framed.init(random.key(0)).frame?.weight.shape.join() === "256,16");
  * ```
  *
- * @throws ShapeError for slots of another size; TreeError for parameters that `init` did not make.
+ * @throws ArgumentError when the patch does not divide the resolution; ShapeError for slots of another size; TreeError for parameters that `init` did not make.
  */
 export function pixelDecoder(
   options: PixelDecoderOptions,
@@ -204,26 +240,53 @@ export function pixelDecoder(
     channels = 64,
     coordinates = [0, 1],
     layers = 3,
+    frame = "shared",
+    patch = 1,
     conventions: { init } = keras,
   } = options;
   const slot = nn.linear({ ...init, in: slotSize, out: channels });
   const position = nn.linear({ ...init, in: 4, out: channels, bias: false });
   const rest = nn.mlp({
     ...init,
-    sizes: [...Array<number>(layers).fill(channels), imageChannels + 1],
+    sizes: [...Array<number>(layers).fill(channels), patch * patch * (imageChannels + 1)],
   });
+  const [rows, columns] = [resolution[0] / patch, resolution[1] / patch];
+  if (!Number.isInteger(rows) || !Number.isInteger(columns)) {
+    throw new ArgumentError(
+      `pixelDecoder: patches of ${patch} do not tile [${resolution.join(", ")}]`,
+      "give a patch that divides height and width",
+    );
+  }
+  const own = nn.linear({ ...init, in: slotSize, out: 4 * channels, bias: false });
   return {
     init(key) {
       const [a, b, c] = random.split(key, 3);
-      return { slot: slot.init(a), position: position.init(b), layers: rest.init(c) };
+      const shared = { slot: slot.init(a), position: position.init(b), layers: rest.init(c) };
+      return frame === "shared" ? shared : { ...shared, frame: own.init(random.foldIn(b, 1)) };
     },
     apply(p, slots) {
       requireParams("pixelDecoder", p, ["slot", "position", "layers"]);
       requireSlots("pixelDecoder", slots, slotSize);
-      const grid = np.astype(nn.softGrid(...resolution, coordinates), slots.dtype);
+      const [batch, count] = slots.shape as [number, number, number];
+      const grid = np.astype(nn.softGrid(rows, columns, coordinates), slots.dtype);
       const fromSlot = np.expandDims(slot.apply(p.slot, slots), [2, 3]);
-      const hidden = nn.relu(fromSlot.add(position.apply(p.position, grid)));
-      return composite(rest.apply(p.layers, hidden));
+      const fromPlace = p.frame === undefined
+        ? position.apply(p.position, grid)
+        : ownFrames(own.apply(p.frame, slots).reshape([batch, count, channels, 4]), p, grid);
+      const drawn = rest.apply(p.layers, nn.relu(fromSlot.add(fromPlace)));
+      const size = [batch, count, ...resolution, imageChannels + 1];
+      if (patch === 1) return composite(drawn);
+      const patches = [batch, count, rows, columns, patch, patch, imageChannels + 1];
+      return composite(np.swapaxes(drawn.reshape(patches), 3, 4).reshape(size));
     },
   };
+}
+
+/** Places of a grid, [rows, columns, 4], by the shared map and that of each slot, [batch, slots, channels, 4]. */
+function ownFrames(maps: Tensor, { position }: PixelDecoderParams, grid: Tensor): Tensor {
+  const [rows, columns] = grid.shape as [number, number, number];
+  const [batch, slots, channels] = maps.shape as [number, number, number, number];
+  const all = np.swapaxes(maps.add(position.weight), 2, 3);
+  const seen = np.matmul(grid.reshape([rows * columns, 4]), all);
+  return seen.reshape([batch, slots, rows, columns, channels]);
 }

@@ -19,6 +19,7 @@ import {
   type Scene,
   type ScenesOptions,
   type SceneSpec,
+  spriteColors,
   spritesScene,
   tetrominoesScene,
   threefry2x32,
@@ -86,6 +87,24 @@ describe.each(specs.map((spec) => [JSON.stringify(spec), spec] as const))("%s", 
 });
 
 describe("sprites", () => {
+  test("random backgrounds are muted, differ between scenes, and are well apart from the sprites", () => {
+    const backgrounds = new Set<string>();
+    for (let index = 0; index < 40; index++) {
+      const options = { background: "random", distinctColors: true } as const;
+      const { image, masks, objects } = spritesScene(options, 3, index);
+      const corner = masks.data.indexOf(0);
+      const background = [...image.data.subarray(3 * corner, 3 * corner + 3)];
+      backgrounds.add(`${background}`);
+      expect(Math.min(...background)).toBeGreaterThanOrEqual(20);
+      expect(Math.max(...background)).toBeLessThanOrEqual(120);
+      for (const { color } of objects) {
+        const difference = spriteColors[color].map((value, i) => value - background[i]!);
+        expect(Math.hypot(...difference)).toBeGreaterThanOrEqual(100);
+      }
+    }
+    expect(backgrounds.size).toBeGreaterThan(35);
+  });
+
   test("the default is three sprites in 32×32, each at least half visible", () => {
     fc.assert(fc.property(indices, (index) => {
       const { masks, objects, visibility } = spritesScene({}, 0, index);

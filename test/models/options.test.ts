@@ -89,7 +89,7 @@ describe("options", () => {
       "a kernel of another decoder",
       () => objectDiscovery({ ...base, decoder: loose({ kind: "pixel", kernel: 3 }) }),
       /^objectDiscovery's decoder: no option is named `kernel`$/,
-      /it takes \{ kind, layers, channels, coordinates \}/,
+      /it takes \{ kind, layers, channels, coordinates, frame, patch \}/,
     ],
     [
       "a word for the first slots' gradient",

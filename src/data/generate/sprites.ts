@@ -77,8 +77,11 @@ export interface SpritesOptions {
    * anywhere, turned by any angle, and of any radius.
    */
   readonly grid?: number;
-  /** RGB, default black. */
-  readonly background?: readonly [red: number, green: number, blue: number];
+  /**
+   * RGB, default black. `"random"`: a muted colour, another one in every scene; its sprites have those of `colors` that
+   * are well apart from it.
+   */
+  readonly background?: readonly [red: number, green: number, blue: number] | "random";
 }
 
 const checkOptions = dataOptions<SpritesOptions>("spritesScene", [], {
@@ -96,7 +99,11 @@ const checkOptions = dataOptions<SpritesOptions>("spritesScene", [], {
   radius: pairOf(nonNegative),
   minVisibility: fraction,
   grid: sizeKind,
-  background: kind("three numbers, 0 or more", "[0, 0, 0]", listOf(nonNegative, 3).accepts),
+  background: kind(
+    'three numbers, 0 or more, or "random"',
+    "[0, 0, 0]",
+    (x) => x === "random" || listOf(nonNegative, 3).accepts(x),
+  ),
 });
 
 /**
@@ -119,12 +126,13 @@ export function spritesScene(options: SpritesOptions, seed: number, index: numbe
     size = 32,
     count: [least, greatest] = [3, 3],
     minVisibility = 0.5,
-    background = [0, 0, 0],
+    colors = Object.keys(spriteColors) as SpriteColor[],
   } = options;
   const random = sceneRandom(seed, index);
   const count = integer(random, least, greatest);
+  const { background, usable } = backgroundAmong(colors, options.background ?? [0, 0, 0], random);
   const { sprites, seen } = rejectionSample("arrangement of sprites", () => {
-    const sprites = drawSprites(random, count, size, options);
+    const sprites = drawSprites(random, count, size, { ...options, colors: usable });
     const seen = spriteCoverage(sprites, size);
     const clear = seen.visible.every((n, k) => n > 0 && n >= minVisibility * seen.covered[k]!);
     return clear && apart(sprites, options) ? { sprites, seen } : undefined;
@@ -142,17 +150,35 @@ function apart(sprites: readonly Sprite[], { grid }: SpritesOptions): boolean {
   );
 }
 
+/** How far a random background is from the colours of its sprites: 100 of the 442 from black to white. */
+const leastDistance = 100;
+
+/** The background of a scene, and the colours that its sprites may have. */
+function backgroundAmong(
+  colors: readonly SpriteColor[],
+  background: NonNullable<SpritesOptions["background"]>,
+  random: Random,
+): { readonly background: Rgb; readonly usable: readonly SpriteColor[] } {
+  if (background !== "random") return { background, usable: colors };
+  const channel = () => integer(random, 20, 120); // colours of sprites reach from 40 to 245
+  const drawn: Rgb = [channel(), channel(), channel()];
+  const distance = (color: SpriteColor) =>
+    Math.hypot(...spriteColors[color].map((value, i) => value - drawn[i]!));
+  const usable = colors.filter((color) => distance(color) >= leastDistance);
+  return { background: drawn, usable: usable.length > 0 ? usable : colors };
+}
+
 function drawSprites(
   random: Random,
   count: number,
   size: number,
   {
     shapes = ["square", "circle", "triangle"],
-    colors = Object.keys(spriteColors) as SpriteColor[],
+    colors,
     distinctColors = false,
     radius: [smallest, largest] = [0.15, 0.2],
     grid,
-  }: SpritesOptions,
+  }: SpritesOptions & { readonly colors: readonly SpriteColor[] },
 ): Sprite[] {
   if (grid !== undefined && 2 * grid > size) {
     throw new OptionError(`sprites of two cells of ${grid} pixels in a scene of ${size}`, {

@@ -2,10 +2,10 @@
  * The command line. Without a subcommand it trains; errors from everywhere end here, as one message and the
  * exit code 1.
  */
-import { readFile } from "node:fs/promises";
 import process from "node:process";
 import { Cause, Console, Effect, Option } from "effect";
 import { Argument, CliError, CliOutput, Command, Flag } from "effect/cli";
+import { readConfig } from "../config/compose.ts";
 import { decodeConfig } from "../config/decode.ts";
 import { backends, type ExperimentConfig } from "../schema.ts";
 import { adjoints, solvers } from "../tasks/inference.ts";
@@ -14,7 +14,6 @@ import { compareRuns, listTable } from "../report/compare.ts";
 import { seedTable } from "../report/seeds.ts";
 import { inspectData, makeData } from "./data.ts";
 import { denoCommand } from "../runs/environment.ts";
-import { fileError } from "../errors.ts";
 import { answerInterruption } from "./interruption.ts";
 import { evaluateRun, renderRun } from "../train/evaluateRun.ts";
 import { applyOverrides } from "../config/overrides.ts";
@@ -90,16 +89,19 @@ type Shortcuts = { readonly [flag in keyof typeof shortcuts]: Option.Option<stri
 /** The config that flags describe; `--set` has the last word. */
 const configOf = Effect.fnUntraced(function* (flags: ConfigFlags & Partial<Shortcuts>) {
   const path = Option.getOrUndefined(flags.config);
-  const base = path === undefined ? yield* presetNamed(flags.preset) : yield* Effect.tryPromise({
-    try: async () => JSON.parse(await readFile(path, "utf8")) as object, // checked as a config below
-    catch: fileError(`The config ${path} cannot be read.`),
-  });
+  const { config: base, originOf } = path === undefined
+    ? { config: yield* presetNamed(flags.preset), originOf: undefined }
+    : yield* readConfig(path);
   const short = Object.entries(fields).flatMap(([flag, field]) => {
     const value = flags[flag as keyof Shortcuts]; // the keys of `fields` are those of the flags
     return value === undefined || Option.isNone(value) ? [] : [`${field}=${value.value}`];
   });
   const changed = yield* applyOverrides(base, [...short, ...flags.set]);
-  return yield* decodeConfig(changed, path ?? `The config (${flags.preset}, with its overrides)`);
+  return yield* decodeConfig(
+    changed,
+    path ?? `The config (${flags.preset}, with its overrides)`,
+    originOf,
+  );
 });
 
 const runArgument = Argument.String("run").pipe(

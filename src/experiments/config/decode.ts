@@ -7,24 +7,43 @@ import { ConfigError } from "../errors.ts";
 import { scoresOf } from "../tasks/scores.ts";
 import type { Task } from "../tasks/task.ts";
 import { Tasks } from "../tasks/index.ts";
+import type { OriginOf } from "./compose.ts";
+import { valueAt } from "./overrides.ts";
 import { configSchema, type ExperimentConfig } from "../schema.ts";
 
-/** The config that `input` describes; a {@link ConfigError} lists all that is wrong with it. */
-export const decodeConfig = Effect.fnUntraced(function* (input: unknown, what: string) {
+/**
+ * The config that `input` describes; a {@link ConfigError} lists all that is wrong with it. `null` unsets a field, as if
+ * it were missing.
+ *
+ * @param originOf which part of the config gave a field its value, where it has parts.
+ */
+export const decodeConfig = Effect.fnUntraced(function* (
+  given: unknown,
+  what: string,
+  originOf: OriginOf = () => undefined,
+) {
   const tasks = yield* Tasks;
+  const input = withoutNulls(given);
   const named = valueAt(input, ["model", "task"]);
   const task = tasks.find(({ name }) => name === named);
   // Without a task only the common fields can be checked.
   const schema = configSchema(task?.model ?? Schema.Unknown, task?.data ?? Schema.Unknown);
   const decode = Schema.decodeUnknownEffect(schema, { errors: "all", onExcessProperty: "error" });
   const result = yield* Effect.result(decode(input));
-  const problems = result._tag === "Failure" ? problemsOf(result.failure.issue, input) : [];
+  const problems = result._tag === "Failure"
+    ? problemsOf(result.failure.issue, input, originOf)
+    : [];
+  // A field that nobody knows is a mistake, also where it is unset.
+  const unset = yield* Effect.result(decode(given));
+  if (unset._tag === "Failure") problems.push(...unknownNulls(unset.failure.issue, given));
   if (task === undefined) {
     const names = tasks.map(({ name }) => `"${name}"`).join(" | ");
     const found = named === undefined ? "it is missing" : `found ${JSON.stringify(named)}`;
     problems.unshift(`model.task: expected ${names}, ${found}`);
   }
-  if (result._tag === "Failure" || task === undefined) return yield* wrong(what, problems);
+  if (result._tag === "Failure" || task === undefined || problems.length > 0) {
+    return yield* wrong(what, problems);
+  }
   // The task's own schema has checked `model` and `data`.
   const config = result.success as ExperimentConfig;
   const contradictory = [...task.contradictions?.(config) ?? [], ...contradictions(config, task)];
@@ -33,15 +52,42 @@ export const decodeConfig = Effect.fnUntraced(function* (input: unknown, what: s
 
 const format = SchemaIssue.makeFormatterStandardSchemaV1();
 
-function problemsOf(issue: SchemaIssue.Issue, input: unknown): string[] {
-  return format(issue).issues.map(({ path, message }) => {
-    const place = (path ?? []).map((part) => String(typeof part === "object" ? part.key : part));
+function placedIssues(issue: SchemaIssue.Issue) {
+  return format(issue).issues.map(({ path, message }) => ({
+    place: (path ?? []).map((part) => String(typeof part === "object" ? part.key : part)),
+    message,
+  }));
+}
+
+function problemsOf(
+  issue: SchemaIssue.Issue,
+  input: unknown,
+  originOf: OriginOf,
+): string[] {
+  return placedIssues(issue).map(({ place, message }) => {
     const at = valueAt(input, place);
     const found = at === undefined || message.includes("excess")
       ? ""
       : `, found ${JSON.stringify(at)}`;
-    return `${place.join(".") || "the config"}: ${plain(message)}${found}`;
+    const origin = at === undefined ? undefined : originOf(place, at);
+    const whence = origin === undefined ? "" : ` (in ${origin})`;
+    return `${place.join(".") || "the config"}${whence}: ${plain(message)}${found}`;
   });
+}
+
+function unknownNulls(issue: SchemaIssue.Issue, given: unknown): string[] {
+  return placedIssues(issue)
+    .filter(({ place, message }) => message.includes("excess") && valueAt(given, place) === null)
+    .map(({ place, message }) => `${place.join(".")}: ${plain(message)}`);
+}
+
+/** The input without the fields that are null; the entries of lists stay. */
+function withoutNulls(input: unknown): unknown {
+  if (typeof input !== "object" || input === null || Array.isArray(input)) return input;
+  return Object.fromEntries(
+    Object.entries(input).filter(([, value]) => value !== null)
+      .map(([name, value]) => [name, withoutNulls(value)]),
+  );
 }
 
 const wrong = (what: string, problems: readonly string[]) =>
@@ -59,15 +105,6 @@ const plain = (message: string) =>
     : message.includes("excess")
     ? "there is no such field"
     : message.replace(/^Expected/, "expected");
-
-function valueAt(input: unknown, path: readonly string[]): unknown {
-  let value = input;
-  for (const key of path) {
-    if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return undefined;
-    value = (value as { readonly [key: string]: unknown })[key];
-  }
-  return value;
-}
 
 /** What no single field shows. */
 function contradictions({ log }: ExperimentConfig, task: Task): string[] {

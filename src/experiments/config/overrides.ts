@@ -9,6 +9,16 @@ import { ConfigError } from "../errors.ts";
 /** JSON objects, as configs are before they are checked. */
 export type JsonObject = { [key: string]: unknown };
 
+/** The value at a path; undefined where there is none. Own fields only. */
+export function valueAt(input: unknown, path: readonly string[]): unknown {
+  let value = input;
+  for (const key of path) {
+    if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return undefined;
+    value = (value as { readonly [key: string]: unknown })[key];
+  }
+  return value;
+}
+
 /** The config with all overrides applied, in order. */
 export const applyOverrides = Effect.fnUntraced(function* <C extends object>(
   config: C,

@@ -2,7 +2,7 @@
 import { Schema } from "effect";
 import { np } from "../../index.ts";
 import { type DiscoveryParams, objectDiscovery } from "../../models/index.ts";
-import { ImageConfig, imageContradictions } from "./images/config.ts";
+import { ImageConfig, imageContradictions, imageSize } from "./images/config.ts";
 import { openImages, previewImages } from "./images/examples.ts";
 import { attentionPanel, maskPanel, panelCaptions, reconstructionPanel } from "./images/panels.ts";
 import { imageScores, scoreImage } from "./images/scores.ts";
@@ -37,15 +37,22 @@ export const discovery = defineTask({
   presets: discoveryPresets,
   notes: [lossScale],
   contradictions(config) {
-    const { model: { decoder }, data: { resolution } } = config;
+    const { model: { decoder }, data } = config;
     const problems = [...imageContradictions(config), ...slotContradictions(config)];
+    if (decoder.kind === "mlp" && imageSize(data).some((n) => n % decoder.patch !== 0)) {
+      const found = JSON.stringify(data.resolution);
+      problems.push(
+        `model.decoder.patch: ${decoder.patch} does not divide data.resolution ${found}`,
+      );
+    }
     if (decoder.kind !== "broadcast") return problems;
     const grow = decoder.strides.reduce((product, n) => product * n, 1);
     if (decoder.strides.length === 0) {
       problems.push("model.decoder.strides: the broadcast decoder needs at least one");
-    } else if (resolution % grow !== 0) {
+    } else if (imageSize(data).some((n) => n % grow !== 0)) {
+      const found = JSON.stringify(data.resolution);
       problems.push(
-        `model.decoder.strides: their product ${grow} does not divide data.resolution ${resolution}`,
+        `model.decoder.strides: their product ${grow} does not divide data.resolution ${found}`,
       );
     }
     return problems;
@@ -68,13 +75,15 @@ export const discovery = defineTask({
     spectralNormCurve,
   ],
   lists: [residualList],
-  system({ model: config, data: { resolution } }) {
-    const { coordinates, decoder: { kind, channels, layers, kernel, strides } } = config;
+  system(whole) {
+    const { model: config, data } = whole;
+    const { coordinates, decoder: { kind, channels, layers, frame, patch, kernel, strides } } =
+      config;
     const model = objectDiscovery({
       ...slotOptions(config),
-      resolution: [resolution, resolution],
+      resolution: imageSize(data),
       decoder: kind === "mlp"
-        ? { kind: "pixel", channels, layers, coordinates }
+        ? { kind: "pixel", channels, layers, frame, patch, coordinates }
         : { kind: "broadcast", channels, kernel, strides, coordinates },
     });
     return {
@@ -90,7 +99,7 @@ export const discovery = defineTask({
           reconstruction,
           components: images,
           masks,
-          attention: attentionMaps(attention),
+          attention: attentionMaps(attention, whole),
         };
       },
       scorer: () => averaged(scoreImage),

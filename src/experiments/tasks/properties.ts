@@ -98,7 +98,8 @@ export const properties = defineTask({
     spectralNormCurve,
   ],
   lists: [residualList],
-  system({ model: config }) {
+  system(whole) {
+    const { model: config } = whole;
     const model = propertyPrediction({ ...slotOptions(config), hidden: config.decoder.channels });
     return {
       model,
@@ -109,7 +110,7 @@ export const properties = defineTask({
       },
       predict(params, { image }, key) {
         const { predictions, attention } = model.apply(params, image, key);
-        return { predictions, attention: attentionMaps(attention) };
+        return { predictions, attention: attentionMaps(attention, whole) };
       },
       scorer: () => precisionScorer(config.slots),
       draw: (seen) => ({ attention: attentionPanel(seen) }),

@@ -10,7 +10,7 @@ import {
 } from "../../index.ts";
 import type { SlotAttention, SlotAttentionParams } from "../../models/index.ts";
 import { Count, defaultsTo, type ExperimentConfig, type TaskFields } from "../schema.ts";
-import type { ImageConfig } from "./images/config.ts";
+import { type ImageConfig, imageSize } from "./images/config.ts";
 import { adjointOf, inferenceFields, solverOf } from "./inference.ts";
 import type { CurveSpec, ListSpec, Outputs } from "./task.ts";
 
@@ -32,6 +32,10 @@ const DecoderConfig = Schema.Struct({
   channels: Count,
   /** Hidden layers of the `mlp`. */
   layers: Count.pipe(defaultsTo(3)),
+  /** How slots of the `mlp` see places: all in a shared frame, or each in its own. */
+  frame: Schema.Literals(["shared", "own"]).pipe(defaultsTo("shared")),
+  /** Height and width of the patches that the `mlp` draws together; they divide the resolution. */
+  patch: Count.pipe(defaultsTo(1)),
   /** Size of the square kernels of `broadcast`. */
   kernel: Count.pipe(defaultsTo(5)),
   /** One stride for each transposed convolution of `broadcast`; their product divides the resolution. */
@@ -45,6 +49,12 @@ export const slotFields = {
   /** Hidden width of the slots' own MLP. */
   mlpHidden: Count,
   ...inferenceFields,
+  /** Where slots begin: drawn from one learned Gaussian, or at learned places, one for each slot. */
+  start: Schema.Literals(["random", "learned"]).pipe(defaultsTo("random")),
+  /** The gradient of first slots where the adjoint has none, see the option of `slotAttention`. */
+  initGrad: Schema.Literals(["zero", "straightThrough", "throughLastStep"]).pipe(
+    defaultsTo("zero"),
+  ),
   /** From where to where encoder and decoder count places; the paper's are 0 to 1. */
   coordinates: Schema.Tuple([Schema.Finite, Schema.Finite]).pipe(defaultsTo([0, 1])),
   encoder: EncoderConfig,
@@ -60,8 +70,9 @@ type Config = ExperimentConfig<TaskFields & SlotConfig, ImageConfig>;
 /** Mistakes that no single field shows. */
 export function slotContradictions({ model, data }: Config): string[] {
   const shrink = model.encoder.strides.reduce((product, n) => product * n, 1);
-  return data.resolution < shrink
-    ? [`model.encoder.strides: ${data.resolution} pixels cannot shrink ${shrink} times`]
+  const least = Math.min(...imageSize(data));
+  return least < shrink
+    ? [`model.encoder.strides: ${least} pixels cannot shrink ${shrink} times`]
     : [];
 }
 
@@ -74,6 +85,8 @@ export function slotOptions(model: SlotConfig) {
     iterations: model.iterations,
     solver: solverOf(model),
     adjoint: adjointOf(model),
+    start: model.start,
+    initGrad: model.initGrad,
     encoder: {
       channels: model.encoder.channels,
       kernel: model.encoder.kernel,
@@ -87,18 +100,21 @@ export function slotOptions(model: SlotConfig) {
 export function describeSlots({ model, data }: Config): string {
   const kind = model.adjoint === "unrolled" ? "vanilla" : `implicit (${model.adjoint})`;
   return `with ${kind} slot attention: ${model.slots} slots of ${model.slotSize}, ${model.iterations} ` +
-    `iterations of ${model.solver}, on ${data.source} at ${data.resolution}×${data.resolution}.`;
+    `iterations of ${model.solver}, on ${data.source} at ${imageSize(data).join("×")}.`;
 }
 
 /** What tells runs apart in tables. */
 export const slotLabel = ({ model }: Config): string =>
   `${model.adjoint}, ${model.iterations} iterations`;
 
-/** Attention `[batch, inputs, slots]` as maps `[batch, slots, rows, columns]`; inputs are square. */
-export function attentionMaps(attention: Tensor): Tensor {
-  const [batch, inputs, slots] = attention.shape as [number, number, number];
-  const side = Math.round(Math.sqrt(inputs));
-  return np.reshape(np.swapaxes(attention, 1, 2), [batch, slots, side, side]);
+/** Attention `[batch, inputs, slots]` as maps `[batch, slots, rows, columns]` of the places that the encoder gives. */
+export function attentionMaps(attention: Tensor, { model, data }: Config): Tensor {
+  const [batch, , slots] = attention.shape as [number, number, number];
+  // Convolutions with padding "same" round up.
+  const map = imageSize(data).map((n) =>
+    model.encoder.strides.reduce((size, stride) => Math.ceil(size / stride), n)
+  );
+  return np.reshape(np.swapaxes(attention, 1, 2), [batch, slots, ...map]);
 }
 
 /** How many iterations residual curves show, however many the model takes. */

@@ -1,6 +1,6 @@
 /** The `data` of configs of tasks that learn from images. */
 import { Schema } from "effect";
-import { Count, CountOrZero, defaultsTo, Fraction } from "../../schema.ts";
+import { Count, CountOrZero, defaultsTo, Fraction, Positive } from "../../schema.ts";
 
 const generators = ["sprites", "tetrominoes", "clevr"] as const;
 /** Where images come from: generators, then readers of files. */
@@ -26,8 +26,8 @@ export const ImageConfig = Schema.Struct({
   path: Schema.optionalKey(Schema.String),
   /** Number of scenes that generators make, or the most that readers take (by seed where they can choose). */
   scenes: Count,
-  /** Height and width of images as the model sees them. */
-  resolution: Count,
+  /** Images as the model sees them: the side of squares, or `[height, width]`. */
+  resolution: Schema.Union([Count, Schema.Tuple([Count, Count])]),
   /** Keep the part of CLEVR's frame that its experiments use. */
   crop: Schema.Literals(["none", "square", "clevr"]).pipe(defaultsTo("none")),
   /** Least and greatest number of objects that generators place. */
@@ -38,6 +38,10 @@ export const ImageConfig = Schema.Struct({
   distinctColors: Schema.Boolean.pipe(defaultsTo(false)),
   /** The least fraction of each sprite of a generated scene that the others leave visible. */
   minVisibility: Fraction.pipe(defaultsTo(0.5)),
+  /** What is behind generated sprites: black, or a muted colour, another one in every scene. */
+  background: Schema.Literals(["black", "random"]).pipe(defaultsTo("black")),
+  /** Least and greatest radius of generated sprites, as fractions of the resolution. */
+  radius: Schema.Tuple([Positive, Positive]).pipe(defaultsTo([0.15, 0.2])),
   /** Whether CLEVR-like generated scenes have a mirror. */
   mirror: Schema.Boolean.pipe(defaultsTo(false)),
   /** Decides generated scenes and the split; not the order of training. */
@@ -51,6 +55,13 @@ export const ImageConfig = Schema.Struct({
 export type ImageConfig = typeof ImageConfig.Type;
 /** The same as it stands in a file. */
 export type ImageInput = typeof ImageConfig.Encoded;
+
+/** Height and width of images as the model sees them. */
+export function imageSize(
+  { resolution }: Pick<ImageConfig, "resolution">,
+): readonly [height: number, width: number] {
+  return typeof resolution === "number" ? [resolution, resolution] : resolution;
+}
 
 /** Whether a source is a generator. */
 export function isGenerated(source: ImageConfig["source"]): boolean {
@@ -67,6 +78,12 @@ export function imageContradictions(
   }
   if (data.objects[0] > data.objects[1]) {
     problems.push(`data.objects: the least, ${data.objects[0]}, is above the greatest`);
+  }
+  const [height, width] = imageSize(data);
+  if (height !== width && (data.source === "sprites" || data.source === "tetrominoes")) {
+    problems.push(
+      `data.resolution: ${height}×${width}, but ${data.source} are made square; give one number`,
+    );
   }
   if (batchSize > data.scenes) {
     problems.push(`batchSize: ${batchSize} is more than data.scenes, ${data.scenes}`);

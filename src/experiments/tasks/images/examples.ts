@@ -20,14 +20,14 @@ import {
 import { datasetError } from "../../errors.ts";
 import { blank, colored, grid, magnified, type Picture } from "../../display/canvas.ts";
 import type { Examples, OnProgress } from "../task.ts";
-import { type ImageConfig, isGenerated } from "./config.ts";
+import { type ImageConfig, imageSize, isGenerated } from "./config.ts";
 import { labelsOf, openSource } from "./sources.ts";
 
 /** What a model learns from. A type, not an interface: samples are records of fields. */
 export type Example = {
-  /** `[resolution, resolution, 3]`, black −1, white 1. */
+  /** `[height, width, 3]`, black −1, white 1. */
   readonly image: NdArray<Float32Array>;
-  /** Whose pixel it is, `[resolution, resolution]`: 0 for the background; null where nobody knows. */
+  /** Whose pixel it is, `[height, width]`: 0 for the background; null where nobody knows. */
   readonly labels: NdArray<Uint8Array> | null;
 };
 
@@ -91,7 +91,7 @@ function examples<X extends { readonly [name: string]: Field }>(
   data: ImageConfig,
   extra: { readonly [name in keyof X]: ExtraField<X[name]> },
 ): Dataset<Example & X> {
-  const size = [data.resolution, data.resolution] as const;
+  const size = imageSize(data);
   const each = <R>(f: (field: ExtraField<Field>) => R) =>
     Object.fromEntries(
       Object.entries<ExtraField<Field>>(extra).map(([name, field]) => [name, f(field)]),

@@ -34,7 +34,7 @@ import {
   withChannels,
 } from "../../../data/index.ts";
 import type { OnProgress } from "../task.ts";
-import type { ImageConfig } from "./config.ts";
+import { type ImageConfig, imageSize } from "./config.ts";
 
 /** Where generated scenes and converted files are kept. */
 export const cacheFolder = join(".cache", "data");
@@ -51,8 +51,8 @@ export function dataPath(path: string): string {
  */
 export function openSource(data: ImageConfig, onProgress: OnProgress): Promise<Dataset<Sample>> {
   const path = dataPath(data.path ?? "");
-  const { resolution, scenes: limit, maxObjects } = data;
-  const prepare: Prepare = { size: [resolution, resolution], crop: boxOf(data) };
+  const { scenes: limit, maxObjects } = data;
+  const prepare: Prepare = { size: imageSize(data), crop: boxOf(data) };
   // These convert themselves: what is gzipped as a whole cannot be read in another way.
   const multiObject = {
     ...prepare,
@@ -164,21 +164,31 @@ function boxOf({ crop }: ImageConfig): Prepare["crop"] {
 
 /** What a generator is asked for. */
 function sceneSpec(
-  { source, resolution, objects, crop, mirror, distinctColors, minVisibility }: ImageConfig,
+  data: ImageConfig,
 ): SceneSpec {
+  const { source, objects, crop, mirror } = data;
+  const [height, width] = imageSize(data);
   switch (source) {
     case "tetrominoes":
       return { kind: "tetrominoes" };
     case "clevr":
       return {
         kind: "clevr",
-        height: resolution,
-        width: resolution,
+        height,
+        width,
         count: objects,
         mirror,
         ...(crop === "clevr" ? { crop: clevrCrop } : {}),
       };
     default:
-      return { kind: "sprites", size: resolution, count: objects, distinctColors, minVisibility };
+      return {
+        kind: "sprites",
+        size: height, // and width: others are refused
+        count: objects,
+        distinctColors: data.distinctColors,
+        minVisibility: data.minVisibility,
+        ...(data.background === "random" ? { background: data.background } : {}),
+        radius: data.radius,
+      };
   }
 }
