@@ -90,7 +90,7 @@ const arrows: Record<string, readonly string[]> = {
   // A plugin of linters: it asks the library which names exist.
   lint: ["tree.ts", "options", "numpy", "random", "nn", "optim", "metrics"],
   // Experiments also read what the package says of itself (`..`).
-  experiments: ["index.ts", "public.ts", "runtime", "metrics", "models", "data", ".."],
+  experiments: ["index.ts", "public.ts", "runtime", "options", "metrics", "models", "data", ".."],
 };
 
 /** Packages from outside, and the folders that may import them. */

@@ -17,7 +17,7 @@
  * @module
  */
 export { main } from "./cli/command.ts";
-export { openDisplay } from "./display/progress.ts";
+export { type Display, openDisplay } from "./display/progress.ts";
 export { decodeConfig } from "./config/decode.ts";
 export { makeOptimizer } from "./config/optimizer.ts";
 export {
@@ -32,11 +32,21 @@ export {
 } from "./schema.ts";
 export * from "./errors.ts";
 export { blank, colored, grid, magnified, type Picture, scatter } from "./display/canvas.ts";
-export { latestCheckpoint } from "./runs/checkpoint.ts";
-export { openRun } from "./runs/open.ts";
-export { Tasks, tasks } from "./tasks/index.ts";
+export {
+  type AnyTask,
+  type DefinedTask,
+  openRun,
+  type OpenRunOptions,
+  type Run,
+} from "./code/openRun.ts";
+export { type Looked, type OwnScore, type OwnTask } from "./code/task.ts";
+export type { DataPart, OwnData, Repeatable } from "./code/data.ts";
+export type { Batched, NestedNumbers } from "./code/trees.ts";
+export { train, type TrainOptions, type TrainTaskOptions } from "./code/train.ts";
+export type { MetricRow } from "./runs/metrics.ts";
+export type { Summary } from "./runs/folder.ts";
+export type { HookAt, Hooks } from "./train/hooks.ts";
+export { discovery, properties, Tasks, tasks } from "./tasks/index.ts";
 export { adjointOf, inferenceFields, solverOf } from "./tasks/inference.ts";
 export { averaged } from "./tasks/scores.ts";
 export * from "./tasks/task.ts";
-export { evaluateRun, renderRun } from "./train/evaluateRun.ts";
-export { train, type TrainOptions } from "./train/runner.ts";

@@ -67,7 +67,7 @@ export const LogConfig = Schema.Struct({
   firstPanel: Count.pipe(defaultsTo(50)),
   /** Examples in a picture. */
   panelImages: Count.pipe(defaultsTo(6)),
-  checkpointEvery: Count.pipe(defaultsTo(250)),
+  checkpointEvery: Count.pipe(defaultsTo(200)),
   /** The score on validation data that chooses the best checkpoint, or `loss`; the task's main one unless given. */
   best: Schema.optionalKey(Schema.String),
   /** How many of the last checkpoints to keep. */

@@ -16,7 +16,7 @@ async function finished(root: string, fgAri: number, ...overrides: string[]): Pr
   await Effect.runPromise(Effect.gen(function* () {
     yield* run.writeConfig(config);
     yield* run.writeSummary({ status: "finished", step: 4, results: { fgAri, mse: 0.5 } });
-    yield* run.appendRows([{ step: 1, loss: 2 }, { step: 4, loss: 1, "heldOut/fgAri": fgAri }]);
+    yield* run.appendRows([{ step: 1, loss: 2 }, { step: 4, loss: 1, "validation/fgAri": fgAri }]);
   }));
   return run.path;
 }

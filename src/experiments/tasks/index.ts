@@ -5,6 +5,8 @@ import { discovery } from "./discovery.ts";
 import { properties } from "./properties.ts";
 import type { Task } from "./task.ts";
 
+export { discovery, properties };
+
 /** The tasks of this package; the first preset of the first is the default of the command line. */
 export const tasks: readonly Task[] = [discovery, properties];
 

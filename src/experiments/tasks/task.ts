@@ -89,7 +89,9 @@ export interface System<
     key: Tensor,
     at: LossAt<State>,
   ): Loss<State>;
-  /** Parameter groups by name. All other parameters have the config's optimizer. */
+  /** The optimizer of all parameters but those of groups; the config's unless given. */
+  readonly optimizer?: optim.GradientTransformation;
+  /** Parameter groups by name. All other parameters have the optimizer above. */
   readonly groups?: { readonly [name: string]: ParameterGroup };
   /** What the model makes of a batch: tensors whose first axis counts samples. Scores and pictures are made of it. */
   predict(

@@ -12,6 +12,7 @@ import { denoCommand, describeEnvironment } from "../runs/environment.ts";
 import { messageOf, modelError } from "../errors.ts";
 import { makeEvaluator } from "./evaluate.ts";
 import { type Display, formatDuration } from "../display/progress.ts";
+import type { Hooks } from "./hooks.ts";
 import { openRecorder } from "./recorder.ts";
 import { writeReport } from "../report/report.ts";
 import { makerOf, type Progress, readCheckpoint } from "../runs/checkpoint.ts";
@@ -32,6 +33,7 @@ export interface TrainOptions {
   readonly resume?: RunFolder;
   /** Goes on also where config, backend or version are not those that the run had. */
   readonly acceptChanges?: boolean;
+  readonly hooks?: Hooks;
 }
 
 const beginning: Progress = { step: 0, seconds: 0, best: null, results: {} };
@@ -82,6 +84,7 @@ export const train = Effect.fn("train")(
       evaluator,
       recorder,
       display,
+      hooks: options.hooks ?? {},
       elapsed,
     };
     const session = new Session(parts, state, progress);
@@ -94,18 +97,20 @@ export const train = Effect.fn("train")(
     const { log } = config;
     yield* trainingBatches(examples, config, progress.step).pipe(
       Stream.take(config.steps - progress.step),
+      Stream.takeWhile(() => !session.ended),
       Stream.runForEach(Effect.fnUntraced(function* (batch) {
         yield* session.advance(batch);
-        const last = session.step === config.steps;
-        const due = (every: number) => last || session.step % every === 0;
-        const drawing = due(log.panelEvery) || session.step === log.firstPanel;
-        const others = due(log.evaluateEvery) || due(log.checkpointEvery) || drawing;
+        yield* session.tellStep();
+        // A hook may end the run, also that of an evaluation.
+        const due = (every: number) => session.ended || session.step % every === 0;
+        const drawing = () => due(log.panelEvery) || session.step === log.firstPanel;
+        const others = due(log.evaluateEvery) || due(log.checkpointEvery) || drawing();
         if (others || due(log.every) || session.step === 1) {
           yield* session.note();
           session.show();
         }
         if (due(log.evaluateEvery)) yield* session.evaluate();
-        if (drawing) yield* session.draw();
+        if (drawing()) yield* session.draw();
         if (due(log.checkpointEvery)) yield* session.save();
         // Lets signals in: a backend that computes synchronously never yields by itself.
         yield* Effect.yieldNow;

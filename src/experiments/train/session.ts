@@ -11,11 +11,12 @@ import { placeBatch, readTree, restore } from "./device.ts";
 import { explainNan, firstBroken } from "./nanOrigin.ts";
 import { modelError } from "../errors.ts";
 import { formatScores, mainScore } from "../tasks/scores.ts";
-import type { Examples, Scores, Task } from "../tasks/task.ts";
+import type { Examples, Params, Scores, Task } from "../tasks/task.ts";
 import type { Evaluator } from "./evaluate.ts";
 import { collectGarbage } from "./garbage.ts";
 import { type Flatness, judgeMemory, type MemorySample, sampleMemory } from "./memory.ts";
 import { type Display, formatCount, formatDuration } from "../display/progress.ts";
+import type { HookAt, Hooks } from "./hooks.ts";
 import type { Recorder } from "./recorder.ts";
 import { bestCheckpoint, type Maker, type Progress, saveCheckpoint } from "../runs/checkpoint.ts";
 import type { RunFolder, Summary } from "../runs/folder.ts";
@@ -33,6 +34,7 @@ export interface SessionParts {
   readonly evaluator: Evaluator;
   readonly recorder: Recorder;
   readonly display: Display;
+  readonly hooks: Hooks;
   /** Seconds since the command began. */
   readonly elapsed: () => number;
 }
@@ -56,6 +58,7 @@ export class Session {
   /** The first note here: what comes after it goes at the pace of the rest. */
   #first: { readonly step: number; readonly time: number } | undefined;
   readonly #memory: MemorySample[] = [];
+  #stopped = false;
 
   constructor(
     private readonly parts: SessionParts,
@@ -72,6 +75,34 @@ export class Session {
   get step(): number {
     return this.#run.progress.step;
   }
+
+  /** Whether this step is the last one: all were made, or a hook said so. */
+  get ended(): boolean {
+    return this.#stopped || this.step >= this.parts.config.steps;
+  }
+
+  /** What all hooks are told. */
+  #at(): HookAt<Params> {
+    return {
+      step: this.step,
+      params: this.#state.params,
+      stop: () => void (this.#stopped = true),
+    };
+  }
+
+  readonly #hook = (name: keyof Hooks, call: () => unknown) =>
+    Effect.tryPromise({
+      try: async () => await call(),
+      catch: modelError(`The hook ${name} failed at step ${this.step}.`),
+    });
+
+  /** The hook for every step. */
+  readonly tellStep = () => {
+    const { afterStep } = this.parts.hooks;
+    return afterStep === undefined
+      ? Effect.void
+      : this.#hook("afterStep", () => afterStep(this.#at()));
+  };
 
   /** How memory behaved, once there is enough to tell. */
   get flatness(): Flatness | undefined {
@@ -180,13 +211,20 @@ export class Session {
         Object.assign(draft.progress.results, scores, numbers);
         draft.score = text;
       });
-      const best = this.#run.progress.best;
-      if (
-        Number.isFinite(value) &&
-        (best === null || (better === "higher" ? value > best : value < best))
-      ) {
+      const before = this.#run.progress.best;
+      const best = Number.isFinite(value) &&
+        (before === null || (better === "higher" ? value > before : value < before));
+      if (best) {
         this.#edit((draft) => void (draft.progress.best = value));
-        yield* this.#checkpoint({ best: true });
+        yield* this.#checkpoint({ best });
+      }
+      const { afterEvaluation } = this.parts.hooks;
+      if (afterEvaluation !== undefined) {
+        const all = { ...scores, ...numbers };
+        yield* this.#hook(
+          "afterEvaluation",
+          () => afterEvaluation({ ...this.#at(), scores: all, best }),
+        );
       }
       display.line(`step ${this.step}: ${formatScores(task, scores)}`);
       this.#since = this.parts.elapsed();
@@ -235,7 +273,11 @@ export class Session {
         try: () => readTree(this.#state),
         catch: modelError("The state of training cannot be read."),
       });
-      yield* saveCheckpoint(run, tensors, this.#run.progress, maker, { keep, best });
+      const path = yield* saveCheckpoint(run, tensors, this.#run.progress, maker, { keep, best });
+      const { afterCheckpoint } = this.parts.hooks;
+      if (afterCheckpoint !== undefined) {
+        yield* this.#hook("afterCheckpoint", () => afterCheckpoint({ ...this.#at(), path }));
+      }
     });
 
   /** Writes the summary alone. */

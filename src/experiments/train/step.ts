@@ -44,8 +44,10 @@ export interface Trainer {
 
 /** The training step of a system. */
 export function makeTrainer(system: System, config: OptimizerConfig): Trainer {
-  const { transformation: main, schedule } = makeOptimizer(config);
   const { groups = {} } = system;
+  const { transformation: main, schedule } = system.optimizer === undefined
+    ? makeOptimizer(config)
+    : { transformation: system.optimizer, schedule: undefined };
   const transformation = grouped(main, config.frozen, groups);
   let names: readonly string[] = [];
   const plainStep = (state: TrainState, batch: Outputs): readonly [TrainState, Tensor] => {
@@ -61,7 +63,7 @@ export function makeTrainer(system: System, config: OptimizerConfig): Trainer {
     const row: { readonly [name: string]: Tensor } = {
       loss: value,
       gradientNorm: optim.globalNorm(gradients),
-      learningRate: schedule(step),
+      ...(schedule === undefined ? {} : { learningRate: schedule(step) }),
       ...Object.fromEntries(
         Object.entries(groups).map((
           [name, group],

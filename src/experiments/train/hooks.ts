@@ -1,0 +1,23 @@
+/** What a program may do while a run goes on. */
+import type { Scores } from "../tasks/task.ts";
+
+/** Where the run is, and its parameters: tensors that live until the hook, and what it awaits, has ended. */
+export interface HookAt<P> {
+  /** Finished updates. */
+  readonly step: number;
+  readonly params: P;
+  /** Ends training after this step, as if it were the last one. */
+  stop(): void;
+}
+
+/** Functions that are called at moments of a run; what they return is awaited, and has no meaning. */
+export interface Hooks<P = unknown> {
+  /** After every update. Reading a tensor here waits for the device, at every step. */
+  afterStep?(at: HookAt<P>): unknown;
+  /** After scores on validation data; `best` tells that they are the best so far. */
+  afterEvaluation?(
+    at: HookAt<P> & { readonly scores: Scores; readonly best: boolean },
+  ): unknown;
+  /** After a checkpoint was written. */
+  afterCheckpoint?(at: HookAt<P> & { readonly path: string }): unknown;
+}
