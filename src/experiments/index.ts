@@ -19,7 +19,7 @@
 export { main } from "./cli/command.ts";
 export { type Display, openDisplay } from "./display/progress.ts";
 export { decodeConfig } from "./config/decode.ts";
-export { makeOptimizer } from "./config/optimizer.ts";
+export { makeOptimizer } from "./optimizer.ts";
 export {
   type ConfigInput,
   Count,

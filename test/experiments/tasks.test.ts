@@ -11,7 +11,7 @@ import { np, optim, random, type Tensor } from "trilevel";
 import { fromArrays, ndarray, select } from "trilevel/data";
 import { inspectData } from "../../src/experiments/cli/data.ts";
 import { decodeConfig } from "../../src/experiments/config/decode.ts";
-import { makeOptimizer } from "../../src/experiments/config/optimizer.ts";
+import { makeOptimizer } from "../../src/experiments/optimizer.ts";
 import { applyOverrides } from "../../src/experiments/config/overrides.ts";
 import { presetNamed } from "../../src/experiments/config/presets.ts";
 import { compareRuns, listTable } from "../../src/experiments/report/compare.ts";
@@ -113,7 +113,9 @@ describe("a task about points", () => {
       "data.sets: expected a whole number of at least 1, found 0",
     ]);
     const { message } = await failure(decodeConfig(config, "The config"));
-    expect(message).toContain('model.task: expected "discovery" | "properties", found "mixture"');
+    expect(message).toContain(
+      'model.task: expected "discovery" | "properties" | "slate", found "mixture"',
+    );
   });
 });
 

@@ -11,9 +11,9 @@ import { averaged } from "./scores.ts";
 import {
   attentionMaps,
   describeSlots,
+  imageDynamics,
   residualList,
   slotContradictions,
-  slotDynamics,
   slotFields,
   slotLabel,
   slotOptions,
@@ -110,7 +110,7 @@ export const discovery = defineTask({
       }),
       diagnose(params, { image }, key) {
         const { slots } = model.apply(params, image, key);
-        return slotDynamics(model, params, image, key, slots);
+        return imageDynamics(model, params, image, key, slots);
       },
     };
   },

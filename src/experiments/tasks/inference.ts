@@ -6,6 +6,7 @@ import {
   broyden,
   type FixedPointSolver,
   forward,
+  gmres,
   implicit,
   neumann,
   oneStep,
@@ -19,6 +20,9 @@ export const adjoints = ["unrolled", "oneStep", "neumann", "phantom", "implicit"
 /** How a fixed point is found. */
 export const solvers = ["forward", "anderson", "broyden"] as const;
 
+/** How the linear system of the `implicit` adjoint is solved. */
+export const linearSolvers = ["gmres", "broyden"] as const;
+
 /** Fields for the `model` of a task. */
 export const inferenceFields = {
   iterations: Count,
@@ -26,6 +30,8 @@ export const inferenceFields = {
   adjoint: Schema.Literals(adjoints).pipe(defaultsTo("oneStep")),
   /** Terms of the `neumann` and `phantom` adjoints. */
   adjointTerms: Count.pipe(defaultsTo(5)),
+  /** How the `implicit` adjoint solves its linear system; `broyden` as deep equilibrium models do. */
+  linear: Schema.Literals(linearSolvers).pipe(defaultsTo("gmres")),
 };
 
 /** The solver of a name. */
@@ -44,9 +50,10 @@ export function solverOf(
 
 /** The adjoint of a name. */
 export function adjointOf(
-  { adjoint, adjointTerms: terms }: {
+  { adjoint, adjointTerms: terms, linear }: {
     readonly adjoint: typeof adjoints[number];
     readonly adjointTerms: number;
+    readonly linear: typeof linearSolvers[number];
   },
 ): Adjoint {
   switch (adjoint) {
@@ -59,6 +66,6 @@ export function adjointOf(
     case "phantom":
       return phantom({ terms, damping: 0.5 });
     case "implicit":
-      return implicit();
+      return implicit({ linear: linear === "gmres" ? gmres() : broyden() });
   }
 }

@@ -11,9 +11,9 @@ import { propertyPresets } from "./presets.ts";
 import {
   attentionMaps,
   describeSlots,
+  imageDynamics,
   residualList,
   slotContradictions,
-  slotDynamics,
   slotFields,
   slotLabel,
   slotOptions,
@@ -116,7 +116,7 @@ export const properties = defineTask({
       draw: (seen) => ({ attention: attentionPanel(seen) }),
       diagnose(params, { image }, key) {
         const { slots } = model.apply(params, image, key);
-        return slotDynamics(model, params, image, key, slots);
+        return imageDynamics(model, params, image, key, slots);
       },
     };
   },

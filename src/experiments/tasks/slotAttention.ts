@@ -8,7 +8,7 @@ import {
   scan,
   type Tensor,
 } from "../../index.ts";
-import type { SlotAttention, SlotAttentionParams } from "../../models/index.ts";
+import type { Keys, SlotAttention, SlotAttentionParams } from "../../models/index.ts";
 import { Count, defaultsTo, type ExperimentConfig, type TaskFields } from "../schema.ts";
 import { type ImageConfig, imageSize } from "./images/config.ts";
 import { adjointOf, inferenceFields, solverOf } from "./inference.ts";
@@ -125,17 +125,14 @@ const residualSteps = 20;
  * norm σmax of ∂f/∂z at `slots`.
  */
 export function slotDynamics(
-  model: { readonly encoder: nn.Layer<unknown>; readonly slotAttention: SlotAttention },
-  params: { readonly encoder: unknown; readonly slotAttention: SlotAttentionParams },
-  image: Tensor,
+  slotAttention: SlotAttention,
+  own: SlotAttentionParams,
+  keys: Keys,
   key: Tensor,
   slots: Tensor,
 ): Outputs {
-  const { encoder, slotAttention } = model;
-  const own = params.slotAttention;
-  const keys = slotAttention.project(own, encoder.apply(params.encoder, image));
   const step = (z: Tensor) => slotAttention.step(own, z, keys);
-  const first = slotAttention.start(own, key, image.shape[0]!);
+  const first = slotAttention.start(own, key, slots.shape[0]!);
   const [, residuals] = scan(
     (z: Tensor) => [step(z), np.mean(relativeResidual(step, z, { batchAxis: 0 }))] as const,
     first,
@@ -144,6 +141,22 @@ export function slotDynamics(
   );
   const spectralNorm = np.mean(jacobianSpectralNorm(step, slots, { batchAxis: 0, key, steps: 12 }));
   return { residuals, spectralNorm };
+}
+
+/** The same for a model that looks at images through an encoder. */
+export function imageDynamics(
+  model: { readonly encoder: nn.Layer<unknown>; readonly slotAttention: SlotAttention },
+  params: { readonly encoder: unknown; readonly slotAttention: SlotAttentionParams },
+  image: Tensor,
+  key: Tensor,
+  slots: Tensor,
+): Outputs {
+  const { encoder, slotAttention } = model;
+  const keys = slotAttention.project(
+    params.slotAttention,
+    encoder.apply(params.encoder, image),
+  );
+  return slotDynamics(slotAttention, params.slotAttention, keys, key, slots);
 }
 
 /** The diagnostics above in reports. */

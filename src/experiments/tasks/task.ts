@@ -66,6 +66,16 @@ export interface ParameterGroup {
   readonly schedule: optim.Schedule;
 }
 
+/** Smaller learning rates when a validation score no longer improves: see {@link System.plateau}. */
+export interface Plateau {
+  /** The key of the score, of which less is better; `loss` is known for every task. */
+  readonly score: string;
+  /** After how many evaluations in a row without a new best. */
+  readonly patience: number;
+  /** By what all rates are multiplied then. */
+  readonly factor: number;
+}
+
 /** A model with its loss and all that is looked at. Functions of tensors are pure: they are compiled. */
 // Methods, not function-typed properties: a system of any parameters is a System.
 export interface System<
@@ -93,6 +103,10 @@ export interface System<
   readonly optimizer?: optim.GradientTransformation;
   /** Parameter groups by name. All other parameters have the optimizer above. */
   readonly groups?: { readonly [name: string]: ParameterGroup };
+  /** Applied to the whole gradient before the optimizers of groups see their parts: a clip of all parameters together. */
+  readonly joint?: optim.GradientTransformation;
+  /** If given, the rates of all parameters shrink when a score stays; its state is saved like parameters. */
+  readonly plateau?: Plateau;
   /** What the model makes of a batch: tensors whose first axis counts samples. Scores and pictures are made of it. */
   predict(
     params: P,

@@ -2,7 +2,7 @@
  * Which optimizer a parameter has: the config's Adam for all but those of groups, which have their own, and those
  * that are frozen, which stay as they are. Paths name subtrees by their keys: `encoder`, `decoder.layers`.
  */
-import { optim, tree } from "../../index.ts";
+import { optim, type Tensor, tree } from "../../index.ts";
 import type { ParameterGroup } from "../tasks/task.ts";
 import { pathNames } from "./device.ts";
 
@@ -15,10 +15,6 @@ export function grouped(
   // Names of the task's own cannot be those of the two parts that there always are.
   const parts = Object.entries(groups).map(([name, group]) => [`group ${name}`, group] as const);
   if (frozen.length === 0 && parts.length === 0) return transformation;
-  const below = (paths: readonly string[], name: string) =>
-    paths.some((path) =>
-      name === path || name.startsWith(`${path}.`) || name.startsWith(`${path}[`)
-    );
   const labelOf = (name: string) =>
     below(frozen, name)
       ? "frozen"
@@ -34,4 +30,31 @@ export function grouped(
       return tree.unflatten(structure, pathNames(structure).map(labelOf));
     },
   );
+}
+
+/** True for a parameter of this name that is one of the paths or below one. */
+const below = (paths: readonly string[], name: string) =>
+  paths.some((path) => name === path || name.startsWith(`${path}.`) || name.startsWith(`${path}[`));
+
+/** Zero gradients for parameters that are frozen, so that nothing that looks at the whole gradient sees theirs. */
+export function withoutFrozen(frozen: readonly string[]): optim.GradientTransformation {
+  if (frozen.length === 0) return optim.identity();
+  return optim.freeze((params: unknown) => {
+    const [, structure] = tree.flatten(params);
+    return tree.unflatten(structure, pathNames(structure).map((name) => below(frozen, name)));
+  });
+}
+
+/** The leaves of each group, and of `rest`, the parameters without one. */
+export function leavesByGroup(
+  params: unknown,
+  groups: { readonly [name: string]: ParameterGroup },
+): { readonly [group: string]: readonly Tensor[] } {
+  const [leaves, structure] = tree.flatten(params);
+  const found: { [group: string]: Tensor[] } = {};
+  for (const [i, name] of pathNames(structure).entries()) {
+    const group = Object.keys(groups).find((key) => below(groups[key]!.paths, name)) ?? "rest";
+    (found[group] ??= []).push(leaves[i] as Tensor); // parameters are trees of tensors
+  }
+  return found;
 }

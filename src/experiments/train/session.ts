@@ -206,6 +206,13 @@ export class Session {
         ...lists,
       };
       yield* recorder.write([row]);
+      // Not after a last step that is none of these: a longer run would not be evaluated there.
+      if (this.step % config.log.evaluateEvery === 0) {
+        this.#state = yield* Effect.try({
+          try: () => this.parts.trainer.evaluated(this.#state, { ...scores, ...numbers }),
+          catch: modelError("The learning rates cannot follow the scores."),
+        });
+      }
       const { value, text, better } = mainScore(task, scores, config.log.best);
       this.#edit((draft) => {
         Object.assign(draft.progress.results, scores, numbers);

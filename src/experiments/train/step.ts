@@ -11,12 +11,14 @@ import {
   random,
   scope,
   type Tensor,
+  tree,
   valueAndGrad,
 } from "../../index.ts";
 import type { OptimizerConfig } from "../schema.ts";
-import type { Outputs, Params, System } from "../tasks/task.ts";
-import { grouped } from "./optimizer.ts";
-import { makeOptimizer } from "../config/optimizer.ts";
+import type { Outputs, Params, Scores, System } from "../tasks/task.ts";
+import { grouped, leavesByGroup, withoutFrozen } from "./optimizer.ts";
+import { afterScores, plateauState } from "./plateau.ts";
+import { makeOptimizer } from "../optimizer.ts";
 
 /** All that training changes; a checkpoint is this. */
 export type TrainState = {
@@ -28,6 +30,8 @@ export type TrainState = {
   readonly step: Tensor;
   /** Of a loss that has a state; else null, which holds no tensors. */
   readonly loss: unknown;
+  /** By what learning rates shrank, where the system has a plateau; else null. */
+  readonly plateau: optim.PlateauState | null;
 };
 
 /** The compiled step and the names of what it measures. */
@@ -36,7 +40,9 @@ export interface Trainer {
   init(seed: number): TrainState;
   /** The state after a step, and its measurements, `[names.length]`. The given state is gone. */
   step(state: TrainState, batch: Outputs): readonly [TrainState, Tensor];
-  /** The same without compiling or taking over, for looking into a failure. */
+  /** The state after an evaluation. */
+  evaluated(state: TrainState, scores: Scores): TrainState;
+  /** The same as `step` without compiling or taking over, for looking into a failure. */
   readonly plainStep: (state: TrainState, batch: Outputs) => readonly [TrainState, Tensor];
   /** Known after the first step. */
   readonly names: readonly string[];
@@ -44,11 +50,14 @@ export interface Trainer {
 
 /** The training step of a system. */
 export function makeTrainer(system: System, config: OptimizerConfig): Trainer {
-  const { groups = {} } = system;
+  const { groups = {}, joint, plateau } = system;
   const { transformation: main, schedule } = system.optimizer === undefined
     ? makeOptimizer(config)
     : { transformation: system.optimizer, schedule: undefined };
-  const transformation = grouped(main, config.frozen, groups);
+  const parts = grouped(main, config.frozen, groups);
+  const transformation = joint === undefined
+    ? parts
+    : optim.chain(withoutFrozen(config.frozen), joint, parts);
   let names: readonly string[] = [];
   const plainStep = (state: TrainState, batch: Outputs): readonly [TrainState, Tensor] => {
     const { params, optimizer, key, step } = state;
@@ -59,16 +68,14 @@ export function makeTrainer(system: System, config: OptimizerConfig): Trainer {
       return [value, { outputs, after }] as const;
     };
     const [[value, { outputs, after }], gradients] = valueAndGrad(loss, { hasAux: true })(params);
-    const [updates, next] = transformation.update(gradients, optimizer, params, { value });
+    const [full, next] = transformation.update(gradients, optimizer, params, { value });
+    const shrink = (x: Tensor) => state.plateau === null ? x : x.mul(state.plateau.scale);
+    const updates = tree.map(shrink, full) as typeof full; // the same tree
     const row: { readonly [name: string]: Tensor } = {
       loss: value,
       gradientNorm: optim.globalNorm(gradients),
-      ...(schedule === undefined ? {} : { learningRate: schedule(step) }),
-      ...Object.fromEntries(
-        Object.entries(groups).map((
-          [name, group],
-        ) => [`learningRate/${name}`, group.schedule(step)]),
-      ),
+      ...(schedule === undefined ? {} : { learningRate: shrink(schedule(step)) }),
+      ...ofGroups(groups, gradients, (name) => shrink(groups[name]!.schedule(step))),
       ...outputs,
     };
     names = Object.keys(row); // the same whenever it is traced
@@ -79,6 +86,7 @@ export function makeTrainer(system: System, config: OptimizerConfig): Trainer {
         key,
         step: step.add(1),
         loss: after,
+        plateau: state.plateau,
       },
       np.stack(Object.values(row)),
     ];
@@ -95,14 +103,35 @@ export function makeTrainer(system: System, config: OptimizerConfig): Trainer {
           key: forSteps,
           step: np.zeros([], { dtype: "int32" }),
           loss: system.initState?.() ?? null,
+          plateau: plateauState(plateau),
         };
       }),
     step: jit(plainStep, { donate: [0] }),
     plainStep,
+    evaluated: (state, scores) =>
+      plateau === undefined || state.plateau === null
+        ? state
+        : { ...state, plateau: afterScores(plateau, state.plateau, scores) },
     get names() {
       return names;
     },
   };
+}
+
+/** What is noted of each group: its rate, the Euclidean norm of its gradient, and the largest entry. */
+function ofGroups(
+  groups: NonNullable<System["groups"]>,
+  gradients: unknown,
+  rateOf: (name: string) => Tensor,
+): Outputs {
+  if (Object.keys(groups).length === 0) return {};
+  return Object.fromEntries([
+    ...Object.keys(groups).map((name) => [`learningRate/${name}`, rateOf(name)]),
+    ...Object.entries(leavesByGroup(gradients, groups)).flatMap(([name, leaves]) => [
+      [`gradientNorm/${name}`, optim.globalNorm(leaves)],
+      [`gradientMax/${name}`, optim.infinityNorm(leaves)],
+    ]),
+  ]);
 }
 
 /** Throws where a task returns from its loss what cannot be minimised, noted, or carried on. */
@@ -114,7 +143,7 @@ function checkLoss(system: System, loss: Tensor, outputs: Outputs, after: unknow
     );
   }
   for (const [name, { shape }] of Object.entries(outputs)) {
-    if (/^(loss|gradientNorm|learningRate(\/.*)?|step)$/.test(name)) {
+    if (/^(loss|(gradientNorm|gradientMax|learningRate)(\/.*)?|step)$/.test(name)) {
       throw new ArgumentError(
         `loss of the task: the output "${name}" has a name that the runner notes itself`,
         'choose another one, such as "loss/reconstruction"',

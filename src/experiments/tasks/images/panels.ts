@@ -11,17 +11,18 @@ import type { HostArray, Seen } from "../task.ts";
 import { type Example, imagePicture, labelPicture, pictureOf } from "./examples.ts";
 
 /** Rows of tiles, magnified, the first columns apart. */
-const rows = (tiles: readonly Picture[][], headColumns: number): Picture =>
+export const rows = (tiles: readonly Picture[][], headColumns: number): Picture =>
   grid(magnified(tiles), { gap: 4, headColumns });
 
 /** Entry k of a stack, `[slots, …]`. */
-function entry({ data, shape }: HostArray, k: number): HostArray {
+export function entry({ data, shape }: HostArray, k: number): HostArray {
   const own = shape.slice(1);
   const size = own.reduce((product, n) => product * n, 1);
   return { data: Array.prototype.slice.call(data, k * size, (k + 1) * size), shape: own };
 }
 
-const slotsOf = ({ shape }: HostArray) => Array.from({ length: shape[0]! }, (_, k) => k);
+/** The numbers of the slots of a stack. */
+export const slotsOf = ({ shape }: HostArray) => Array.from({ length: shape[0]! }, (_, k) => k);
 
 /** Images, reconstructions `[height, width, 3]`, and the parts of slots `[slots, height, width, 3]` in their masks. */
 export function reconstructionPanel(
@@ -81,7 +82,8 @@ export function attentionPanel(seen: readonly Seen<Example, "attention">[]): Pic
   );
 }
 
-function overlay({ width, height, data }: Picture, map: HostArray): Picture {
+/** An image where a slot's map, `[rows, columns]`, has 1, white where it has 0. */
+export function overlay({ width, height, data }: Picture, map: HostArray): Picture {
   const [rows, columns] = map.shape as readonly [number, number];
   const picture = blank(width, height);
   for (let y = 0; y < height; y++) {

@@ -189,6 +189,7 @@ function sceneSpec(
         minVisibility: data.minVisibility,
         ...(data.background === "random" ? { background: data.background } : {}),
         radius: data.radius,
+        ...(data.grid > 0 ? { grid: data.grid } : {}),
       };
   }
 }

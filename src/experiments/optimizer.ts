@@ -1,6 +1,6 @@
 /** The optimizer that a config describes. */
-import { optim } from "../../index.ts";
-import type { OptimizerConfig } from "../schema.ts";
+import { optim } from "../index.ts";
+import type { OptimizerConfig } from "./schema.ts";
 
 /** Adam with a config's warmup, decay and clipping; also a beginning for the group of a task. */
 export function makeOptimizer(config: Omit<OptimizerConfig, "frozen">): {
