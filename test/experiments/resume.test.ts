@@ -94,7 +94,7 @@ describe("a config that was changed", () => {
     const where = await trained("version");
     const { differences } = await import("../../src/experiments/runs/resume.ts");
     const { maker } = await checkpointOf(where);
-    expect(differences({ ...maker, version: "0.0.9" }, maker).join())
+    expect(differences({ ...maker, version: "0.0.9" }, maker).map(({ text }) => text).join())
       .toMatch(/version of Trilevel was 0.0.9/);
     expect(differences(maker, maker)).toEqual([]);
   });

@@ -87,7 +87,7 @@ describe("a task about points", () => {
   it("is evaluated, rendered, listed, compared and inspected", async () => {
     const found = await run(openRun(folder("whole"), "latest"));
     const { best } = (await run(found.folder.summary())).value!.results;
-    expect((await run(evaluateRun(found)))["ari"]).toBe(best);
+    expect((await run(evaluateRun(found))).scores["ari"]).toBe(best);
     expect(await run(renderRun(found))).toHaveLength(2);
     const [name, other] = [
       found.folder.path,

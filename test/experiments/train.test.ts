@@ -85,7 +85,7 @@ describe("a run", () => {
       expect(Number.isFinite(results[name]), name).toBe(true);
     }
     const opened = await run(openRun(folder("whole"), "latest"));
-    const scores: { readonly [name: string]: number } = await run(evaluateRun(opened));
+    const { scores } = await run(evaluateRun(opened));
     expect(scores["fgAri"]).toBeCloseTo(results["best"]!, 10);
     expect(await run(renderRun(opened))).toHaveLength(4);
   });

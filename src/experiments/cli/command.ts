@@ -15,7 +15,7 @@ import { seedTable } from "../report/seeds.ts";
 import { inspectData, makeData } from "./data.ts";
 import { denoCommand } from "../runs/environment.ts";
 import { answerInterruption } from "./interruption.ts";
-import { evaluateRun, renderRun } from "../train/evaluateRun.ts";
+import { evaluateRun, renderRun, splits } from "../train/evaluateRun.ts";
 import { applyOverrides } from "../config/overrides.ts";
 import { presetNamed } from "../config/presets.ts";
 import { openDisplay } from "../display/progress.ts";
@@ -117,6 +117,7 @@ const resume = Command.make(
     run: runArgument,
     runs: root,
     steps: shortcuts.steps,
+    set,
     acceptChanges: Flag.Boolean("accept-changes").pipe(
       Flag.withDescription(
         "Go on although config, backend or version are not those of the checkpoint",
@@ -124,32 +125,68 @@ const resume = Command.make(
       Flag.withDefault(false),
     ),
   },
-  Effect.fn(function* ({ run: name, runs, steps, acceptChanges }) {
+  Effect.fn(function* ({ run: name, runs, steps, set, acceptChanges }) {
     const { folder, config, warnings } = yield* openRun(runs, name);
     for (const text of warnings) yield* Console.error(`warning: ${text}`);
     const longer = Option.isNone(steps) ? [] : [`steps=${steps.value}`];
     const changed = yield* decodeConfig(
-      yield* applyOverrides(config, longer),
+      yield* applyOverrides(config, [...longer, ...set]),
       "The config",
     );
     yield* answerInterruption;
-    yield* train(changed, { root: runs, display: openDisplay(), resume: folder, acceptChanges });
+    yield* train(changed, {
+      root: runs,
+      display: openDisplay(),
+      resume: folder,
+      acceptChanges,
+      accepted: set.map(pathOf),
+    });
   }, Effect.scoped),
 ).pipe(
-  Command.withDescription("Go on with an interrupted run; --steps makes it longer"),
+  Command.withDescription(
+    "Go on with a run; --steps makes it longer, --set changes it from here on",
+  ),
 );
+
+const split = Flag.Literals("split", splits).pipe(
+  Flag.withDescription("Which part of the data (default: validation)"),
+  Flag.withDefault("validation" as const),
+);
+
+/** The path of `path=value`. */
+const pathOf = (override: string) => override.slice(0, override.indexOf("=")).trim();
 
 const evaluate = Command.make(
   "eval",
-  { run: runArgument, runs: root },
-  Effect.fn(function* ({ run, runs }) {
-    const scores = yield* evaluateRun(yield* openRun(runs, run));
+  { run: runArgument, runs: root, set, split },
+  Effect.fn(function* ({ run, runs, set, split }) {
+    const found = yield* openRun(runs, run);
+    const { step, size, changes, scores } = yield* evaluateRun(found, { set, split });
+    const line = (name: string, text: string) => Console.log(`${name.padEnd(18)} ${text}`);
+    yield* line("run", `${found.folder.name}, step ${step}`);
+    yield* line("data", split === "all" ? `all ${size}` : `${size} of ${split}`);
+    for (const text of changes) yield* line("changed", text);
     for (const [name, value] of Object.entries(scores)) {
-      const text = Number.isInteger(value) ? String(value) : value.toPrecision(4);
-      yield* Console.log(`${name.padEnd(18)} ${text}`);
+      yield* line(name, Number.isInteger(value) ? String(value) : value.toPrecision(4));
     }
   }),
-).pipe(Command.withDescription("Score the best checkpoint of a run on validation data"));
+).pipe(
+  Command.withDescription("Score the best checkpoint of a run, on its data or any other"),
+  Command.withExamples([
+    {
+      command: "train eval latest --split test",
+      description: "The images that were never looked at",
+    },
+    {
+      command: "train eval latest --split all --set data.source=folder --set data.path=photos",
+      description: "All images of a folder",
+    },
+    {
+      command: "train eval latest --set model.iterations=7",
+      description: "More iterations than in training",
+    },
+  ]),
+);
 
 const render = Command.make(
   "render",

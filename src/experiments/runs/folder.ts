@@ -3,6 +3,7 @@
  *
  * ```text
  * runs/<name>-<time>/config.json            the config, every default spelled out
+ *                    configs/               the configs before, by the step from which each held; of runs that changed
  *                    checkpoints/           safetensors: the last few and the best; each holds the config as well
  *                    metrics.jsonl          a line of numbers for every step, and for every evaluation
  *                    lock-<n>.json          the process that trains in the folder, while it does
@@ -200,6 +201,16 @@ export class RunFolder {
   readonly environments = () => this.#dispensable("environment.json", Schema.Array(Schema.Unknown));
 
   readonly writeConfig = (config: ExperimentConfig) => this.write("config.json", json(config));
+
+  /** Keeps the config that a run had, and the one that it goes on with from a step, where they differ. */
+  readonly keepConfigs = (step: number, before: unknown, now: ExperimentConfig) =>
+    Effect.gen({ self: this }, function* () {
+      const same = JSON.stringify(before) === JSON.stringify(now);
+      if (same) return;
+      const name = (from: number) => `configs/step-${String(from).padStart(8, "0")}.json`;
+      if ((yield* this.list("configs")).length === 0) yield* this.write(name(0), json(before));
+      yield* this.write(name(step), json(now));
+    });
 
   readonly writeSummary = (summary: Summary) => this.write("summary.json", json(summary));
 

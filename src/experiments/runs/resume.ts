@@ -27,7 +27,12 @@ export interface Recovery {
 export const findRecovery = Effect.fnUntraced(function* (
   run: RunFolder,
   now: Maker,
-  { acceptChanges }: { readonly acceptChanges: boolean },
+  { acceptChanges, accepted = [] }: {
+    /** Goes on whatever has changed. */
+    readonly acceptChanges: boolean;
+    /** Fields that were changed on purpose, by path. */
+    readonly accepted?: readonly string[];
+  },
 ) {
   const { checkpoint, damaged } = yield* latestCheckpoint(run);
   if (checkpoint === undefined) {
@@ -49,11 +54,12 @@ export const findRecovery = Effect.fnUntraced(function* (
     });
   }
   const changes = differences(checkpoint.maker, now);
-  if (changes.length > 0 && !acceptChanges) {
+  const surprising = changes.filter(({ name }) => !accepted.some((path) => isBelow(name, path)));
+  if (surprising.length > 0 && !acceptChanges) {
     return yield* new CheckpointError({
       what: [
         `${run.name} would go on from ${basename(checkpoint.path)} as another run than it was:`,
-        ...changes.map((change) => `  - ${change}`),
+        ...surprising.map(({ text }) => `  - ${text}`),
       ].join("\n"),
       hint:
         "Nothing was changed. Put that back in config.json, or say --accept-changes to go on as it is now.",
@@ -62,7 +68,7 @@ export const findRecovery = Effect.fnUntraced(function* (
   return {
     checkpoint,
     damaged,
-    notes: [...notes, ...changes.map((change) => `changed: ${change}`)],
+    notes: [...notes, ...changes.map(({ text }) => `changed: ${text}`)],
   } satisfies Recovery;
 });
 
@@ -118,20 +124,34 @@ const count = (n: number, what: string) => `${n} ${what}${n === 1 ? "" : "s"}`;
 /** Fields by which a run may change on its way: they do not enter the parameters. */
 const free = /^(name|steps|backend|log\..*)$/; // the backend is compared as the one that is in use
 
-/** The differences that enter the bits of what follows. */
-export function differences(then: Maker, now: Maker): string[] {
-  const [before, after] = [fieldsOf(then.config), fieldsOf(now.config)];
+/** A field that has changed, and how in words. */
+export interface Change {
+  readonly name: string;
+  readonly text: string;
+}
+
+const tell = (name: string, before: string, after: string): Change[] =>
+  before === after ? [] : [{ name, text: `${name} was ${before}, and is ${after} now` }];
+
+/** All fields in which two configs differ. */
+export function changesOf(then: unknown, now: unknown): Change[] {
+  const [before, after] = [fieldsOf(then), fieldsOf(now)];
   const names = [...new Set([...Object.keys(before), ...Object.keys(after)])];
-  const tell = (name: string, a: string, b: string) =>
-    a === b ? [] : [`${name} was ${a}, and is ${b} now`];
+  return names.flatMap((name) => tell(name, before[name] ?? "absent", after[name] ?? "absent"));
+}
+
+/** The differences that enter the bits of what follows. */
+export function differences(then: Maker, now: Maker): Change[] {
   return [
-    ...names.filter((name) => !free.test(name)).flatMap((name) =>
-      tell(name, before[name] ?? "absent", after[name] ?? "absent")
-    ),
+    ...changesOf(then.config, now.config).filter(({ name }) => !free.test(name)),
     ...tell("the backend", then.backend, now.backend),
     ...tell("the version of Trilevel", then.version, now.version),
   ];
 }
+
+/** Whether a field is that at a path, or below it; a changed `backend` is known as the one that is in use. */
+const isBelow = (name: string, path: string) =>
+  name === path || name.startsWith(`${path}.`) || (path === "backend" && name === "the backend");
 
 /** The fields of a config by their paths, as JSON. */
 export function fieldsOf(value: unknown, prefix = ""): { [path: string]: string } {

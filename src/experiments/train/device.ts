@@ -98,11 +98,14 @@ export const restore = <S>(checkpoint: Checkpoint, like: S) =>
       return same ? [] : [`${name} is ${found.dtype}[${found.shape}], not ${dtype}[${shape}]`];
     });
     if (problems.length > 0) {
+      // What people know comes first: the optimizer's state has the same shapes again.
+      problems.sort((a, b) => Number(b.startsWith("params")) - Number(a.startsWith("params")));
       return yield* new CheckpointError({
         what: `The checkpoint ${checkpoint.path} is of another model: ${
           problems.slice(0, 5).join("; ")
         }${problems.length > 5 ? `; and ${problems.length - 5} more` : ""}.`,
-        hint: "Use the config that it was made with, which is also inside it.",
+        hint:
+          "Sizes of a model, and the kind of its optimizer, cannot change after it was trained; its config is inside it.",
       });
     }
     return tree.unflatten<S>(

@@ -34,6 +34,8 @@ export interface TrainOptions {
   /** Goes on also where config, backend or version are not those that the run had. */
   readonly acceptChanges?: boolean;
   readonly hooks?: Hooks;
+  /** Fields of the config that are changed on purpose where a run goes on. */
+  readonly accepted?: readonly string[];
 }
 
 const beginning: Progress = { step: 0, seconds: 0, best: null, results: {} };
@@ -53,6 +55,7 @@ export const train = Effect.fn("train")(
     display.line(`${run.path}  ·  backend ${backend}  ·  ${environment.cpu}`);
     const recovery = resume === undefined ? nothing : yield* findRecovery(run, maker, {
       acceptChanges: options.acceptChanges ?? false,
+      accepted: options.accepted ?? [],
     });
     for (const text of recovery.notes) display.line(text);
     const { examples, system, trainer, state } = yield* begin(task, config, recovery, options).pipe(
@@ -64,7 +67,9 @@ export const train = Effect.fn("train")(
       for (const text of yield* putRight(run, recovery, config.log)) display.line(text);
       const damage = yield* run.addEnvironment(environment);
       if (damage !== undefined) display.line(`warning: ${damage}`);
-      yield* run.writeConfig(config); // more steps may have been asked for
+      const before = recovery.checkpoint?.maker.config ?? config;
+      yield* run.keepConfigs(progress.step, before, config);
+      yield* run.writeConfig(config);
       display.line(
         progress.step < config.steps
           ? `going on from step ${progress.step}`
