@@ -4,7 +4,8 @@
  */
 import process from "node:process";
 
-const full = process.env["TRILEVEL_TESTS"] === "full";
+/** True where every case is tried. */
+export const full = process.env["TRILEVEL_TESTS"] === "full";
 
 /** How many cases a property is tried on, of those that it is tried on in CI: a sixth in the everyday tier. */
 export function runs(all: number): number {
