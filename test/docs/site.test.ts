@@ -10,6 +10,7 @@ import * as experiments from "trilevel/experiments";
 import * as metrics from "trilevel/metrics";
 import * as models from "trilevel/models";
 import * as nn from "trilevel/nn";
+import * as nested from "trilevel/nested";
 import * as optim from "trilevel/optim";
 import * as tfjs from "trilevel/tfjs";
 import { entries, guides, writeSite } from "../../docs/site.ts";
@@ -28,6 +29,7 @@ const spaces: Record<string, object> = {
   models,
   nn,
   np,
+  nested,
   optim,
   tfjs,
   random,
