@@ -42,6 +42,14 @@ export interface Tangents {
   readonly tangents: readonly (Tensor | null)[];
 }
 
+/** The axis of a batch: one level of `vmap`. */
+export interface BatchAxis {
+  /** The number of elements. */
+  readonly size: number;
+  /** The name that its collective operations use, if it has one. */
+  readonly name?: string | undefined;
+}
+
 /** A list taken as a row. The list has as many entries as the primitive has inputs. */
 export function asOperands<T>(list: readonly T[]): Operands<T> {
   // Positions beyond the primitive's inputs are never read: `abstractEval` refuses other numbers of them.
@@ -83,11 +91,14 @@ export interface Primitive<P extends Params = NoParams> {
     inputs: Operands<Tensor>,
     batched: Operands<boolean>,
     params: P,
-    size: number,
+    axis: BatchAxis,
   ): { outputs: readonly Tensor[]; batched?: readonly boolean[] };
 
   /** A call: the program it stands for wherever its rules are no longer needed. */
   readonly inline?: (params: P) => Program;
+
+  /** The name of the batch axis along which it exchanges values: gone once that axis has been batched. */
+  readonly alongAxis?: (params: P) => string;
 
   /** Its `abstractEval` decides about weakness too; otherwise outputs are weak when all inputs are. */
   readonly ownWeakness?: boolean;

@@ -30,7 +30,7 @@ export function overLeading(
     program,
     [...captured, ...whole],
     [...captured.map(() => false), ...batched],
-    size,
+    { size },
   );
   return outputs.map((y, i) => {
     const full = flags[i] ? y : lax.broadcastBatch(y, size);

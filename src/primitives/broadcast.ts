@@ -45,7 +45,7 @@ export const broadcastPrimitive: Primitive<BroadcastParams> = {
     });
     return [reshape(reduceSum(ct, summed), from)];
   },
-  batch: ([x], _, { shape, axes }, size) => ({
+  batch: ([x], _, { shape, axes }, { size }) => ({
     outputs: [broadcast(x, [size, ...shape], [0, ...axes.map((a) => a + 1)])],
   }),
 };
@@ -72,7 +72,7 @@ export const reshapePrimitive: Primitive<ReshapeParams> = {
   },
   jvp: unaryLinearJvp(() => reshapePrimitive),
   transpose: ([ct], [x]) => [ct && reshape(ct, (x as LinearInput).aval.shape)],
-  batch: ([x], _, { shape }, size) => ({ outputs: [reshape(x, [size, ...shape])] }),
+  batch: ([x], _, { shape }, { size }) => ({ outputs: [reshape(x, [size, ...shape])] }),
 };
 
 export const reduceSumPrimitive: Primitive<ReduceParams> = reduction(
@@ -133,7 +133,7 @@ export function linearJvp<P extends Params>(self: () => Primitive<P>): Primitive
 export function elementwiseBatch<P extends Params>(
   self: () => Primitive<P>,
 ): Primitive<P>["batch"] {
-  return (inputs, batched, params, size) => ({
+  return (inputs, batched, params, { size }) => ({
     outputs: bind(self(), inputs.map((x, i) => batched[i] ? x : broadcastBatch(x, size)), params),
   });
 }

@@ -2,4 +2,14 @@
 export { checkpointCall, type SavePolicy } from "./calls/checkpoint.ts";
 export { customJvpCall, customVjpCall, lazy } from "./calls/custom.ts";
 export { filled, linearCall } from "./calls/linearCall.ts";
+export {
+  allGather,
+  allToAll,
+  axisIndex,
+  pmax,
+  pmin,
+  ppermute,
+  psum,
+  psumScatter,
+} from "./calls/collective.ts";
 export { linearSolveCall } from "./calls/linearSolve.ts";

@@ -59,7 +59,7 @@ const convPrimitive: Primitive<ConvParams> = {
       ? [inputGradient(ct, x.aval.shape, w as Tensor, params), null]
       : [null, filterGradient(ct, x, (w as LinearInput).aval.shape, params)];
   },
-  batch([x, w], [xBatched, wBatched], params, size) {
+  batch([x, w], [xBatched, wBatched], params, { size }) {
     const { groups } = params;
     if (xBatched && !wBatched) {
       const [, batch, ...rest] = x.shape;

@@ -112,7 +112,7 @@ const scatterPrimitive: Primitive<ScatterParams> = {
       isUnknown ? select(winners(ct.shape, indices, taken), taken, fullLike(taken, 0)) : null,
     ];
   },
-  batch([x, indices, updates], [xBatched, indicesBatched, updatesBatched], { mode }, size) {
+  batch([x, indices, updates], [xBatched, indicesBatched, updatesBatched], { mode }, { size }) {
     const operand = xBatched ? x : broadcastBatch(x, size);
     const at = indicesBatched ? indices : broadcastBatch(indices, size);
     const values = updatesBatched ? updates : broadcastBatch(updates, size);

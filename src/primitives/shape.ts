@@ -80,7 +80,7 @@ const slicePrimitive: Primitive<SliceParams> = {
       interior: strides.map((s) => s - 1),
     })];
   },
-  batch: ([x], _, { start, limit, strides }, size) => ({
+  batch: ([x], _, { start, limit, strides }, { size }) => ({
     outputs: [slice(x, {
       start: [0, ...start],
       limit: [size, ...limit],
@@ -147,7 +147,7 @@ const padPrimitive: Primitive<PadParams> = {
       value instanceof LinearInput ? outside() : null,
     ];
   },
-  batch([x, value], [xBatched, valueBatched], { low, high, interior }, size) {
+  batch([x, value], [xBatched, valueBatched], { low, high, interior }, { size }) {
     const operand = xBatched ? x : broadcastBatch(x, size);
     const params = { low: [0, ...low], high: [0, ...high], interior: [0, ...interior] };
     if (!valueBatched) return { outputs: [pad(operand, params, value)] };
@@ -189,7 +189,7 @@ const concatenatePrimitive: Primitive<ConcatenateParams> = {
         : null;
     });
   },
-  batch: (inputs, batched, { axis }, size) => ({
+  batch: (inputs, batched, { axis }, { size }) => ({
     outputs: [
       concatenate(inputs.map((x, i) => batched[i] ? x : broadcastBatch(x, size)), axis + 1),
     ],

@@ -89,7 +89,7 @@ function draw(name: string, key: Tensor, a: Tensor, logarithm: boolean): Tensor 
   ]);
   return withDerivative([keys, a], (k, p) => {
     const flat = lax.reshape(p!, [size]);
-    const [[samples]] = runBatched(program, [k!, flat], [true, true], size);
+    const [[samples]] = runBatched(program, [k!, flat], [true, true], { size });
     return [lax.reshape(samples!, a.shape)];
   }, () => {
     throw new ArgumentError(

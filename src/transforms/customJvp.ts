@@ -1,4 +1,5 @@
 /** `customJvp`: a function with a forward derivative of the user's own, and so a reverse one too. */
+import { keepingAxisNames } from "../core/axisNames.ts";
 import { isFloat } from "../core/dtype.ts";
 import { ShapeError, TreeError } from "../core/errors.ts";
 import { formatAval } from "../core/aval.ts";
@@ -93,7 +94,9 @@ export function customJvp<A extends unknown[], R>(
     if (deriving) {
       // The rule uses the function itself: its derivative is made when a higher order asks for it.
       const { program, captured } = primal;
-      const rule = lazy(() => guarded(() => traceDeferred(derive, avals, captured)));
+      const rule = lazy(
+        keepingAxisNames(() => guarded(() => traceDeferred(derive, avals, captured))),
+      );
       const params = { program, rule, consts: captured.length };
       return unflatten(output, customJvpCall([...captured, ...leaves], params));
     }

@@ -1,4 +1,5 @@
 /** `customVjp`: a function with a reverse derivative of the user's own. */
+import { keepingAxisNames } from "../core/axisNames.ts";
 import { isFloat } from "../core/dtype.ts";
 import { ShapeError, TreeError } from "../core/errors.ts";
 import { type Aval, formatAval, sameShape } from "../core/aval.ts";
@@ -181,12 +182,12 @@ function remember(
   make: (perturbed: readonly boolean[], present: readonly boolean[]) => Program,
 ): (perturbed: readonly boolean[], present?: readonly boolean[]) => Program {
   const made = new Map<string, Program>();
-  return (perturbed, present = []) => {
+  return keepingAxisNames((perturbed, present = []) => {
     const key = `${perturbed}|${present}`;
     let program = made.get(key);
     if (!program) made.set(key, program = make(perturbed, present));
     return program;
-  };
+  });
 }
 
 function checkValues(given: readonly Tensor[], expected: readonly Aval[]): void {

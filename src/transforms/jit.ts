@@ -1,5 +1,6 @@
 /** `jit`: a function compiled as a whole, once for every kind of arguments. */
 import { numberOf } from "../runtime/backend.ts";
+import { axisNamesKey } from "../core/axisNames.ts";
 import { ArgumentError } from "../core/errors.ts";
 import { backendOf, Compiled } from "../runtime/execute.ts";
 import { LruCache } from "../core/lru.ts";
@@ -98,7 +99,7 @@ function withinTrace(
   inputs.forEach((x) => assertReachable(x));
   const texts = parts.map((x) => isInput(x) ? formatAval(x.aval) : partKey(x));
   const shape = structures.map((s) => s ? formatStructure(s) : "static");
-  const key = `within ${shape.join(";")} ${texts.join(";")}`;
+  const key = `within ${axisNamesKey()} ${shape.join(";")} ${texts.join(";")}`;
   let entry = entries.get(key);
   if (!entry) {
     const fixed = parts.map((x) => isInput(x) ? undefined : { value: x });

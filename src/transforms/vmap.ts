@@ -1,5 +1,6 @@
 /** `vmap`: a function of single elements as a function of batches. */
 import { ArgumentError, ShapeError } from "../core/errors.ts";
+import { withAxisName } from "../core/axisNames.ts";
 import { evaluate } from "../core/evaluate.ts";
 import { type Aval, formatAval } from "../core/aval.ts";
 import { inputAvals } from "../core/program.ts";
@@ -9,7 +10,7 @@ import { broadcastPrefix, leaves, paths, type Tree, unflatten } from "../core/tr
 import { runBatched } from "../primitives/interpreters/batch.ts";
 import { broadcastBatch, transpose } from "../primitives/index.ts";
 import { tensorLeaves, traceLeaves } from "../core/function.ts";
-import { count, declareOptions, type Kind, kind } from "../options/index.ts";
+import { count, declareOptions, type Kind, kind, text } from "../options/index.ts";
 
 /** Axes of a tree's leaves: one for all, or a tree that follows the tree's containers. */
 export type Axes = number | null | readonly Axes[] | { readonly [key: string]: Axes };
@@ -22,6 +23,8 @@ export interface VmapOptions {
   outAxes?: Axes;
   /** The batch's size: needed only if no argument has a batch. */
   axisSize?: number;
+  /** The name by which `psum`, `axisIndex` and other operations between the elements of the batch call its axis. */
+  axisName?: string;
 }
 
 const axesKind: Kind<Axes> = kind(
@@ -33,6 +36,7 @@ const checkOptions = declareOptions<VmapOptions>("vmap", ["f"], {
   inAxes: axesKind,
   outAxes: axesKind,
   axisSize: count,
+  axisName: text,
 });
 
 /**
@@ -47,6 +51,8 @@ const checkOptions = declareOptions<VmapOptions>("vmap", ["f"], {
  * console.assert((await y.data())[1] === 7);
  * ```
  *
+ * With an `axisName`, elements may exchange values: see `psum`.
+ *
  * @throws ShapeError when sizes of mapped axes differ, naming the arguments; ArgumentError when no axis is
  * mapped.
  */
@@ -55,7 +61,7 @@ export function vmap<A extends unknown[], R>(
   options: VmapOptions = {},
 ): (...args: A) => R {
   checkOptions(options);
-  const { inAxes = 0, outAxes = 0 } = options;
+  const { inAxes = 0, outAxes = 0, axisName } = options;
   return (...args) => {
     const flat = args.map((arg, i) => tensorLeaves(arg, `vmap: argument ${i}`));
     const leaves = flat.flatMap(([xs]) => xs);
@@ -68,7 +74,10 @@ export function vmap<A extends unknown[], R>(
     const elements: Aval[] = leaves.map(({ aval }, i) =>
       axes[i] === null ? aval : { ...aval, shape: aval.shape.filter((_, k) => k !== axes[i]) }
     );
-    const { program, captured, output } = traceLeaves(f, structures, elements, "vmap");
+    const traceElement = () => traceLeaves(f, structures, elements, "vmap");
+    const { program, captured, output } = axisName === undefined
+      ? traceElement()
+      : withAxisName(axisName, size, traceElement);
     const batched = [...captured.map(() => false), ...axes.map((a) => a !== null)];
     const out = broadcastPrefix(outAxes, output, "vmap: outAxes");
     const whole = traceClosed((...inputs) => {
@@ -76,7 +85,7 @@ export function vmap<A extends unknown[], R>(
         const axis = i < captured.length ? null : axes[i - captured.length]!;
         return axis === null ? x : move(x, axis, 0);
       });
-      const [outputs, flags] = runBatched(program, operands, batched, size);
+      const [outputs, flags] = runBatched(program, operands, batched, { size, name: axisName });
       return outputs.map((y, i) => place(y, flags[i]!, out[i], size));
     }, [...inputAvals(program).slice(0, captured.length), ...leaves.map((x) => x.aval)]);
     return unflatten(output, evaluate(whole, [...captured, ...leaves]));

@@ -70,8 +70,8 @@ const checkpointPrimitive: Primitive<CheckpointParams> = {
   },
   transpose: (cotangents, inputs, { program }) =>
     backwardPass(program, inputs.map((x) => x instanceof LinearInput ? null : x), cotangents),
-  batch(inputs, batched, { program, policy }, size) {
-    const batch = batchProgram(program, batched, size);
+  batch(inputs, batched, { program, policy }, axis) {
+    const batch = batchProgram(program, batched, axis);
     return {
       outputs: bind(checkpointPrimitive, inputs, { program: batch.program, policy }),
       batched: batch.batched,

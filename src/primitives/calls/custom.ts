@@ -66,15 +66,15 @@ const customJvpPrimitive: Primitive<CustomJvpParams> = {
     return { outputs, tangents: outputs.map((y) => isFloat(y.dtype) ? results[next++]! : null) };
   },
   transpose: null,
-  batch(inputs, batched, { program, rule, consts }, size) {
+  batch(inputs, batched, { program, rule, consts }, axis) {
     const all = program.outputs.map(() => true);
     const flags = inputs.flatMap((x, i) => i >= consts && isFloat(x.dtype) ? [batched[i]!] : []);
     const params = {
-      program: batchProgram(program, batched, size, all).program,
+      program: batchProgram(program, batched, axis, all).program,
       rule: lazy(() => {
         const derivative = rule();
         const every = derivative.outputs.map(() => true);
-        return batchProgram(derivative, [...batched, ...flags], size, every).program;
+        return batchProgram(derivative, [...batched, ...flags], axis, every).program;
       }),
       consts,
     };
@@ -105,11 +105,13 @@ const customVjpPrimitive: Primitive<CustomVjpParams> = {
     return { outputs, tangents: outputs.map((y) => isFloat(y.dtype) ? moved[next++]! : null) };
   },
   transpose: null,
-  batch(inputs, batched, { program, forward, backward, consts }, size) {
+  batch(inputs, batched, { program, forward, backward, consts }, axis) {
     const batch = (p: Program, flags: readonly boolean[]) =>
-      batchProgram(p, flags, size, p.outputs.map(() => true)).program;
+      batchProgram(p, flags, axis, p.outputs.map(() => true)).program;
     // Arguments get the batch before the rule sees them, so that their cotangents have it too.
-    const operands = inputs.map((x, i) => i < consts || batched[i] ? x : broadcastBatch(x, size));
+    const operands = inputs.map((x, i) =>
+      i < consts || batched[i] ? x : broadcastBatch(x, axis.size)
+    );
     const flags = inputs.map((_, i) => i < consts ? batched[i]! : true);
     const params = {
       program: batch(program, flags),

@@ -93,23 +93,23 @@ const linearCallPrimitive: Primitive<LinearCallParams> = {
     });
     return [...given.map(() => null), ...results];
   },
-  batch(inputs, batched, params, size) {
+  batch(inputs, batched, params, axis) {
     const { forward, transpose, residuals, outputs } = params;
     const flags = batched.slice(0, residuals);
     const linear = inputs.slice(residuals)
-      .map((x, i) => batched[residuals + i] ? x : broadcastBatch(x, size));
+      .map((x, i) => batched[residuals + i] ? x : broadcastBatch(x, axis.size));
     const batch = (program: Program | undefined) => {
       if (!program) return undefined;
       const rest = program.inputs.slice(residuals).map(() => true);
       const all = program.outputs.map(() => true);
-      return batchProgram(program, [...flags, ...rest], size, all).program;
+      return batchProgram(program, [...flags, ...rest], axis, all).program;
     };
     // Cotangents of linear inputs that came without a batch are summed where those were repeated.
     const results = bind(linearCallPrimitive, [...inputs.slice(0, residuals), ...linear], {
       forward: batch(forward),
       transpose: transpose && ((present) => batch(transpose(present))!),
       residuals,
-      outputs: outputs.map((a) => batchAval(a, size)),
+      outputs: outputs.map((a) => batchAval(a, axis.size)),
     });
     return { outputs: results };
   },

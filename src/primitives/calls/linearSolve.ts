@@ -69,11 +69,13 @@ const linearSolvePrimitive: Primitive<LinearSolveParams> = {
     });
     return [...given.map(() => null), ...results];
   },
-  batch(inputs, batched, { multiply, solve, solveTransposed, consts }, size) {
+  batch(inputs, batched, { multiply, solve, solveTransposed, consts }, axis) {
     const flags = inputs.map((_, i) => i < consts ? batched[i]! : true);
-    const operands = inputs.map((x, i) => flags[i] && !batched[i] ? broadcastBatch(x, size) : x);
+    const operands = inputs.map((x, i) =>
+      flags[i] && !batched[i] ? broadcastBatch(x, axis.size) : x
+    );
     const batch = (program: Program) =>
-      batchProgram(program, flags, size, program.outputs.map(() => true)).program;
+      batchProgram(program, flags, axis, program.outputs.map(() => true)).program;
     return {
       outputs: bind(linearSolvePrimitive, operands, {
         multiply: batch(multiply),

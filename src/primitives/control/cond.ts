@@ -6,6 +6,7 @@
  */
 import { ShapeError } from "../../core/errors.ts";
 import {
+  type BatchAxis,
   inputAvals,
   LinearInput,
   outputAvals,
@@ -24,7 +25,7 @@ import { transposeProgram } from "../interpreters/transpose.ts";
 import { convert, eq, ge, le } from "../elementwise.ts";
 import { broadcastBatch, full } from "../broadcast.ts";
 import { weakest } from "../rules.ts";
-import { fromLive, isHarmless, selectLanes } from "./lanes.ts";
+import { fromLive, mayRunIdle, selectLanes } from "./lanes.ts";
 
 /**
  * Parameters of `cond`. The first operand is an int32 scalar (below 0 counts as 0, above the last as
@@ -128,20 +129,20 @@ const condPrimitive: Primitive<CondParams> = {
     let next = 0;
     return [null, ...linear.map((l) => l ? cts[next++]! : null)];
   },
-  batch([index, ...operands], [indexBatched, ...batched], { branches }, size) {
+  batch([index, ...operands], [indexBatched, ...batched], { branches }, axis) {
     const last = branches.length - 1;
     if (!indexBatched || last === 0) {
       const chosen = indexBatched ? literal(0, "int32") : index;
-      const force = branches.map((b) => batchProgram(b, batched, size).batched)
+      const force = branches.map((b) => batchProgram(b, batched, axis).batched)
         .reduce((a, b) => a.map((f, i) => f || b[i]!));
-      const programs = branches.map((b) => batchProgram(b, batched, size, force).program);
+      const programs = branches.map((b) => batchProgram(b, batched, axis, force).program);
       return { outputs: cond(chosen, operands, { branches: programs }), batched: force };
     }
     // An index for each element: all branches run, and each element selects.
-    const number = (k: number) => broadcastBatch(literal(k, "int32"), size);
+    const number = (k: number) => broadcastBatch(literal(k, "int32"), axis.size);
     const results = branches.map((b, k) => {
       const taken = k === 0 ? le(index, number(0)) : (k === last ? ge : eq)(index, number(k));
-      return runLive(b, taken, operands, batched);
+      return runLive(b, taken, operands, batched, axis);
     });
     const outputs = results.reduce((chosen, result, k) =>
       chosen.map((before, i) => selectLanes(ge(index, number(k)), result[i]!, before))
@@ -159,11 +160,11 @@ export function runLive(
   live: Tensor,
   inputs: readonly Tensor[],
   batched: readonly boolean[],
+  axis: BatchAxis,
 ): Tensor[] {
-  const size = live.size;
   const all = program.outputs.map(() => true);
-  const whole = batchProgram(program, batched, size, all).program;
-  if (size === 0 || isHarmless(program, batched)) return evaluate(whole, inputs);
+  const whole = batchProgram(program, batched, axis, all).program;
+  if (axis.size === 0 || mayRunIdle(program, batched, axis)) return evaluate(whole, inputs);
   const avals = [live, ...inputs].map((x) => x.aval);
   const run = traceClosed(
     (live, ...xs) => evaluate(whole, xs.map((x, i) => batched[i] ? fromLive(live!, x) : x)),

@@ -18,8 +18,9 @@
  * not run if there is none; in loops it is what the element itself carried into its last step.
  */
 import { isFloat } from "../../core/dtype.ts";
-import { hasEffect, type Program, subprograms } from "../../core/program.ts";
+import { type BatchAxis, hasEffect, type Program, subprograms } from "../../core/program.ts";
 import type { Tensor } from "../../core/tensor.ts";
+import { exchanges } from "../interpreters/batch.ts";
 import { linearizeProgram } from "../interpreters/linearize.ts";
 import { convert, select, stopGradient } from "../elementwise.ts";
 import { gather } from "../indexing.ts";
@@ -38,10 +39,19 @@ export function fromLive(live: Tensor, x: Tensor): Tensor {
 }
 
 /**
- * Whether idle elements may run a program on operands of their own: it comes to an end, shows nothing, and its derivative
- * multiplies by nothing that depends on them.
+ * Whether idle elements run a program on operands of their own. They must if the elements of the batch exchange values
+ * in it, as in JAX; they may if it comes to an end, shows nothing, and its derivative multiplies by nothing that depends
+ * on them.
  */
-export function isHarmless(program: Program, batched: readonly boolean[]): boolean {
+export function mayRunIdle(
+  program: Program,
+  batched: readonly boolean[],
+  axis: BatchAxis,
+): boolean {
+  return program.equations.some((e) => exchanges(e, axis)) || isHarmless(program, batched);
+}
+
+function isHarmless(program: Program, batched: readonly boolean[]): boolean {
   const holdsMore = program.equations.some((e) =>
     hasEffect(e) || e.primitive.inline || subprograms(e.params).length > 0
   );

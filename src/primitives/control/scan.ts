@@ -217,19 +217,19 @@ const scanPrimitive: Primitive<ScanParams> = {
     [...linearConsts, ...carried, ...linearXs].forEach((i, k) => result[i] = outputs[k]!);
     return result;
   },
-  batch(inputs, batched, params, size) {
+  batch(inputs, batched, params, axis) {
     const { body, carry } = params;
     const [consts, init, xs] = parts(batched, params);
     const flagsOf = (c: readonly boolean[]) => [...consts, ...c, ...xs];
     const carried = fixedFlags(
       init,
-      (c) => batchProgram(body, flagsOf(c), size, c).batched.slice(0, carry),
+      (c) => batchProgram(body, flagsOf(c), axis, c).batched.slice(0, carry),
     );
-    const { program, batched: outBatched } = batchProgram(body, flagsOf(carried), size, carried);
+    const { program, batched: outBatched } = batchProgram(body, flagsOf(carried), axis, carried);
     const operands = inputs.map((x, i) => {
       if (i < params.consts) return x;
       if (i < params.consts + carry) {
-        return carried[i - params.consts] && !batched[i] ? broadcastBatch(x, size) : x;
+        return carried[i - params.consts] && !batched[i] ? broadcastBatch(x, axis.size) : x;
       }
       return batched[i] ? swapFirst(x) : x; // steps first, then the batch
     });

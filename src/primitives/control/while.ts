@@ -23,7 +23,7 @@ import { reduceOr } from "../reduce.ts";
 import { broadcastBatch, instantiate } from "../broadcast.ts";
 import { weakest } from "../rules.ts";
 import { cond } from "./cond.ts";
-import { fromLive, isHarmless, selectLanes } from "./lanes.ts";
+import { fromLive, mayRunIdle, selectLanes } from "./lanes.ts";
 import { fixedFlags, scan, type ScanParams, scanPrimitive } from "./scan.ts";
 
 /**
@@ -128,22 +128,24 @@ const whilePrimitive: Primitive<WhileParams> = {
     return { outputs, tangents: result };
   },
   transpose: null,
-  batch(inputs, batched, params, size) {
+  batch(inputs, batched, params, axis) {
     const [conditionFlags, bodyFlags, initFlags] = parts(batched, params);
     const perElement = (c: readonly boolean[]) =>
-      batchProgram(params.condition, [...conditionFlags, ...c], size).batched[0]!;
+      batchProgram(params.condition, [...conditionFlags, ...c], axis).batched[0]!;
     const carried = fixedFlags(initFlags, (c) => {
       if (perElement(c)) return c.map(() => true);
-      return batchProgram(params.body, [...bodyFlags, ...c], size, c).batched;
+      return batchProgram(params.body, [...bodyFlags, ...c], axis, c).batched;
     });
     const [conditionConsts, bodyConsts, init] = parts(inputs, params);
-    const carry = init.map((x, i) => carried[i] && !initFlags[i] ? broadcastBatch(x, size) : x);
+    const carry = init.map((x, i) =>
+      carried[i] && !initFlags[i] ? broadcastBatch(x, axis.size) : x
+    );
     const operands = [...conditionConsts, ...bodyConsts, ...carry];
     if (!perElement(carried)) {
       const outputs = bind(whilePrimitive, operands, {
         ...params,
-        condition: batchProgram(params.condition, [...conditionFlags, ...carried], size).program,
-        body: batchProgram(params.body, [...bodyFlags, ...carried], size, carried).program,
+        condition: batchProgram(params.condition, [...conditionFlags, ...carried], axis).program,
+        body: batchProgram(params.body, [...bodyFlags, ...carried], axis, carried).program,
       });
       return { outputs: [...outputs], batched: carried };
     }
@@ -154,10 +156,10 @@ const whilePrimitive: Primitive<WhileParams> = {
         params.condition,
         [...consts, ...state.slice(0, init.length)],
         [...conditionFlags, ...carried],
-        size,
+        axis,
       )[0][0]!;
     const flags = [...bodyFlags, ...carried];
-    const guarded = size > 0 && !isHarmless(params.body, flags);
+    const guarded = axis.size > 0 && !mayRunIdle(params.body, flags, axis);
     const starts = guarded ? holds(conditionConsts, carry) : undefined;
     const consts = starts
       ? bodyConsts.map((x, i) => bodyFlags[i] ? fromLive(starts, x) : x)
@@ -176,9 +178,11 @@ const whilePrimitive: Primitive<WhileParams> = {
       const taken = guarded
         ? old.map((x, i) => selectLanes(go, x, stopGradient(now[init.length + i]!)))
         : old;
-      const [next, isBatched] = runBatched(params.body, [...forBody, ...taken], flags, size);
+      const [next, isBatched] = runBatched(params.body, [...forBody, ...taken], flags, axis);
       return [
-        ...next.map((x, i) => selectLanes(go, isBatched[i] ? x : broadcastBatch(x, size), old[i]!)),
+        ...next.map((x, i) =>
+          selectLanes(go, isBatched[i] ? x : broadcastBatch(x, axis.size), old[i]!)
+        ),
         ...(guarded ? taken.map(stopGradient) : []),
       ];
     }, [...conditionConsts, ...consts, ...state].map((x) => x.aval));
