@@ -9,11 +9,18 @@ import more from "../test/fixtures/coverage-arrays.json" with { type: "json" };
 import complex from "../test/fixtures/coverage-complex.json" with { type: "json" };
 import learning from "../test/fixtures/coverage-learning.json" with { type: "json" };
 import arrays from "../test/fixtures/coverage-pairs.json" with { type: "json" };
+import transforms from "../test/fixtures/coverage-transforms.json" with { type: "json" };
 import jax from "../test/fixtures/jax-names.json" with { type: "json" };
 
 /** The page. */
 export function coveragePage(): string {
-  const recorded = [...arrays.pairs, ...more.pairs, ...complex.pairs, ...learning.pairs];
+  const recorded = [
+    ...arrays.pairs,
+    ...more.pairs,
+    ...complex.pairs,
+    ...learning.pairs,
+    ...transforms.pairs,
+  ];
   const pairs = new Map(recorded.map(({ there, here }) => [there, here]));
   const sections = Object.entries(jax.modules).map(([module, names]) => {
     const rows = names.map((name) => ({ name, ours: pairs.get(`${module}.${name}`) }));

@@ -6,14 +6,22 @@ import more from "./fixtures/coverage-arrays.json" with { type: "json" };
 import complex from "./fixtures/coverage-complex.json" with { type: "json" };
 import learning from "./fixtures/coverage-learning.json" with { type: "json" };
 import arrays from "./fixtures/coverage-pairs.json" with { type: "json" };
+import transforms from "./fixtures/coverage-transforms.json" with { type: "json" };
 import { programs as ofLearning } from "./support/coverageLearning.ts";
 import { programs as ofFunctions } from "./support/coveragePrograms.ts";
+import { programs as ofTransforms } from "./support/coverageTransforms.ts";
 import { loose } from "./support/mistakes.ts";
 
 beforeAll(() => setBackend("reference"));
 
-const pairs = [...arrays.pairs, ...more.pairs, ...complex.pairs, ...learning.pairs];
-const programs = { ...ofFunctions, ...ofLearning };
+const pairs = [
+  ...arrays.pairs,
+  ...more.pairs,
+  ...complex.pairs,
+  ...learning.pairs,
+  ...transforms.pairs,
+];
+const programs = { ...ofFunctions, ...ofLearning, ...ofTransforms };
 
 interface Recorded {
   readonly dtype: string;

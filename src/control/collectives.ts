@@ -302,31 +302,6 @@ export function pshuffle<T>(
 }
 
 /**
- * The value of element `source` of the batch, in all of them.
- *
- * ```ts
- * import { np, pbroadcast, type Tensor, vmap } from "trilevel";
- * const first = vmap((x: Tensor) => x.sub(pbroadcast(x, "batch", 0)), { axisName: "batch" });
- * console.assert(String(await first(np.array([5, 6, 7])).data()) === "0,1,2");
- * ```
- */
-export function pbroadcast<T>(x: T, axisName: string, source: number): MapTree<T, Leaf, Tensor> {
-  const params = paramsOf("pbroadcast", axisName);
-  if (!(Number.isInteger(source) && source >= 0 && source < params.size)) {
-    throw new ArgumentError(
-      `pbroadcast: element ${source} of an axis of size ${params.size}`,
-      "elements count from 0",
-    );
-  }
-  const mine = lax.eq(lax.axisIndex(params), literal(source, "int32"));
-  return eachLeaf("pbroadcast", x, (leaf) => {
-    const y = summable(leaf);
-    const only = lax.select(lax.broadcast(mine, y.shape, []), y, lax.fullLike(y, 0));
-    return lax.convert(lax.psum(only, params), leaf.dtype);
-  });
-}
-
-/**
  * The number of this element in its batch, an int32 scalar. With several names it counts along the last one first.
  *
  * ```ts

@@ -8,7 +8,6 @@ export {
   axisIndex,
   type AxisName,
   axisSize,
-  pbroadcast,
   pmax,
   pmean,
   pmin,

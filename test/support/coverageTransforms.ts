@@ -1,0 +1,93 @@
+/** What test/oracle/coverage_transforms.py runs, written with ours. */
+import {
+  allGather,
+  allToAll,
+  axisIndex,
+  axisSize,
+  grad,
+  jit,
+  jvp,
+  np,
+  pmax,
+  pmean,
+  pmin,
+  ppermute,
+  pshuffle,
+  psum,
+  psumScatter,
+  pswapaxes,
+  scan,
+  type Tensor,
+  vmap,
+} from "trilevel";
+
+const wave = (...shape: number[]) =>
+  np.reshape(np.sin(np.arange(shape.reduce((a, b) => a * b, 1), { dtype: "float32" })), shape);
+
+const weighted = (y: Tensor) =>
+  np.sum(y.mul(np.reshape(np.cos(np.arange(y.size, { dtype: "float32" })), y.shape)));
+
+const named = { axisName: "i" };
+
+type Derivatives = "none" | "outside" | "all";
+
+/** A function of elements along "i", mapped: its values, derivatives outside and inside, within another axis and a loop. */
+function ways(op: (x: Tensor) => Tensor, x: Tensor, derivatives: Derivatives = "all"): Tensor[] {
+  const mapped = vmap(op, named);
+  const two = np.stack([x, x.mul(2)], { axis: 1 });
+  const inner = vmap(vmap(op, named), { axisName: "j", inAxes: 1, outAxes: 1 });
+  const outer = vmap(vmap(op), named);
+  const looped = vmap(
+    (x: Tensor) =>
+      scan(
+        (c: Tensor, _: null) => [c.add(np.sum(op(x.mul(c)))), op(x.add(c))] as const,
+        np.array(1),
+        null,
+        { length: 2 },
+      )[1],
+    named,
+  );
+  const results = [mapped(x), inner(two), outer(two), looped(x), jit(mapped)(x)];
+  if (derivatives === "none") return results;
+  results.push(grad((x: Tensor) => weighted(mapped(x)))(x));
+  if (derivatives === "outside") return results;
+  return [
+    ...results,
+    vmap(grad((x: Tensor) => weighted(op(np.sin(x)))), named)(x),
+    vmap((x: Tensor) => jvp(op, [x], [x.mul(x)])[1], named)(x),
+  ];
+}
+
+const x = () => wave(3, 2);
+const rows = () => wave(3, 3, 2);
+const four = () => wave(3, 2, 6);
+const square = (x: Tensor) => x.mul(x);
+
+/** Programs by the names of the functions there. */
+export const programs: { readonly [there: string]: () => unknown } = {
+  "jax.lax.psum": () => ways((x) => psum(square(x), "i").mul(x), x()),
+  "jax.lax.pmean": () => ways((x) => pmean(square(x), "i").mul(x), x()),
+  "jax.lax.pmax": () => ways((x) => pmax(square(x), "i").mul(x), x(), "none"),
+  "jax.lax.pmin": () => ways((x) => pmin(square(x), "i").mul(x), x(), "none"),
+  "jax.lax.all_gather": () => [
+    ...ways((x) => allGather(square(x), "i"), x()),
+    ...ways((x) => allGather(square(x), "i", { axis: 1 }), x()),
+    ...ways((x) => allGather(square(x), "i", { tiled: true }), x()),
+  ],
+  "jax.lax.psum_scatter": () => [
+    ...ways((x) => psumScatter(square(x), "i"), rows()),
+    ...ways((x) => psumScatter(square(x), "i", { scatterDimension: 1, tiled: true }), four()),
+  ],
+  "jax.lax.all_to_all": () => [
+    ...ways((x) => allToAll(square(x), "i", 0, 1), rows(), "outside"),
+    ...ways((x) => allToAll(square(x), "i", 1, 0, { tiled: true }), four(), "outside"),
+  ],
+  "jax.lax.pswapaxes": () => ways((x) => pswapaxes(square(x), "i", 0), rows(), "outside"),
+  "jax.lax.ppermute": () => ways((x) => ppermute(square(x), "i", [[0, 2], [1, 0], [2, 1]]), x()),
+  "jax.lax.pshuffle": () => ways((x) => pshuffle(square(x), "i", [2, 0, 1]), x()),
+  "jax.lax.axis_index": () => [
+    ...ways((x) => x.mul(axisIndex("i")), x()),
+    vmap(vmap((_: Tensor) => axisIndex(["i", "j"]), { axisName: "j" }), named)(x()),
+  ],
+  "jax.lax.axis_size": () => ways((x) => x.mul(axisSize("i")), x()),
+};
