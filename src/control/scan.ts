@@ -2,6 +2,7 @@
 import { ArgumentError, ShapeError, TreeError } from "../core/errors.ts";
 import { tensorLeaves } from "../core/function.ts";
 import { formatAval } from "../core/aval.ts";
+import { runsAsItStands } from "../core/jitSwitch.ts";
 import type { Tensor } from "../core/tensor.ts";
 import {
   assertSameStructure,
@@ -61,6 +62,9 @@ export function scan<C, X, Y>(
   const [initLeaves, structure] = tensorLeaves(init, "scan: init");
   const [slices, xStructure] = tensorLeaves(xs, "scan: xs");
   const length = stepCount(slices, xStructure, options.length);
+  if (length > 0 && runsAsItStands()) {
+    return stepByStep(f, unflatten(structure, initLeaves), [slices, xStructure], length, reverse);
+  }
   const step = traceStep(
     f,
     { structure, init: initLeaves, name: "scan" },
@@ -89,6 +93,31 @@ export function scan<C, X, Y>(
     unflatten<C>(structure, results.slice(0, params.carry)),
     unflatten<Y>(pair(step.output)[1], results.slice(params.carry)),
   ];
+}
+
+/** The loop as it stands, each step on values: see `disableJit`. */
+function stepByStep<C, X, Y>(
+  f: (carry: C, x: X) => readonly [carry: C, y: Y],
+  init: C,
+  [xs, structure]: readonly [readonly Tensor[], Structure],
+  length: number,
+  reverse: boolean,
+): [carry: C, ys: Y] {
+  let carry = init;
+  let output: Structure = { kind: "null" };
+  const ys: Tensor[][] = [];
+  for (let step = 0; step < length; step++) {
+    const i = reverse ? length - 1 - step : step;
+    const slices = xs.map((x) => lax.gather(x, lax.full([1], i, "int32")));
+    const [next, y] = f(carry, unflatten(structure, slices));
+    const [leaves, nextStructure] = tensorLeaves(next, "scan: the carry");
+    carry = unflatten<C>(nextStructure, leaves);
+    [ys[i], output] = tensorLeaves(y, "scan: y");
+  }
+  const stacked = ys[0]!.map((_, k) =>
+    lax.concatenate(ys.map((row) => lax.reshape(row[k]!, [1, ...row[k]!.shape])), 0)
+  );
+  return [carry, unflatten(output, stacked)];
 }
 
 function pair(output: Structure): readonly [Structure, Structure] {

@@ -1,8 +1,13 @@
 /** `checkpoint`: less memory for the reverse derivative, at the price of computing twice. */
 import { currentTrace } from "../core/trace.ts";
-import { unflatten } from "../core/tree.ts";
-import { checkpointCall, type SavePolicy } from "../primitives/index.ts";
-import { refuseEscaped, traceFunction } from "../core/function.ts";
+import { type MapTree, unflatten } from "../core/tree.ts";
+import type { Tensor } from "../core/tensor.ts";
+import {
+  checkpointCall,
+  checkpointName as withName,
+  type SavePolicy,
+} from "../primitives/index.ts";
+import { refuseEscaped, tensorLeaves, traceFunction } from "../core/function.ts";
 import { callable, declareOptions } from "../options/index.ts";
 
 export type { SavePolicy };
@@ -13,15 +18,50 @@ export interface CheckpointOptions {
   policy?: SavePolicy;
 }
 
-/** Policies by their names in JAX. */
+const isProduct = (primitive: string) => primitive === "dot" || primitive === "conv";
+
+/** The name that `checkpointName` gave. */
+const nameOf = (primitive: string, params: object): string | undefined =>
+  primitive === "checkpointName" && "name" in params ? String(params.name) : undefined;
+
+/**
+ * Policies by their names in JAX. Those that take names are functions that give a policy.
+ *
+ * ```ts
+ * import { checkpoint, checkpointName, grad, np, savePolicies, type Tensor } from "trilevel";
+ * const f = checkpoint(
+ *   (x: Tensor) => np.sin(checkpointName(np.exp(x), "hidden")),
+ *   { policy: savePolicies.saveOnlyTheseNames("hidden") },
+ * );
+ * console.assert(await grad(f)(np.array(0)).item() === Math.fround(Math.cos(1)));
+ * ```
+ */
 export const savePolicies = {
   /** Keep nothing. */
   nothingSaveable: () => false,
   /** Keep everything, as if there were no checkpoint. */
   everythingSaveable: () => true,
   /** Keep products: cheap things are computed again, dear ones are not. */
-  dotsSaveable: (primitive: string) => primitive === "dot" || primitive === "conv",
-} as const satisfies Record<string, SavePolicy>;
+  dotsSaveable: isProduct,
+  /** Keep products without batch axes, such as those of layers with their weights. */
+  dotsWithNoBatchDimsSaveable: (primitive: string, params: object) =>
+    primitive === "dot" && "lhsBatch" in params && Array.isArray(params.lhsBatch) &&
+    params.lhsBatch.length === 0,
+  /** Keep what has one of these names. */
+  saveOnlyTheseNames: (...names: string[]): SavePolicy => (primitive, params) =>
+    names.includes(nameOf(primitive, params) ?? ""),
+  /** Keep all that has a name but these. */
+  saveAnyNamesButThese: (...names: string[]): SavePolicy => (primitive, params) => {
+    const name = nameOf(primitive, params);
+    return name !== undefined && !names.includes(name);
+  },
+  /** Keep everything, named or not, but what has one of these names. The value from which it was named is kept. */
+  saveAnythingExceptTheseNames: (...names: string[]): SavePolicy => (primitive, params) =>
+    !names.includes(nameOf(primitive, params) ?? ""),
+  /** Keep what either policy keeps. */
+  saveFromBothPolicies: (a: SavePolicy, b: SavePolicy): SavePolicy => (primitive, params) =>
+    a(primitive, params) || b(primitive, params),
+} as const;
 
 const checkOptions = declareOptions<CheckpointOptions>("checkpoint", ["f"], {
   policy: callable("savePolicies.dotsSaveable"),
@@ -50,4 +90,21 @@ export function checkpoint<A extends unknown[], R>(
     const results = checkpointCall([...captured, ...leaves], { program, policy: options.policy });
     return unflatten(output, results);
   };
+}
+
+/**
+ * The same tree, whose values have a name, by which policies of {@link checkpoint} such as
+ * `savePolicies.saveOnlyTheseNames` find them. Elsewhere it does nothing.
+ *
+ * ```ts
+ * import { checkpointName, np } from "trilevel";
+ * console.assert(await checkpointName(np.array(3), "hidden").item() === 3);
+ * ```
+ */
+export function checkpointName<T>(
+  x: T,
+  name: string,
+): MapTree<T, Tensor | number | boolean, Tensor> {
+  const [leaves, structure] = tensorLeaves(x, "checkpointName: argument 0");
+  return unflatten(structure, currentTrace() ? leaves.map((leaf) => withName(leaf, name)) : leaves);
 }

@@ -1,7 +1,15 @@
 /** Transformations: functions of functions, one file each. */
-export { checkpoint, type CheckpointOptions, savePolicies, type SavePolicy } from "./checkpoint.ts";
+export {
+  checkpoint,
+  checkpointName,
+  type CheckpointOptions,
+  savePolicies,
+  type SavePolicy,
+} from "./checkpoint.ts";
+export { customGradient } from "./customGradient.ts";
 export { customJvp } from "./customJvp.ts";
 export { customVjp, type Perturbed, type PerturbedTensor } from "./customVjp.ts";
+export { disableJit } from "./disableJit.ts";
 export { type Aux, grad, type Gradients, type GradOptions, valueAndGrad } from "./grad.ts";
 export { hessian, hvp, jacfwd, type Jacobian, type JacobianOptions, jacrev } from "./jacobian.ts";
 export { jit, type JitOptions } from "./jit.ts";

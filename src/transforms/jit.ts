@@ -3,6 +3,7 @@ import { numberOf } from "../runtime/backend.ts";
 import { axisNamesKey } from "../core/axisNames.ts";
 import { ArgumentError } from "../core/errors.ts";
 import { backendOf, Compiled } from "../runtime/execute.ts";
+import { runsAsItStands } from "../core/jitSwitch.ts";
 import { LruCache } from "../core/lru.ts";
 import { type Aval, formatAval } from "../core/aval.ts";
 import type { Program } from "../core/program.ts";
@@ -180,6 +181,7 @@ export function jit<A extends unknown[], R>(
   }
   const entries = newEntries();
   return (...args) => {
+    if (runsAsItStands()) return f(...args);
     if (currentTrace()) return withinTrace(f, args, staticArgnums, entries) as R; // what f gives
     const isStatic = args.map((_, i) => staticArgnums.includes(i));
     const flat = args.map((arg, i) =>

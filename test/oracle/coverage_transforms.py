@@ -61,4 +61,21 @@ program(f"{lx}.axis_index", "axisIndex",
         + [jax.vmap(jax.vmap(lambda x: lax.axis_index(("i", "j")), axis_name="j"), axis_name="i")(x)])
 program(f"{lx}.axis_size", "axisSize", ways(lambda x: x * lax.axis_size("i"), x))
 
+# Rules of one's own
+@jax.custom_gradient
+def clipped(x, y):
+    z = jnp.sin(x) * y
+    return z, lambda ct: (jnp.clip(ct, -1, 1) * jnp.cos(x) * y, ct * z)
+
+
+weigh = lambda x, y: weighted(clipped(x, y))
+program("jax.custom_gradient", "customGradient", [
+    clipped(x, x + 1), jax.grad(weigh, (0, 1))(x, x + 1), jax.vmap(jax.grad(weigh))(x, x + 1),
+    jax.grad(lambda x: weighted(jax.grad(weigh)(x, x + 1)))(x),
+])
+seen = []
+with jax.disable_jit():
+    summed = jax.jit(lambda x: lax.scan(lambda c, x: (seen.append(c + 0) or c + x, c * x), jnp.zeros(2), x))(x)
+program("jax.disable_jit", "disableJit", [summed, seen])
+
 report()

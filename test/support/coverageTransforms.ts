@@ -4,6 +4,8 @@ import {
   allToAll,
   axisIndex,
   axisSize,
+  customGradient,
+  disableJit,
   grad,
   jit,
   jvp,
@@ -63,6 +65,12 @@ const rows = () => wave(3, 3, 2);
 const four = () => wave(3, 2, 6);
 const square = (x: Tensor) => x.mul(x);
 
+const clipped = customGradient((x: Tensor, y: Tensor) => {
+  const z = np.sin(x).mul(y);
+  return [z, (ct: Tensor) => [np.clip(ct, -1, 1).mul(np.cos(x)).mul(y), ct.mul(z)]];
+});
+const weigh = (x: Tensor, y: Tensor) => weighted(clipped(x, y));
+
 /** Programs by the names of the functions there. */
 export const programs: { readonly [there: string]: () => unknown } = {
   "jax.lax.psum": () => ways((x) => psum(square(x), "i").mul(x), x()),
@@ -90,4 +98,23 @@ export const programs: { readonly [there: string]: () => unknown } = {
     vmap(vmap((_: Tensor) => axisIndex(["i", "j"]), { axisName: "j" }), named)(x()),
   ],
   "jax.lax.axis_size": () => ways((x) => x.mul(axisSize("i")), x()),
+  "jax.custom_gradient": () => [
+    clipped(x(), x().add(1)),
+    grad(weigh, { argnums: [0, 1] })(x(), x().add(1)),
+    vmap(grad(weigh))(x(), x().add(1)),
+    grad((x: Tensor) => weighted(grad(weigh)(x, x.add(1))))(x()),
+  ],
+  "jax.disable_jit": () => {
+    const seen: Tensor[] = [];
+    const sums = (x: Tensor) =>
+      scan(
+        (c: Tensor, x: Tensor) => {
+          seen.push(c.add(0));
+          return [c.add(x), c.mul(x)];
+        },
+        np.zeros([2]),
+        x,
+      );
+    return [disableJit(() => jit(sums)(x())), seen];
+  },
 };

@@ -19,8 +19,11 @@ import { backwardPass } from "../interpreters/transpose.ts";
 import { instantiate } from "../broadcast.ts";
 import { linearCall } from "./linearCall.ts";
 
-/** Says which instructions' results are kept rather than computed again, by name. */
-export type SavePolicy = (primitive: string) => boolean;
+/**
+ * Says which instructions' results are kept rather than computed again, by the instruction's name and its parameters
+ * (for `checkpointName`, its `name`).
+ */
+export type SavePolicy = (primitive: string, params: object) => boolean;
 
 /** Parameters of `checkpoint`. */
 export interface CheckpointParams extends Params {
@@ -35,7 +38,7 @@ const checkpointPrimitive: Primitive<CheckpointParams> = {
   jvp(primals, tangents, { program, policy }) {
     const active = tangents.map((t) => t !== null);
     const kept = policy === undefined ? [] : program.equations
-      .filter((e) => policy(e.primitive.name)).flatMap((e) => e.outputs);
+      .filter((e) => policy(e.primitive.name, e.params)).flatMap((e) => e.outputs);
     const results = bind(checkpointPrimitive, primals, {
       program: { ...program, outputs: [...program.outputs, ...kept] },
       policy,
