@@ -7,7 +7,7 @@
  *
  *     psum ↔ psum    allGather ↔ psumScatter    allToAll ↔ allToAll    ppermute ↔ ppermute of the inverse
  */
-import type { BatchAxis, LinearInput, Params, Primitive } from "../../core/program.ts";
+import type { BatchAxis, Params, Primitive } from "../../core/program.ts";
 import { aval } from "../../core/aval.ts";
 import { literal, type Tensor } from "../../core/tensor.ts";
 import { bind } from "../../core/trace.ts";
