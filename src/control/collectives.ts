@@ -12,15 +12,17 @@ import { type MapTree, unflatten } from "../core/tree.ts";
 import { boolean, declareOptions, integer } from "../options/index.ts";
 import * as lax from "../primitives/index.ts";
 
-type Leaf = Tensor | number | boolean;
-
 /** The name of an axis, or several, which together count as one. */
 export type AxisName = string | readonly string[];
 
 const namesOf = (axisName: AxisName) => typeof axisName === "string" ? [axisName] : axisName;
 
 /** Applies an operation to all leaves of a tree. */
-function eachLeaf<T>(name: string, tree: T, f: (x: Tensor) => Tensor): MapTree<T, Leaf, Tensor> {
+function eachLeaf<T>(
+  name: string,
+  tree: T,
+  f: (x: Tensor) => Tensor,
+): MapTree<T, Tensor | number | boolean, Tensor> {
   const [leaves, structure] = tensorLeaves(tree, `${name}: argument 0`);
   return unflatten(structure, leaves.map(f));
 }
@@ -49,7 +51,7 @@ function overNames(
  *
  * @throws ArgumentError when no enclosing `vmap` names this axis, as in all functions with an `axisName`.
  */
-export function psum<T>(x: T, axisName: AxisName): MapTree<T, Leaf, Tensor> {
+export function psum<T>(x: T, axisName: AxisName): MapTree<T, Tensor | number | boolean, Tensor> {
   const sum = overNames("psum", axisName, lax.psum);
   return eachLeaf("psum", x, (leaf) => sum(summable(leaf)));
 }
@@ -63,7 +65,7 @@ export function psum<T>(x: T, axisName: AxisName): MapTree<T, Leaf, Tensor> {
  * console.assert(String(await centered(np.array([1, 3])).data()) === "-1,1");
  * ```
  */
-export function pmean<T>(x: T, axisName: AxisName): MapTree<T, Leaf, Tensor> {
+export function pmean<T>(x: T, axisName: AxisName): MapTree<T, Tensor | number | boolean, Tensor> {
   const sum = overNames("pmean", axisName, lax.psum);
   const size = axisSize(axisName);
   return eachLeaf("pmean", x, (leaf) => {
@@ -83,7 +85,7 @@ export function pmean<T>(x: T, axisName: AxisName): MapTree<T, Leaf, Tensor> {
  * console.assert(String(await ofLargest(np.array([1, 4])).data()) === "0.25,1");
  * ```
  */
-export function pmax<T>(x: T, axisName: AxisName): MapTree<T, Leaf, Tensor> {
+export function pmax<T>(x: T, axisName: AxisName): MapTree<T, Tensor | number | boolean, Tensor> {
   return eachLeaf("pmax", x, overNames("pmax", axisName, lax.pmax));
 }
 
@@ -96,7 +98,7 @@ export function pmax<T>(x: T, axisName: AxisName): MapTree<T, Leaf, Tensor> {
  * console.assert(String(await above(np.array([1, 4])).data()) === "0,3");
  * ```
  */
-export function pmin<T>(x: T, axisName: AxisName): MapTree<T, Leaf, Tensor> {
+export function pmin<T>(x: T, axisName: AxisName): MapTree<T, Tensor | number | boolean, Tensor> {
   return eachLeaf("pmin", x, overNames("pmin", axisName, lax.pmin));
 }
 
@@ -129,7 +131,7 @@ export function allGather<T>(
   x: T,
   axisName: string,
   options: AllGatherOptions = {},
-): MapTree<T, Leaf, Tensor> {
+): MapTree<T, Tensor | number | boolean, Tensor> {
   checkGather(options);
   const { axis = 0, tiled = false } = options;
   const params = paramsOf("allGather", axisName);
@@ -169,7 +171,7 @@ export function psumScatter<T>(
   x: T,
   axisName: string,
   options: PsumScatterOptions = {},
-): MapTree<T, Leaf, Tensor> {
+): MapTree<T, Tensor | number | boolean, Tensor> {
   checkScatter(options);
   const { scatterDimension = 0, tiled = false } = options;
   const params = paramsOf("psumScatter", axisName);
@@ -212,7 +214,7 @@ export function allToAll<T>(
   splitAxis: number,
   concatAxis: number,
   options: AllToAllOptions = {},
-): MapTree<T, Leaf, Tensor> {
+): MapTree<T, Tensor | number | boolean, Tensor> {
   checkToAll(options);
   const { tiled = false } = options;
   const params = paramsOf("allToAll", axisName);
@@ -235,7 +237,11 @@ export function allToAll<T>(
  * console.assert(String(await turned(np.array([[1, 2], [3, 4]])).data()) === "1,3,2,4");
  * ```
  */
-export function pswapaxes<T>(x: T, axisName: string, axis: number): MapTree<T, Leaf, Tensor> {
+export function pswapaxes<T>(
+  x: T,
+  axisName: string,
+  axis: number,
+): MapTree<T, Tensor | number | boolean, Tensor> {
   return allToAll(x, axisName, axis, axis);
 }
 
@@ -255,7 +261,7 @@ export function ppermute<T>(
   x: T,
   axisName: string,
   perm: readonly (readonly [source: number, destination: number])[],
-): MapTree<T, Leaf, Tensor> {
+): MapTree<T, Tensor | number | boolean, Tensor> {
   const params = paramsOf("ppermute", axisName);
   const sources = Array<number>(params.size).fill(-1);
   const sent = new Set<number>();
@@ -290,7 +296,7 @@ export function pshuffle<T>(
   x: T,
   axisName: string,
   perm: readonly number[],
-): MapTree<T, Leaf, Tensor> {
+): MapTree<T, Tensor | number | boolean, Tensor> {
   const size = axisSizeOf(axisName, "pshuffle");
   if (perm.length !== size) {
     throw new ArgumentError(
