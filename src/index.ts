@@ -14,6 +14,7 @@ export * from "./public.ts";
 export type { Cost } from "./compiler/cost.ts";
 export type { Backend, DeviceBuffer, Executable } from "./runtime/backend.ts";
 export type {
+  BatchAxis,
   Equation,
   LinearInput,
   NoParams,
