@@ -14,9 +14,9 @@ export * from "./public.ts";
 export type { Cost } from "./compiler/cost.ts";
 export type { Backend, DeviceBuffer, Executable } from "./runtime/backend.ts";
 export type {
-  BatchAxis,
   Equation,
   LinearInput,
+  MappedAxis,
   NoParams,
   Operands,
   Params,

@@ -43,7 +43,7 @@ export interface Tangents {
 }
 
 /** The axis of a batch: one level of `vmap`. */
-export interface BatchAxis {
+export interface MappedAxis {
   /** The number of elements. */
   readonly size: number;
   /** The name that its collective operations use, if it has one. */
@@ -91,7 +91,7 @@ export interface Primitive<P extends Params = NoParams> {
     inputs: Operands<Tensor>,
     batched: Operands<boolean>,
     params: P,
-    axis: BatchAxis,
+    axis: MappedAxis,
   ): { outputs: readonly Tensor[]; batched?: readonly boolean[] };
 
   /** A call: the program it stands for wherever its rules are no longer needed. */

@@ -7,7 +7,7 @@
  *
  *     psum ↔ psum    allGather ↔ psumScatter    allToAll ↔ allToAll    ppermute ↔ ppermute of the inverse
  */
-import type { BatchAxis, Params, Primitive } from "../../core/program.ts";
+import type { MappedAxis, Params, Primitive } from "../../core/program.ts";
 import { aval } from "../../core/aval.ts";
 import { literal, type Tensor } from "../../core/tensor.ts";
 import { bind } from "../../core/trace.ts";
@@ -38,7 +38,7 @@ function batchBy<P extends CollectiveParams>(
   own: (x: Tensor, batched: boolean, params: P) => BatchResult,
   other: (x: Tensor, params: P) => Tensor,
 ): Primitive<P>["batch"] {
-  return ([x], [batched], params: P, axis: BatchAxis) =>
+  return ([x], [batched], params: P, axis: MappedAxis) =>
     params.axisName === axis.name
       ? own(x, batched, params)
       : { outputs: [other(x, params)], batched: [true] };

@@ -6,9 +6,9 @@
  */
 import { ShapeError } from "../../core/errors.ts";
 import {
-  type BatchAxis,
   inputAvals,
   LinearInput,
+  type MappedAxis,
   outputAvals,
   type Params,
   type Primitive,
@@ -160,7 +160,7 @@ export function runLive(
   live: Tensor,
   inputs: readonly Tensor[],
   batched: readonly boolean[],
-  axis: BatchAxis,
+  axis: MappedAxis,
 ): Tensor[] {
   const all = program.outputs.map(() => true);
   const whole = batchProgram(program, batched, axis, all).program;

@@ -18,7 +18,7 @@
  * not run if there is none; in loops it is what the element itself carried into its last step.
  */
 import { isFloat } from "../../core/dtype.ts";
-import { type BatchAxis, hasEffect, type Program, subprograms } from "../../core/program.ts";
+import { hasEffect, type MappedAxis, type Program, subprograms } from "../../core/program.ts";
 import type { Tensor } from "../../core/tensor.ts";
 import { exchanges } from "../interpreters/batch.ts";
 import { linearizeProgram } from "../interpreters/linearize.ts";
@@ -46,7 +46,7 @@ export function fromLive(live: Tensor, x: Tensor): Tensor {
 export function mayRunIdle(
   program: Program,
   batched: readonly boolean[],
-  axis: BatchAxis,
+  axis: MappedAxis,
 ): boolean {
   return program.equations.some((e) => exchanges(e, axis)) || isHarmless(program, batched);
 }

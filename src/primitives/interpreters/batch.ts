@@ -2,9 +2,9 @@
 import { Environment } from "../../core/evaluate.ts";
 import {
   asOperands,
-  type BatchAxis,
   type Equation,
   inputAvals,
+  type MappedAxis,
   type Program,
   subprograms,
 } from "../../core/program.ts";
@@ -32,7 +32,7 @@ export function batchAval(a: Aval, size: number): Aval {
 export function batchProgram(
   program: Program,
   batched: readonly boolean[],
-  axis: BatchAxis,
+  axis: MappedAxis,
   force: readonly boolean[] = [],
 ): BatchedProgram {
   const key = `${JSON.stringify(axis.name)} ${axis.size} ${flagsKey(batched)} ${flagsKey(force)}`;
@@ -44,7 +44,7 @@ const remembered = new Remembered<BatchedProgram>();
 function derive(
   program: Program,
   batched: readonly boolean[],
-  axis: BatchAxis,
+  axis: MappedAxis,
   force: readonly boolean[],
 ): BatchedProgram {
   let outBatched: readonly boolean[] = [];
@@ -62,7 +62,7 @@ export function runBatched(
   program: Program,
   inputs: readonly Tensor[],
   batched: readonly boolean[],
-  axis: BatchAxis,
+  axis: MappedAxis,
 ): [outputs: Tensor[], batched: boolean[]] {
   const env = new Environment(program.inputs, inputs);
   const carried = new Set<unknown>(program.inputs.filter((_, i) => batched[i]));
@@ -87,13 +87,13 @@ export function runBatched(
 }
 
 /** Whether an equation exchanges values along this axis, or holds a program that does. */
-export function exchanges(equation: Equation, { name }: BatchAxis): boolean {
+export function exchanges(equation: Equation, { name }: MappedAxis): boolean {
   return name !== undefined &&
     holds(equation, ({ primitive, params }) => primitive.alongAxis?.(params) === name);
 }
 
 /** As `exchanges`, or a call may do so in its derivative alone, which is not known yet. */
-function mayExchange(equation: Equation, axis: BatchAxis): boolean {
+function mayExchange(equation: Equation, axis: MappedAxis): boolean {
   return exchanges(equation, axis) ||
     axis.name !== undefined && holds(equation, ({ primitive }) => primitive.inline !== undefined);
 }
