@@ -18,50 +18,85 @@ export interface CheckpointOptions {
   policy?: SavePolicy;
 }
 
-const isProduct = (primitive: string) => primitive === "dot" || primitive === "conv";
-
-/** The name that `checkpointName` gave. */
-const nameOf = (primitive: string, params: object): string | undefined =>
-  primitive === "checkpointName" && "name" in params ? String(params.name) : undefined;
-
-/**
- * Policies by their names in JAX. Those that take names are functions that give a policy.
- *
- * ```ts
- * import { checkpoint, checkpointName, grad, np, savePolicies, type Tensor } from "trilevel";
- * const f = checkpoint(
- *   (x: Tensor) => np.sin(checkpointName(np.exp(x), "hidden")),
- *   { policy: savePolicies.saveOnlyTheseNames("hidden") },
- * );
- * console.assert(await grad(f)(np.array(0)).item() === Math.fround(Math.cos(1)));
- * ```
- */
+/** Policies by their names in JAX; see `saveOnlyTheseNames` and its kin for those that take names. */
 export const savePolicies = {
   /** Keep nothing. */
   nothingSaveable: () => false,
   /** Keep everything, as if there were no checkpoint. */
   everythingSaveable: () => true,
   /** Keep products: cheap things are computed again, dear ones are not. */
-  dotsSaveable: isProduct,
+  dotsSaveable: (primitive: string) => primitive === "dot" || primitive === "conv",
   /** Keep products without batch axes, such as those of layers with their weights. */
   dotsWithNoBatchDimsSaveable: (primitive: string, params: object) =>
     primitive === "dot" && "lhsBatch" in params && Array.isArray(params.lhsBatch) &&
     params.lhsBatch.length === 0,
-  /** Keep what has one of these names. */
-  saveOnlyTheseNames: (...names: string[]): SavePolicy => (primitive, params) =>
-    names.includes(nameOf(primitive, params) ?? ""),
-  /** Keep all that has a name but these. */
-  saveAnyNamesButThese: (...names: string[]): SavePolicy => (primitive, params) => {
+} as const satisfies Record<string, SavePolicy>;
+
+/**
+ * The policy that keeps what `checkpointName` gave one of these names, and computes all else again.
+ *
+ * ```ts
+ * import { checkpoint, checkpointName, grad, np, saveOnlyTheseNames, type Tensor } from "trilevel";
+ * const f = checkpoint(
+ *   (x: Tensor) => np.sin(checkpointName(np.exp(x), "hidden")),
+ *   { policy: saveOnlyTheseNames("hidden") },
+ * );
+ * console.assert(await grad(f)(np.array(0)).item() === Math.fround(Math.cos(1)));
+ * ```
+ */
+export function saveOnlyTheseNames(...names: string[]): SavePolicy {
+  return (primitive, params) => names.includes(nameOf(primitive, params) ?? "");
+}
+
+/**
+ * The policy that keeps all that has a name but these.
+ *
+ * ```ts
+ * import { checkpoint, np, saveAnyNamesButThese, type Tensor } from "trilevel";
+ * const f = checkpoint((x: Tensor) => np.sin(x), { policy: saveAnyNamesButThese("attention") });
+ * console.assert(await f(np.array(0)).item() === 0);
+ * ```
+ */
+export function saveAnyNamesButThese(...names: string[]): SavePolicy {
+  return (primitive, params) => {
     const name = nameOf(primitive, params);
     return name !== undefined && !names.includes(name);
-  },
-  /** Keep everything, named or not, but what has one of these names. The value from which it was named is kept. */
-  saveAnythingExceptTheseNames: (...names: string[]): SavePolicy => (primitive, params) =>
-    !names.includes(nameOf(primitive, params) ?? ""),
-  /** Keep what either policy keeps. */
-  saveFromBothPolicies: (a: SavePolicy, b: SavePolicy): SavePolicy => (primitive, params) =>
-    a(primitive, params) || b(primitive, params),
-} as const;
+  };
+}
+
+/**
+ * The policy that keeps everything, named or not, but what has one of these names. The value from which it was named is
+ * kept, unless it has such a name too.
+ *
+ * ```ts
+ * import { checkpoint, np, saveAnythingExceptTheseNames, type Tensor } from "trilevel";
+ * const policy = saveAnythingExceptTheseNames("attention");
+ * const f = checkpoint((x: Tensor) => np.sin(x), { policy });
+ * console.assert(await f(np.array(0)).item() === 0);
+ * ```
+ */
+export function saveAnythingExceptTheseNames(...names: string[]): SavePolicy {
+  return (primitive, params) => !names.includes(nameOf(primitive, params) ?? "");
+}
+
+/**
+ * The policy that keeps what either of two keeps.
+ *
+ * ```ts
+ * import { checkpoint, np, saveFromBothPolicies, saveOnlyTheseNames, savePolicies, type Tensor } from "trilevel";
+ * const policy = saveFromBothPolicies(savePolicies.dotsSaveable, saveOnlyTheseNames("hidden"));
+ * const f = checkpoint((x: Tensor) => np.sin(x), { policy });
+ * console.assert(await f(np.array(0)).item() === 0);
+ * ```
+ */
+export function saveFromBothPolicies(a: SavePolicy, b: SavePolicy): SavePolicy {
+  return (primitive, params) => a(primitive, params) || b(primitive, params);
+}
+
+/** The name that `checkpointName` gave. */
+function nameOf(primitive: string, params: object): string | undefined {
+  return primitive === "checkpointName" && "name" in params ? String(params.name) : undefined;
+}
 
 const checkOptions = declareOptions<CheckpointOptions>("checkpoint", ["f"], {
   policy: callable("savePolicies.dotsSaveable"),
@@ -94,7 +129,7 @@ export function checkpoint<A extends unknown[], R>(
 
 /**
  * The same tree, whose values have a name, by which policies of {@link checkpoint} such as
- * `savePolicies.saveOnlyTheseNames` find them. Elsewhere it does nothing.
+ * `saveOnlyTheseNames` find them. Elsewhere it does nothing.
  *
  * ```ts
  * import { checkpointName, np } from "trilevel";

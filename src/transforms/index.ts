@@ -3,6 +3,10 @@ export {
   checkpoint,
   checkpointName,
   type CheckpointOptions,
+  saveAnyNamesButThese,
+  saveAnythingExceptTheseNames,
+  saveFromBothPolicies,
+  saveOnlyTheseNames,
   savePolicies,
   type SavePolicy,
 } from "./checkpoint.ts";

@@ -30,8 +30,11 @@ await setBackend("reference"); // before the operands below are made
 const x = np.ones([4]);
 const f = (y: Tensor) => y.mul(0.5);
 
+/** What exchanges values within a batch is called in one. */
+type InBatch = Pick<typeof trilevel, "allGather" | "allToAll" | "psumScatter">;
+
 /** Without what opens a device: it would need one. */
-type Functions = Omit<typeof trilevel, "openWebGpu">;
+type Functions = Omit<typeof trilevel, "openWebGpu" | keyof InBatch>;
 
 const level = { init: () => x, step: (_: unknown, y: Tensor) => f(y), objective: () => x };
 const descent = { init: () => x, optimizer: optim.sgd(0.1), steps: 2 };
@@ -79,6 +82,23 @@ const functions: Calls<Functions> = {
   whileLoop: [(y: Tensor) => y.sum().less(0), f, x],
 };
 lookAtOptions("trilevel", trilevel, functions);
+
+const inBatch: Calls<InBatch> = {
+  allGather: [np.ones([2, 2]), "batch"],
+  allToAll: [np.ones([2, 2]), "batch", 0, 0],
+  psumScatter: [np.ones([2, 2]), "batch"],
+};
+lookAtOptions(
+  "trilevel",
+  Object.fromEntries(
+    Object.keys(inBatch).map((name) => [
+      name,
+      (x: Tensor, ...more: unknown[]) =>
+        vmap((y: Tensor) => loose(trilevel)[name](y, ...more), { axisName: "batch" })(x),
+    ]),
+  ),
+  inBatch,
+);
 
 describe("options", () => {
   answered([
