@@ -12,7 +12,11 @@ import { isProgram, type Params, type Program } from "./program.ts";
  *   (d) }
  * ```
  */
-export function formatProgram(program: Program, indent = ""): string {
+export function formatProgram(
+  program: Program,
+  indent = "",
+  inner: FormatInner = formatProgram,
+): string {
   const names = new Map<Var, string>();
   const name = (v: Var): string => {
     let found = names.get(v);
@@ -23,33 +27,42 @@ export function formatProgram(program: Program, indent = ""): string {
   const typed = (v: Var) => `${name(v)}:${formatAval(v.aval)}`;
   const lines = [`{ ${[...program.inputs.map(typed), "=>"].join(" ")}`];
   for (const { primitive, params, inputs, outputs } of program.equations) {
-    const head = `${primitive.name}${formatParams(params, `${indent}    `)}`;
+    const head = `${primitive.name}${formatParams(params, `${indent}    `, inner)}`;
     lines.push(`  ${[...outputs.map(typed), "=", head, ...inputs.map(atom)].join(" ")}`);
   }
   lines.push(`  (${program.outputs.map(atom).join(", ")}) }`);
   return lines.join(`\n${indent}`);
 }
 
-/** Parameters as text: equal parameters have equal texts. */
-export function formatParams(params: Params, indent = ""): string {
+/** The text of a program inside another's parameters. */
+export type FormatInner = (program: Program, indent: string) => string;
+
+/** Parameters as text: equal parameters have equal texts, if equal programs within have. */
+export function formatParams(
+  params: Params,
+  indent = "",
+  inner: FormatInner = formatProgram,
+): string {
   const fields = Object.entries(params).filter(([, value]) => value !== undefined)
-    .map(([key, value]) => `${key}=${formatParam(value, indent)}`);
+    .map(([key, value]) => `${key}=${formatParam(value, indent, inner)}`);
   return fields.length === 0 ? "" : `[${fields.join(" ")}]`;
 }
 
 const functionNumbers = new WeakMap<object, number>();
 let functionCount = 0;
 
-function formatParam(value: unknown, indent: string): string {
-  if (isProgram(value)) return formatProgram(value, indent);
-  if (Array.isArray(value)) return `(${value.map((v) => formatParam(v, indent)).join(",")})`;
+function formatParam(value: unknown, indent: string, inner: FormatInner): string {
+  if (isProgram(value)) return inner(value, indent);
+  if (Array.isArray(value)) return `(${value.map((v) => formatParam(v, indent, inner)).join(",")})`;
   if (typeof value === "function") {
     // Functions are compared by identity, so the text must tell two of the same name apart.
     let number = functionNumbers.get(value);
     if (number === undefined) functionNumbers.set(value, number = functionCount++);
     return `${value.name || "function"}#${number}`;
   }
-  if (typeof value === "object" && value !== null) return formatParams(value as Params, indent);
+  if (typeof value === "object" && value !== null) {
+    return formatParams(value as Params, indent, inner);
+  }
   return Object.is(value, -0) ? "-0" : String(value);
 }
 

@@ -239,9 +239,17 @@ export function eliminateDeadCode(program: Program): Program {
   return { ...program, equations: kept.reverse() };
 }
 
+const effectful = new WeakMap<Program, boolean>();
+
 /** True if an equation does something beside computing its outputs. Calls that nobody needs do not. */
 export function hasEffect(equation: Equation): boolean {
   if (equation.primitive.inline) return false;
-  return equation.primitive.effect === true ||
-    subprograms(equation.params).some((p) => p.equations.some(hasEffect));
+  return equation.primitive.effect === true || subprograms(equation.params).some(hasEffects);
+}
+
+/** Each program is looked at once, however deep it is in others. */
+function hasEffects(program: Program): boolean {
+  let found = effectful.get(program);
+  if (found === undefined) effectful.set(program, found = program.equations.some(hasEffect));
+  return found;
 }

@@ -14,8 +14,7 @@ import {
 } from "trilevel";
 import { Graph } from "../../src/backends/onnx/graph.ts";
 import { encodeProgram } from "../../src/backends/onnx/encode.ts";
-import { onnxPasses, optimize } from "../../src/compiler/optimize.ts";
-import { eliminateDeadCodeDeep } from "../../src/compiler/passes/deadCode.ts";
+import { onnxPasses, optimize, webgpuPasses } from "../../src/compiler/optimize.ts";
 import { inlineCalls } from "../../src/core/inline.ts";
 import { aval, Var } from "../../src/core/aval.ts";
 import { type Equation, type Program, subprograms } from "../../src/core/program.ts";
@@ -63,10 +62,12 @@ describe.each(Object.keys(nests))("%s, nested", (kind) => {
   const ways = Object.keys(transformed).filter((way) =>
     kind !== "whileLoop" || !/gradient|derivative/.test(way)
   );
-  test.each(ways)("%s: twice as deep is at most four times the work", (way) => {
+  // Values of inner programs pass through all outer ones. A loop with a bound is two of them: a loop and a choice.
+  const most = kind === "bounded whileLoop" ? 3.3 : 3;
+  test.each(ways)(`%s: twice as deep is at most ${most} times the work`, (way) => {
     const work = (depth: number) =>
       variables(() => traced((x) => [transformed[way]!(nested(kind, depth))(x!)], scalar));
-    expect(work(12)).toBeLessThanOrEqual(4 * work(6));
+    expect(work(12) / work(6)).toBeLessThanOrEqual(most);
   });
 });
 
@@ -84,21 +85,30 @@ describe("of nested programs", () => {
     }
   };
 
-  test.each(["cond", "scan", "whileLoop"])(
-    "%s: passes look at the innermost as often as at others",
-    (kind) => {
-      const program = inlineCalls(traced((x) => [nested(kind, depth)(x!)], scalar));
-      const { equations } = innermost(program);
-      let looked = 0;
-      for (const e of equations as Equation[]) {
-        const { inputs } = e;
-        Object.defineProperty(e, "inputs", { enumerable: true, get: () => (looked++, inputs) });
-      }
-      eliminateDeadCodeDeep(program);
-      expect(looked).toBeGreaterThan(0);
-      expect(looked).toBeLessThanOrEqual(8 * equations.length);
-    },
-  );
+  const passes = new Map([...onnxPasses, ...webgpuPasses].map((pass) => [pass.name, pass]));
+  describe.each(["cond", "scan", "whileLoop"])("%s", (kind) => {
+    test.each([...passes.values()])(
+      "$name looks at the innermost as often as at others",
+      (pass) => {
+        const looks = (depth: number) => {
+          const program = inlineCalls(traced((x) => [nested(kind, depth)(x!)], scalar));
+          const { equations } = innermost(program);
+          let looked = 0;
+          // Passes make new equations of old variables: those are followed, as well as the old equations.
+          const watch = (object: object, key: string, value: unknown) =>
+            Object.defineProperty(object, key, { enumerable: true, get: () => (looked++, value) });
+          for (const e of equations as Equation[]) {
+            watch(e, "inputs", e.inputs);
+            e.outputs.forEach((v) => watch(v, "aval", v.aval));
+          }
+          pass.run(program);
+          return looked;
+        };
+        expect(looks(3)).toBeGreaterThan(0);
+        expect(looks(10)).toBeLessThanOrEqual(looks(3));
+      },
+    );
+  });
 
   afterEach(() => vi.restoreAllMocks());
   test.each(["cond", "whileLoop"])("%s: graphs are read once each", (kind) => {

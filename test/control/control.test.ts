@@ -8,6 +8,7 @@ import {
   grad,
   jit,
   jvp,
+  makeProgram,
   map,
   memory,
   np,
@@ -238,6 +239,25 @@ describe("cond", () => {
     for (const x of [[1, 2], [-1, -2]]) {
       await expectClose(grad(f)(f64(x)), await differences(f, x));
     }
+  });
+
+  it("keeps for its derivative only what one branch needs, and no copy of an operand", async () => {
+    const branches = [
+      (x: Tensor) => np.sin(x).sum(),
+      (x: Tensor) => np.exp(x).sum(),
+      (x: Tensor) => np.square(x).sum(),
+    ];
+    const f = (x: Tensor, k: Tensor) => switchCase(k, branches, x);
+    const slopesFound = await Promise.all([0, 1, 2].map(async (k) => {
+      const slope = grad(f)(np.array([0, 1, 2]), np.array(k, { dtype: "int32" }));
+      return [...await slope.data()].map((v) => v.toFixed(4));
+    }));
+    const slopes = [Math.cos, Math.exp, (x: number) => 2 * x];
+    expect(slopesFound).toEqual(slopes.map((slope) => [0, 1, 2].map((x) => slope(x).toFixed(4))));
+    // One number that comes out, and one residual of the shape of x.
+    const { program } = makeProgram(grad(f), np.array([1, 2, 3]), np.array(0, { dtype: "int32" }));
+    const [choice] = program.equations.filter((e) => e.primitive.name === "cond");
+    expect(choice!.outputs.map((v) => v.aval.shape)).toEqual([[], [3]]);
   });
 
   it("clamps the index of switchCase", async () => {

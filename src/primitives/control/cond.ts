@@ -2,7 +2,7 @@
  * `cond`: one of several programs, chosen by an index.
  *
  * Its derivative is two choices by the same index: the primal one, which also gives the residuals of the
- * branch taken (and zeros for the others'), and a linear one.
+ * branch taken, and a linear one. Only one branch is taken, so that residuals of different branches share places.
  */
 import { ShapeError } from "../../core/errors.ts";
 import {
@@ -14,13 +14,13 @@ import {
   type Primitive,
   type Program,
 } from "../../core/program.ts";
-import { aval, formatAval, sameShape } from "../../core/aval.ts";
+import { type Atom, type Aval, aval, formatAval, sameShape } from "../../core/aval.ts";
 import { literal, type Tensor } from "../../core/tensor.ts";
 import { bind, traceClosed } from "../../core/trace.ts";
 import { evaluate } from "../../core/evaluate.ts";
 import { reduceOr } from "../reduce.ts";
 import { batchProgram } from "../interpreters/batch.ts";
-import { linearizeProgram } from "../interpreters/linearize.ts";
+import { type Linearized, linearizeProgram } from "../interpreters/linearize.ts";
 import { transposeProgram } from "../interpreters/transpose.ts";
 import { convert, eq, ge, le } from "../elementwise.ts";
 import { broadcastBatch, full } from "../broadcast.ts";
@@ -52,6 +52,47 @@ function sideBySide(branches: readonly Program[], shared: number): Program[] {
       ];
     }, inputAvals(branch))
   );
+}
+
+/** Where the residuals of branches are. */
+interface SharedResiduals {
+  /** The primal programs, with as many outputs each: a residual or a zero in every slot. */
+  readonly primals: Program[];
+  /** The types of what comes out beside the outputs. */
+  readonly slots: readonly Aval[];
+  /** For each residual of each branch its place among the slots and, after them, the operands. */
+  readonly places: readonly (readonly number[])[];
+}
+
+/** Residuals of different branches share a slot if they are of one type; those that are operands need none. */
+function sharingResiduals(split: readonly Linearized[], shared: number): SharedResiduals {
+  const slots: Aval[] = [];
+  const inSlots = split.map(({ primal }) => {
+    const taken = new Set<number>();
+    return primal.outputs.slice(shared).map((residual) => {
+      if (primal.inputs.some((v) => v === residual)) return undefined;
+      const fits = slots.findIndex((a, i) =>
+        !taken.has(i) && a.dtype === residual.aval.dtype && sameShape(a.shape, residual.aval.shape)
+      );
+      const slot = fits < 0 ? slots.push(aval(residual.aval.shape, residual.aval.dtype)) - 1 : fits;
+      taken.add(slot);
+      return slot;
+    });
+  });
+  const primals = split.map(({ primal }, k) =>
+    traceClosed((...xs) => {
+      const results = evaluate(primal, xs);
+      const filled = slots.map((a) => full(a.shape, 0, a.dtype));
+      inSlots[k]!.forEach((slot, r) => slot !== undefined && (filled[slot] = results[shared + r]!));
+      return [...results.slice(0, shared), ...filled];
+    }, inputAvals(primal))
+  );
+  const places = split.map(({ primal }, k) =>
+    inSlots[k]!.map((slot, r) =>
+      slot ?? slots.length + primal.inputs.findIndex((v) => v === primal.outputs[shared + r])
+    )
+  );
+  return { primals, slots, places };
 }
 
 const condPrimitive: Primitive<CondParams> = {
@@ -89,25 +130,26 @@ const condPrimitive: Primitive<CondParams> = {
     const force = branches.map((b) => linearizeProgram(b, active).active)
       .reduce((a, b) => a.map((f, i) => f || b[i]!));
     const split = branches.map((b) => linearizeProgram(b, active, force));
-    const residualAvals = split.map((s) => s.primal.outputs.slice(outputs).map((a) => a.aval));
-
-    const run = cond(index, primals, {
-      branches: sideBySide(split.map((s) => s.primal), outputs),
-    });
-    const residuals = run.slice(outputs);
+    const { primals: programs, slots, places } = sharingResiduals(split, outputs);
+    const run = cond(index, primals, { branches: programs });
+    // Residuals that are operands of the branch are at hand: they need not come out of it.
+    const available = [...run.slice(outputs), ...primals];
+    const read = [...new Set(places.flat())];
     const directions = tangents.filter((t): t is Tensor => t !== null);
-    const moved = cond(index, [...residuals, ...directions], {
-      branches: split.map((s, mine) => {
-        const start = residualAvals.slice(0, mine).flat().length;
-        return traceClosed(
+    const moved = cond(index, [...read.map((i) => available[i]!), ...directions], {
+      branches: split.map((s, k) =>
+        traceClosed(
           (...xs) =>
             evaluate(s.linear, [
-              ...xs.slice(start, start + s.residuals),
-              ...xs.slice(residuals.length),
+              ...places[k]!.map((i) => xs[read.indexOf(i)]!),
+              ...xs.slice(read.length),
             ]),
-          [...residualAvals.flat(), ...directions.map((t) => aval(t.shape, t.dtype))],
-        );
-      }),
+          [
+            ...read.map((i) => slots[i] ?? available[i]!.aval),
+            ...directions.map((t) => aval(t.shape, t.dtype)),
+          ],
+        )
+      ),
     });
     let m = 0;
     return {
@@ -166,8 +208,10 @@ export function runLive(
   const whole = batchProgram(program, batched, axis, all).program;
   if (axis.size === 0 || mayRunIdle(program, batched, axis)) return evaluate(whole, inputs);
   const avals = [live, ...inputs].map((x) => x.aval);
+  const read = new Set<Atom>([...whole.equations.flatMap((e) => e.inputs), ...whole.outputs]);
+  const varies = whole.inputs.map((v, i) => batched[i] && read.has(v));
   const run = traceClosed(
-    (live, ...xs) => evaluate(whole, xs.map((x, i) => batched[i] ? fromLive(live!, x) : x)),
+    (live, ...xs) => evaluate(whole, xs.map((x, i) => varies[i] ? fromLive(live!, x) : x)),
     avals,
   );
   const rest = traceClosed(

@@ -35,6 +35,11 @@ export function batchProgram(
   axis: MappedAxis,
   force: readonly boolean[] = [],
 ): BatchedProgram {
+  if (force.some(Boolean)) {
+    // Mostly those outputs are batched anyway, and the program is there already.
+    const found = batchProgram(program, batched, axis);
+    if (force.every((f, i) => !f || found.batched[i])) return found;
+  }
   const key = `${JSON.stringify(axis.name)} ${axis.size} ${flagsKey(batched)} ${flagsKey(force)}`;
   return remembered.of(program, key, () => derive(program, batched, axis, force));
 }

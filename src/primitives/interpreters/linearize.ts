@@ -28,6 +28,11 @@ export function linearizeProgram(
   force: readonly boolean[] = [],
   given: readonly Var[] = [],
 ): Linearized {
+  if (force.some(Boolean)) {
+    // Mostly those outputs have a tangent anyway, and the derivative is there already.
+    const found = linearizeProgram(program, active, [], given);
+    if (force.every((f, i) => !f || found.active[i])) return found;
+  }
   const key = `${flagsKey(active)} ${flagsKey(force)} ${given.map((v) => v.id)}`;
   return remembered.of(program, key, () => derive(program, active, force, given));
 }
