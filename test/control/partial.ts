@@ -117,7 +117,7 @@ export const flows: Readonly<Record<string, Flow>> = {
       scan(
         (c: Tensor, s: Tensor) => [branching(p)(c.add(s), w).sub(0.5), c.mul(s)],
         x,
-        np.stack([x.neg(), x.mul(0.5), x.mul(2)]),
+        np.stack([x.mul(-0.8), x.mul(0.5), x.mul(2)]),
       )[1],
     ),
   "scan in cond": (p) => (x, w) =>
