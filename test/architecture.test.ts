@@ -11,9 +11,11 @@ const src = fileURLToPath(new URL("../src/", import.meta.url));
  * error, too.
  */
 const arrows: Record<string, readonly string[]> = {
-  core: [],
+  // The base of all errors: a leaf that everything may import.
+  errors: [],
+  core: ["errors"],
   runtime: ["core"],
-  options: ["core"],
+  options: ["errors", "core"],
   primitives: ["core"],
   compiler: ["core", "primitives"],
   backends: ["core", "runtime", "primitives", "compiler"],
@@ -40,7 +42,7 @@ const arrows: Record<string, readonly string[]> = {
   "tree.ts": ["core", "numpy"],
   nn: ["public.ts", "options", "numpy", "random", "control"],
   optim: ["public.ts", "tree.ts", "options", "numpy", "random", "control", "transforms", "solvers"],
-  metrics: ["options"],
+  metrics: ["errors", "options"],
   nested: [
     "public.ts",
     "tree.ts",
@@ -66,7 +68,7 @@ const arrows: Record<string, readonly string[]> = {
     "optim",
     "nested",
   ],
-  data: ["options"],
+  data: ["errors", "options"],
   tfjs: ["public.ts", "core", "runtime", "backends"],
   "index.ts": [
     "public.ts",
@@ -90,7 +92,17 @@ const arrows: Record<string, readonly string[]> = {
   // A plugin of linters: it asks the library which names exist.
   lint: ["tree.ts", "options", "numpy", "random", "nn", "optim", "metrics"],
   // Experiments also read what the package says of itself (`..`).
-  experiments: ["index.ts", "public.ts", "runtime", "options", "metrics", "models", "data", ".."],
+  experiments: [
+    "errors",
+    "index.ts",
+    "public.ts",
+    "runtime",
+    "options",
+    "metrics",
+    "models",
+    "data",
+    "..",
+  ],
 };
 
 /** Packages from outside, and the folders that may import them. */

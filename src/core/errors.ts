@@ -1,30 +1,8 @@
-/**
- * What can go wrong, as classes a program can tell apart by `_tag`. Every message says what
- * happened, on which line of the user's code, and what to do about it.
- */
+/** What can go wrong with tensors and functions of them, as classes that a program can tell apart by `_tag`. */
+import { TrilevelError } from "../errors/index.ts";
 
-import { userLine } from "./callSite.ts";
-
-export { CallSite } from "./callSite.ts";
-
-/** The base of all errors that Trilevel throws. */
-export abstract class TrilevelError extends Error {
-  /** Tells the kinds apart, also across realms and in Effect's `catchTag`. */
-  abstract get _tag(): string;
-  /** The class's name as it is written here: the tag, so that code which shortens names does not shorten this one. */
-  override get name(): string {
-    return this._tag;
-  }
-  /** The advice: what to do about it. */
-  readonly hint: string;
-
-  /** An error with what happened, what to do, and (found by itself) the user's line. */
-  constructor(message: string, hint: string, options?: ErrorOptions) {
-    const line = userLine();
-    super(`${message}${line ? `\n  at ${line}` : ""}\n  ${hint}`, options);
-    this.hint = hint;
-  }
-}
+export { CallSite } from "../errors/callSite.ts";
+export { type ErrorDetails, TrilevelError } from "../errors/index.ts";
 
 /** Shapes do not fit the operation. */
 export class ShapeError extends TrilevelError {

@@ -6,7 +6,7 @@
  */
 
 import type { Sample } from "./dataset.ts";
-import { ShapeError } from "./errors.ts";
+import { SampleShapeError } from "./errors.ts";
 import { boolean, fraction, nonNegative, pairOf, size } from "../options/index.ts";
 import { dataOptions, names } from "./options.ts";
 import { crop, flipHorizontal, flipVertical, resize } from "./image.ts";
@@ -111,7 +111,7 @@ function picture(sample: Sample, name: string): NdArray {
     return { data: field.data, shape: [...field.shape, 1] };
   }
   if (!isNdArray(field) || field.shape.length < 3) {
-    throw new ShapeError(`the sample has no picture "${name}"`, {
+    throw new SampleShapeError(`the sample has no picture "${name}"`, {
       hint: `Name fields of shape […, height, width, channels]; it has ${Object.keys(sample)}`,
     });
   }
@@ -128,7 +128,7 @@ interface Colour {
 function recolour(image: NdArray, { shift, contrast, saturation }: Colour): NdArray {
   const channels = image.shape.at(-1)!;
   if (!(image.data instanceof Uint8Array)) {
-    throw new ShapeError("colours change on uint8 images only", {
+    throw new SampleShapeError("colours change on uint8 images only", {
       hint: "Augment before converting to floats",
     });
   }

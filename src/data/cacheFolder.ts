@@ -27,7 +27,7 @@ import {
   type Sample,
   type Schema,
 } from "./dataset.ts";
-import { CorruptError, DataError, ShapeError, TruncatedError } from "./errors.ts";
+import { CorruptError, DataError, SampleShapeError, TruncatedError } from "./errors.ts";
 import { openFile, type RandomAccessFile, readJson } from "./files.ts";
 import {
   bytesPerElement,
@@ -116,7 +116,7 @@ function checkField(name: string, field: Field | undefined, spec: FieldSpec, ind
       field.shape.every((length, axis) => (spec.shape[axis] ?? length) === length)
     : field !== undefined && spec.dtype === "json";
   if (fits) return;
-  throw new ShapeError(
+  throw new SampleShapeError(
     `"${name}" of sample ${index} is ${found}, its schema says ${spec.dtype}[${spec.shape}]`,
     { hint: "Make schema and samples agree; null in a shape stands for a length that varies" },
   );

@@ -7,7 +7,7 @@
  * harmless.
  */
 
-import { ClosedError, IndexError, OptionError, ShapeError } from "./errors.ts";
+import { ClosedError, IndexError, OptionError, SampleShapeError } from "./errors.ts";
 import { count, kind, listOf, nonNegative, required } from "../options/index.ts";
 import { dataOptions } from "./options.ts";
 import { type DType, dtypeOf, elements, isNdArray, type NdArray } from "./ndarray.ts";
@@ -115,7 +115,7 @@ export function makeDataset<S extends Sample>(source: Source<S>): Dataset<S> {
 /**
  * A dataset whose sample `i` is row `i` of every array.
  *
- * @throws {ShapeError} when the arrays have different numbers of rows.
+ * @throws {SampleShapeError} when the arrays have different numbers of rows.
  *
  * ```ts
  * import { fromArrays, ndarray } from "trilevel/data";
@@ -129,7 +129,7 @@ export function fromArrays<A extends { readonly [name: string]: NdArray }>(array
   const sizes = new Set(names.map((name) => arrays[name]!.shape[0]));
   const [size] = sizes;
   if (sizes.size !== 1 || size === undefined) {
-    throw new ShapeError(`arrays have ${[...sizes].join(" and ")} rows`, {
+    throw new SampleShapeError(`arrays have ${[...sizes].join(" and ")} rows`, {
       hint: "Give at least one array, all with the same first length",
     });
   }

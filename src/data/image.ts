@@ -5,7 +5,7 @@
  * channels. The same value prepares images (bilinear) and masks (nearest), so that they stay aligned.
  */
 
-import { OptionError, ShapeError } from "./errors.ts";
+import { OptionError, SampleShapeError } from "./errors.ts";
 import { boolean, oneOf } from "../options/index.ts";
 import { type Box, dataOptions } from "./options.ts";
 import { allocate, dtypeOf, elements, type NdArray, type TypedArray } from "./ndarray.ts";
@@ -56,7 +56,7 @@ interface Axes {
 
 function axesOf(shape: readonly number[]): Axes {
   if (shape.length < 3) {
-    throw new ShapeError(`[${shape}] is no shape of a picture`, {
+    throw new SampleShapeError(`[${shape}] is no shape of a picture`, {
       hint: "Pictures have the axes […, height, width, channels]",
     });
   }

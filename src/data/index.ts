@@ -53,12 +53,13 @@ export {
   LimitError,
   MissingFileError,
   OptionError,
-  ShapeError,
+  SampleShapeError,
   TruncatedError,
   UnsupportedError,
   WorkerError,
   WrongKindError,
 } from "./errors.ts";
+export { type ErrorDetails, TrilevelError } from "../errors/index.ts";
 export { openFile, type RandomAccessFile } from "./files.ts";
 export * from "./datasets/folder.ts";
 export * from "./generate/index.ts";

@@ -4,7 +4,7 @@
  * COCO counts pixels down the columns; here masks come out as rows, 1 inside and 0 outside.
  */
 
-import { CorruptError, ShapeError } from "./errors.ts";
+import { CorruptError, SampleShapeError } from "./errors.ts";
 import { count as countKind, text as textKind } from "../options/index.ts";
 import { dataOptions, limitsKind } from "./options.ts";
 import { checkLimit, type Limits } from "./limits.ts";
@@ -211,7 +211,7 @@ const checkLabels = dataOptions<{ readonly backgrounds?: number }>("masksToLabel
  * The largest value wins, the first among equals. The first `backgrounds` masks (1 unless told
  * otherwise, 4 in Objects Room, 0 in COCO) and pixels in no mask are 0; the masks after them are 1, 2, ….
  *
- * @throws {ShapeError} for another shape, or more than 255 labels.
+ * @throws {SampleShapeError} for another shape, or more than 255 labels.
  *
  * ```ts
  * import { masksToLabels, ndarray } from "trilevel/data";
@@ -228,7 +228,7 @@ export function masksToLabels(
   const { backgrounds = 1 } = options;
   const [count, height, width, channels] = shape;
   if (shape.length !== 4 || channels !== 1 || count! - backgrounds > 255) {
-    throw new ShapeError(`masks of shape [${shape}] have no label map of bytes`, {
+    throw new SampleShapeError(`masks of shape [${shape}] have no label map of bytes`, {
       hint: "Give masks [n, height, width, 1], at most 255 of objects",
     });
   }

@@ -6,7 +6,7 @@
  * function that works on pictures.
  */
 
-import { ShapeError } from "./errors.ts";
+import { SampleShapeError } from "./errors.ts";
 
 /** The element types of host arrays. */
 export type TypedArray =
@@ -54,9 +54,12 @@ export function dtypeOf(data: TypedArray): DType {
   for (const [name, constructor] of Object.entries(constructors)) {
     if (data instanceof constructor) return name as DType;
   }
-  throw new ShapeError(`${Object.prototype.toString.call(data)} is no supported typed array`, {
-    hint: `Use one of ${Object.keys(constructors).join(", ")}`,
-  });
+  throw new SampleShapeError(
+    `${Object.prototype.toString.call(data)} is no supported typed array`,
+    {
+      hint: `Use one of ${Object.keys(constructors).join(", ")}`,
+    },
+  );
 }
 
 /** A zeroed typed array of `length` elements. */
@@ -89,11 +92,11 @@ export function elements(shape: readonly number[]): number {
 /**
  * An array of a shape.
  *
- * @throws {ShapeError} when `data` does not have as many elements as `shape`.
+ * @throws {SampleShapeError} when `data` does not have as many elements as `shape`.
  */
 export function ndarray<D extends TypedArray>(data: D, shape: readonly number[]): NdArray<D> {
   if (elements(shape) !== data.length) {
-    throw new ShapeError(`${data.length} elements do not make an array of shape [${shape}]`, {
+    throw new SampleShapeError(`${data.length} elements do not make an array of shape [${shape}]`, {
       hint: "Check the order and the number of axes",
     });
   }
@@ -109,12 +112,12 @@ export function isNdArray(field: unknown): field is NdArray {
 /**
  * Stacks arrays of one shape and type along a new first axis.
  *
- * @throws {ShapeError} when shapes or types differ.
+ * @throws {SampleShapeError} when shapes or types differ.
  */
 export function stack(arrays: readonly NdArray[], name = "array"): NdArray {
   const first = arrays[0];
   if (first === undefined) {
-    throw new ShapeError(`no ${name} to stack`, { hint: "Give at least one" });
+    throw new SampleShapeError(`no ${name} to stack`, { hint: "Give at least one" });
   }
   const dtype = dtypeOf(first.data);
   const data = allocate(dtype, arrays.length * first.data.length);
@@ -123,7 +126,7 @@ export function stack(arrays: readonly NdArray[], name = "array"): NdArray {
       array.shape.every((length, axis) => length === first.shape[axis]) &&
       dtypeOf(array.data) === dtype;
     if (!same) {
-      throw new ShapeError(
+      throw new SampleShapeError(
         `"${name}" differs between samples: ${dtype}[${first.shape}] and ` +
           `${dtypeOf(array.data)}[${array.shape}]`,
         { hint: "Resize, crop or pad to one shape with map(), or use batchSize 1" },

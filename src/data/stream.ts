@@ -90,7 +90,7 @@ export function stepsPerEpoch(
  * The batches of a dataset; resumable at any step.
  *
  * @throws {OptionError} when the dataset does not fill one batch, or an option is out of range;
- * {@linkcode ShapeError} when samples cannot be stacked.
+ * {@linkcode SampleShapeError} when samples cannot be stacked.
  *
  * ```ts
  * import { batches, fromArrays, ndarray } from "trilevel/data";

@@ -99,6 +99,7 @@ export function averagePrecision(
   if (targets.length % (slots * width) !== 0) {
     throw new MetricError(
       `averagePrecision: ${targets.length} values do not fill shape [sets, ${slots}, ${width}]`,
+      "give all objects of the first set, each with all its values, then those of the next",
     );
   }
   if (hasUnknown(predictions, targets)) return NaN;

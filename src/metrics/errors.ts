@@ -1,18 +1,12 @@
 // The one error the metrics throw: what was given does not fit together.
 
-/** Arguments of a metric that do not fit together; the message says which, and what would fit. */
-export class MetricError extends Error {
-  /** Tells this error from others, as all of Trilevel's do. */
-  readonly _tag = "MetricError";
-  /** As a stack trace shows it. */
-  override readonly name = "MetricError";
-  /** What to do about it, where the message does not say it. */
-  readonly hint: string | undefined;
+import { TrilevelError } from "../errors/index.ts";
 
-  /** What does not fit together, and what to do. */
-  constructor(message: string, hint?: string) {
-    super(hint === undefined ? message : `${message}\n  ${hint}`);
-    this.hint = hint;
+/** Arguments of a metric that do not fit together; the message says which, and what would fit. */
+export class MetricError extends TrilevelError {
+  /** Tells this kind of error from others. */
+  get _tag(): "MetricError" {
+    return "MetricError";
   }
 }
 
@@ -26,6 +20,7 @@ export function checkSameLength(
     throw new MetricError(
       `${metric}: the two arrays must describe the same elements, but have lengths ` +
         `${first.length} and ${second.length}`,
+      "give one value for each element in both, in the same order",
     );
   }
 }

@@ -50,6 +50,7 @@ function gaussian(samples: ArrayLike<number>, features: number) {
   if (!Number.isInteger(count) || count < 2) {
     throw new MetricError(
       `frechetDistance: ${samples.length} values are not two or more samples of ${features} features`,
+      "give all features of the first sample, then those of the next",
     );
   }
   const mean = new Float64Array(features);

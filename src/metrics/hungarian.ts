@@ -33,6 +33,7 @@ export function hungarian(cost: ArrayLike<number>, rows: number, columns: number
   if (cost.length !== rows * columns) {
     throw new MetricError(
       `hungarian: ${cost.length} costs do not fill shape [${rows}, ${columns}]`,
+      "give one cost for each pair, row by row",
     );
   }
   const at = Array.prototype.findIndex.call(cost, (value: number) => !Number.isFinite(value));
@@ -41,6 +42,7 @@ export function hungarian(cost: ArrayLike<number>, rows: number, columns: number
       `hungarian: costs must be finite, but cost[${Math.floor(at / columns)}][${at % columns}] is ${
         cost[at]
       }`,
+      "give pairs that must not be matched a large finite cost",
     );
   }
   const transposed = rows > columns;

@@ -52,7 +52,10 @@ export function imageErrors(
   const { images = 1, range = [0, 1] } = options;
   checkSameLength("imageErrors", target, prediction);
   if (target.length === 0 || target.length % images !== 0) {
-    throw new MetricError(`imageErrors: ${target.length} values are not ${images} images`);
+    throw new MetricError(
+      `imageErrors: ${target.length} values are not ${images} images`,
+      "say how many images there are: imageErrors(target, prediction, { images })",
+    );
   }
   const scale = 1 / (range[1] - range[0]);
   let sum = 0;

@@ -1,6 +1,7 @@
 // Scores of segmentations, reconstructions and predicted sets, on host arrays.
 
 export { MetricError } from "./errors.ts";
+export { type ErrorDetails, TrilevelError } from "../errors/index.ts";
 export { argmaxMasks, contingency, withoutTrueLabels } from "./labels.ts";
 export type { Contingency, Labels } from "./labels.ts";
 export { ari, foregroundAri } from "./ari.ts";

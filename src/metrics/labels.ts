@@ -111,6 +111,7 @@ export function argmaxMasks(masks: ArrayLike<number>, slots: number): Float64Arr
     throw new MetricError(
       `argmaxMasks: masks must have shape [slots, pixels], but ${masks.length} values ` +
         `cannot be split over ${slots} slots`,
+      "give all pixels of the first slot, then those of the next",
     );
   }
   const labels = new Float64Array(pixels);

@@ -14,7 +14,7 @@
  * // check({ mode: "clamp" }) throws: np.take: `mode` must be one of "wrap", "clip", got "clamp"
  * ```
  */
-import { markOwnCode } from "../core/callSite.ts";
+import { markOwnCode } from "../errors/callSite.ts";
 import { ArgumentError } from "../core/errors.ts";
 import { describeTree } from "../core/describeValue.ts";
 import { type Kind, kind, type Refusal } from "./kinds.ts";

@@ -20,19 +20,17 @@ describe("errors", () => {
       const cause = new Error("underneath");
       const error = new ErrorClass("it broke", { path: "a/b", offset: 7, hint: "Mend it", cause });
       expect([error._tag, error.name, error.cause]).toEqual([name, name, cause]);
-      expect(error.message).toBe("it broke (a/b, byte 7). Mend it.");
+      expect(error.message).toBe(`it broke (a/b, byte 7)\n  at ${error.line}\n  Mend it`);
       const back = fromPlainError(structuredClone(toPlainError(error)));
       expect(back).toBeInstanceOf(ErrorClass);
-      expect([back.message, back.path, back.offset, back.hint, back.what])
-        .toEqual([error.message, "a/b", 7, "Mend it", "it broke"]);
+      expect([back.what, back.path, back.offset, back.hint, back.found])
+        .toEqual([error.what, "a/b", 7, "Mend it", "it broke"]);
     },
   );
 
   it("leave out what is not known", () => {
-    expect(new data.OptionError("too few", { hint: "Give more" }).message)
-      .toBe("too few. Give more.");
-    expect(new data.MissingFileError("gone", { path: "x", hint: "Look" }).message)
-      .toBe("gone (x). Look.");
+    expect(new data.OptionError("too few", { hint: "Give more" }).what).toBe("too few");
+    expect(new data.MissingFileError("gone", { path: "x", hint: "Look" }).what).toBe("gone (x)");
   });
 
   it("that no one foresaw are said to be unexpected", () => {

@@ -61,13 +61,15 @@ describe("refusing", () => {
     ["sampling factors that are no multiples", { 7: 0x31, 10: 0x21, 13: 0x11 }],
   ])("says that %s is not supported, and what to do", (what, changes) => {
     const message = fault(changed("444 16x16", 0xc0, changes));
-    expect(message).toMatch(/^UnsupportedError: .*not supported.*Convert it to/);
+    expect(message).toMatch(/^UnsupportedError: .*not supported.*Convert it to/s);
     expect(message).toContain(what);
   });
 
   it("tells files that ask for more than the limits, or than they can hold", () => {
     const large = changed("444 16x16", 0xc0, { 1: 9000 >> 8, 2: 9000 & 255, 3: 35, 4: 40 });
-    expect(fault(large)).toMatch(/^LimitError: .*9000×9000 pixels.*limits: \{ pixels: 81000000 \}/);
+    expect(fault(large)).toMatch(
+      /^LimitError: .*9000×9000 pixels.*limits: \{ pixels: 81000000 \}/s,
+    );
     expect(fault(large, { pixels: 9000 ** 2 })).toMatch(/^TruncatedError: .*too few for 9000×9000/);
     expect(fault(bytesOf("444 progressive 16x16"), { scans: 3 })).toMatch(/^LimitError: .*4 scans/);
   });

@@ -61,6 +61,6 @@ describe("parameter surgery", () => {
   it("says once what is wrong with a checkpoint that is none", async () => {
     const config = await tinyConfig("backend=reference", "start.from=latest");
     const error = await failure(train(config, { root: folder("none"), display: remember() }));
-    expect(error.message).toMatch(/Check the path \(ENOENT: latest\)\.\n/);
+    expect(error.message).toMatch(/no such file or folder \(ENOENT: latest\)\.\n/);
   });
 });

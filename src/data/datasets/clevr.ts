@@ -9,7 +9,7 @@
 import { basename, join } from "node:path";
 import { type Dataset, makeDataset } from "../dataset.ts";
 import { imageKinds, type ImageOptions, openDecoder } from "../decoder.ts";
-import { MissingFileError, OptionError, ShapeError, WrongKindError } from "../errors.ts";
+import { MissingFileError, OptionError, SampleShapeError, WrongKindError } from "../errors.ts";
 import { count, oneOf } from "../../options/index.ts";
 import { dataOptions } from "../options.ts";
 import { exists, isFolder, listFiles, readJson } from "../files.ts";
@@ -265,7 +265,7 @@ function readScene(json: unknown, path: string, at = "") {
  * The targets of set prediction, float32 `[slots, 19]`: position (x+3)/6 (3), then one-hot size (2),
  * material (2), shape (3), colour (8), and 1 for a real object; rows beyond the objects are 0.
  *
- * @throws {ShapeError} when there are more objects than slots; {@linkcode WrongKindError} for a value
+ * @throws {SampleShapeError} when there are more objects than slots; {@linkcode WrongKindError} for a value
  * that CLEVR does not have.
  *
  * ```ts
@@ -285,7 +285,7 @@ export function clevrProperties(
 ): NdArray<Float32Array> {
   const width = 19;
   if (objects.length > slots) {
-    throw new ShapeError(`${objects.length} objects do not fit into ${slots} slots`, {
+    throw new SampleShapeError(`${objects.length} objects do not fit into ${slots} slots`, {
       hint: "Give more slots, or open the dataset with maxObjects",
     });
   }

@@ -17,7 +17,7 @@ import {
   readImage,
   type ReadOptions,
 } from "../decoder.ts";
-import { MissingFileError, ShapeError } from "../errors.ts";
+import { MissingFileError, SampleShapeError } from "../errors.ts";
 import { kind, oneOf } from "../../options/index.ts";
 import { dataOptions } from "../options.ts";
 import { listFiles, readBytes } from "../files.ts";
@@ -191,7 +191,7 @@ async function readLabels(
     return { data: labels, shape: [height, width, 1] };
   }
   if (channels < 3) {
-    throw new ShapeError("a segmentation in colours was expected, this image is grey", {
+    throw new SampleShapeError("a segmentation in colours was expected, this image is grey", {
       path,
       hint: "Check the file, or use the .map files",
     });

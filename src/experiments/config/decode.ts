@@ -91,13 +91,15 @@ function withoutNulls(input: unknown): unknown {
 }
 
 const wrong = (what: string, problems: readonly string[]) =>
-  new ConfigError({
-    what: `${what} has ${problems.length === 1 ? "a mistake" : `${problems.length} mistakes`}:`,
-    problems,
-    hint: `Correct ${
-      problems.length === 1 ? "it" : "them"
-    }; --help names the presets, and config.json of any run shows all fields.`,
-  });
+  Effect.fail(
+    new ConfigError(
+      `${what} has ${problems.length === 1 ? "a mistake" : `${problems.length} mistakes`}:`,
+      problems,
+      `Correct ${
+        problems.length === 1 ? "it" : "them"
+      }; --help names the presets, and config.json of any run shows all fields.`,
+    ),
+  );
 
 const plain = (message: string) =>
   message === "Missing key"

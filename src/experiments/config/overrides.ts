@@ -32,11 +32,13 @@ export const applyOverrides = Effect.fnUntraced(function* <C extends object>(
     }
   });
   if (problems.length === 0) return changed;
-  return yield* new ConfigError({
-    what: `${problems.length} of the overrides cannot be applied:`,
-    problems,
-    hint: "Write --set path.to.field=value, for example --set steps=100.",
-  });
+  return yield* Effect.fail(
+    new ConfigError(
+      `${problems.length} of the overrides cannot be applied:`,
+      problems,
+      "Write --set path.to.field=value, for example --set steps=100.",
+    ),
+  );
 });
 
 function applyOne(draft: JsonObject, override: string): string | undefined {

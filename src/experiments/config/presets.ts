@@ -15,9 +15,11 @@ export const presetNamed = Effect.fnUntraced(function* (name: string) {
   const presets = yield* allPresets;
   const preset = presets.get(name);
   if (preset !== undefined) return preset;
-  return yield* new ConfigError({
-    what: `No preset is called "${name}".`,
-    problems: [],
-    hint: `Choose one of: ${[...presets.keys()].join(", ")}.`,
-  });
+  return yield* Effect.fail(
+    new ConfigError(
+      `No preset is called "${name}".`,
+      [],
+      `Choose one of: ${[...presets.keys()].join(", ")}.`,
+    ),
+  );
 });

@@ -12,7 +12,7 @@ import manifest from "../../../package.json" with { type: "json" };
 import { makeFolders, writeFileAtomically } from "../../data/atomic.ts";
 import { readWhole } from "../../data/disk.ts";
 import type { ConfigInput, ExperimentConfig } from "../schema.ts";
-import { CheckpointError, messageOf } from "../errors.ts";
+import { CheckpointError, partsOf } from "../errors.ts";
 import { decodeSafetensors, encodeSafetensors, type HostTensor } from "./safetensors.ts";
 import { CurrentDisk, onDisk, type RunFolder } from "./folder.ts";
 
@@ -169,10 +169,10 @@ export const readCheckpoint = (path: string) =>
     Effect.tryPromise({
       try: async () => decodeCheckpoint(await readWhole(disk, path), path),
       catch: (cause) =>
-        new CheckpointError({
-          what: `The checkpoint ${path} cannot be read: ${messageOf(cause).replace(/\.$/, "")}.`,
-          hint: "Use another one.",
-        }),
+        new CheckpointError(
+          `The checkpoint ${path} cannot be read: ${partsOf(cause).what}.`,
+          "Use another one.",
+        ),
     })
   );
 
@@ -221,8 +221,10 @@ export const bestCheckpoint = Effect.fnUntraced(function* (run: RunFolder) {
     }
   }
   if (latest.checkpoint !== undefined) return { checkpoint: latest.checkpoint, damaged };
-  return yield* new CheckpointError({
-    what: `The run ${run.name} has no checkpoint that can be read.`,
-    hint: damaged.map(({ error }) => error.what).join("\n") || "Train it further first.",
-  });
+  return yield* Effect.fail(
+    new CheckpointError(
+      `The run ${run.name} has no checkpoint that can be read.`,
+      damaged.map(({ error }) => error.what).join("\n") || "Train it further first.",
+    ),
+  );
 });

@@ -158,12 +158,14 @@ const refuse = Effect.fnUntraced(function* (run: RunFolder, name: string, holder
   const who = holder === undefined
     ? "Another process"
     : `Process ${holder.pid}${elsewhere ? ` on ${holder.host}` : ""}`;
-  return yield* new RunError({
-    what: `${who} is training in ${run.path}${holder ? ` since ${holder.since}` : ""}.`,
-    hint: elsewhere
-      ? `Wait for it, or stop it. If it runs no more, which cannot be seen from ${host}, delete ${
-        run.file(name)
-      }.`
-      : "Wait for it, or stop it.",
-  });
+  return yield* Effect.fail(
+    new RunError(
+      `${who} is training in ${run.path}${holder ? ` since ${holder.since}` : ""}.`,
+      elsewhere
+        ? `Wait for it, or stop it. If it runs no more, which cannot be seen from ${host}, delete ${
+          run.file(name)
+        }.`
+        : "Wait for it, or stop it.",
+    ),
+  );
 });

@@ -45,12 +45,14 @@ export const openRun = Effect.fnUntraced(function* (root: string, name: string) 
     if (yield* isRun(path)) return yield* openFolder(folder);
   }
   const known = (yield* listRuns(root)).map((path) => basename(path));
-  return yield* new RunError({
-    what: `There is no run "${name}" in ${root}.`,
-    hint: known.length === 0
-      ? "Start one: deno task train."
-      : `Name one of: ${known.slice(-8).join(", ")}; or say latest.`,
-  });
+  return yield* Effect.fail(
+    new RunError(
+      `There is no run "${name}" in ${root}.`,
+      known.length === 0
+        ? "Start one: deno task train."
+        : `Name one of: ${known.slice(-8).join(", ")}; or say latest.`,
+    ),
+  );
 });
 
 /** The config of a run is in config.json, where people may change it, and in its checkpoints. */
@@ -61,22 +63,23 @@ const openFolder = Effect.fnUntraced(function* (folder: RunFolder) {
     const input = yield* Effect.try({
       try: (): unknown => JSON.parse(new TextDecoder().decode(bytes)),
       catch: (cause) =>
-        new ConfigError({
-          what: `${path} is no JSON: ${cause instanceof Error ? cause.message : cause}.`,
-          problems: [],
-          hint:
-            "Correct it, or delete it: then the config inside the latest checkpoint takes its place.",
-        }),
+        new ConfigError(
+          `${path} is no JSON: ${cause instanceof Error ? cause.message : cause}.`,
+          [],
+          "Correct it, or delete it: then the config inside the latest checkpoint takes its place.",
+        ),
     });
     const config = yield* decodeConfig(input, path);
     return { folder, config, warnings: [] } satisfies OpenRun;
   }
   const { checkpoint, damaged } = yield* latestCheckpoint(folder);
   if (checkpoint === undefined) {
-    return yield* new RunError({
-      what: `${path} is gone, and no checkpoint beside it can be read.`,
-      hint: damaged.map(({ error }) => error.what).join("\n") || "Put config.json back.",
-    });
+    return yield* Effect.fail(
+      new RunError(
+        `${path} is gone, and no checkpoint beside it can be read.`,
+        damaged.map(({ error }) => error.what).join("\n") || "Put config.json back.",
+      ),
+    );
   }
   const config = yield* decodeConfig(checkpoint.maker.config, `The config in ${checkpoint.path}`);
   const warnings = [

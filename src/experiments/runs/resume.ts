@@ -44,26 +44,28 @@ export const findRecovery = Effect.fnUntraced(function* (
   );
   const { step } = checkpoint.progress;
   if (now.config.steps < step) {
-    return yield* new RunError({
-      what:
+    return yield* Effect.fail(
+      new RunError(
         `${run.name} has made ${step} steps already; it cannot become a run of ${now.config.steps}.`,
-      hint:
         `Nothing was changed. For a longer run say --steps with more than ${step}; for a shorter one ` +
-        "train anew with this config.json: deno task train --config " +
-        `${run.file("config.json")} --steps ${now.config.steps}.`,
-    });
+          "train anew with this config.json: deno task train --config " +
+          `${run.file("config.json")} --steps ${now.config.steps}.`,
+      ),
+    );
   }
   const changes = differences(checkpoint.maker, now);
   const surprising = changes.filter(({ name }) => !accepted.some((path) => isBelow(name, path)));
   if (surprising.length > 0 && !acceptChanges) {
-    return yield* new CheckpointError({
-      what: [
-        `${run.name} would go on from ${basename(checkpoint.path)} as another run than it was:`,
-        ...surprising.map(({ text }) => `  - ${text}`),
-      ].join("\n"),
-      hint:
+    return yield* Effect.fail(
+      new CheckpointError(
+        [
+          `${run.name} would go on from ${basename(checkpoint.path)} as another run than it was:`,
+          ...surprising.map(({ text }) => `  - ${text}`),
+        ].join("
+"),
         "Nothing was changed. Put that back in config.json, or say --accept-changes to go on as it is now.",
-    });
+      ),
+    );
   }
   return {
     checkpoint,
@@ -84,14 +86,16 @@ const refuseToBeginAgain = Effect.fnUntraced(function* (
     ...(step > 0 ? [`${run.file("summary.json")} tells of step ${step}.`] : []),
   ];
   if (evidence.length === 0) return;
-  return yield* new CheckpointError({
-    what: [
-      `${run.name} has made steps, and no checkpoint to go on from can be read:`,
-      ...evidence.map((text) => `  - ${text}`),
-    ].join("\n"),
-    hint: "Nothing was changed. Put a checkpoint back, or train anew with this config.json: " +
-      `deno task train --config ${run.file("config.json")}.`,
-  });
+  return yield* Effect.fail(
+    new CheckpointError(
+      [
+        `${run.name} has made steps, and no checkpoint to go on from can be read:`,
+        ...evidence.map((text) => `  - ${text}`),
+      ].join("\n"),
+      "Nothing was changed. Put a checkpoint back, or train anew with this config.json: " +
+        `deno task train --config ${run.file("config.json")}.`,
+    ),
+  );
 });
 
 /** Changes in the folder before the first step from a checkpoint; gives what to tell. */

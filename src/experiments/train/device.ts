@@ -100,13 +100,14 @@ export const restore = <S>(checkpoint: Checkpoint, like: S) =>
     if (problems.length > 0) {
       // What people know comes first: the optimizer's state has the same shapes again.
       problems.sort((a, b) => Number(b.startsWith("params")) - Number(a.startsWith("params")));
-      return yield* new CheckpointError({
-        what: `The checkpoint ${checkpoint.path} is of another model: ${
-          problems.slice(0, 5).join("; ")
-        }${problems.length > 5 ? `; and ${problems.length - 5} more` : ""}.`,
-        hint:
+      return yield* Effect.fail(
+        new CheckpointError(
+          `The checkpoint ${checkpoint.path} is of another model: ${
+            problems.slice(0, 5).join("; ")
+          }${problems.length > 5 ? `; and ${problems.length - 5} more` : ""}.`,
           "Sizes of a model, and the kind of its optimizer, cannot change after it was trained; its config is inside it.",
-      });
+        ),
+      );
     }
     return tree.unflatten<S>(
       structure,

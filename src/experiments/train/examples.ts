@@ -40,11 +40,13 @@ export const openExamples = Effect.fnUntraced(function* (
     ...examples.problems ?? [],
   ];
   if (problems.length === 0) return examples;
-  return yield* new ConfigError({
-    what: `The config does not fit the data:`,
-    problems,
-    hint: "Change the config, or give other data.",
-  });
+  return yield* Effect.fail(
+    new ConfigError(
+      `The config does not fit the data:`,
+      problems,
+      "Change the config, or give other data.",
+    ),
+  );
 });
 
 /** How many samples each part has; of a source of batches nobody knows. */

@@ -62,14 +62,12 @@ export const explainNan = Effect.fnUntraced(function* (
     ),
   );
   const bad = Object.entries(broken).filter(([, value]) => !Number.isFinite(value));
-  return new NumericsError({
-    what: `${
-      bad.map(([name, value]) => `${name} is ${value}`).join(", ")
-    } at step ${broken.step}.\n` +
+  return new NumericsError(
+    `${bad.map(([name, value]) => `${name} is ${value}`).join(", ")} at step ${broken.step}.\n` +
       found,
-    hint: (checkpoint === undefined
+    (checkpoint === undefined
       ? "There is no checkpoint from before."
       : `The last good checkpoint is ${checkpoint.path} (step ${from}).`) +
       " Try a lower optimizer.learningRate, optimizer.clip=1, or a longer optimizer.warmup.",
-  });
+  );
 });

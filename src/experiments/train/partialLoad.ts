@@ -49,11 +49,13 @@ export const graft = Effect.fnUntraced(function* <P extends Params>(
 });
 
 const noSubtree = (field: string, path: string, params: Params) =>
-  new ConfigError({
-    what: `${field}: the model has no parameters at "${path}".`,
-    problems: [],
-    hint: `It has ${Object.keys(params).join(", ")}, and what is in them.`,
-  });
+  Effect.fail(
+    new ConfigError(
+      `${field}: the model has no parameters at "${path}".`,
+      [],
+      `It has ${Object.keys(params).join(", ")}, and what is in them.`,
+    ),
+  );
 
 /** Fails when a path of `field` names nothing. */
 export const checkPaths = Effect.fnUntraced(

@@ -138,7 +138,8 @@ export class Session {
       const broken = firstBroken(rows);
       if (broken !== undefined) {
         yield* recorder.write(rows.slice(0, rows.indexOf(broken) + 1));
-        return yield* yield* explainNan(run, task, config, trainer, examples, broken);
+        const error = yield* explainNan(run, task, config, trainer, examples, broken);
+        return yield* Effect.fail(error);
       }
       const now = elapsed();
       const seconds = now - this.#since;

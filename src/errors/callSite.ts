@@ -41,9 +41,10 @@ export function userLine(): string | undefined {
 
 /** Undefined in bundles of a format without `import.meta`. */
 const url: string | undefined = import.meta.url;
-const bundled = !/\/core\/callSite\.[jt]s$/.test(url ?? "");
+const bundled = !/\/errors\/callSite\.[jt]s$/.test(url ?? "");
 const library = bundled ? "" : new URL("../", url).href;
 const folders = [
+  "errors",
   "core",
   "runtime",
   "options",
@@ -61,6 +62,8 @@ const folders = [
   "models",
   "compiler",
   "backends",
+  "data",
+  "metrics",
 ].map((folder) => `${library}${folder}/`);
 
 interface Place {
