@@ -38,7 +38,7 @@ export function seeded(...words: readonly number[]): Random {
   };
   let [s0, s1, s2, s3] = [next(), next(), next(), next()];
 
-  const bits = (): number => {
+  return fromBits(() => {
     const result = Math.imul(rotate(Math.imul(s1, 5), 7), 9) >>> 0;
     const shifted = s1 << 9;
     s2 ^= s0;
@@ -48,7 +48,11 @@ export function seeded(...words: readonly number[]): Random {
     s2 ^= shifted;
     s3 = rotate(s3, 11);
     return result;
-  };
+  });
+}
+
+/** The source of uniform numbers that words of 32 random bits make, each of which is used once. */
+export function fromBits(bits: () => number): Random {
   return {
     uniform: () => bits() / 2 ** 32,
     below(limit) {

@@ -29,11 +29,6 @@ export type PrimitiveName = keyof typeof primitives;
 export type ParamsOf<Name extends PrimitiveName> = (typeof primitives)[Name] extends
   Primitive<infer P extends Params> ? P : never;
 
-/** One entry for every primitive: how backends write their lowerings. */
-export type PrimitiveTable<Entry extends { [Name in PrimitiveName]: unknown }> = {
-  readonly [Name in PrimitiveName]: Entry[Name];
-};
-
 export * from "./calls.ts";
 export * from "./control.ts";
 export * from "./conv.ts";

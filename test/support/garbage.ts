@@ -1,6 +1,6 @@
 /** What the garbage collector has left. */
 import { setTimeout } from "node:timers/promises";
-import { collectGarbage as collect } from "../../src/experiments/train/garbage.ts";
+import { collectGarbage as collect } from "../../src/experiments/train/memory.ts";
 
 /** Collects garbage, and lets finalizers run. Weak references hold until the turn ends. */
 export async function collectGarbage(): Promise<void> {

@@ -10,7 +10,6 @@ import {
   type ParamsOf,
   type PrimitiveName,
   primitives,
-  type PrimitiveTable,
 } from "../../src/primitives/index.ts";
 import type { Case, Spec } from "./cases/case.ts";
 import { controlCases } from "./cases/control.ts";
@@ -20,7 +19,7 @@ import { productCases } from "./cases/products.ts";
 import { reduceCases } from "./cases/reduce.ts";
 import { shapeCases } from "./cases/shape.ts";
 
-const table: PrimitiveTable<{ [Name in PrimitiveName]: Spec<ParamsOf<Name>> }> = {
+const table: { readonly [Name in PrimitiveName]: Spec<ParamsOf<Name>> } = {
   ...elementwiseCases,
   ...shapeCases,
   ...reduceCases,

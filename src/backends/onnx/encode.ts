@@ -2,7 +2,7 @@
 import type { TypedArray } from "../../core/dtype.ts";
 import type { Program } from "../../core/program.ts";
 import { Graph, type ModelOptions, writeModel } from "./graph.ts";
-import { lowerProgram } from "./lower.ts";
+import { lowerProgram } from "./lower/index.ts";
 import { empty, full, isEmpty, operand } from "./operand.ts";
 
 /**

@@ -4,9 +4,7 @@
  * operation that needs all elements in place makes them.
  */
 import type { DType } from "../../core/dtype.ts";
-import type { Operands, Params } from "../../core/program.ts";
 import { type Aval, type Shape, sizeOf } from "../../core/aval.ts";
-import type { ParamsOf, PrimitiveName } from "../../primitives/index.ts";
 import type { Graph, Value } from "./graph.ts";
 import { expand, reshape } from "./values.ts";
 
@@ -15,17 +13,6 @@ export interface Operand {
   readonly value: Value;
   readonly shape: Shape;
 }
-
-/** How an instruction becomes nodes: its operands and the types of its outputs give the outputs. */
-export type Lower<P extends Params> = (
-  g: Graph,
-  inputs: Operands<Operand>,
-  params: P,
-  outputs: readonly Aval[],
-) => readonly Operand[];
-
-/** Lowerings of some primitives: one entry each. */
-export type Lowerings<Name extends PrimitiveName> = { readonly [N in Name]: Lower<ParamsOf<N>> };
 
 /** The operand that a value is as it stands. */
 export function operand(value: Value, shape: Shape = value.shape): Operand {

@@ -1,27 +1,30 @@
 /** Walks a program and computes each equation with its kernel. */
 import { type Atom, Literal, type Var } from "../../core/aval.ts";
-import type { Program } from "../../core/program.ts";
 import { lastUses } from "../../core/evaluate.ts";
+import type { Params, Program } from "../../core/program.ts";
 import type { PrimitiveName } from "../../primitives/index.ts";
-import { controlKernels } from "./control.ts";
-import { elementwiseKernels } from "./elementwise.ts";
-import { indexingKernels } from "./indexing.ts";
-import type { Kernel, Kernels } from "./kernels.ts";
-import { productKernels } from "./products.ts";
-import { reduceKernels } from "./reduce.ts";
-import { shapeKernels } from "./shape.ts";
+import { entryOf } from "../lookup.ts";
+import { controlKernels } from "./kernels/control.ts";
+import { convKernels } from "./kernels/conv.ts";
+import { dotKernels } from "./kernels/dot.ts";
+import { elementwiseKernels } from "./kernels/elementwise.ts";
+import { indexingKernels } from "./kernels/indexing.ts";
+import { randomKernels } from "./kernels/random.ts";
+import { reduceKernels } from "./kernels/reduce.ts";
+import { shapeKernels } from "./kernels/shape.ts";
+import type { Kernel, Kernels } from "./kernels/table.ts";
 import { allocateValue, type Value } from "./value.ts";
 
 const kernels: Kernels<PrimitiveName> = {
   ...elementwiseKernels,
   ...shapeKernels,
   ...reduceKernels,
-  ...productKernels,
+  ...dotKernels,
+  ...convKernels,
   ...indexingKernels,
+  ...randomKernels,
   ...controlKernels(interpret),
 };
-
-const byName: Readonly<Record<string, unknown>> = kernels;
 
 /** The program's outputs. Arrays are never changed once made, so they may be shared. */
 export function interpret(program: Program, inputs: readonly Value[]): Value[] {
@@ -30,8 +33,7 @@ export function interpret(program: Program, inputs: readonly Value[]): Value[] {
   const read = (a: Atom): Value => a instanceof Literal ? constant(a) : values.get(a)!;
   const ends = lastUses(program);
   program.equations.forEach((equation, i) => {
-    // The table is exhaustive by type; which parameters belong to the name was checked when bound.
-    const kernel = byName[equation.primitive.name] as Kernel<unknown>;
+    const kernel = entryOf<Kernel<Params>>(kernels, "reference", equation);
     const results = kernel(
       equation.inputs.map(read),
       equation.params,

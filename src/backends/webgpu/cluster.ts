@@ -5,7 +5,7 @@
  */
 import type { Contraction, CustomKernel, Expr, Read, Value } from "./value.ts";
 import { typeOf, unflatten, variable } from "./expression.ts";
-import { lanesFor } from "./kernel/lanes.ts";
+import { lanesFor } from "./kernel/kernel.ts";
 import type { Target } from "./target.ts";
 import {
   anywhere,

@@ -5,7 +5,7 @@
  * by any number of workers, and again.
  */
 
-import type { Random } from "../seeded.ts";
+import { fromBits, type Random } from "../seeded.ts";
 
 const ROTATIONS = [[13, 15, 26, 6], [17, 29, 16, 24]] as const;
 
@@ -32,17 +32,7 @@ export function threefry2x32(
 export function sceneRandom(seed: number, index: number): Random {
   const key = threefry2x32(words(seed), words(index));
   let counter = 0;
-  const bits = () => threefry2x32(key, words(counter++))[0];
-  return {
-    uniform: () => bits() / 2 ** 32,
-    below(limit) {
-      // Drawing again above the last whole multiple of `limit` keeps the result exactly uniform.
-      const end = 2 ** 32 - 2 ** 32 % limit;
-      let draw = bits();
-      while (draw >= end) draw = bits();
-      return draw % limit;
-    },
-  };
+  return fromBits(() => threefry2x32(key, words(counter++))[0]);
 }
 
 const words = (x: number): [number, number] => [x >>> 0, Math.floor(x / 2 ** 32) >>> 0];

@@ -13,8 +13,13 @@ import { modelError } from "../errors.ts";
 import { formatScores, mainScore } from "../tasks/scores.ts";
 import type { Examples, Params, Scores, Task } from "../tasks/task.ts";
 import type { Evaluator } from "./evaluate.ts";
-import { collectGarbage } from "./garbage.ts";
-import { type Flatness, judgeMemory, type MemorySample, sampleMemory } from "./memory.ts";
+import {
+  collectGarbage,
+  type Flatness,
+  judgeMemory,
+  type MemorySample,
+  sampleMemory,
+} from "./memory.ts";
 import { type Display, formatCount, formatDuration } from "../display/progress.ts";
 import type { HookAt, Hooks } from "./hooks.ts";
 import type { Recorder } from "./recorder.ts";

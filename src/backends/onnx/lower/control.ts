@@ -6,17 +6,10 @@ import type { Aval } from "../../../core/aval.ts";
 import type { Program } from "../../../core/program.ts";
 import type { controlPrimitives, ScanParams, WhileParams } from "../../../primitives/index.ts";
 import type { Graph, Value } from "../graph.ts";
-import {
-  empty,
-  full,
-  isEmpty,
-  type Lower,
-  type Lowerings,
-  type Operand,
-  operand,
-} from "../operand.ts";
+import { empty, full, isEmpty, type Operand, operand } from "../operand.ts";
 import { map, reshape } from "../values.ts";
 import { count } from "./shape.ts";
+import type { Lowering, Lowerings } from "./table.ts";
 
 /** The function that lowers programs, which are the parameters of these primitives. */
 type LowerProgram = (g: Graph, program: Program, inputs: readonly Operand[]) => Operand[];
@@ -40,7 +33,7 @@ const inputsOf = (g: Graph, avals: readonly Aval[]) =>
  * ONNX's Scan, which reads and writes its slices in place. Unrolled loops were slower at any length
  * (measured: 3.8 against 3.0 µs a step of ten small operations), and their sessions far slower to make.
  */
-const scan = (lowerProgram: LowerProgram): Lower<ScanParams> => (g, inputs, params, outputs) => {
+const scan = (lowerProgram: LowerProgram): Lowering<ScanParams> => (g, inputs, params, outputs) => {
   const { body, consts, carry, length, reverse } = params;
   const outer = inputs.slice(0, consts);
   const init = inputs.slice(consts, consts + carry);
@@ -76,7 +69,7 @@ const scan = (lowerProgram: LowerProgram): Lower<ScanParams> => (g, inputs, para
 
 /** One step, or none, needs no loop. */
 const unrolled =
-  (lowerProgram: LowerProgram): Lower<ScanParams> => (g, inputs, params, outputs) => {
+  (lowerProgram: LowerProgram): Lowering<ScanParams> => (g, inputs, params, outputs) => {
     const { body, consts, carry, length } = params;
     const init = inputs.slice(consts, consts + carry);
     if (length === 0) return [...init, ...outputs.slice(carry).map(empty)];
@@ -92,7 +85,7 @@ const unrolled =
   };
 
 const whileLoop =
-  (lowerProgram: LowerProgram): Lower<WhileParams> => (g, inputs, params, outputs) => {
+  (lowerProgram: LowerProgram): Lowering<WhileParams> => (g, inputs, params, outputs) => {
     const { condition, body, conditionConsts, bodyConsts, maxSteps } = params;
     const forCondition = inputs.slice(0, conditionConsts);
     const forBody = inputs.slice(conditionConsts, conditionConsts + bodyConsts);

@@ -5,7 +5,7 @@
 import { type Shape, sizeOf } from "../../../core/aval.ts";
 import type { ConvParams, convPrimitives } from "../../../primitives/index.ts";
 import type { Graph, Value } from "../graph.ts";
-import { filled, full, isEmpty, type Lowerings, operand } from "../operand.ts";
+import { filled, full, isEmpty, operand } from "../operand.ts";
 import {
   concatenate,
   expand,
@@ -19,6 +19,7 @@ import {
 } from "../values.ts";
 import { product } from "./dot.ts";
 import { sumAlong } from "./sums.ts";
+import type { Lowerings } from "./table.ts";
 
 const dilated = (n: number, by: number) => (n - 1) * by + 1;
 const space = (shape: Shape) => shape.slice(2);

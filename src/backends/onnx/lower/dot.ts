@@ -5,10 +5,11 @@
 import { type Shape, sizeOf } from "../../../core/aval.ts";
 import type { dotPrimitives } from "../../../primitives/index.ts";
 import { type Graph, runtimeDomain, type Value } from "../graph.ts";
-import { filled, full, isEmpty, type Lowerings, operand } from "../operand.ts";
+import { filled, full, isEmpty, operand } from "../operand.ts";
 import { reduceAs, summable } from "./reduce.ts";
 import { divisorOf, sumAlong } from "./sums.ts";
 import { map, reshape, slice, transpose, transposeLong, untransposed } from "../values.ts";
+import type { Lowerings } from "./table.ts";
 
 /** A stack of matrices `[batch, rows, columns]`, or of their transposes. */
 export interface Matrices {

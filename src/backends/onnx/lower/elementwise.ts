@@ -2,16 +2,16 @@
 import type { Params } from "../../../core/program.ts";
 import type { ConvertParams, elementwisePrimitives } from "../../../primitives/index.ts";
 import type { Graph, Value } from "../graph.ts";
-import type { Lower, Lowerings } from "../operand.ts";
 import { cast, map } from "../values.ts";
 import { divide, fromFloat, remainder, shiftArithmetic, shiftLogical, where } from "./integers.ts";
 import * as patterns from "./patterns.ts";
 import * as special from "./special.ts";
+import type { Lowering, Lowerings } from "./table.ts";
 
 /** From a function on values that repeat by ONNX's rules. */
 function elementwise<P extends Params = object>(
   f: (g: Graph, xs: readonly [Value, Value, Value], params: P) => Value,
-): Lower<P> {
+): Lowering<P> {
   return (g, inputs, params, [out]) => {
     const [x, y, z] = inputs.map((i) => i?.value);
     // Functions read as many as their primitive has.

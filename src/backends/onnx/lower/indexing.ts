@@ -2,9 +2,10 @@
 import { sizeOf } from "../../../core/aval.ts";
 import type { indexingPrimitives } from "../../../primitives/index.ts";
 import type { Graph, Value } from "../graph.ts";
-import { filled, full, isEmpty, type Lowerings, operand } from "../operand.ts";
+import { filled, full, isEmpty, operand } from "../operand.ts";
 import { reduceAs, summable } from "./reduce.ts";
 import { cast, expand, map, reshape, slice } from "../values.ts";
+import type { Lowerings } from "./table.ts";
 
 /** Where the values stand when ordered along the last axis, int64; equal ones stay in order. */
 function order(g: Graph, values: Value): { values: Value; positions: Value } {

@@ -1,8 +1,8 @@
 /** Random bits: the twenty rounds of Threefry-2x32, on uint32. */
 import type { randomPrimitives } from "../../../primitives/index.ts";
 import type { Graph, Value } from "../graph.ts";
-import type { Lowerings } from "../operand.ts";
 import { map } from "../values.ts";
+import type { Lowerings } from "./table.ts";
 
 const rotations = [[13, 15, 26, 6], [17, 29, 16, 24]] as const;
 

@@ -5,19 +5,11 @@
 import type { Shape } from "../../../core/aval.ts";
 import type { AxisParams, ReduceParams, reducePrimitives } from "../../../primitives/index.ts";
 import type { ElementType, Graph, Value } from "../graph.ts";
-import {
-  aligned,
-  filled,
-  full,
-  isEmpty,
-  type Lower,
-  type Lowerings,
-  type Operand,
-  operand,
-} from "../operand.ts";
+import { aligned, filled, full, isEmpty, type Operand, operand } from "../operand.ts";
 import { cast, map, reduceNode } from "../values.ts";
 import * as patterns from "./patterns.ts";
 import { runningSums, sumAlong } from "./sums.ts";
+import type { Lowering, Lowerings } from "./table.ts";
 
 const withoutAxes = (shape: Shape, axes: readonly number[]) =>
   shape.filter((_, a) => !axes.includes(a));
@@ -40,7 +32,7 @@ export function summable(type: ElementType): ElementType {
   return type === "int32" || type === "uint32" ? "int64" : type;
 }
 
-const sum: Lower<ReduceParams> = (g, [x], { axes }, [out]) => {
+const sum: Lowering<ReduceParams> = (g, [x], { axes }, [out]) => {
   if (isEmpty(x)) return [filled(g, out!, 0)];
   const { type } = x.value;
   const whole = aligned(g, x);
@@ -53,21 +45,22 @@ const sum: Lower<ReduceParams> = (g, [x], { axes }, [out]) => {
 };
 
 /** For `all` and `any`, `ofNothing` is what no element at all gives. */
-const extremum = (op: string, ofNothing = 0): Lower<ReduceParams> => (g, [x], { axes }, [out]) => {
-  if (isEmpty(x)) return [filled(g, out!, ofNothing)];
-  const { type } = x.value;
-  const y = reduceAs(g, op, x, axes, type === "uint32" ? "float64" : type);
-  const shape = withoutAxes(x.shape, axes);
-  if (type !== "float32" && type !== "float64") return [{ value: y, shape }];
-  // ONNX Runtime passes over NaN; we do not.
-  const isNaN = { ...x, value: map(g, "IsNaN", [x.value], "bool") };
-  const some = reduceAs(g, "ReduceMax", isNaN, axes, "bool");
-  const value = map(g, "Where", [some, g.scalar(type, NaN), y], type);
-  if (op === "ReduceMax") patterns.noteMax(g, value, aligned(g, x), axes);
-  return [{ value, shape }];
-};
+const extremum =
+  (op: string, ofNothing = 0): Lowering<ReduceParams> => (g, [x], { axes }, [out]) => {
+    if (isEmpty(x)) return [filled(g, out!, ofNothing)];
+    const { type } = x.value;
+    const y = reduceAs(g, op, x, axes, type === "uint32" ? "float64" : type);
+    const shape = withoutAxes(x.shape, axes);
+    if (type !== "float32" && type !== "float64") return [{ value: y, shape }];
+    // ONNX Runtime passes over NaN; we do not.
+    const isNaN = { ...x, value: map(g, "IsNaN", [x.value], "bool") };
+    const some = reduceAs(g, "ReduceMax", isNaN, axes, "bool");
+    const value = map(g, "Where", [some, g.scalar(type, NaN), y], type);
+    if (op === "ReduceMax") patterns.noteMax(g, value, aligned(g, x), axes);
+    return [{ value, shape }];
+  };
 
-const index = (op: string): Lower<AxisParams> => (g, [x], { axis }) => {
+const index = (op: string): Lowering<AxisParams> => (g, [x], { axis }) => {
   const values = full(g, x);
   const shape = withoutAxes(x.shape, [axis]);
   const find = (op: string, v: Value) =>

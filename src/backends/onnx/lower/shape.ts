@@ -1,8 +1,9 @@
 /** Instructions that move elements. */
 import type { shapePrimitives } from "../../../primitives/index.ts";
 import type { Graph, Value } from "../graph.ts";
-import { aligned, filled, full, isEmpty, type Lowerings, operand } from "../operand.ts";
+import { aligned, filled, full, isEmpty, operand } from "../operand.ts";
 import { cast, concatenate, pad, reshape, reverse, slice, spread, transpose } from "../values.ts";
+import type { Lowerings } from "./table.ts";
 
 // Longer runs of numbers are counted by the graph instead of written into it.
 const longestConstant = 1024;

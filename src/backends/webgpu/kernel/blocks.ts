@@ -6,8 +6,8 @@ import type { ContractionCluster } from "../cluster.ts";
 import { countParts, index as constantIndex, sum, typeOf } from "../expression.ts";
 import type { Contraction, Expr, Value } from "../value.ts";
 import { epilogueOf, writeEpilogue } from "./epilogue.ts";
-import { index, range } from "./indices.ts";
-import { smallest } from "./lanes.ts";
+import { index, range } from "./tile.ts";
+import { smallestWorkgroup } from "./kernel.ts";
 import { blockOf, longest, plain } from "./tile.ts";
 import type { KernelWriter } from "./writer.ts";
 
@@ -17,7 +17,7 @@ export function blockGrid(cluster: ContractionCluster): { count: number; size: n
   const { batch, m, n } = definition;
   const block = blockOf(definition, operandsOf(cluster));
   const blocks = batch * Math.ceil(m / block.m) * Math.ceil(n / block.n);
-  return { count: Math.ceil(blocks / smallest), size: smallest };
+  return { count: Math.ceil(blocks / smallestWorkgroup), size: smallestWorkgroup };
 }
 
 /** Of how many expressions the longer operand consists. */

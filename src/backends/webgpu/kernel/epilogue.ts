@@ -2,7 +2,7 @@
 import type { ContractionCluster } from "../cluster.ts";
 import { flatten, sum, typeOf, variable } from "../expression.ts";
 import type { Value } from "../value.ts";
-import { index, range } from "./indices.ts";
+import { index, range } from "./tile.ts";
 import { type KernelWriter, slicePlace } from "./writer.ts";
 
 /** The sums of an invocation. */

@@ -1,4 +1,4 @@
-/** What a kernel is once it is written. */
+/** A kernel once it is written, and the layout of its invocations. */
 import type { Value } from "../value.ts";
 
 /** A value that a kernel reads or writes. */
@@ -23,4 +23,17 @@ export const workgroupsPerAxis = 65535;
 export function gridOf(workgroups: number): readonly [x: number, y: number] {
   const y = Math.ceil(workgroups / workgroupsPerAxis);
   return [Math.ceil(workgroups / y), y];
+}
+
+/** The fewest invocations of a workgroup. */
+export const smallestWorkgroup = 64;
+
+/**
+ * The number of invocations that share one row of a reduction: a power of two, more where rows are few. On a CPU only
+ * one: waiting for each other costs more than they would gain.
+ */
+export function lanesFor(rows: number, columns: number, software: boolean): number {
+  let lanes = 1;
+  while (!software && lanes < 256 && rows * lanes < 4096 && lanes * 4 <= columns) lanes *= 2;
+  return lanes;
 }

@@ -8,7 +8,7 @@ import type { Expr, Reduction, Value } from "../value.ts";
 import { sum, variable } from "../expression.ts";
 import type { Member } from "../view.ts";
 import type { Target } from "../target.ts";
-import { lanesFor, smallest } from "./lanes.ts";
+import { lanesFor, smallestWorkgroup } from "./kernel.ts";
 import { KernelWriter, slicePlace } from "./writer.ts";
 
 /** How many rows, and how many neighbouring columns, an invocation takes at once. */
@@ -74,7 +74,7 @@ export function rowGrid(
 }
 
 function gridOf({ domain }: RowCluster, { block, lanes }: Layout): { count: number; size: number } {
-  const size = Math.max(smallest, lanes);
+  const size = Math.max(smallestWorkgroup, lanes);
   return { count: Math.ceil(domain.rows / block.rows / (size / lanes)), size };
 }
 

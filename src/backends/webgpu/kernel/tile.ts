@@ -1,5 +1,13 @@
-/** How products are cut into pieces. */
-import type { Contraction } from "../value.ts";
+/** How products are cut into pieces, and the indices that their kernels count with. */
+import { variable } from "../expression.ts";
+import type { Contraction, Expr } from "../value.ts";
+
+/** The numbers below a length. */
+export const range = (length: number): number[] => Array.from({ length }, (_, i) => i);
+
+/** An index that the kernel's text names. */
+export const index = (name: string, level: number, bound: number): Expr =>
+  variable(name, "u32", { level, bound });
 
 type Sizes = Pick<Contraction, "batch" | "m" | "n">;
 

@@ -15,7 +15,7 @@ import {
 } from "../expression.ts";
 import type { Contraction, Expr, Value } from "../value.ts";
 import { epilogueOf, writeEpilogue } from "./epilogue.ts";
-import { index, range } from "./indices.ts";
+import { index, range } from "./tile.ts";
 import { longest, tileOf } from "./tile.ts";
 import type { KernelWriter } from "./writer.ts";
 

@@ -3,6 +3,7 @@
  * of a `cond` run, and each element selects; a `while` takes all its steps, and those after the end do
  * nothing; a `scan` is a loop over the body's kernels.
  */
+import type { controlPrimitives } from "../../../primitives/control.ts";
 import { BackendError, InternalError } from "../../../core/errors.ts";
 import { boundedLoop, type CondParams, type ScanParams } from "../../../primitives/index.ts";
 import type { WhileParams } from "../../../primitives/index.ts";
@@ -101,7 +102,7 @@ const whileLoop: Lowering<WhileParams> = (inputs, params, context) => {
 };
 
 /** The control family. */
-export const control: Lowerings<"scan" | "cond" | "while" | "barrier"> = {
+export const controlLowerings: Lowerings<keyof typeof controlPrimitives> = {
   scan,
   cond,
   while: whileLoop,

@@ -1,4 +1,5 @@
 /** Element-wise instructions in WGSL. */
+import type { elementwisePrimitives } from "../../../primitives/elementwise.ts";
 import type { NoParams } from "../../../core/program.ts";
 import { code, typeOf } from "../expression.ts";
 import type { Expr, Pointwise } from "../value.ts";
@@ -62,15 +63,7 @@ function convertTo(x: Expr, to: Type): Expr {
 }
 
 /** The element-wise family. */
-export const elementwise: Lowerings<
-  // deno-fmt-ignore
-  | "neg" | "abs" | "sign" | "floor" | "ceil" | "round" | "exp" | "expm1" | "log" | "log1p" | "sqrt"
-  | "rsqrt" | "sin" | "cos" | "tan" | "asin" | "acos" | "atan" | "sinh" | "cosh" | "tanh" | "asinh"
-  | "acosh" | "atanh" | "logistic" | "erf" | "not" | "stopGradient" | "add" | "sub" | "mul" | "div"
-  | "rem" | "pow" | "max" | "min" | "atan2" | "and" | "or" | "xor" | "shiftLeft"
-  | "shiftRightLogical" | "shiftRightArithmetic" | "eq" | "ne" | "lt" | "le" | "gt" | "ge"
-  | "isFinite" | "select" | "convert"
-> = {
+export const elementwiseLowerings: Lowerings<keyof typeof elementwisePrimitives> = {
   neg: operation(cheap, "-$0", "-$0", "0u - $0"),
   abs: operation(cheap, "abs($0)"),
   sign: operation(cheap, "signf($0)", "sign($0)", "min($0, 1u)"),

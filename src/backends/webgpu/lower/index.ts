@@ -1,26 +1,28 @@
 /** From a program to values: one lowering for each primitive. */
 import { type Atom, Literal, type Var } from "../../../core/aval.ts";
 import type { Params, Program } from "../../../core/program.ts";
-import { InternalError } from "../../../core/errors.ts";
-import type { ParamsOf, PrimitiveName, PrimitiveTable } from "../../../primitives/index.ts";
+import type { PrimitiveName } from "../../../primitives/index.ts";
+import { entryOf } from "../../lookup.ts";
 import { type Region, Value } from "../value.ts";
-import { contractions } from "./contraction.ts";
-import { control } from "./control.ts";
-import { elementwise } from "./elementwise.ts";
-import { indexing } from "./indexing.ts";
-import { random } from "./random.ts";
-import { reductions } from "./reduce.ts";
-import { shape } from "./shape.ts";
-import { type Context, copy, type Lowering, scalar } from "./table.ts";
+import { controlLowerings } from "./control.ts";
+import { convLowerings } from "./conv.ts";
+import { dotLowerings } from "./dot.ts";
+import { elementwiseLowerings } from "./elementwise.ts";
+import { indexingLowerings } from "./indexing.ts";
+import { randomLowerings } from "./random.ts";
+import { reduceLowerings } from "./reduce.ts";
+import { shapeLowerings } from "./shape.ts";
+import { type Context, copy, type Lowering, type Lowerings, scalar } from "./table.ts";
 
-const lowerings: PrimitiveTable<{ [Name in PrimitiveName]: Lowering<ParamsOf<Name>> }> = {
-  ...elementwise,
-  ...shape,
-  ...reductions,
-  ...contractions,
-  ...indexing,
-  ...random,
-  ...control,
+const lowerings: Lowerings<PrimitiveName> = {
+  ...elementwiseLowerings,
+  ...shapeLowerings,
+  ...reduceLowerings,
+  ...dotLowerings,
+  ...convLowerings,
+  ...indexingLowerings,
+  ...randomLowerings,
+  ...controlLowerings,
 };
 
 /** A program as values: its inputs, which are stored, and its outputs, which each want memory. */
@@ -57,7 +59,8 @@ function lowerInto(
   program.inputs.forEach((v, i) => values.set(v, inputs[i]!));
   const read = (a: Atom): Value =>
     a instanceof Literal ? scalar(region, a.value, a.aval.dtype) : values.get(a)!;
-  for (const { primitive, params, inputs, outputs } of program.equations) {
+  for (const equation of program.equations) {
+    const { params, inputs, outputs } = equation;
     const context: Context = {
       region,
       outputs: outputs.map((v) => v.aval),
@@ -68,14 +71,9 @@ function lowerInto(
         return { region: body, outputs: lowerInto(body, inner, make(body), depth + 1) };
       },
     };
-    const results = lowering(primitive.name)(inputs.map(read), params, context);
+    const lowering = entryOf<Lowering<Params>>(lowerings, "webgpu", equation);
+    const results = lowering(inputs.map(read), params, context);
     outputs.forEach((v, i) => values.set(v, results[i]!));
   }
   return program.outputs.map(read);
-}
-
-function lowering(name: string): Lowering<Params> {
-  if (!(name in lowerings)) throw new InternalError(`webgpu has no lowering for ${name}`);
-  // The parameters belong to the primitive of this name: bind checked the pair.
-  return lowerings[name as PrimitiveName] as Lowering<Params>;
 }

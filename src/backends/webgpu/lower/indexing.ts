@@ -1,4 +1,5 @@
 /** Instructions whose indices are data. */
+import type { indexingPrimitives } from "../../../primitives/indexing.ts";
 import type { NoParams } from "../../../core/program.ts";
 import type { Aval } from "../../../core/aval.ts";
 import type { ScatterParams } from "../../../primitives/index.ts";
@@ -160,4 +161,8 @@ const sort: Lowering<NoParams> = (inputs, _, { region, outputs }) => {
 };
 
 /** The indexing family. */
-export const indexing: Lowerings<"gather" | "scatter" | "sort"> = { gather, scatter, sort };
+export const indexingLowerings: Lowerings<keyof typeof indexingPrimitives> = {
+  gather,
+  scatter,
+  sort,
+};

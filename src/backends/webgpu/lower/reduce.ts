@@ -1,4 +1,5 @@
 /** Reductions and running sums. */
+import type { reducePrimitives } from "../../../primitives/reduce.ts";
 import { type Shape, sizeOf } from "../../../core/aval.ts";
 import type { AxisParams, ReduceParams } from "../../../primitives/index.ts";
 import {
@@ -151,16 +152,7 @@ function reduceValue(
 }
 
 /** The reduction family. */
-export const reductions: Lowerings<
-  | "reduceSum"
-  | "reduceMax"
-  | "reduceMin"
-  | "reduceAnd"
-  | "reduceOr"
-  | "argMax"
-  | "argMin"
-  | "cumsum"
-> = {
+export const reduceLowerings: Lowerings<keyof typeof reducePrimitives> = {
   reduceSum: reduce("sum"),
   reduceMax: reduce("max"),
   reduceMin: reduce("min"),

@@ -1,4 +1,5 @@
 /** Instructions that move elements: index arithmetic, and nothing else. */
+import type { shapePrimitives } from "../../../primitives/shape.ts";
 import { branch, code, flatten, index, indexCode, sum, typeOf, unflatten } from "../expression.ts";
 import type { Expr, Value } from "../value.ts";
 import { type Lowerings, pointwise } from "./table.ts";
@@ -15,9 +16,7 @@ const quotient = (x: Expr, by: number, bound: number) =>
   by === 1 ? x : indexCode(bound, "$0 / $1", x, index(by));
 
 /** The shape family. */
-export const shape: Lowerings<
-  "broadcast" | "reshape" | "transpose" | "slice" | "pad" | "concatenate" | "reverse" | "iota"
-> = {
+export const shapeLowerings: Lowerings<keyof typeof shapePrimitives> = {
   broadcast: ([x], { axes }, { region, outputs: [out] }) => [
     pointwise(
       region,

@@ -1,7 +1,7 @@
 /** What a lowering is: values for an equation's outputs, in terms of those of its inputs. */
 import type { Params, Program } from "../../../core/program.ts";
 import type { Aval } from "../../../core/aval.ts";
-import type { ParamsOf, PrimitiveName, PrimitiveTable } from "../../../primitives/index.ts";
+import type { ParamsOf, PrimitiveName } from "../../../primitives/index.ts";
 import { constant, typeOf } from "../expression.ts";
 import { type Expr, type Pointwise, type Region, Value } from "../value.ts";
 
@@ -29,10 +29,9 @@ export type Lowering<P extends Params> = (
 ) => readonly Value[];
 
 /** Lowerings of some primitives. */
-export type Lowerings<Names extends PrimitiveName> = Pick<
-  PrimitiveTable<{ [Name in PrimitiveName]: Lowering<ParamsOf<Name>> }>,
-  Names
->;
+export type Lowerings<Names extends PrimitiveName> = {
+  readonly [Name in Names]: Lowering<ParamsOf<Name>>;
+};
 
 /** A value computed element by element, of the abstract value of an output. */
 export function pointwise(

@@ -1,9 +1,9 @@
 /** Element-wise kernels: one formula each, in double precision or in exact integers. */
-import { coerce, isFloat as isFloatType, isInteger } from "../../core/dtype.ts";
-import type { Aval } from "../../core/aval.ts";
-import type { elementwisePrimitives } from "../../primitives/elementwise.ts";
-import type { Kernels } from "./kernels.ts";
-import { allocateValue, type Value } from "./value.ts";
+import { coerce, isFloat as isFloatType, isInteger } from "../../../core/dtype.ts";
+import type { Aval } from "../../../core/aval.ts";
+import type { elementwisePrimitives } from "../../../primitives/elementwise.ts";
+import type { Kernels } from "./table.ts";
+import { allocateValue, type Value } from "../value.ts";
 
 type Formula = (x: number, y: number, aval: Aval) => number;
 

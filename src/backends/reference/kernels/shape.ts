@@ -1,7 +1,7 @@
 /** Kernels that move elements: each walks its output and reads from computed places, or the reverse. */
-import type { shapePrimitives } from "../../primitives/shape.ts";
-import type { Kernels } from "./kernels.ts";
-import { allocateValue, stridesOf, walk } from "./value.ts";
+import type { shapePrimitives } from "../../../primitives/shape.ts";
+import type { Kernels } from "./table.ts";
+import { allocateValue, stridesOf, walk } from "../value.ts";
 
 /** One kernel for each shape primitive. */
 export const shapeKernels: Kernels<keyof typeof shapePrimitives> = {

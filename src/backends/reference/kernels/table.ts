@@ -1,7 +1,7 @@
 /** The shape of a kernel table: one kernel for each primitive, with its own parameters. */
-import type { Aval } from "../../core/aval.ts";
-import type { ParamsOf, PrimitiveName } from "../../primitives/index.ts";
-import type { Value } from "./value.ts";
+import type { Aval } from "../../../core/aval.ts";
+import type { ParamsOf, PrimitiveName } from "../../../primitives/index.ts";
+import type { Value } from "../value.ts";
 
 /** Computes outputs from inputs. */
 export type Kernel<P> = (

@@ -1,8 +1,8 @@
 /** Reductions and running sums: plain loops in index order. */
-import type { Aval } from "../../core/aval.ts";
-import type { reducePrimitives } from "../../primitives/reduce.ts";
-import type { Kernels } from "./kernels.ts";
-import { allocateValue, stridesOf, type Value, walk } from "./value.ts";
+import type { Aval } from "../../../core/aval.ts";
+import type { reducePrimitives } from "../../../primitives/reduce.ts";
+import type { Kernels } from "./table.ts";
+import { allocateValue, stridesOf, type Value, walk } from "../value.ts";
 
 /** Strides in the reduced result for each axis of the operand: 0 along axes that vanish. */
 function targetSteps(shape: readonly number[], out: Aval, axes: readonly number[]): number[] {

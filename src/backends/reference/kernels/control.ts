@@ -1,8 +1,8 @@
 /** Loops and branches, which run their programs with the interpreter itself. */
-import type { controlPrimitives } from "../../primitives/control.ts";
-import type { Program } from "../../core/program.ts";
-import type { Kernels } from "./kernels.ts";
-import { allocateValue, type Value } from "./value.ts";
+import type { controlPrimitives } from "../../../primitives/control.ts";
+import type { Program } from "../../../core/program.ts";
+import type { Kernels } from "./table.ts";
+import { allocateValue, type Value } from "../value.ts";
 
 function slice(x: Value, step: number): Value {
   const shape = x.shape.slice(1);
