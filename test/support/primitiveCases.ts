@@ -6,11 +6,7 @@
 import type { Params, Primitive } from "../../src/core/program.ts";
 import type { Tensor } from "../../src/core/tensor.ts";
 import { bind } from "../../src/core/trace.ts";
-import {
-  type ParamsOf,
-  type PrimitiveName,
-  primitives,
-} from "../../src/primitives/index.ts";
+import { type ParamsOf, type PrimitiveName, primitives } from "../../src/primitives/index.ts";
 import type { Case, Spec } from "./cases/case.ts";
 import { controlCases } from "./cases/control.ts";
 import { elementwiseCases } from "./cases/elementwise.ts";

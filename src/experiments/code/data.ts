@@ -74,22 +74,21 @@ function partsOf<D>(data: OwnData<D>) {
 function checkPart(name: string, part: unknown): void {
   if (isIndexed(part) || typeof part === "function") return;
   if (!isIterable(part)) {
-    throw new RunError({
-      what:
-        `data.${name}: expected an array, a dataset, something iterable, or a function that gives it; ` +
+    throw new RunError(
+      `data.${name}: expected an array, a dataset, something iterable, or a function that gives it; ` +
         `got ${part === null ? "null" : typeof part}.`,
-      hint: "Give data: [datum, datum], or data: () => generate().",
-    });
+      "Give data: [datum, datum], or data: () => generate().",
+    );
   }
   // A generator is its own iterator: it is at its end after one epoch.
   const iterator: unknown = Symbol.asyncIterator in part
     ? part[Symbol.asyncIterator]()
     : part[Symbol.iterator]();
   if (iterator === part) {
-    throw new RunError({
-      what: `data.${name} can be gone through only once.`,
-      hint: "Give the function that makes it instead: data: () => generate().",
-    });
+    throw new RunError(
+      `data.${name} can be gone through only once.`,
+      "Give the function that makes it instead: data: () => generate().",
+    );
   }
 }
 
@@ -102,20 +101,20 @@ async function* through(part: unknown): AsyncGenerator<unknown> {
   }
   const made: unknown = typeof part === "function" ? part() : part;
   if (!isIterable(made)) {
-    throw new RunError({
-      what: `The function of the data gives ${typeof made}, which cannot be gone through.`,
-      hint: "Give a generator function, such as function* () { … }.",
-    });
+    throw new RunError(
+      `The function of the data gives ${typeof made}, which cannot be gone through.`,
+      "Give a generator function, such as function* () { … }.",
+    );
   }
   yield* made;
 }
 
 async function firstOf(part: unknown): Promise<unknown> {
   for await (const datum of through(part)) return datum;
-  throw new RunError({
-    what: "There is no data to train on.",
-    hint: "Give at least one datum, from a source that can be gone through again.",
-  });
+  throw new RunError(
+    "There is no data to train on.",
+    "Give at least one datum, from a source that can be gone through again.",
+  );
 }
 
 async function listed(part: unknown): Promise<Indexed> {
@@ -158,10 +157,10 @@ function inOrder(part: unknown, structure: Structure): BatchSource {
           held = [];
         }
         if (step === before) {
-          throw new RunError({
-            what: `An epoch of the data has ${n} of the ${batchSize} data of a batch.`,
-            hint: "Give more data, or a smaller batchSize; a generator must begin anew every time.",
-          });
+          throw new RunError(
+            `An epoch of the data has ${n} of the ${batchSize} data of a batch.`,
+            "Give more data, or a smaller batchSize; a generator must begin anew every time.",
+          );
         }
       }
     },

@@ -114,10 +114,12 @@ const checkpointOf = Effect.fnUntraced(function* (
   const names = yield* folder.list("checkpoints");
   const name = names.find((name) => Number(/^step-(\d+)\./.exec(name)?.[1] ?? -1) === which);
   if (name !== undefined) return yield* readCheckpoint(folder.file("checkpoints", name));
-  return yield* new CheckpointError({
-    what: `${folder.name} has no checkpoint of step ${which}.`,
-    hint: `It has ${names.join(", ") || "none"}; log.keep says how many of the last ones are kept.`,
-  });
+  return yield* Effect.fail(
+    new CheckpointError(
+      `${folder.name} has no checkpoint of step ${which}.`,
+      `It has ${names.join(", ") || "none"}; log.keep says how many of the last ones are kept.`,
+    ),
+  );
 });
 
 /**
@@ -143,10 +145,12 @@ export async function openRun<P extends Params = Params, Model = unknown>(
   const run = await Effect.gen(function* () {
     const { folder, config } = yield* openFolder(root, path);
     if (task !== undefined && config.model.task !== task.name) {
-      return yield* new RunError({
-        what: `${folder.name} is a run of the task "${config.model.task}", not of "${task.name}".`,
-        hint: "Give the task that it was trained with.",
-      });
+      return yield* Effect.fail(
+        new RunError(
+          `${folder.name} is a run of the task "${config.model.task}", not of "${task.name}".`,
+          "Give the task that it was trained with.",
+        ),
+      );
     }
     return yield* loadRun(folder, config, checkpoint);
   }).pipe(withTask(task === undefined ? undefined : runnable(task)), Effect.runPromise);

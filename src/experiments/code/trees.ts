@@ -67,12 +67,12 @@ export async function sampleOf(datum: unknown, { names }: Structure, n: number):
   const missing = names.filter((name) => !Object.hasOwn(fields, name));
   const more = Object.keys(fields).filter((name) => !names.includes(name));
   if (missing.length > 0 || more.length > 0) {
-    throw new RunError({
-      what: `Datum ${n} of the data has ${
+    throw new RunError(
+      `Datum ${n} of the data has ${
         missing.length > 0 ? `no "${missing[0]}"` : `"${more[0]}"`
       }, unlike the first.`,
-      hint: "Give data of one structure.",
-    });
+      "Give data of one structure.",
+    );
   }
   // The datum is only handed on; the runner looks at named fields.
   return { ...fields, [wholeDatum]: datum } as unknown as Sample;
@@ -114,11 +114,11 @@ async function arrayOf(leaf: Leaf, path: string, n: number): Promise<NdArray> {
   const flat = (leaf as readonly unknown[]).flat(Infinity);
   const size = shape.reduce((product, length) => product * length, 1);
   if (flat.length !== size || !flat.every((x): x is number => typeof x === "number")) {
-    throw new RunError({
-      what: `Datum ${n} of the data is ragged at "${path.replace(/^\./, "")}": ` +
+    throw new RunError(
+      `Datum ${n} of the data is ragged at "${path.replace(/^\./, "")}": ` +
         `${flat.length} numbers where [${shape}] has ${size}.`,
-      hint: "Give lists of one length, of numbers alone.",
-    });
+      "Give lists of one length, of numbers alone.",
+    );
   }
   return ndarray(Float32Array.from(flat), shape);
 }

@@ -138,10 +138,10 @@ function isObject(value: unknown): value is JsonObject {
 }
 
 const mistake = (place: string, problem: string) =>
-  new ConfigError({
-    what: "The config cannot be put together:",
-    problems: [`${place}: ${problem}`],
-    hint: "Paths in `extends` are relative to the file that they stand in.",
-  });
+  new ConfigError(
+    "The config cannot be put together:",
+    [`${place}: ${problem}`],
+    "Paths in `extends` are relative to the file that they stand in.",
+  );
 
 const wrong = (place: string, problem: string) => Effect.fail(mistake(place, problem));

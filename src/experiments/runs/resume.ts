@@ -61,8 +61,7 @@ export const findRecovery = Effect.fnUntraced(function* (
         [
           `${run.name} would go on from ${basename(checkpoint.path)} as another run than it was:`,
           ...surprising.map(({ text }) => `  - ${text}`),
-        ].join("
-"),
+        ].join("\n"),
         "Nothing was changed. Put that back in config.json, or say --accept-changes to go on as it is now.",
       ),
     );

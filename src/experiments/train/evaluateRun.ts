@@ -89,11 +89,11 @@ const configToLook = Effect.fnUntraced(function* ({ config }: OpenRun, set: read
   const changes = changesOf({ ...config, batchSize: 1 }, changed);
   const idle = changes.filter(({ name }) => !looking.test(name));
   if (idle.length === 0) return { config: changed, changes: changes.map(({ text }) => text) };
-  return yield* new ConfigError({
-    what: "These changes have no effect on a model that was trained:",
-    problems: idle.map(({ text }) => text),
-    hint: "Leave them out; model, data and backend can be changed here.",
-  });
+  return yield* Effect.fail(new ConfigError(
+    "These changes have no effect on a model that was trained:",
+    idle.map(({ text }) => text),
+    "Leave them out; model, data and backend can be changed here.",
+  ));
 });
 
 const partOf = Effect.fnUntraced(function* (
@@ -108,12 +108,12 @@ const partOf = Effect.fnUntraced(function* (
   if (known.length === 1) return known[0]!;
   if (known.length > 1) return joined(known);
   const others = Object.entries(parts).filter(([, part]) => part !== undefined);
-  return yield* new RunError({
-    what: `The data of ${name} has no part "${split}" that can be scored.`,
-    hint: others.length === 0
+  return yield* Effect.fail(new RunError(
+    `The data of ${name} has no part "${split}" that can be scored.`,
+    others.length === 0
       ? "Give it some."
       : `Say --split ${others.map(([name]) => name).join(" or ")}.`,
-  });
+  ));
 });
 
 /** The samples of all datasets, one after another. */
