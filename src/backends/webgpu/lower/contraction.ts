@@ -1,25 +1,13 @@
 /**
- * Tensor products and convolutions, both as one thing: Σₖ left(b, m, k) · right(b, n, k). A convolution's
+ * Tensor products and convolutions, both in one form: Σₖ left(b, m, k) · right(b, n, k). A convolution's
  * right operand is its input seen through the window, by index arithmetic while tiles are loaded.
  */
-import { sizeOf } from "../../../core/aval.ts";
-import type { ConvParams, DotParams } from "../../../primitives/index.ts";
-import {
-  branch,
-  code,
-  constant,
-  flatten,
-  index,
-  indexCode,
-  sum,
-  typeOf,
-  unflatten,
-} from "../expression.ts";
+import { branch, code, constant, index, indexCode, sum, typeOf, unflatten } from "../expression.ts";
 import { type Contraction, type Expr, type Region, Value } from "../value.ts";
 import { tileOf } from "../kernel/tile.ts";
 import { reducers } from "../kernel/reducers.ts";
 import { reduction } from "./reduce.ts";
-import { type Lowering, type Lowerings, pointwise } from "./table.ts";
+import { pointwise } from "./table.ts";
 
 /** A contraction by the means that suit its size. */
 export function contract(
