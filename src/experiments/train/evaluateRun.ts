@@ -89,11 +89,13 @@ const configToLook = Effect.fnUntraced(function* ({ config }: OpenRun, set: read
   const changes = changesOf({ ...config, batchSize: 1 }, changed);
   const idle = changes.filter(({ name }) => !looking.test(name));
   if (idle.length === 0) return { config: changed, changes: changes.map(({ text }) => text) };
-  return yield* Effect.fail(new ConfigError(
-    "These changes have no effect on a model that was trained:",
-    idle.map(({ text }) => text),
-    "Leave them out; model, data and backend can be changed here.",
-  ));
+  return yield* Effect.fail(
+    new ConfigError(
+      "These changes have no effect on a model that was trained:",
+      idle.map(({ text }) => text),
+      "Leave them out; model, data and backend can be changed here.",
+    ),
+  );
 });
 
 const partOf = Effect.fnUntraced(function* (
@@ -108,12 +110,14 @@ const partOf = Effect.fnUntraced(function* (
   if (known.length === 1) return known[0]!;
   if (known.length > 1) return joined(known);
   const others = Object.entries(parts).filter(([, part]) => part !== undefined);
-  return yield* Effect.fail(new RunError(
-    `The data of ${name} has no part "${split}" that can be scored.`,
-    others.length === 0
-      ? "Give it some."
-      : `Say --split ${others.map(([name]) => name).join(" or ")}.`,
-  ));
+  return yield* Effect.fail(
+    new RunError(
+      `The data of ${name} has no part "${split}" that can be scored.`,
+      others.length === 0
+        ? "Give it some."
+        : `Say --split ${others.map(([name]) => name).join(" or ")}.`,
+    ),
+  );
 });
 
 /** The samples of all datasets, one after another. */
