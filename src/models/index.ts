@@ -30,6 +30,15 @@ export {
   type ObjectDiscovery,
   objectDiscovery,
 } from "./discovery.ts";
+export {
+  type Components,
+  type NeuralEm,
+  neuralEm,
+  type NeuralEmLevel,
+  type NeuralEmOptions,
+  type NeuralEmParams,
+  type NoisyImages,
+} from "./neuralEm.ts";
 export { assignment } from "./assignment.ts";
 export {
   type PropertyOptions,
