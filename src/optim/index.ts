@@ -65,6 +65,7 @@ export {
   type LinesearchState,
   scaleByBacktrackingLinesearch,
 } from "./linesearch.ts";
+export { scaleByZoomLinesearch, type ZoomOptions, type ZoomState } from "./zoomLinesearch.ts";
 export { clip, clipByGlobalNorm, clipByInfinityNorm } from "./clip.ts";
 export { addDecayedWeights, type DecayOptions, type Mask } from "./decay.ts";
 export type { Labels, Prefix } from "./labels.ts";

@@ -6,9 +6,9 @@ import { boolean, declareOptions, type Kind, madeBy, size } from "../options/ind
 import { chain } from "./chain.ts";
 import { requireGradients, requireState } from "./checks.ts";
 import { floatType, increment, mapLeaves, required, vdot, zeroCount, zerosLike } from "./leaves.ts";
-import { scaleByBacktrackingLinesearch } from "./linesearch.ts";
 import { type CountState, type LearningRate, scale, scaleByLearningRate } from "./scale.ts";
 import type { GradientTransformation } from "./transformation.ts";
+import { scaleByZoomLinesearch } from "./zoomLinesearch.ts";
 
 /** Options of {@link scaleByLbfgs}. */
 export interface ScaleByLbfgsOptions {
@@ -167,16 +167,16 @@ function cappedInverse(g: unknown): Tensor {
 
 /** Options of {@link lbfgs}. */
 export interface LbfgsOptions extends ScaleByLbfgsOptions {
-  /** Looks for how far to go; unless given, steps of 1, ½, ¼ … until the loss falls. `optim.identity()` for none. */
+  /** Finds the length of a step; `scaleByZoomLinesearch` unless given, as in optax. `optim.identity()` for none. */
   readonly linesearch?: GradientTransformation;
 }
 
-/** A quasi-Newton step has the right length by itself near a minimum: 1 is tried first, then ½, ¼ … */
-const fromWholeSteps = { maxBacktrackingSteps: 25, decreaseFactor: 0.5, increaseFactor: 2 ** 40 };
+/** A quasi-Newton step has the right length by itself near a minimum: 1 is tried first. */
+const fromWholeSteps = { maxLinesearchSteps: 20, initialGuessStrategy: "one" } as const;
 
 const linesearchKind: Kind<GradientTransformation> = madeBy(
   "a transformation",
-  { scaleByBacktrackingLinesearch: "optim.scaleByBacktrackingLinesearch()" },
+  { scaleByZoomLinesearch: "optim.scaleByZoomLinesearch({ maxLinesearchSteps: 20 })" },
   ({ init, update }) => typeof init === "function" && typeof update === "function",
 );
 
@@ -190,7 +190,7 @@ const checkLbfgs = declareOptions<LbfgsOptions>("optim.lbfgs", ["null"], {
  * L-BFGS (Liu & Nocedal, 1989) with a line search: for smooth losses of which whole gradients are known, not samples
  * of them. Without a learning rate (null, or left out) it steps along -P g, and the line search says how far; it needs
  * the loss, its gradient and the function: `update(gradients, state, params, { value, grad, valueFn })`,
- * which `argmin` gives by itself. optax's default line search is another one (zoom).
+ * which `argmin` and `minimise` give by themselves. Defaults are optax's, its zoom line search among them.
  *
  * ```ts
  * import { argmin, np, optim, type Tensor } from "trilevel";
@@ -209,7 +209,7 @@ export function lbfgs(
 ): GradientTransformation<[LbfgsState, CountState | null, unknown]> {
   checkLbfgs(options);
   const { linesearch: search, ...memory } = options;
-  const linesearch = search ?? scaleByBacktrackingLinesearch(fromWholeSteps);
+  const linesearch = search ?? scaleByZoomLinesearch(fromWholeSteps);
   const descend: GradientTransformation<CountState | null> = learningRate === null
     ? scale(-1)
     : scaleByLearningRate(learningRate);

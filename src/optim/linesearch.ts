@@ -1,4 +1,4 @@
-/** Line searches: how far to go along an update. */
+/** A line search by backtracking: how far to go along an update; and what line searches share. */
 import { whileLoop } from "../control/index.ts";
 import { ArgumentError, type Tensor } from "../public.ts";
 import * as np from "../numpy/index.ts";
@@ -12,7 +12,7 @@ import {
 } from "../options/index.ts";
 import { requireState } from "./checks.ts";
 import { floatType, mapLeaves, required, vdot } from "./leaves.ts";
-import type { GradientTransformation } from "./transformation.ts";
+import type { Extra, GradientTransformation } from "./transformation.ts";
 
 /** Options of {@link scaleByBacktrackingLinesearch}. */
 export interface BacktrackingOptions {
@@ -95,18 +95,10 @@ export function scaleByBacktrackingLinesearch(
     update(updates, state, given, extra) {
       requireState("scaleByBacktrackingLinesearch", state, ["learningRate", "value", "info"]);
       const params = required(given, "scaleByBacktrackingLinesearch");
-      const [value, gradient, valueFn] = [extra?.value, extra?.grad, extra?.valueFn];
-      if (value === undefined || gradient === undefined || valueFn === undefined) {
-        throw new ArgumentError(
-          "scaleByBacktrackingLinesearch needs the loss, its gradient and the function",
-          "give them: optimizer.update(gradients, state, params, { value, grad: gradients, valueFn: loss })",
-        );
-      }
+      const { value, grad, valueFn } = requireLoss("scaleByBacktrackingLinesearch", extra);
       const { dtype } = state.learningRate;
       const before = np.astype(value, dtype);
-      const slope = vdot(updates, gradient);
-      const along = (rate: Tensor) =>
-        mapLeaves((p, u) => p.add(u.mul(np.astype(rate, u.dtype))), params, updates);
+      const slope = vdot(updates, grad);
       const found = whileLoop(
         ({ error, tries }) =>
           np.logicalAnd(
@@ -115,7 +107,7 @@ export function scaleByBacktrackingLinesearch(
           ),
         ({ rate, tries }) => {
           const next = np.where(np.greater(tries, 0), rate.mul(decreaseFactor), rate);
-          const after = np.astype(valueFn(along(next)), dtype);
+          const after = np.astype(valueFn(along(params, next, updates)), dtype);
           const missed = after.sub(before.mul(1 + rtol)).sub(next.mul(slopeRtol).mul(slope));
           const error = np.maximum(np.where(np.isnan(missed), Infinity, missed), 0);
           return { rate: next, after, error, tries: tries.add(1) };
@@ -130,12 +122,39 @@ export function scaleByBacktrackingLinesearch(
       );
       // No step at all where none was finite.
       const rate = np.where(np.isinf(found.error), 0, found.rate);
-      const scaled = mapLeaves((u) => u.mul(np.astype(rate, u.dtype)), updates);
-      return [scaled, {
+      return [scaled(updates, rate), {
         learningRate: rate,
         value: found.after,
         info: { numLinesearchSteps: found.tries, decreaseError: found.error },
       }];
     },
   };
+}
+
+/**
+ * The loss, its gradient, and the loss as a function, which a line search cannot do without.
+ *
+ * @throws ArgumentError when one of them is missing.
+ */
+export function requireLoss(
+  name: string,
+  { value, grad, valueFn }: Extra = {},
+): { value: NonNullable<Extra["value"]>; grad: unknown; valueFn: NonNullable<Extra["valueFn"]> } {
+  if (value !== undefined && grad !== undefined && valueFn !== undefined) {
+    return { value, grad, valueFn };
+  }
+  throw new ArgumentError(
+    `${name} needs the loss, its gradient and the function`,
+    "give them: optimizer.update(gradients, state, params, { value, grad: gradients, valueFn: loss })",
+  );
+}
+
+/** The parameters after a step of this length along an update. */
+export function along(params: unknown, length: Tensor, updates: unknown): unknown {
+  return mapLeaves((p, u) => p.add(u.mul(np.astype(length, u.dtype))), params, updates);
+}
+
+/** An update of this length. */
+export function scaled<U>(updates: U, length: Tensor): U {
+  return mapLeaves((u) => u.mul(np.astype(length, u.dtype)), updates);
 }

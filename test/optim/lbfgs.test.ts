@@ -9,6 +9,7 @@ import {
   setBackend,
   type Tensor,
   tree,
+  unrolled,
   valueAndGrad,
 } from "trilevel";
 import fixtures from "../fixtures/lbfgs.json" with { type: "json" };
@@ -26,11 +27,24 @@ const loss = ({ x, y }: Params) => {
 
 const backtracking = (options = {}) =>
   optim.scaleByBacktrackingLinesearch({ maxBacktrackingSteps: 20, ...options });
+const zoom = (options = {}) => optim.scaleByZoomLinesearch({ maxLinesearchSteps: 20, ...options });
 const optimizers: Record<keyof typeof fixtures, optim.GradientTransformation> = {
   lbfgsOfRate: optim.lbfgs(0.05, { linesearch: optim.identity() }),
   lbfgsOfShortMemory: optim.lbfgs(0.05, { memorySize: 3, linesearch: optim.identity() }),
   lbfgsFromIdentity: optim.lbfgs(0.01, { scaleInitPrecond: false, linesearch: optim.identity() }),
   lbfgsWithLinesearch: optim.lbfgs(null, { linesearch: backtracking() }),
+  lbfgsOfOptax: optim.lbfgs(),
+  lbfgsWithStrictZoom: optim.lbfgs(null, {
+    linesearch: zoom({ curvRtol: 0.05, initialGuessStrategy: "one" }),
+  }),
+  sgdWithZoom: optim.chain(optim.sgd(1), zoom()),
+  longSgdWithZoom: optim.chain(optim.sgd(20), zoom({ curvRtol: 0.3, approxDecRtol: null })),
+  shortSgdWithZoom: optim.chain(
+    optim.sgd(0.001),
+    zoom({ increaseFactor: 3, curvRtol: 0.1, slopeRtol: 0.01, maxLearningRate: 100 }),
+  ),
+  boundedZoom: optim.chain(optim.sgd(0.001), zoom({ curvRtol: 0.1, maxLearningRate: 5 })),
+  fewStepsOfZoom: optim.chain(optim.sgd(1), zoom({ maxLinesearchSteps: 3, curvRtol: 0.01 })),
   sgdWithLinesearch: optim.chain(
     optim.sgd(1),
     backtracking({ slopeRtol: 0.3, decreaseFactor: 0.6, increaseFactor: 2, maxLearningRate: 0.5 }),
@@ -41,7 +55,8 @@ describe.each(Object.entries(optimizers))("%s", (name, optimizer) => {
   const right = fixtures[name as keyof typeof fixtures];
   const expectNear = async (params: Params, expected: readonly number[]) => {
     const found = [...await params.x.data(), ...await params.y.data()];
-    found.forEach((x, i) => expect(x).toBeCloseTo(expected[i]!, 8));
+    const sizes = expected.map((x) => Math.max(1, Math.abs(x)));
+    found.forEach((x, i) => expect(x / sizes[i]!).toBeCloseTo(expected[i]! / sizes[i]!, 8));
   };
 
   test("is optax's, step by step", async () => {
@@ -79,6 +94,22 @@ test("finds a minimum to which descent takes long, and its derivative", async ()
   // The minimum is (a, a²).
   const slope = grad((a: Tensor) => np.sum(solve(at, a).value))(np.array(1, f64));
   expect(await slope.item()).toBeCloseTo(3, 7);
+});
+
+test("derivatives pass through a search that zooms", async () => {
+  // The end of two steps along gradients, whose lengths depend on a by cubic and quadratic interpolation.
+  const end = (a: Tensor) => {
+    const h = (z: Tensor) => np.square(np.square(z)).add(np.square(z.sub(a)).mul(3));
+    const optimizer = optim.chain(optim.sgd(1), zoom({ curvRtol: 0.05 }));
+    return argmin(h, { optimizer, steps: 2, adjoint: unrolled(), atol: 0, rtol: 0 })(a.mul(0.3))
+      .value;
+  };
+  const [a, e] = [1.3, 1e-5];
+  const at = (x: number) => end(np.array(x, f64)).item() as Promise<number>;
+  const difference = (await at(a + e) - await at(a - e)) / (2 * e);
+  const slope = await grad(end)(np.array(a, f64)).item();
+  expect(Number.isFinite(slope)).toBe(true);
+  expect(slope).toBeCloseTo(difference, 6);
 });
 
 test("a line search without the function says what it needs", () => {

@@ -159,6 +159,7 @@ const others = [
   "piecewiseConstantSchedule",
   "polynomialSchedule",
   "scaleByBacktrackingLinesearch",
+  "scaleByZoomLinesearch",
   "setToZero",
   "warmupConstantSchedule",
   "warmupCosineDecaySchedule",

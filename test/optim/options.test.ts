@@ -85,6 +85,7 @@ const functions: Calls<typeof optim> = {
   rmsprop: [1e-3],
   scaleByAdam: [],
   scaleByBacktrackingLinesearch: { operands: [], options: { maxBacktrackingSteps: 20 } },
+  scaleByZoomLinesearch: { operands: [], options: { maxLinesearchSteps: 20 } },
   scaleByLbfgs: [],
   scaleByRms: [],
   sgd: [0.1],

@@ -1,7 +1,7 @@
 """Golden numbers for test/optim/lbfgs.test.ts: python test/oracle/lbfgs.py > test/fixtures/lbfgs.json
 
 optax's L-BFGS on a valley in two leaves, in float64: the parameters after each step, with and without its
-backtracking line search.
+line searches.
 """
 
 import json
@@ -34,6 +34,23 @@ optimizers = {
     "sgdWithLinesearch": optax.chain(
         optax.sgd(1.0),
         backtracking(slope_rtol=0.3, decrease_factor=0.6, increase_factor=2.0, max_learning_rate=0.5)),
+}
+
+
+def zoom(**options):
+    return optax.scale_by_zoom_linesearch(max_linesearch_steps=20, **options)
+
+
+optimizers |= {
+    "lbfgsOfOptax": optax.lbfgs(),
+    "lbfgsWithStrictZoom": optax.lbfgs(linesearch=zoom(curv_rtol=0.05, initial_guess_strategy="one")),
+    "sgdWithZoom": optax.chain(optax.sgd(1.0), zoom()),
+    "longSgdWithZoom": optax.chain(optax.sgd(20.0), zoom(curv_rtol=0.3, approx_dec_rtol=None)),
+    "shortSgdWithZoom": optax.chain(
+        optax.sgd(0.001), zoom(increase_factor=3.0, curv_rtol=0.1, slope_rtol=0.01, max_learning_rate=100.0)),
+    "boundedZoom": optax.chain(optax.sgd(0.001), zoom(curv_rtol=0.1, max_learning_rate=5.0)),
+    "fewStepsOfZoom": optax.chain(
+        optax.sgd(1.0), optax.scale_by_zoom_linesearch(max_linesearch_steps=3, curv_rtol=0.01)),
 }
 
 
