@@ -31,7 +31,18 @@ export {
   Positive,
 } from "./schema.ts";
 export * from "./errors.ts";
-export { blank, colored, grid, magnified, type Picture, scatter } from "./display/canvas.ts";
+export { blank, colored, type Picture, scatter } from "./display/canvas.ts";
+export type { Figure, Film, Panel } from "./display/panel.ts";
+export { Studies, studies } from "./studies/index.ts";
+export { runStudy, type StudyOptions } from "./studies/runStudy.ts";
+export {
+  type Claim,
+  lastPart,
+  type Measure,
+  type Study,
+  type StudyCurve,
+  type StudyKind,
+} from "./studies/study.ts";
 export {
   type AnyTask,
   type DefinedTask,

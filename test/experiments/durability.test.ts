@@ -23,7 +23,7 @@ vi.mock("../../src/experiments/runs/environment.ts", async () => ({
 }));
 vi.mock(
   "../../src/experiments/report/plots.ts",
-  () => ({ legend: () => "", plot: () => "", smooth: () => [] }),
+  () => ({ chart: () => "" }),
 );
 
 // Half a minute together, but minutes where several things share the machine.

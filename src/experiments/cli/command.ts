@@ -7,7 +7,7 @@ import { Cause, Console, Effect, Option } from "effect";
 import { Argument, CliError, CliOutput, Command, Flag } from "effect/cli";
 import { readConfig } from "../config/compose.ts";
 import { decodeConfig } from "../config/decode.ts";
-import { backends, type ExperimentConfig } from "../schema.ts";
+import { backends } from "../schema.ts";
 import { adjoints, solvers } from "../tasks/inference.ts";
 import { tasks } from "../tasks/index.ts";
 import { compareRuns, listTable } from "../report/compare.ts";
@@ -21,7 +21,7 @@ import { presetNamed } from "../config/presets.ts";
 import { openDisplay } from "../display/progress.ts";
 import { train } from "../train/runner.ts";
 import { openRun } from "../runs/open.ts";
-import { clippingStudy, studyTricks } from "../studies/clipping.ts";
+import { studyCommand } from "./study.ts";
 
 const root = Flag.Directory("runs").pipe(
   Flag.withDescription("Folder of all runs (default: runs)"),
@@ -259,49 +259,6 @@ const runs = Command.make("runs").pipe(
   ]),
 );
 
-const study = Command.make("study").pipe(
-  Command.withDescription("Reproduce an experiment of the paper in small"),
-  Command.withSubcommands([
-    Command.make(
-      "tricks",
-      {
-        set,
-        runs: root,
-        backend: shortcuts.backend,
-        steps: Flag.Int("steps").pipe(
-          Flag.withDescription("Updates of every run (default: 1000)"),
-          Flag.withDefault(1000),
-        ),
-        seeds: Flag.Int("seeds").pipe(
-          Flag.withDescription("Runs of every kind (default: 3)"),
-          Flag.withDefault(3),
-        ),
-        iterations: Flag.Int("iterations").pipe(
-          Flag.withDescription("Numbers of iterations (default: 3, 7, 15)"),
-          Flag.atLeast(0),
-        ),
-      },
-      Effect.fn(function* ({ set, runs, steps, seeds, iterations, backend }) {
-        const base: (
-          preset: string,
-        ) => Effect.Effect<ExperimentConfig, unknown> = (preset) =>
-          configOf({ preset, config: Option.none(), set, backend });
-        yield* answerInterruption;
-        yield* studyTricks({
-          base: yield* base(clippingStudy.preset),
-          root: runs,
-          display: openDisplay(),
-          steps,
-          seeds,
-          iterations: iterations.length === 0 ? [3, 7, 15] : iterations,
-        });
-      }, Effect.scoped),
-    ).pipe(
-      Command.withDescription(clippingStudy.description),
-    ),
-  ]),
-);
-
 /** All commands. */
 export const command = Command.make(
   "train",
@@ -321,7 +278,7 @@ export const command = Command.make(
     },
     { command: "train resume latest", description: "Go on where a run was interrupted" },
   ]),
-  Command.withSubcommands([resume, evaluate, render, data, runs, study]),
+  Command.withSubcommands([resume, evaluate, render, data, runs, studyCommand]),
 );
 
 /** Tells an error in the way its kind deserves; bugs with their stack. */

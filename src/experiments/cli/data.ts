@@ -1,7 +1,7 @@
 /** `data make` and `data inspect`: the data of a config before any training. */
 import { writeFile } from "node:fs/promises";
 import { Console, Effect } from "effect";
-import { toPng } from "../display/canvas.ts";
+import { toPng } from "../display/panel.ts";
 import type { ExperimentConfig } from "../schema.ts";
 import { taskOf } from "../tasks/index.ts";
 import { describeSizes, openExamples, sizesOf, tellProgress } from "../train/examples.ts";
@@ -38,7 +38,8 @@ export const inspectData = Effect.fn("inspectData")(function* (
     try: () => Promise.all(Array.from({ length: count }, (_, i) => shown.get(i))),
     catch: datasetError("An example cannot be read."),
   });
-  const { bytes } = toPng(task.preview(samples));
+  const preview = task.preview(samples);
+  const { bytes } = yield* Effect.promise(() => toPng(preview));
   yield* Effect.tryPromise({
     try: () => writeFile(out, bytes),
     catch: fileError(`${out} cannot be written.`),

@@ -20,6 +20,9 @@ export interface FoundRun {
 
 /** Runs of one kind, with a name for people. */
 export interface RunGroup extends SeedGroup<FoundRun> {
+  /** What the names of the configs share. */
+  readonly name: string;
+  /** The name, and the fields that tell this group from the others. */
   readonly label: string;
   readonly task: Task;
 }
@@ -41,7 +44,9 @@ export const openGroups = Effect.fnUntraced(function* (root: string, names: read
   );
   return groupBySeed(runs).map((group): RunGroup => {
     const all = [...group.runs.values()];
-    return { ...group, label: labelOf(group), task: all[0]!.task }; // a group has a run
+    const name = nameOf(all.map(({ config }) => config.name));
+    const fields = Object.entries(group.differing).map(([path, value]) => `${path}=${value}`);
+    return { ...group, name, label: [name, ...fields].join(", "), task: all[0]!.task }; // a group has a run
   });
 });
 
@@ -55,14 +60,10 @@ export function valuesOf({ runs }: RunGroup, key: string): SeedValues {
   );
 }
 
-/** What the names of the configs share, then the fields that tell this group from the others. */
-function labelOf({ runs, differing }: SeedGroup<FoundRun>): string {
-  const configs = [...runs.values()].map(({ config }) => config);
-  const names = configs.map(({ name }) => name);
-  let shared = names[0] ?? "";
+/** What names share: "small" of "small-seed0" and "small-seed1". */
+function nameOf(names: readonly string[]): string {
+  let shared = names[0]!; // a group has a run
   while (!names.every((name) => name.startsWith(shared))) shared = shared.slice(0, -1);
-  // "small-seed" is what "small-seed0" and "small-seed1" share.
-  const name = new Set(names).size === 1 ? shared : shared.replace(/[-_.]*(seed)?[-_.]*$/, "");
-  const fields = Object.entries(differing).map(([path, value]) => `${path}=${value}`);
-  return [name, ...fields].filter((text) => text !== "").join(", ");
+  if (new Set(names).size === 1) return shared;
+  return shared.replace(/[-_.]*(seed)?[-_.]*$/, "") || "runs";
 }

@@ -31,5 +31,9 @@ export function escapeHtml(text: string): string {
 export function htmlTable([header = [], ...rows]: readonly (readonly string[])[]): Markup {
   const head = header.map((cell) => html`<th>${cell}</th>`);
   const body = rows.map((row) => html`<tr>${row.map((cell) => html`<td>${cell}</td>`)}</tr>`);
-  return html`<table><tr>${head}</tr>${body}</table>`;
+  return html`
+    <div class="table">
+      <table><tr>${head}</tr>${body}</table>
+    </div>
+  `;
 }

@@ -5,13 +5,13 @@ import { Buffer } from "node:buffer";
 import { Effect } from "effect";
 import type { ExperimentConfig } from "../schema.ts";
 import { taskOf } from "../tasks/index.ts";
-import type { CurveSpec, ListSpec, Task } from "../tasks/task.ts";
+import type { Task } from "../tasks/task.ts";
+import { machineCharts, runCharts } from "./charts.ts";
 import { style } from "./style.ts";
 import { html, Markup } from "./markup.ts";
-import { legend, plot, type PlotOptions, type Series, smooth } from "./plots.ts";
+import { chart, type ChartOptions } from "./plots.ts";
 import { formatFixed } from "../display/progress.ts";
 import type { RunFolder, Summary } from "../runs/folder.ts";
-import type { MetricRow } from "../runs/metrics.ts";
 
 /** Writes the report of a run from what is in its folder. */
 export const writeReport = Effect.fn("writeReport")(
@@ -23,11 +23,14 @@ export const writeReport = Effect.fn("writeReport")(
     const environment = (yield* run.environments()).value ?? [];
     const body = [
       headline(run, task.describe(config), config, summary),
-      tiles(task, summary),
-      (task.notes ?? []).map((note) => html`<p>${note}</p>`),
+      tiles(scoresOf(task), summary),
       pictures.map((picture) => pictureSection(task, picture)),
       html`<h2>Curves</h2>`,
-      plots(task, rows),
+      (task.notes ?? []).map((note) => html`<p>${note}</p>`),
+      figures(runCharts(task, rows)),
+      html`<h2>The machine</h2>`,
+      tiles(machineOf(task), summary),
+      figures(machineCharts(task, rows)),
       details("Config", config),
       details("Environment", environment),
     ];
@@ -55,14 +58,6 @@ export function page(title: string, body: Markup): string {
   `.text;
 }
 
-/** A metric over steps. */
-export function curvesOf(rows: readonly MetricRow[], key: string): { x: number; y: number }[] {
-  return rows.flatMap((row) => {
-    const y = row[key];
-    return typeof y === "number" ? [{ x: row.step, y }] : [];
-  });
-}
-
 function headline(
   run: RunFolder,
   description: string,
@@ -81,19 +76,21 @@ function headline(
 
 /** Results in the order of interest: key, name, digits, unit. */
 type Shown = readonly [key: string, name: string, digits: number, unit?: string];
-const shownOf = (task: Task): readonly Shown[] => [
+const scoresOf = (task: Task): readonly Shown[] => [
   ...task.scores.map(({ key, name, digits }): Shown => [key, name, digits]),
-  ["samplesPerSecond", `${task.samples} per second`, 0],
   ["trainingSeconds", "training", 0, "s"],
+];
+const machineOf = ({ samples }: Task): readonly Shown[] => [
+  ["samplesPerSecond", `${samples} per second`, 0],
   ["firstStepSeconds", "to the first step", 1, "s"],
   ["firstPanelSeconds", "to the first picture", 1, "s"],
   ["processGrowthMiB", "growth of the process", 0, "MiB"],
   ["deviceGrowthTensors", "tensors more on the device", 0],
 ];
 
-function tiles(task: Task, summary?: Summary): Markup | "" {
+function tiles(shown: readonly Shown[], summary?: Summary): Markup | "" {
   const results = summary?.results ?? {};
-  const all = shownOf(task).flatMap(([key, name, digits, unit = ""]) => {
+  const all = shown.flatMap(([key, name, digits, unit = ""]) => {
     const value = results[key];
     if (value === undefined) return [];
     const text = formatFixed(value, digits);
@@ -138,69 +135,10 @@ function pictureSection(task: Task, { name, step, data }: SavedPicture): Markup 
   `;
 }
 
-function plots(task: Task, rows: readonly MetricRow[]): Markup {
-  const domain = [0, rows.at(-1)?.step ?? 1] as const;
-  const noise = Math.max(1, Math.floor(rows.length / 100));
-  const picture = (spec: CurveSpec, width = 1): PlotOptions => ({
-    title: spec.title,
-    domain,
-    logarithmic: spec.logarithmic ?? false,
-    series: spec.series.map(({ key, name }) => ({
-      name,
-      points: smooth(curvesOf(rows, key), width),
-    })),
-  });
-  const one = (title: string, key: string): CurveSpec => ({
-    title,
-    series: [{ key, name: title }],
-  });
-  const all: PlotOptions[] = [
-    picture({
-      title: "Training loss",
-      logarithmic: true,
-      series: [{ key: "loss", name: "loss" }, ...parts(rows, "loss/")],
-    }, noise),
-    ...(task.curves ?? []).map((spec) => picture(spec)),
-    picture({ ...one("Gradient norm", "gradientNorm"), logarithmic: true }, noise),
-    ...(task.lists ?? []).map((spec) => ({
-      title: spec.title,
-      x: spec.x,
-      series: listSeries(rows, spec),
-      logarithmic: spec.logarithmic ?? false,
-    })),
-    picture({
-      title: "Learning rate",
-      series: [{ key: "learningRate", name: "learning rate" }, ...parts(rows, "learningRate/")],
-    }),
-    picture(one(`${task.samples} per second`, "samplesPerSecond")),
-    picture(one("Memory of the process, MiB", "processMiB")),
-  ];
-  const figures = all.filter(({ series }) => series.some(({ points }) => points.length > 0))
-    .map((options) =>
-      html`<figure><figcaption>${options.title}${
-        options.series.length > 1 ? html`<br>${legend(options.series)}` : ""
-      }</figcaption>${plot(options)}</figure>`
-    );
-  return html`<section class="plots">${figures}</section>`;
-}
-
-/** What is noted under names that begin with a prefix: terms of the loss, the rates of groups. */
-const parts = (rows: readonly MetricRow[], prefix: string) =>
-  Object.keys(rows.find((row) => "loss" in row) ?? {})
-    .filter((key) => key.startsWith(prefix))
-    .map((key) => ({ key, name: key.slice(prefix.length) }));
-
-/** A list early, in the middle and at the end of training. */
-function listSeries(rows: readonly MetricRow[], { key }: ListSpec): Series[] {
-  const known = rows.filter((row) => Array.isArray(row[key]));
-  const chosen = [0, 0.5, 1].map((part) => known[Math.round(part * (known.length - 1))]);
-  return [...new Set(chosen)].flatMap((row) => {
-    const list = row?.[key];
-    if (row === undefined || !Array.isArray(list)) return [];
-    const points = list.map((y: number, i: number) => ({ x: i + 1, y }));
-    return [{ name: `step ${row.step}`, points }];
-  });
-}
+const figures = (charts: readonly ChartOptions[]): Markup =>
+  html`<section class="plots">${
+    charts.map((options) => html`<figure>${chart(options)}</figure>`)
+  }</section>`;
 
 function details(title: string, value: unknown): Markup {
   return html`

@@ -46,7 +46,7 @@ export function spreadTable(groups: readonly RunGroup[]): Table {
 }
 
 /** A row for each run. */
-function seedValues(groups: readonly RunGroup[]): Table {
+export function seedValues(groups: readonly RunGroup[]): Table {
   const scores = scoresOf(groups);
   return withoutEmptyColumns([
     ["runs", "seed", ...scores.map(({ name }) => name)],

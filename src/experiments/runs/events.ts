@@ -9,7 +9,7 @@
  */
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { maskedCrc } from "../../data/formats/tfrecord.ts";
-import type { Png } from "../display/canvas.ts";
+import type { Png } from "../display/png.ts";
 
 /** Values of one moment: numbers, or pictures. */
 export interface EventValues {

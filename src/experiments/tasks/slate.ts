@@ -13,6 +13,7 @@ import {
   NonNegative,
   Positive,
 } from "../schema.ts";
+import type { Panel } from "../display/panel.ts";
 import {
   type Example,
   imagePicture,
@@ -21,7 +22,7 @@ import {
   previewImages,
 } from "./images/examples.ts";
 import { ImageConfig, imageContradictions, imageSize } from "./images/config.ts";
-import { entry, overlay, rows, slotsOf } from "./images/panels.ts";
+import { entry, overlay, slotHeads as headsOfSlots, slotsOf } from "./images/panels.ts";
 import { imageScores, scoreImage } from "./images/scores.ts";
 import { adjointOf, inferenceFields, solverOf } from "./inference.ts";
 import { averaged } from "./scores.ts";
@@ -113,15 +114,16 @@ function slateScorer(): Scorer<Example, Outputs> {
 }
 
 /** Image, the discrete VAE's image, the one from slots, and where each slot looks. */
-function slatePanel(seen: readonly Seen<Example, Outputs>[]) {
-  return rows(
-    seen.map(({ sample, output: { reconstruction, discreteVae, attention } }) => {
+function slatePanel(seen: readonly Seen<Example, Outputs>[]): Panel {
+  return {
+    heads: ["image", "discrete VAE", "from slots", ...headsOfSlots(seen[0]?.output.attention)],
+    rows: seen.map(({ sample, output: { reconstruction, discreteVae, attention } }) => {
       const image = imagePicture(sample);
       const looks = slotsOf(attention).map((k) => overlay(image, entry(attention, k)));
       return [image, pictureOf(discreteVae), pictureOf(reconstruction), ...looks];
     }),
-    3,
-  );
+    headColumns: 3,
+  };
 }
 
 /** Pixels in [-1, 1], as data has them, in the model's [0, 1], and the other way round. */

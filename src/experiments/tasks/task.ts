@@ -12,7 +12,7 @@ import type { Batch, Dataset, Sample } from "../../data/index.ts";
 import type { optim, Tensor } from "../../index.ts";
 import type { ConfigInput, ExperimentConfig, TaskFields } from "../schema.ts";
 import type { DatasetError } from "../errors.ts";
-import type { Picture } from "../display/canvas.ts";
+import type { Figure } from "../display/panel.ts";
 
 /** Numbers by name. */
 export type Scores = { readonly [name: string]: number };
@@ -116,7 +116,7 @@ export interface System<
   /** A new scorer; `averaged` makes one of a function of one sample. */
   scorer(): Scorer<S, Y>;
   /** Pictures by name of the first validation samples. */
-  draw(seen: readonly Seen<S, Y>[]): { readonly [name: string]: Picture };
+  draw(seen: readonly Seen<S, Y>[]): { readonly [name: string]: Figure };
   /** Measurements of the first validation samples: numbers, and lists such as a residual for each iteration. */
   diagnose?(params: P, batch: { readonly [name in K]: Tensor }, key: Tensor): Outputs;
 }
@@ -209,7 +209,7 @@ export interface Task<
    */
   readonly inputs: readonly string[];
   /** A picture of some samples, for `data inspect`. */
-  preview?(samples: readonly S[]): Picture;
+  preview?(samples: readonly S[]): Figure;
   system(config: ExperimentConfig<M, D>): System<S, P, string, string, unknown, Model>;
   /** Scores in the order of interest. Those of `main` that come first and are known compare runs. */
   readonly scores: readonly ScoreSpec[];

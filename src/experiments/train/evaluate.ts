@@ -4,7 +4,8 @@ import { collate, type Dataset, type Sample } from "../../data/index.ts";
 import { dispose, jit, random, scope, type Tensor } from "../../index.ts";
 import type { ExperimentConfig } from "../schema.ts";
 import { modelError } from "../errors.ts";
-import { type Png, toPng } from "../display/canvas.ts";
+import { toPng } from "../display/panel.ts";
+import type { Png } from "../display/png.ts";
 import type { HostTensor } from "../runs/safetensors.ts";
 import type { Outputs, Params, Scores, Seen, System, Task } from "../tasks/task.ts";
 import { placeBatch, readTree } from "./device.ts";
@@ -125,8 +126,10 @@ export function makeEvaluator(
   return {
     score: effect(score),
     draw: effect(async ({ params }, data) => {
-      const pictures = system.draw(await see(params, data));
-      return Object.fromEntries(Object.entries(pictures).map(([name, x]) => [name, toPng(x)]));
+      const pictures = Object.entries(system.draw(await see(params, data)));
+      return Object.fromEntries(
+        await Promise.all(pictures.map(async ([name, x]) => [name, await toPng(x)] as const)),
+      );
     }),
     diagnose: effect(({ params }, data) => diagnose(params, data)),
   };

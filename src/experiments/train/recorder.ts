@@ -6,7 +6,7 @@ import { Clock, Effect } from "effect";
 import { dispose, np, type Tensor } from "../../index.ts";
 import { modelError } from "../errors.ts";
 import { encodeEvents, encodeHeader, eventFileName } from "../runs/events.ts";
-import type { Png } from "../display/canvas.ts";
+import type { Png } from "../display/png.ts";
 import type { RunFolder } from "../runs/folder.ts";
 import type { MetricRow } from "../runs/metrics.ts";
 

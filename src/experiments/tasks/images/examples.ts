@@ -18,7 +18,8 @@ import {
   withChannels,
 } from "../../../data/index.ts";
 import { datasetError } from "../../errors.ts";
-import { blank, colored, grid, magnified, type Picture } from "../../display/canvas.ts";
+import { blank, colored, type Picture } from "../../display/canvas.ts";
+import type { Panel } from "../../display/panel.ts";
 import type { Examples, OnProgress } from "../task.ts";
 import { type ImageConfig, imageSize, isGenerated } from "./config.ts";
 import { labelsOf, openSource } from "./sources.ts";
@@ -122,10 +123,12 @@ function atSize(
 }
 
 /** A row of images and, where they are known, one of their objects below. */
-export function previewImages(samples: readonly Example[]): Picture {
+export function previewImages(samples: readonly Example[]): Panel {
   const labelled = samples.some(({ labels }) => labels !== null);
-  const rows = [samples.map(imagePicture), ...(labelled ? [samples.map(labelPicture)] : [])];
-  return grid(magnified(rows), { gap: 4 });
+  return {
+    heads: samples.map((_, n) => String(n + 1)),
+    rows: [samples.map(imagePicture), ...(labelled ? [samples.map(labelPicture)] : [])],
+  };
 }
 
 /** An image in [-1, 1]. */

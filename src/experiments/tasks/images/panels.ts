@@ -1,18 +1,16 @@
 /**
- * Pictures of what a model with slots sees, one row an image:
+ * Panels of what a model with slots sees, one row an image:
  *
  * - `reconstruction`: image, reconstruction, and each slot's own picture where its mask is
  * - `masks`: image, true objects (where known), and whose pixel it is
- * - `attention`: image, and where each slot looks: the image there, white elsewhere
+ * - `attention`: image, and the image where each slot looks
  */
 import { argmaxMasks } from "../../../metrics/index.ts";
-import { blank, colored, grid, magnified, type Picture } from "../../display/canvas.ts";
+import { blank, colored, type Picture } from "../../display/canvas.ts";
+import type { Panel } from "../../display/panel.ts";
 import type { HostArray, Seen } from "../task.ts";
 import { type Example, imagePicture, labelPicture, pictureOf } from "./examples.ts";
-
-/** Rows of tiles, magnified, the first columns apart. */
-export const rows = (tiles: readonly Picture[][], headColumns: number): Picture =>
-  grid(magnified(tiles), { gap: 4, headColumns });
+import { matchedLabels } from "./matching.ts";
 
 /** Entry k of a stack, `[slots, …]`. */
 export function entry({ data, shape }: HostArray, k: number): HostArray {
@@ -24,40 +22,47 @@ export function entry({ data, shape }: HostArray, k: number): HostArray {
 /** The numbers of the slots of a stack. */
 export const slotsOf = ({ shape }: HostArray) => Array.from({ length: shape[0]! }, (_, k) => k);
 
+/** The heads of the columns of slots, in the first of some outputs. */
+export const slotHeads = (outputs: HostArray | undefined) =>
+  outputs === undefined ? [] : slotsOf(outputs).map((k) => `slot ${k + 1}`);
+
 /** Images, reconstructions `[height, width, 3]`, and the parts of slots `[slots, height, width, 3]` in their masks. */
 export function reconstructionPanel(
   seen: readonly Seen<Example, "reconstruction" | "components" | "masks">[],
-): Picture {
-  return rows(
-    seen.map(({ sample, output: { reconstruction, components, masks } }) => [
+): Panel {
+  return {
+    heads: ["image", "reconstruction", ...slotHeads(seen[0]?.output.masks)],
+    rows: seen.map(({ sample, output: { reconstruction, components, masks } }) => [
       imagePicture(sample),
       pictureOf(reconstruction),
-      ...slotsOf(masks).map((k) => slotPicture(entry(components, k), entry(masks, k))),
+      ...slotsOf(masks).map((k) => ({
+        ...pictureOf(entry(components, k)),
+        alpha: Float32Array.from(entry(masks, k).data),
+      })),
     ]),
-    2,
-  );
+    headColumns: 2,
+  };
 }
 
-/** A slot's picture times its mask, on white. */
-function slotPicture({ data, shape }: HostArray, { data: mask }: HostArray): Picture {
-  const picture = blank(shape[1]!, shape[0]!);
-  for (let p = 0; p < mask.length; p++) {
-    const m = mask[p]!;
-    for (let c = 0; c < 3; c++) {
-      const value = (data[p * 3 + c]! + 1) / 2;
-      picture.data[3 * p + c] = Math.min(1, Math.max(0, value)) * m + 1 - m;
-    }
-  }
-  return picture;
-}
-
-/** Images and whose pixel each is: the true objects where all images have them, the masks `[slots, height, width]`. */
-export function maskPanel(seen: readonly Seen<Example, "masks">[]): Picture {
+/**
+ * Images and whose pixel each is: the true objects where all images have them, the masks `[slots, height, width]`. Slots
+ * have the colours of the objects that they match.
+ */
+export function maskPanel(seen: readonly Seen<Example, "masks">[]): Panel {
   const labelled = seen.every(({ sample }) => sample.labels !== null);
-  return rows(
-    seen.map(({ sample, output: { masks } }) => {
+  return {
+    heads: [
+      "image",
+      ...(labelled ? ["true objects"] : []),
+      "predicted",
+      ...slotHeads(seen[0]?.output.masks),
+    ],
+    rows: seen.map(({ sample, output: { masks } }) => {
       const [slots, height, width] = masks.shape as readonly [number, number, number];
-      const hard = colored(argmaxMasks(masks.data, slots), width, height);
+      const segments = argmaxMasks(masks.data, slots);
+      const hard = sample.labels === null
+        ? colored(segments, width, height)
+        : colored(matchedLabels(sample.labels.data, segments), width, height, 0);
       const soft = slotsOf(masks).map((k) => {
         const { data } = entry(masks, k);
         const picture = blank(width, height);
@@ -67,36 +72,34 @@ export function maskPanel(seen: readonly Seen<Example, "masks">[]): Picture {
       const truth = labelled ? [labelPicture(sample)] : [];
       return [imagePicture(sample), ...truth, hard, ...soft];
     }),
-    1,
-  );
+    headColumns: labelled ? 3 : 2,
+  };
 }
 
-/** Images and where each slot looks, from attention `[slots, rows, columns]`. */
-export function attentionPanel(seen: readonly Seen<Example, "attention">[]): Picture {
-  return rows(
-    seen.map(({ sample, output: { attention } }) => {
+/** Images, and the image where each slot looks, from attention `[slots, rows, columns]`. */
+export function attentionPanel(seen: readonly Seen<Example, "attention">[]): Panel {
+  return {
+    heads: ["image", ...slotHeads(seen[0]?.output.attention)],
+    rows: seen.map(({ sample, output: { attention } }) => {
       const image = imagePicture(sample);
-      return [image, ...slotsOf(attention).map((k) => overlay(image, entry(attention, k)))];
+      return [
+        image,
+        ...slotsOf(attention).map((k) => overlay(image, entry(attention, k))),
+      ];
     }),
-    1,
-  );
+    headColumns: 1,
+  };
 }
 
-/** An image where a slot's map, `[rows, columns]`, has 1, white where it has 0. */
-export function overlay({ width, height, data }: Picture, map: HostArray): Picture {
-  const [rows, columns] = map.shape as readonly [number, number];
-  const picture = blank(width, height);
-  for (let y = 0; y < height; y++) {
-    const row = Math.floor((y * rows) / height) * columns;
-    for (let x = 0; x < width; x++) {
-      const a = Math.min(1, map.data[row + Math.floor((x * columns) / width)]!);
-      for (let c = 0; c < 3; c++) {
-        const at = (y * width + x) * 3 + c;
-        picture.data[at] = data[at]! * a + 1 - a;
-      }
-    }
-  }
-  return picture;
+/** An image where a slot's map, `[rows, columns]`, has 1; it is transparent where the map has 0. */
+export function overlay(image: Picture, { data, shape }: HostArray): Picture {
+  const [rows, columns] = shape as readonly [number, number];
+  const { width, height } = image;
+  const alpha = Float32Array.from({ length: width * height }, (_, p) => {
+    const [x, y] = [p % width, Math.floor(p / width)];
+    return data[Math.floor((y * rows) / height) * columns + Math.floor((x * columns) / width)]!;
+  });
+  return { ...image, alpha };
 }
 
 /** Titles and captions of the pictures above. */
@@ -104,15 +107,17 @@ export const panelCaptions = {
   reconstruction: {
     title: "Reconstruction by slots",
     caption:
-      "Each row is a validation image: the image, its reconstruction, and what each slot draws where its mask is.",
+      "Each row is a validation image: the image, its reconstruction, and each slot's picture where its mask is. " +
+      "The checkerboard is where a slot draws nothing.",
   },
   masks: {
     title: "Masks",
     caption:
-      "The image, the true objects where they are known, whose pixel each is, and each slot's soft mask.",
+      "The image, the true objects where they are known, the slot that each pixel belongs to, and each slot's soft " +
+      "mask (white is 1). Each slot has the colour of the true object that it matches best; the background is almost black.",
   },
   attention: {
     title: "Attention",
-    caption: "The image, and where each slot looks: the image there, white elsewhere.",
+    caption: "The image, and the image where each slot looks; the checkerboard is elsewhere.",
   },
 } as const;
