@@ -1,7 +1,6 @@
 /** Charts, panels and their files. */
 import { decode, decodeApng } from "fast-png";
 import fc from "fast-check";
-import { parseHTML } from "linkedom";
 import { describe, expect, it } from "vitest";
 import { blank, type Picture } from "../../src/experiments/display/canvas.ts";
 import { lineColors } from "../../src/experiments/display/palette.ts";
@@ -17,8 +16,10 @@ const dpi = (bytes: Uint8Array) => {
   const { resolution } = decode(bytes);
   return resolution && Math.round(resolution.x * 0.0254);
 };
+const plain = (text: string) =>
+  text.replace(/&#(\d+);/g, (_, code) => String.fromCharCode(Number(code)));
 const textsOf = (svg: string) =>
-  [...parseHTML(svg).document.querySelectorAll("text")].map(({ textContent }) => textContent ?? "");
+  [...svg.matchAll(/<text[^>]*>([^<]*)<\/text>/g)].map(([, text]) => plain(text!));
 
 describe("panels", () => {
   const colors: readonly (readonly [number, number, number])[] = [[1, 0, 0], [0, 1, 0], [0, 0, 1]];
@@ -41,9 +42,11 @@ describe("panels", () => {
         }
       }
       const black = (size ** 2 - 1) * times ** 2;
-      expect(seen).toEqual(
-        new Map([[255, times ** 2], ...(black === 0 ? [] : [[0, black]])] as const),
-      );
+      expect([seen.get(255), seen.get(0) ?? 0, seen.size]).toEqual([
+        times ** 2,
+        black,
+        black === 0 ? 1 : 2,
+      ]);
       expect(width).toBe(size * times + 12);
       expect(dpi(bytes)).toBe(300);
     }
@@ -181,12 +184,15 @@ describe("charts", () => {
       name: `line ${i}`,
       points: line(i + 1),
     }));
-    const { document } = parseHTML(chart({ title: "many", series }).text);
-    const looks = [...document.querySelectorAll("line[stroke-width]")].map((key) =>
-      `${key.getAttribute("stroke")} ${key.getAttribute("stroke-dasharray")}`
-    );
+    const keys = chart({ title: "many", series }).text.match(
+      /<line [^>]*stroke-width="2.5"[^>]*>/g,
+    )!;
+    const looks = keys.map((key) => key.replace(/ [xy][12]="[^"]*"/g, ""));
+    expect(looks).toHaveLength(series.length);
     expect(new Set(looks).size).toBe(series.length);
-    expect(looks.slice(0, lineColors.length).every((look) => look.endsWith("null"))).toBe(true);
+    expect(looks.slice(0, lineColors.length).every((look) => !look.includes("dasharray"))).toBe(
+      true,
+    );
   });
 
   it("keep what is in a grid in one legend and one last line", () => {

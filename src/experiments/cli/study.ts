@@ -92,7 +92,7 @@ export const studyCommand = Command.make(
       `The config (${study.preset}, with its overrides)`,
     );
     yield* answerInterruption;
-    yield* runStudy(study, {
+    const { results, folder } = yield* runStudy(study, {
       base,
       root: runs,
       display: openDisplay(),
@@ -100,5 +100,6 @@ export const studyCommand = Command.make(
       seeds: Option.getOrElse(seeds, () => study.seeds),
       kinds,
     });
+    yield* Console.log(`\n${tellStudy(study, results)}\n\n${folder.file(`${name}.html`)}`);
   }, Effect.scoped),
 ).pipe(Command.withDescription("Reproduce an experiment of the paper in small"));

@@ -3,7 +3,7 @@
  * was interrupted goes on where it stopped; after each run all results so far are written and drawn.
  */
 import { basename, join } from "node:path";
-import { Console, Effect } from "effect";
+import { Effect } from "effect";
 import { decodeConfig } from "../config/decode.ts";
 import { applyOverrides } from "../config/overrides.ts";
 import type { Display } from "../display/progress.ts";
@@ -19,7 +19,7 @@ import type { ExperimentConfig } from "../schema.ts";
 import { train } from "../train/runner.ts";
 import { cellOf, encodeResults, type StudyCell, type StudyResults } from "./results.ts";
 import type { Study, StudyKind } from "./study.ts";
-import { cellTable, drawStudy, judgeClaims, studyTable, tellStudy } from "./tell.ts";
+import { cellTable, drawStudy, judgeClaims, studyTable } from "./tell.ts";
 
 /** What of a study is run, and where. */
 export interface StudyOptions {
@@ -53,10 +53,6 @@ export const runStudy = Effect.fn("runStudy")(function* (study: Study, options: 
     }
   }
   const results: StudyResults = { study: study.name, steps, machine, cells };
-  yield* Console.log(
-    `\n${tellStudy(study, results)}\n\n` +
-      folder.file(`${study.name}.html`),
-  );
   return { results, folder };
 });
 
