@@ -10,15 +10,7 @@
 import process from "node:process";
 import { np, optim, random, type Tensor } from "trilevel";
 import { type NdArray, ndarray } from "trilevel/data";
-import {
-  type Display,
-  grid,
-  magnified,
-  openRun,
-  type OwnTask,
-  type Picture,
-  train,
-} from "trilevel/experiments";
+import { type Display, openRun, type OwnTask, type Picture, train } from "trilevel/experiments";
 
 /** One datum: an image [8, 8], and in words where its square is. */
 export interface Datum {
@@ -62,10 +54,10 @@ export const squares: OwnTask<Datum, Params, "image"> = {
     },
   },
   pictures: (seen) => ({
-    squares: grid(magnified([
-      seen.map(({ datum }) => gray(datum.image.data)),
-      seen.map(({ output }) => gray(output.image.data)),
-    ])),
+    squares: {
+      heads: ["image", "prediction"],
+      rows: seen.map(({ datum, output }) => [gray(datum.image.data), gray(output.image.data)]),
+    },
   }),
 };
 

@@ -2,7 +2,7 @@
 import { Effect, Schema } from "effect";
 import type { optim, Tensor } from "../../index.ts";
 import type { Sample } from "../../data/index.ts";
-import type { Picture } from "../display/canvas.ts";
+import type { Figure } from "../display/panel.ts";
 import { defaultsTo, type TaskFields } from "../schema.ts";
 import { averaged } from "../tasks/scores.ts";
 import type { HostArray, Loss, LossAt, Outputs, Params, ScoreSpec, Task } from "../tasks/task.ts";
@@ -62,7 +62,7 @@ export interface OwnTask<
   /** Pictures of the first data by name. */
   pictures?(
     seen: readonly Looked<NoInfer<D>, NoInfer<Y>>[],
-  ): { readonly [name: string]: Picture };
+  ): { readonly [name: string]: Figure };
   /** Measurements of the first data: scalars, and lists. */
   diagnose?(params: P, batch: Batched<D>, key: Tensor): Outputs;
   /** The model, which `openRun` gives beside its parameters. */
