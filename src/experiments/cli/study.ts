@@ -62,10 +62,12 @@ const named = Effect.fnUntraced(function* (name: string) {
   const all = yield* Studies;
   const study = all.find((study) => study.name === name);
   if (study !== undefined) return study;
-  return yield* new RunError({
-    what: `No study is called "${name}".`,
-    hint: `Choose one of: ${all.map(({ name }) => name).join(", ")}.`,
-  });
+  return yield* Effect.fail(
+    new RunError(
+      `No study is called "${name}".`,
+      `Choose one of: ${all.map(({ name }) => name).join(", ")}.`,
+    ),
+  );
 });
 
 /** The subcommand. */

@@ -76,21 +76,23 @@ export function encodeResults({ cells, ...rest }: StudyResults): string {
 export const decodeResults = Effect.fnUntraced(
   function* (study: Study, text: string, path: string) {
     const refuse = (problem: string) =>
-      new ConfigError({
-        what: `${path} holds no results of the study "${study.name}":`,
-        problems: [problem],
-        hint: "Give the results.json that `study` wrote into the folder of the study.",
-      });
+      new ConfigError(
+        `${path} holds no results of the study "${study.name}":`,
+        [problem],
+        "Give the results.json that `study` wrote into the folder of the study.",
+      );
     const results = yield* Effect.try({
       try: () => Schema.decodeUnknownSync(Results)(JSON.parse(text)),
       catch: (cause) => refuse(cause instanceof Error ? cause.message : String(cause)),
     });
     if (results.study !== study.name) {
-      return yield* refuse(`it is of the study "${results.study}"`);
+      return yield* Effect.fail(refuse(`it is of the study "${results.study}"`));
     }
     const known = new Set(study.kinds.map(({ name }) => name));
     const stranger = results.cells.find(({ kind }) => !known.has(kind));
-    if (stranger !== undefined) return yield* refuse(`the study has no kind "${stranger.kind}"`);
+    if (stranger !== undefined) {
+      return yield* Effect.fail(refuse(`the study has no kind "${stranger.kind}"`));
+    }
     return results;
   },
 );

@@ -109,10 +109,12 @@ const chosenKinds = Effect.fnUntraced(function* (study: Study, names: readonly s
   const known = study.kinds.map(({ name }) => name);
   const wrong = names.filter((name) => !known.includes(name));
   if (wrong.length > 0) {
-    return yield* new RunError({
-      what: `The study "${study.name}" has no kind ${wrong.map((name) => `"${name}"`).join(", ")}.`,
-      hint: `Choose among: ${known.join(", ")}.`,
-    });
+    return yield* Effect.fail(
+      new RunError(
+        `The study "${study.name}" has no kind ${wrong.map((name) => `"${name}"`).join(", ")}.`,
+        `Choose among: ${known.join(", ")}.`,
+      ),
+    );
   }
   return names.length === 0 ? study.kinds : study.kinds.filter(({ name }) => names.includes(name));
 });
@@ -181,13 +183,15 @@ const sameConfig = Effect.fnUntraced(function* (path: string, config: Experiment
     !/^(log\..*|backend)$/.test(field) && then[field] !== now[field]
   );
   if (changed.length === 0) return;
-  return yield* new RunError({
-    what: [
-      `${path} was made from another config than the study has now:`,
-      ...changed.map((field) => `  - ${field} was ${then[field]}, and is ${now[field]} now`),
-    ].join("\n"),
-    hint: "Move the folder of the study away, or name another with --runs, to run the study anew.",
-  });
+  return yield* Effect.fail(
+    new RunError(
+      [
+        `${path} was made from another config than the study has now:`,
+        ...changed.map((field) => `  - ${field} was ${then[field]}, and is ${now[field]} now`),
+      ].join("\n"),
+      "Move the folder of the study away, or name another with --runs, to run the study anew.",
+    ),
+  );
 });
 
 const machineOf = Effect.fnUntraced(function* (run: RunFolder) {
