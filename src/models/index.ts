@@ -78,3 +78,13 @@ export {
   slateTemperature,
   type SlateTraining,
 } from "./slatePresets.ts";
+export {
+  combineSlots,
+  type ConceptLibrary,
+  conceptLibrary,
+  type ConceptOptions,
+  promptSlots,
+  removeSlots,
+  slotOrder,
+  type SlotPick,
+} from "./slotEdits.ts";

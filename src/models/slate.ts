@@ -14,7 +14,7 @@ import * as np from "../numpy/index.ts";
 import { requireShape } from "../options/index.ts";
 import * as random from "../random/index.ts";
 import { forward } from "../solvers/index.ts";
-import { jit } from "../transforms/index.ts";
+import { errorIf, jit } from "../transforms/index.ts";
 import { keras } from "./conventions.ts";
 import { dictionary } from "./parts/dictionary.ts";
 import { discreteVae, requirePatches, squaredError } from "./parts/discreteVae.ts";
@@ -107,21 +107,43 @@ export function slate(options: SlateOptions): Slate {
       p.head,
       decoder.apply(p.transformer, rows, toMemory.apply(p.memory, slots), key, present),
     );
-  const write = jit((p: SlateParams, slots: Tensor, present: Tensor) => {
-    const memory = toMemory.apply(p.decoder.memory, slots);
-    const { first, step } = decoder.cached(p.decoder.transformer, memory, length, present);
-    const begin = np.full([slots.shape[0]!], -1, { dtype: "int32" });
-    const [, tokens] = scan(
-      ([token, cache], t: Tensor) => {
-        const [grown, y] = step(cache, words.at(p.embedding, token, t), t);
-        const next = np.argmax(head.apply(p.decoder.head, y), { axis: -1 });
-        return [[next, grown] as const, next];
-      },
-      [begin, first] as const,
-      np.arange(length, { dtype: "int32" }),
-    );
-    return np.swapaxes(tokens, 0, 1);
-  });
+  const rowsOf = (p: SlateParams, given: Tensor) =>
+    words.apply(p.embedding, checkedTokens(given, length, vocabulary), null);
+  const inputsOf = (rows: Tensor) => np.slice(rows, [], [1, 1 + length]);
+  const allOf = (slots: Tensor) => np.ones(slots.shape.slice(0, 2), { dtype: "bool" });
+  // Each one program, all of whose results reject where a token is none of the vocabulary.
+  const compiled = {
+    render: jit((p: SlateParams, given: Tensor) => {
+      const tokens = checkedTokens(given, length, vocabulary);
+      const grid = tokens.reshape([tokens.shape[0]!, side, side]);
+      return np.clip(dvae.decode(p.discreteVae, np.oneHot(grid, vocabulary)), 0, 1);
+    }),
+    project: jit((p: SlateParams, tokens: Tensor) =>
+      projectRows(p.slotAttention, inputsOf(rowsOf(p, tokens)))
+    ),
+    infer: jit((p: SlateParams, tokens: Tensor, key: Tensor) =>
+      slotsOf(p.slotAttention, inputsOf(rowsOf(p, tokens)), key)
+    ),
+    logits: jit((p: SlateParams, tokens: Tensor, slots: Tensor, present: Tensor) => {
+      const rows = np.slice(rowsOf(p, tokens), [], [0, length]);
+      return predict(p.decoder, rows, slots, null, present);
+    }),
+    generate: jit((p: SlateParams, slots: Tensor, present: Tensor) => {
+      const memory = toMemory.apply(p.decoder.memory, slots);
+      const { first, step } = decoder.cached(p.decoder.transformer, memory, length, present);
+      const begin = np.full([slots.shape[0]!], -1, { dtype: "int32" });
+      const [, tokens] = scan(
+        ([token, cache], t: Tensor) => {
+          const [grown, y] = step(cache, words.at(p.embedding, token, t), t);
+          const next = np.argmax(head.apply(p.decoder.head, y), { axis: -1 });
+          return [[next, grown] as const, next];
+        },
+        [begin, first] as const,
+        np.arange(length, { dtype: "int32" }),
+      );
+      return np.swapaxes(tokens, 0, 1);
+    }),
+  };
 
   const model: Slate = {
     discreteVae: dvae,
@@ -174,39 +196,19 @@ export function slate(options: SlateOptions): Slate {
       const codes = dvae.encode(p.discreteVae, image);
       return np.argmax(codes, { axis: -1 }).reshape([image.shape[0]!, length]);
     },
-    render(p, tokens) {
-      requireTokens(tokens, length);
-      const codes = np.oneHot(tokens, vocabulary).reshape([
-        tokens.shape[0]!,
-        side,
-        side,
-        vocabulary,
-      ]);
-      return np.clip(dvae.decode(p.discreteVae, codes), 0, 1);
-    },
-    project(p, tokens) {
-      requireTokens(tokens, length);
-      const rows = words.apply(p.embedding, tokens, null);
-      return projectRows(p.slotAttention, np.slice(rows, [], [1, 1 + length]));
-    },
-    infer(p, tokens, key) {
-      requireTokens(tokens, length);
-      const rows = words.apply(p.embedding, tokens, null);
-      return slotsOf(p.slotAttention, np.slice(rows, [], [1, 1 + length]), key);
-    },
+    render: compiled.render,
+    project: compiled.project,
+    infer: compiled.infer,
     logits(p, tokens, slots, given = {}) {
       checkLogits(given);
-      requireTokens(tokens, length);
       requireSlots(slots, size);
-      const rows = words.apply(p.embedding, tokens, null);
-      return predict(p.decoder, np.slice(rows, [], [0, length]), slots, null, given.present);
+      return compiled.logits(p, tokens, slots, given.present ?? allOf(slots));
     },
     generate(p, slots, given = {}) {
       checkGenerate(given);
       requireParams("slate", p, fields);
       requireSlots(slots, size);
-      const all = () => np.ones(slots.shape.slice(0, 2), { dtype: "bool" });
-      return write(p, slots, given.present ?? all());
+      return compiled.generate(p, slots, given.present ?? allOf(slots));
     },
     reconstruct(p, image, key) {
       const found = model.infer(p, model.tokenize(p, image), key);
@@ -277,12 +279,20 @@ function requireImages(image: unknown, imageSize: number, channels: number): voi
   );
 }
 
-function requireTokens(tokens: unknown, length: number): void {
+/** Tokens, which are refused where they have another shape than those of an image, or are none of the vocabulary. */
+function checkedTokens(tokens: Tensor, length: number, vocabulary: number): Tensor {
   requireShape(
     "slate: the tokens are",
     tokens,
     ["batch", length],
     "give one token for each patch of 4×4 pixels, row by row, as `tokenize` does",
+  );
+  const outside = np.logicalOr(np.less(tokens, 0), np.greaterEqual(tokens, vocabulary));
+  return errorIf(
+    tokens,
+    outside,
+    `slate: a token is not among the ${vocabulary} of the vocabulary`,
+    `give whole numbers from 0 to ${vocabulary - 1}, of a model with the same vocabulary`,
   );
 }
 

@@ -14,6 +14,7 @@ export { customGradient } from "./customGradient.ts";
 export { customJvp } from "./customJvp.ts";
 export { customVjp, type Perturbed, type PerturbedTensor } from "./customVjp.ts";
 export { disableJit } from "./disableJit.ts";
+export { errorIf } from "./errorIf.ts";
 export { type Aux, grad, type Gradients, type GradOptions, valueAndGrad } from "./grad.ts";
 export { hessian, hvp, jacfwd, type Jacobian, type JacobianOptions, jacrev } from "./jacobian.ts";
 export { jit, type JitOptions } from "./jit.ts";

@@ -135,7 +135,10 @@ describe("sprites", () => {
       const options = { size: 24, grid: 4 };
       const { masks, objects } = spritesScene(options, 0, index);
       objects.forEach(({ x, y, radius, rotation }, k) => {
-        expect([x % 4, y % 4, radius, rotation]).toEqual([0, 0, 4, 0]);
+        expect([x % 4, y % 4, rotation]).toEqual([0, 0, 0]);
+        expect(radius).toBeCloseTo(4 * Math.SQRT2);
+        // A square fills its cells.
+        expect(masks.data.filter((label) => label === k + 1)).toHaveLength(64);
         for (const [pixel, label] of masks.data.entries()) {
           if (label !== k + 1) continue;
           expect(Math.abs(pixel % 24 + 0.5 - x)).toBeLessThan(4);

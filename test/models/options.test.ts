@@ -29,6 +29,10 @@ const slateTraining = {
 const functions: Calls<typeof models> = {
   broadcastDecoder: { operands: [], options: { resolution: [16, 16] } },
   cnnEncoder: [],
+  conceptLibrary: {
+    operands: [np.zeros([4, 2]), random.key(0)],
+    options: { concepts: 2 },
+  },
   discreteVae: { operands: [], options: { vocabulary: 16 } },
   gumbelSoftmax: [random.key(0), np.zeros([3])],
   objectDiscovery: { operands: [], options: { resolution: [16, 16], slots: 3 } },

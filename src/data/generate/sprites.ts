@@ -62,7 +62,7 @@ export interface SpritesOptions {
   readonly size?: number;
   /** Least and greatest number of sprites, default 3 and 3. */
   readonly count?: readonly [least: number, greatest: number];
-  /** Default: all three. */
+  /** Default: all three; on a grid squares. */
   readonly shapes?: readonly SpriteShape[];
   /** Default: all of {@linkcode spriteColors}. */
   readonly colors?: readonly SpriteColor[];
@@ -73,8 +73,8 @@ export interface SpritesOptions {
   /** The least fraction of each sprite that the others may leave visible, default 0.5. */
   readonly minVisibility?: number;
   /**
-   * Sprites stand upright on a grid of so many pixels, each two cells wide, and share no cell. Default: they are
-   * anywhere, turned by any angle, and of any radius.
+   * Sprites stand upright on a grid of so many pixels, each two cells wide, and share no cell; squares fill their
+   * cells. Default: they are anywhere, turned by any angle, and of any radius.
    */
   readonly grid?: number;
   /**
@@ -173,11 +173,11 @@ function drawSprites(
   count: number,
   size: number,
   {
-    shapes = ["square", "circle", "triangle"],
+    grid,
+    shapes = grid === undefined ? ["square", "circle", "triangle"] : ["square"],
     colors,
     distinctColors = false,
     radius: [smallest, largest] = [0.15, 0.2],
-    grid,
   }: SpritesOptions & { readonly colors: readonly SpriteColor[] },
 ): Sprite[] {
   if (grid !== undefined && 2 * grid > size) {
@@ -196,14 +196,9 @@ function drawSprites(
     if (distinctColors) left.splice(left.indexOf(color), 1);
     if (grid !== undefined) {
       const place = () => grid * integer(random, 1, Math.floor(size / grid) - 1);
-      return {
-        shape: choice(random, shapes),
-        color,
-        x: place(),
-        y: place(),
-        radius: grid,
-        rotation: 0,
-      };
+      const shape = choice(random, shapes);
+      const radius = shape === "square" ? grid * Math.SQRT2 : grid;
+      return { shape, color, x: place(), y: place(), radius, rotation: 0 };
     }
     const radius = size * between(random, smallest, largest);
     return {

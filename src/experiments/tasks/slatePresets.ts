@@ -46,34 +46,35 @@ function preset(
 
 /** Presets of SLATE, the quick one first. */
 export const slateTaskPresets = {
-  /** Two or three sprites on a grid of 4 pixels: objects are found in minutes on two cores. */
+  /** Two squares of other colours on a grid of 4 pixels, so that a token is a cell: for two cores. */
   "slate-quick": {
     name: "slate-quick",
     model: {
       task: "slate",
-      vocabulary: 64,
+      vocabulary: 32,
       channels: 32,
-      size: 64,
+      size: 48,
       blocks: 2,
       heads: 4,
-      slots: 4,
+      slots: 3,
       iterations: 3,
       adjoint: "oneStep",
       discreteVaeRate: 1e-3,
       clipEntries: 1,
-      temperatureSteps: 1500,
+      temperatureSteps: 1000,
       patience: 0,
     },
     data: {
       source: "sprites",
       scenes: 4096 + 256,
-      resolution: 24,
-      objects: [2, 3],
+      resolution: 20,
+      objects: [2, 2],
+      distinctColors: true,
       grid: 4,
       evaluate: 128,
       test: 128,
     },
-    optimizer: { learningRate: 1e-3, warmup: 300, decayRate: 0.5, decaySteps: 3000 },
+    optimizer: { learningRate: 1e-3, warmup: 200, decayRate: 0.5, decaySteps: 2500 },
     log: {
       every: 20,
       evaluateEvery: 500,
@@ -82,7 +83,7 @@ export const slateTaskPresets = {
       checkpointEvery: 500,
       keep: 2,
     },
-    steps: 9000,
+    steps: 6000,
     batchSize: 32,
   },
   /** 64×64, the model that SLATE's code trains on 3D Shapes: one object. */
