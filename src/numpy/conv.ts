@@ -57,7 +57,8 @@ export interface ConvOptions {
 export const perSpaceAxis: Kind<PerAxis> = either(size, listOf(size));
 /** The kinds of padding. */
 export const padding: Kind<Padding> = either(oneOf("SAME", "VALID"), listOf(pairOf(integer)));
-const layouts = kind<DimensionNumbers>(
+/** The kind of layouts. */
+export const layoutKind: Kind<DimensionNumbers> = kind<DimensionNumbers>(
   "three layouts, of input, filter and output",
   '["NHWC", "HWIO", "NHWC"]',
   listOf(text, 3).accepts,
@@ -130,7 +131,7 @@ export const convGeneralDilated: (
     lhsDilation: perSpaceAxis,
     rhsDilation: perSpaceAxis,
     groups: size,
-    dimensionNumbers: layouts,
+    dimensionNumbers: layoutKind,
   }),
 );
 
@@ -196,7 +197,7 @@ export const convTranspose: (
     padding,
     rhsDilation: perSpaceAxis,
     transposeKernel: boolean,
-    dimensionNumbers: layouts,
+    dimensionNumbers: layoutKind,
   }),
 );
 

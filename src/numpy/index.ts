@@ -61,6 +61,7 @@ export * from "./nans.ts";
 export * from "./placing.ts";
 export * from "./polynomials.ts";
 export * from "./pooling.ts";
+export * from "./slidingWindows.ts";
 export * from "./products.ts";
 export * from "./quantiles.ts";
 export {

@@ -2,7 +2,7 @@
 import { ArgumentError, ShapeError } from "../core/errors.ts";
 import { formatAval } from "../core/aval.ts";
 import type { Tensor } from "../core/tensor.ts";
-import { axis, boolean, declareOperands, declareOptions, oneOf } from "../options/index.ts";
+import { axis, boolean, declareOptions, oneOf } from "../options/index.ts";
 import * as lax from "../primitives/index.ts";
 import { forRows } from "./linalg/matrices.ts";
 import { managed } from "./managed.ts";
@@ -30,10 +30,16 @@ function ordered(x: Tensor, descending: boolean): [values: Tensor, indices: Tens
   return [lax.reverse(values!, [last]), lax.reverse(indices!, [last])];
 }
 
+/** All axes in their order, but one exchanged with the last. */
+function exchanged(rank: number, axis: number): number[] {
+  const last = rank - 1;
+  return Array.from({ length: rank }, (_, i) => i === axis ? last : i === last ? axis : i);
+}
+
 function alongLast(name: string, x: TensorLike, axis: number, f: (t: Tensor) => Tensor): Tensor {
   const t = asTensor(x);
   const at = axisOf(name, axis, t.ndim);
-  const swapped = t.shape.map((_, i) => i === at ? t.ndim - 1 : i === t.ndim - 1 ? at : i);
+  const swapped = exchanged(t.ndim, at);
   return lax.transpose(f(lax.transpose(t, swapped)), swapped);
 }
 
@@ -65,7 +71,40 @@ export const argsort: (x: TensorLike, options?: SortOptions) => Tensor = managed
 );
 
 /**
- * The `k` largest elements along the last axis, the largest first, and their indices (int32); of
+ * Keys in ascending order along an axis (NaN last, equal ones as they were), and values of the same shape moved along
+ * with them.
+ *
+ * ```ts
+ * import { np } from "trilevel";
+ * const [keys, values] = np.sortKeyVal(np.array([3, 1, 2]), np.array([30, 10, 20]));
+ * console.assert(String(await keys.data()) === "1,2,3" && String(await values.data()) === "10,20,30");
+ * ```
+ *
+ * @throws ShapeError when keys and values differ in shape.
+ */
+export const sortKeyVal: (
+  keys: TensorLike,
+  values: TensorLike,
+  options?: { readonly axis?: number | undefined },
+) => [keys: Tensor, values: Tensor] = managed(
+  (keys, values, { axis = -1 } = {}) => {
+    const [k, v] = [asTensor(keys), asTensor(values)];
+    if (k.shape.join() !== v.shape.join()) {
+      throw new ShapeError(
+        `sortKeyVal: keys ${formatAval(k.aval)} and values ${formatAval(v.aval)}`,
+        "give values of the keys' shape",
+      );
+    }
+    const at = axisOf("sortKeyVal", axis, k.ndim);
+    const swapped = exchanged(k.ndim, at);
+    const [sorted, moved] = lax.sort(lax.transpose(k, swapped), lax.transpose(v, swapped));
+    return [lax.transpose(sorted!, swapped), lax.transpose(moved!, swapped)];
+  },
+  declareOptions("np.sortKeyVal", ["keys", "values"], { axis }),
+);
+
+/**
+ * The `k` largest elements along an axis, the last unless given, the largest first, and their indices (int32); of
  * equal ones the first.
  *
  * ```ts
@@ -76,22 +115,29 @@ export const argsort: (x: TensorLike, options?: SortOptions) => Tensor = managed
  *
  * @throws ShapeError for a scalar; ArgumentError unless 0 ≤ k ≤ size.
  */
-export const topK: (x: TensorLike, k: number) => [values: Tensor, indices: Tensor] = managed(
-  (x, k) => {
+export const topK: (
+  x: TensorLike,
+  k: number,
+  options?: { readonly axis?: number | undefined },
+) => [values: Tensor, indices: Tensor] = managed(
+  (x, k, { axis = -1 } = {}) => {
     const t = asTensor(x);
-    const size = t.shape.at(-1);
-    if (size === undefined) throw new ShapeError("topK of a scalar", "give at least one axis");
+    if (t.ndim === 0) throw new ShapeError("topK of a scalar", "give at least one axis");
+    const at = axisOf("topK", axis, t.ndim);
+    const size = t.shape[at]!;
     if (!Number.isInteger(k) || k < 0 || k > size) {
       throw new ArgumentError(
         `topK: ${k} elements of ${formatAval(t.aval)}`,
         `give a whole number from 0 to ${size}`,
       );
     }
-    const [values, indices] = ordered(t, true);
     const last = t.ndim - 1;
-    return [stretchOf(values, last, 0, k), stretchOf(indices, last, 0, k)];
+    const swapped = exchanged(t.ndim, at);
+    const [values, indices] = ordered(lax.transpose(t, swapped), true)
+      .map((y) => lax.transpose(stretchOf(y, last, 0, k), swapped)) as [Tensor, Tensor]; // of two, two
+    return [values, indices];
   },
-  declareOperands("np.topK", ["x", "k"]),
+  declareOptions("np.topK", ["x", "k"], { axis }),
 );
 
 /**
@@ -119,7 +165,7 @@ export const lexsort: (
     }
     const at = axisOf("lexsort", axis, first.ndim);
     const last = first.ndim - 1;
-    const swapped = first.shape.map((_, i) => i === at ? last : i === last ? at : i);
+    const swapped = exchanged(first.ndim, at);
     // Sorting keeps the order of equal elements: the least important key goes first.
     let order = lax.iota(swapped.map((i) => first.shape[i]!), "int32", last);
     for (const key of [first, ...others]) {

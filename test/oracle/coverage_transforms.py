@@ -10,6 +10,7 @@ from jax import lax
 from coverage_calls import *
 
 lx = "jax.lax"
+layouts = ("NHWC", "HWIO", "NHWC")
 
 
 def wave(*shape):
@@ -77,5 +78,49 @@ seen = []
 with jax.disable_jit():
     summed = jax.jit(lambda x: lax.scan(lambda c, x: (seen.append(c + 0) or c + x, c * x), jnp.zeros(2), x))(x)
 program("jax.disable_jit", "disableJit", [summed, seen])
+
+# Instructions of lax
+moving = [
+    ("add", 0.0, [1, 2], {"window_strides": [1, 1], "padding": "VALID"}),
+    ("max", -math.inf, [2, 2], {"window_strides": [1, 2], "padding": "SAME"}),
+    ("mul", 1.0, [2, 1], {"window_strides": [2, 1], "padding": [(1, 0), (0, 1)], "base_dilation": [2, 1], "window_dilation": [2, 1]}),
+    ("min", math.inf, [1, 3], {"window_strides": [1, 1], "padding": [(0, 0), (2, 2)], "window_dilation": [1, 2]}),
+]
+windowed = {"add": lax.add, "max": lax.max, "mul": lax.mul, "min": lax.min}
+reduced = lambda k: lambda x: lax.reduce_window(x, moving[k][1], windowed[moving[k][0]], moving[k][2], **moving[k][3])
+program(f"{lx}.reduce_window", "np.reduceWindow",
+        [reduced(k)(f) for k in range(4)] + [jax.vmap(jax.grad(lambda x: weighted(reduced(k)(x))))(jnp.stack([f, f * f])) for k in range(2)])
+there = {"padding": "SAME", "dimension_numbers": layouts}
+pair(f"{lx}.conv_general_dilated_patches", "np.convGeneralDilatedPatches",
+     ([image, [2, 3], [1, 2]], there, [image, [2, 3], {"strides": [1, 2], "padding": "SAME"}]),
+     ([image, [2, 2], [1, 1], "VALID"], {"rhs_dilation": [2, 1], "dimension_numbers": layouts}, [image, [2, 2], {"rhsDilation": [2, 1]}]),
+     ([image, [2, 2], [1, 1], "VALID"], {}, [image, [2, 2], {"dimensionNumbers": ["NCHW", "OIHW", "NCHW"]}]))
+pair(f"{lx}.sort_key_val", "np.sortKeyVal", [f, -f], ([i, f, 0], {}, [i, f, {"axis": 0}]))
+pair(f"{lx}.top_k", "np.topK", [f, 2], ([f, 1], {"axis": 0}, [f, 1, {"axis": 0}]))
+pair(f"{lx}.batch_matmul", "np.matmul", [image[0], jnp.swapaxes(image[0], 1, 2)])
+pair(f"{lx}.broadcast_shapes", "np.broadcastShapes", [[2, 1], [3]])
+pair(f"{lx}.div", "np.divide", [f, f + 7])
+pair(f"{lx}.nextafter", "np.nextafter", [f, -f])
+pair(f"{lx}.integer_pow", "np.power", [f, 3], [f, -2])
+pair(f"{lx}.shift_left", "np.leftShift", [i, i[::-1] % 5])
+pair(f"{lx}.shift_right_arithmetic", "np.rightShift", [i, i[::-1] % 5])
+pair(f"{lx}.reduce_and", "np.all", ([b, [1]], {}, [b, {"axis": 1}]))
+pair(f"{lx}.reduce_or", "np.any", ([b, [1]], {}, [b, {"axis": 1}]))
+pair(f"{lx}.select_n", "np.where", ([b, f, -f], {}, [b, -f, f]))
+pair(f"{lx}.split", "np.split", ([f, [1, 2]], {"axis": 1}, [f, [1], {"axis": 1}]))
+pair(f"{lx}.unstack", "np.unstack", [f], ([f], {"axis": 1}, [f, {"axis": 1}]))
+pair(f"{lx}.collapse", "np.reshape", ([image, 1, 3], {}, [image, [1, 16, 2]]))
+pair(f"{lx}.index_in_dim", "np.take", ([f, 1], {"axis": 1, "keepdims": False}, [f, 1, {"axis": 1}]))
+pair(f"{lx}.dynamic_index_in_dim", "np.take", ([f, jnp.int32(1)], {"axis": 1, "keepdims": False}, [f, jnp.int32(1), {"axis": 1}]))
+pair(f"{lx}.slice_in_dim", "np.slice", ([f, 1, 3], {"axis": 1}, [f, [0, 2], [1, 3]]))
+pair(f"{lx}.dynamic_slice_in_dim", "np.dynamicSlice", ([f, jnp.int32(1), 2], {"axis": 1}, [f, [0, jnp.int32(1)], [2, 2]]))
+pair(f"{lx}.dynamic_update_slice_in_dim", "np.dynamicUpdateSlice", ([f, f[:, :1], jnp.int32(2)], {"axis": 1}, [f, f[:, :1], [0, jnp.int32(2)]]))
+pair(f"{lx}.pad", "np.pad", ([f, 7.0, [(1, 0, 0), (0, 2, 0)]], {}, [f, [[1, 0], [0, 2]], {"constantValues": 7}]))
+pair(f"{lx}.conv", "np.convGeneralDilated",
+     ([image, jnp.moveaxis(kernel, (2, 3), (1, 0)).reshape(3, 4, 1, 1)[:, :4], [1, 1], "SAME"], {},
+      [image, jnp.moveaxis(kernel, (2, 3), (1, 0)).reshape(3, 4, 1, 1)[:, :4], {"padding": "SAME", "dimensionNumbers": ["NCHW", "OIHW", "NCHW"]}]))
+pair(f"{lx}.conv_with_general_padding", "np.convGeneralDilated",
+     ([image, jnp.ones([3, 4, 2, 1]), [1, 1], [(1, 0), (0, 0)], None, None], {},
+      [image, jnp.ones([3, 4, 2, 1]), {"padding": [[1, 0], [0, 0]], "dimensionNumbers": ["NCHW", "OIHW", "NCHW"]}]))
 
 report()

@@ -71,6 +71,24 @@ const clipped = customGradient((x: Tensor, y: Tensor) => {
 });
 const weigh = (x: Tensor, y: Tensor) => weighted(clipped(x, y));
 
+const f = () => np.array([[-1.5, -0.5, 0.5], [1.5, 2.5, 4]]);
+const windows: readonly ((x: Tensor) => Tensor)[] = [
+  (x) => np.reduceWindow(x, 0, np.add, [1, 2]),
+  (x) => np.reduceWindow(x, -Infinity, np.maximum, [2, 2], { strides: [1, 2], padding: "SAME" }),
+  (x) =>
+    np.reduceWindow(x, 1, np.multiply, [2, 1], {
+      strides: [2, 1],
+      padding: [[1, 0], [0, 1]],
+      baseDilation: [2, 1],
+      windowDilation: [2, 1],
+    }),
+  (x) =>
+    np.reduceWindow(x, Infinity, np.minimum, [1, 3], {
+      padding: [[0, 0], [2, 2]],
+      windowDilation: [1, 2],
+    }),
+];
+
 /** Programs by the names of the functions there. */
 export const programs: { readonly [there: string]: () => unknown } = {
   "jax.lax.psum": () => ways((x) => psum(square(x), "i").mul(x), x()),
@@ -98,6 +116,12 @@ export const programs: { readonly [there: string]: () => unknown } = {
     vmap(vmap((_: Tensor) => axisIndex(["i", "j"]), { axisName: "j" }), named)(x()),
   ],
   "jax.lax.axis_size": () => ways((x) => x.mul(axisSize("i")), x()),
+  "jax.lax.reduce_window": () => [
+    ...windows.map((reduced) => reduced(f())),
+    ...windows.slice(0, 2).map((reduced) =>
+      vmap(grad((x: Tensor) => weighted(reduced(x))))(np.stack([f(), f().mul(f())]))
+    ),
+  ],
   "jax.custom_gradient": () => [
     clipped(x(), x().add(1)),
     grad(weigh, { argnums: [0, 1] })(x(), x().add(1)),
