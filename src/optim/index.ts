@@ -246,3 +246,7 @@ export {
   type NamedStates,
   statelessWithTreeMap,
 } from "./wrappers.ts";
+/** Arithmetic on trees, and looking into states. */
+export * as tree from "./treeMath.ts";
+/** Nearest points of sets. */
+export * as projections from "./projections.ts";

@@ -6,6 +6,7 @@ As coverage_pairs.py, which says how pairs are recorded. All are run by programs
 import jax
 import jax.numpy as jnp
 from jax import lax
+import optax
 
 from coverage_calls import *
 
@@ -122,5 +123,46 @@ pair(f"{lx}.conv", "np.convGeneralDilated",
 pair(f"{lx}.conv_with_general_padding", "np.convGeneralDilated",
      ([image, jnp.ones([3, 4, 2, 1]), [1, 1], [(1, 0), (0, 0)], None, None], {},
       [image, jnp.ones([3, 4, 2, 1]), {"padding": [[1, 0], [0, 0]], "dimensionNumbers": ["NCHW", "OIHW", "NCHW"]}]))
+
+# Trees of parameters
+ot, op = "optax.tree", "optim.tree."
+one, two = {"b": g, "w": f}, {"b": g * 2 + 1, "w": f[::-1] * 0.5 + 3}
+same(ot, op, "sub mul div", [one, two])
+pair(f"{ot}.add", op + "add", [one, two], [one, two, one])
+pair(f"{ot}.scale", op + "scale", [0.25, one])
+pair(f"{ot}.add_scale", op + "addScale", [one, 0.25, two])
+pair(f"{ot}.vdot", op + "vdot", [one, two])
+same(ot, op, "sum max min size zeros_like ones_like", [one])
+pair(f"{ot}.norm", op + "norm", [one], ([one, 1], {}, [one, {"ord": 1}]), ([one, "inf"], {}, [one, {"ord": "inf"}]),
+     ([one], {"squared": True}, [one, {"squared": True}]))
+pair(f"{ot}.full_like", op + "fullLike", [one, 7.0])
+pair(f"{ot}.clip", op + "clip", [one, -1, 2])
+pair(f"{ot}.cast", op + "cast", [one, "int32"])
+pair(f"{ot}.cast_like", op + "castLike", [one, {"b": j, "w": f}])
+pair(f"{ot}.where", op + "where", [jnp.array(True), one, two], [jnp.array(False), one, two])
+pair(f"{ot}.allclose", op + "allclose", [one, one], [one, two], ([one, two], {"atol": 9.0}, [one, two, {"atol": 9.0}]))
+pair(f"{ot}.batch_shape", op + "batchShape", [one, [2]])
+pair(f"{ot}.split_key_like", op + "splitKeyLike", [jax.random.PRNGKey(3), one])
+pair(f"{ot}.random_like", op + "randomLike", [jax.random.PRNGKey(3), one])
+adam = optax.chain(optax.clip(1.0), optax.scale_by_adam())
+_, state = adam.update(one, adam.init(one))
+program(f"{ot}.get", "optim.tree.get", optax.tree.get(state, "count"))
+program(f"{ot}.get_all_with_path", "optim.tree.getAllWithPath", [value for _, value in optax.tree.get_all_with_path(state, "nu")])
+program(f"{ot}.set", "optim.tree.set", optax.tree.get(optax.tree.set(state, count=jnp.int32(7)), "count"))
+pair(f"{ot}.update_moment", op + "updateMoment", [one, two, 0.9, 2])
+pair(f"{ot}.update_infinity_moment", op + "updateInfinityMoment", [one, two, 0.9, 0.1])
+pair(f"{ot}.update_moment_per_elem_norm", op + "updateMomentPerElemNorm", [one, two, 0.9, 2])
+pair(f"{ot}.bias_correction", op + "biasCorrection", [one, 0.9, jnp.int32(3)])
+
+# Projections, with their derivatives
+ob, pr = "optax.projections", "optim.projections."
+same(ob, pr, "projection_non_negative", [one])
+pair(f"{ob}.projection_hypercube", pr + "projectionHypercube", [f], [f, 2.5])
+same(ob, pr, "projection_simplex projection_l1_ball projection_l1_sphere projection_l2_ball projection_l2_sphere",
+     [one], [one, 2.5], [one, 100.0])
+pair(f"{ob}.projection_box", pr + "projectionBox", [one, one, two])
+pair(f"{ob}.projection_linf_ball", pr + "projectionLinfBall", [one], [one, 2.5])
+same(ob, pr, "projection_halfspace projection_hyperplane", [one, two, 1.0], [one, two, 100.0])
+pair(f"{ob}.projection_vector", pr + "projectionVector", [one, two])
 
 report()

@@ -9,7 +9,7 @@ import json
 import jax
 import optax
 
-modules = ["jax", "jax.numpy", "jax.numpy.linalg", "jax.numpy.fft", "jax.lax", "jax.random", "jax.nn", "optax"]
+modules = ["jax", "jax.numpy", "jax.numpy.linalg", "jax.numpy.fft", "jax.lax", "jax.random", "jax.nn", "optax", "optax.tree", "optax.projections"]
 
 
 def functions(module):

@@ -10,6 +10,7 @@ import {
   jit,
   jvp,
   np,
+  optim,
   pmax,
   pmean,
   pmin,
@@ -89,6 +90,12 @@ const windows: readonly ((x: Tensor) => Tensor)[] = [
     }),
 ];
 
+function adamState(): unknown {
+  const optimizer = optim.chain(optim.clip(1), optim.scaleByAdam());
+  const params = { b: np.array([2, -0.75, 3]), w: f() };
+  return optimizer.update(params, optimizer.init(params))[1];
+}
+
 /** Programs by the names of the functions there. */
 export const programs: { readonly [there: string]: () => unknown } = {
   "jax.lax.psum": () => ways((x) => psum(square(x), "i").mul(x), x()),
@@ -122,6 +129,14 @@ export const programs: { readonly [there: string]: () => unknown } = {
       vmap(grad((x: Tensor) => weighted(reduced(x))))(np.stack([f(), f().mul(f())]))
     ),
   ],
+  "optax.tree.get": () => optim.tree.get(adamState(), "count"),
+  "optax.tree.get_all_with_path": () =>
+    optim.tree.getAllWithPath(adamState(), "nu").map(([, value]) => value),
+  "optax.tree.set": () =>
+    optim.tree.get(
+      optim.tree.set(adamState(), { count: np.array(7, { dtype: "int32" }) }),
+      "count",
+    ),
   "jax.custom_gradient": () => [
     clipped(x(), x().add(1)),
     grad(weigh, { argnums: [0, 1] })(x(), x().add(1)),
