@@ -123,6 +123,8 @@ function afterOne(inner: optim.GradientTransformation): optim.GradientTransforma
 
 /** What is no transformation of gradients, or hides them because that is what it is for. */
 const others = [
+  "projections",
+  "tree",
   "applyIfFinite",
   "applyUpdates",
   "biasCorrection",
