@@ -9,6 +9,8 @@ import {
   encodeResults,
   type StudyCell,
 } from "../../src/experiments/studies/results.ts";
+import { standaloneSvg } from "../../src/experiments/report/plots.ts";
+import { studies } from "../../src/experiments/studies/index.ts";
 import { runStudy } from "../../src/experiments/studies/runStudy.ts";
 import { lastPart, type Study } from "../../src/experiments/studies/study.ts";
 import {
@@ -159,6 +161,18 @@ describe("a study", () => {
     const wrong = await failure(runStudy(study, { ...options, seeds: 1, kinds: ["quick"] }));
     expect(String(wrong)).toContain("Choose among: slow, fast");
   });
+});
+
+it("the page of results says what the committed results say, and shows their picture", async () => {
+  const docs = new URL("../../docs/", import.meta.url);
+  const read = (name: string) => readFile(new URL(name, docs), "utf8");
+  for (const study of studies) {
+    const path = `results/${study.name}.json`;
+    const committed = await Effect.runPromise(decodeResults(study, await read(path), path));
+    expect(await read("results.md")).toContain(tellStudy(study, committed));
+    const picture = standaloneSvg(drawStudy(study, committed));
+    expect(await read(`figures/${study.name}.svg`)).toBe(picture);
+  }
 });
 
 describe("results", () => {
