@@ -176,7 +176,7 @@ describe("charts", () => {
   it("show the last fifth on an axis of its own", () => {
     const texts = textsOf(chart({ ...options, zoom: true, domain: [0, 1000] }).text);
     expect(texts.filter((text) => text === "800")).not.toHaveLength(0);
-    expect(texts).toContain("last fifth");
+    expect(texts).toContain("step, last fifth");
   });
 
   it("dash the lines for which there is no colour of their own", () => {

@@ -96,7 +96,7 @@ describe("a task about points", () => {
     expect(await run(listTable(folder("whole")))).toContain(`ARI ${best!.toFixed(3)}`);
     const seeds = await run(seedTable(folder(), [name, other]));
     expect(seeds).toContain("| mixture | 8 | 1 |");
-    expect(seeds).toContain("“mixture” has several runs of seed 0");
+    expect(seeds).toContain("mixture has several runs of seed 0");
     await run(compareRuns(folder(), [name, other], folder("compare.html")));
     expect(await readFile(folder("compare.html"), "utf8")).toContain("Validation ARI");
     await run(inspectData(found.config, folder("data.png"), remember()));

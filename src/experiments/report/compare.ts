@@ -9,7 +9,7 @@ import { fileError } from "../errors.ts";
 import { formatSample, summarize } from "../statistics/sample.ts";
 import { bandName, curvesOf, seedSeries, smooth } from "./curves.ts";
 import { figureFiles } from "./figures.ts";
-import { openGroups, type RunGroup, valuesOf } from "./groups.ts";
+import { openGroups, type RunGroup, shortLabel, valuesOf } from "./groups.ts";
 import { html, htmlTable } from "./markup.ts";
 import { chart, type ChartOptions } from "./plots.ts";
 import { page } from "./report.ts";
@@ -117,12 +117,6 @@ function comparison(groups: readonly RunGroup[]): Table {
       ...groups.map((group) => formatSample(summarize(valuesOf(group, key).values()))),
     ]),
   ];
-}
-
-/** The name of a kind above its column, where its fields are told below; a number where names are the same. */
-function shortLabel(group: RunGroup, groups: readonly RunGroup[]): string {
-  const same = groups.filter(({ name }) => name === group.name);
-  return same.length < 2 ? group.name : `${group.name} (${same.indexOf(group) + 1})`;
 }
 
 /** The mean over seeds of each kind, with its band. */

@@ -22,8 +22,6 @@ export interface FoundRun {
 export interface RunGroup extends SeedGroup<FoundRun> {
   /** What the names of the configs share. */
   readonly name: string;
-  /** The name, and the fields that tell this group from the others. */
-  readonly label: string;
   readonly task: Task;
 }
 
@@ -45,8 +43,7 @@ export const openGroups = Effect.fnUntraced(function* (root: string, names: read
   return groupBySeed(runs).map((group): RunGroup => {
     const all = [...group.runs.values()];
     const name = nameOf(all.map(({ config }) => config.name));
-    const fields = Object.entries(group.differing).map(([path, value]) => `${path}=${value}`);
-    return { ...group, name, label: [name, ...fields].join(", "), task: all[0]!.task }; // a group has a run
+    return { ...group, name, task: all[0]!.task }; // a group has a run
   });
 });
 
@@ -66,4 +63,10 @@ function nameOf(names: readonly string[]): string {
   while (!names.every((name) => name.startsWith(shared))) shared = shared.slice(0, -1);
   if (new Set(names).size === 1) return shared;
   return shared.replace(/[-_.]*(seed)?[-_.]*$/, "") || "runs";
+}
+
+/** The name of a kind where its fields are told beside it; with a number where others have the same name. */
+export function shortLabel(group: RunGroup, groups: readonly RunGroup[]): string {
+  const same = groups.filter(({ name }) => name === group.name);
+  return same.length < 2 ? group.name : `${group.name} (${same.indexOf(group) + 1})`;
 }

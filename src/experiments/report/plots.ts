@@ -190,7 +190,7 @@ function zoomed(
   return {
     ...options,
     domain: [start, to],
-    x: "last fifth",
+    x: `${options.x ?? "step"}, last fifth`,
     series: series.map((s) => ({
       ...s,
       points: late(s.points),

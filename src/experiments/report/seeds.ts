@@ -4,7 +4,7 @@ import { difference } from "../statistics/difference.ts";
 import { formatSample, summarize } from "../statistics/sample.ts";
 import { tellVerdict } from "../statistics/verdict.ts";
 import type { ScoreSpec } from "../tasks/task.ts";
-import { openGroups, type RunGroup, valuesOf } from "./groups.ts";
+import { openGroups, type RunGroup, shortLabel, valuesOf } from "./groups.ts";
 import { markdownTable, type Table, withoutEmptyColumns } from "./tables.ts";
 
 /** What ± stands for, below every table that has one. */
@@ -37,13 +37,17 @@ export function spreadTable(groups: readonly RunGroup[]): Table {
   return withoutEmptyColumns([
     ["runs", "steps", "seeds", ...scores.map(({ name }) => name)],
     ...groups.map((group) => [
-      group.label,
+      [shortLabel(group, groups), ...fieldsOf(group)].join(", "),
       String([...group.runs.values()][0]!.config.steps), // a group has a run
       String(group.runs.size),
       ...scores.map(({ key }) => formatSample(summarize(valuesOf(group, key).values()))),
     ]),
   ]);
 }
+
+/** The fields that tell a kind from the others. */
+const fieldsOf = ({ differing }: RunGroup) =>
+  Object.entries(differing).map(([path, value]) => `${path}=${value}`);
 
 /** A row for each run. */
 export function seedValues(groups: readonly RunGroup[]): Table {
@@ -52,7 +56,7 @@ export function seedValues(groups: readonly RunGroup[]): Table {
     ["runs", "seed", ...scores.map(({ name }) => name)],
     ...groups.flatMap((group) =>
       [...group.runs].map(([seed, { results }]) => [
-        group.label,
+        shortLabel(group, groups),
         String(seed),
         ...scores.map(({ key, digits }) => results[key]?.toFixed(digits) ?? "–"),
       ])
@@ -73,8 +77,8 @@ export function verdicts(groups: readonly RunGroup[]): string[] {
     return [
       tellVerdict(difference(valuesOf(group, key), valuesOf(first, key)), {
         measure: spec.name,
-        first: `“${group.label}”`,
-        second: `“${first.label}”`,
+        first: shortLabel(group, groups),
+        second: shortLabel(first, groups),
         better: spec.better ?? "higher",
       }),
     ];
@@ -83,10 +87,10 @@ export function verdicts(groups: readonly RunGroup[]): string[] {
 
 /** Runs that were left out, in words. */
 export function notes(groups: readonly RunGroup[]): string[] {
-  return groups.flatMap(({ label, repeated }) =>
-    repeated.length === 0 ? [] : [
-      `“${label}” has several runs of seed ${
-        repeated.join(", ")
+  return groups.flatMap((group) =>
+    group.repeated.length === 0 ? [] : [
+      `${shortLabel(group, groups)} has several runs of seed ${
+        group.repeated.join(", ")
       }: the last one named counts, since a seed ` +
       "that is run again says nothing new.",
     ]
