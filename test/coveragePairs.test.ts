@@ -36,7 +36,8 @@ function decode(given: unknown): unknown {
   if (Array.isArray(given)) return given.map(decode);
   if (typeof given !== "object" || given === null) return given;
   if ("array" in given) {
-    const { dtype, shape, data } = loose(given.array);
+    const { shape, data } = loose(given.array);
+    const dtype = loose(typeOf(loose(given.array)));
     const flat = np.array(numbers(data), { dtype: dtype === "bool" ? "int32" : dtype });
     return np.astype(np.reshape(flat, shape), dtype);
   }
@@ -62,8 +63,9 @@ function tensorsOf(result: unknown): Tensor[] {
   return tree.leaves(result).map((leaf) => np.array(loose(leaf)));
 }
 
-/** Python's whole numbers are bare numbers here. */
-const typeOf = ({ dtype }: Recorded) => dtype === "int64" ? "float32" : dtype;
+/** Python's whole numbers are bare numbers here, and bytes are uint32. */
+const here: { readonly [dtype: string]: string } = { int64: "float32", uint8: "uint32" };
+const typeOf = ({ dtype }: Recorded) => here[dtype] ?? dtype;
 
 async function expectSame(result: unknown, results: readonly Recorded[], exact: boolean) {
   const found = tensorsOf(result);

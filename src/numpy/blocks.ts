@@ -1,7 +1,8 @@
 /** More ways to put tensors together and to take them apart. */
+import { checkDType, type DType, promoteTypes as meetOf } from "../core/dtype.ts";
 import { ArgumentError, ShapeError } from "../core/errors.ts";
 import { formatAval, type Shape, sizeOf } from "../core/aval.ts";
-import type { Tensor } from "../core/tensor.ts";
+import { Tensor } from "../core/tensor.ts";
 import { axis, declareOperands, declareOptions } from "../options/index.ts";
 import * as lax from "../primitives/index.ts";
 import { arraySplit, type AxisOption, concatenate, split } from "./joining.ts";
@@ -277,3 +278,20 @@ export function size(x: TensorLike, axis?: number): number {
 export function resultType(...xs: readonly TensorLike[]): Tensor["dtype"] {
   return promote("resultType", xs)[0]?.dtype ?? "float32";
 }
+
+/**
+ * The element type in which tensors of two element types meet.
+ *
+ * ```ts
+ * import { np } from "trilevel";
+ * console.assert(np.promoteTypes("int32", "float32") === "float32");
+ * ```
+ */
+export function promoteTypes(a: DType, b: DType): DType {
+  [a, b].forEach(checkDType);
+  return meetOf({ dtype: a, weak: false }, { dtype: b, weak: false }).dtype;
+}
+
+/** True of numbers and booleans, and of tensors without axes. */
+export const isscalar = (x: unknown): boolean =>
+  x instanceof Tensor ? x.ndim === 0 : typeof x === "number" || typeof x === "boolean";

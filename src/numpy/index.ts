@@ -16,6 +16,7 @@ import "./methods.ts";
 import "./traps.ts";
 
 export * from "./arithmetic.ts";
+export * from "./bits.ts";
 export * from "./calculus.ts";
 export {
   angle,
@@ -58,6 +59,7 @@ export * from "./joining.ts";
 export * as linalg from "./linalg.ts";
 export * from "./logic.ts";
 export * from "./nans.ts";
+export { pad, type PadMode, type PadOptions, type PadWidth } from "./padding.ts";
 export * from "./placing.ts";
 export * from "./polynomials.ts";
 export * from "./pooling.ts";

@@ -1,19 +1,12 @@
-/** Tensors put together, taken apart, repeated, moved around and framed. */
+/** Tensors put together, taken apart, repeated and moved around. */
 import { ArgumentError, ShapeError } from "../core/errors.ts";
 import { formatAval } from "../core/aval.ts";
 import type { Tensor } from "../core/tensor.ts";
-import {
-  axes,
-  axis,
-  declareOperands,
-  declareOptions,
-  oneOf,
-  tensorLike,
-} from "../options/index.ts";
+import { axes, axis, declareOperands, declareOptions } from "../options/index.ts";
 import * as lax from "../primitives/index.ts";
 import { managed } from "./managed.ts";
-import { stretchOf } from "./parts.ts";
-import { asTensor, axesOf, axisOf, cast, checkCount, promote, type TensorLike } from "./promote.ts";
+import { repeatEach, stretchOf } from "./parts.ts";
+import { asTensor, axisOf, checkCount, promote, type TensorLike } from "./promote.ts";
 import { atleast1d, atleast2d, expandDims } from "./shape.ts";
 
 /** Along which axis tensors are put together or taken apart. */
@@ -192,15 +185,6 @@ export const repeat: (
   declareOptions("np.repeat", ["x", "count"], { axis }),
 );
 
-function repeatEach(x: Tensor, axis: number, count: number): Tensor {
-  const twice = [...x.shape.slice(0, axis + 1), count, ...x.shape.slice(axis + 1)];
-  const axes = x.shape.map((_, i) => i <= axis ? i : i + 1);
-  return lax.reshape(
-    lax.broadcast(x, twice, axes),
-    x.shape.map((n, i) => i === axis ? n * count : n),
-  );
-}
-
 /**
  * The whole tensor several times along its axes; numbers are counted from the last axis.
  *
@@ -272,108 +256,4 @@ function rollAlong(x: Tensor, axis: number, by: number): Tensor {
   if (shift === 0) return x;
   const cut = size - shift;
   return lax.concatenate([stretchOf(x, axis, cut, size), stretchOf(x, axis, 0, cut)], axis);
-}
-
-/** The number of elements {@link pad} adds: to all sides, to both sides of all axes, or axis by axis. */
-export type PadWidth = number | readonly [number, number] | readonly (readonly [number, number])[];
-
-/** What {@link pad} adds. */
-export interface PadOptions {
-  /**
-   * `"constant"` (the default): `constantValues`; `"edge"`: the outermost element; `"reflect"`: what
-   * lies behind the outermost; `"symmetric"`: with it; `"wrap"`: from the other end.
-   */
-  readonly mode?: "constant" | "edge" | "reflect" | "symmetric" | "wrap" | undefined;
-  /** The value that `"constant"` adds; 0 unless given. */
-  readonly constantValues?: TensorLike | undefined;
-}
-
-/**
- * Elements added around.
- *
- * ```ts
- * import { np } from "trilevel";
- * const x = np.array([1, 2, 3]);
- * console.assert(String(await np.pad(x, [1, 2]).data()) === "0,1,2,3,0,0");
- * console.assert(String(await np.pad(x, 2, { mode: "reflect" }).data()) === "3,2,1,2,3,2,1");
- * console.assert(np.pad(np.zeros([2, 3]), [[1, 1], [0, 2]]).shape.join() === "4,5");
- * ```
- */
-export const pad: (x: TensorLike, width: PadWidth, options?: PadOptions) => Tensor = managed(
-  (x, width, { mode = "constant", constantValues = 0 } = {}) => {
-    const t = asTensor(x);
-    const widths = t.shape.map((_, i) => widthOf(width, i, t));
-    const low = widths.map(([n]) => checkCount("pad", "a width", n));
-    const high = widths.map(([, n]) => checkCount("pad", "a width", n));
-    if (mode === "constant") {
-      const value = cast("pad", constantValues, { dtype: t.dtype, weak: false });
-      if (value.ndim > 0) {
-        throw new ShapeError(
-          `pad: the constant has shape [${value.shape.join(", ")}]`,
-          "give a scalar",
-        );
-      }
-      return lax.pad(t, { low, high, interior: low.map(() => 0) }, value);
-    }
-    return axesOf("pad", undefined, t.ndim).reduce((y, axis) => {
-      const size = y.shape[axis]!;
-      if (size === 0 && low[axis]! + high[axis]! > 0) {
-        throw new ShapeError(
-          `pad: ${formatAval(y.aval)} has nothing along axis ${axis} to pad with`,
-          'use mode "constant"',
-        );
-      }
-      return framed(y, axis, low[axis]!, high[axis]!, mode);
-    }, t);
-  },
-  declareOptions("np.pad", ["x", "width"], {
-    mode: oneOf("constant", "edge", "reflect", "symmetric", "wrap"),
-    constantValues: tensorLike,
-  }),
-);
-
-function widthOf(width: PadWidth, axis: number, x: Tensor): readonly [number, number] {
-  if (typeof width === "number") return [width, width];
-  const [first, second] = width;
-  if (typeof first === "number" && typeof second === "number") return [first, second];
-  const own = width.length === 1 ? first : width[axis];
-  if (typeof own === "object" && (width.length === 1 || width.length === x.ndim)) return own;
-  throw new ShapeError(
-    `pad: ${width.length} pairs of widths for ${formatAval(x.aval)}`,
-    "give a number, a pair, or one pair for each axis",
-  );
-}
-
-/** Padding by pieces of the tensor itself, as many as are needed on each side. */
-function framed(
-  x: Tensor,
-  axis: number,
-  low: number,
-  high: number,
-  mode: "edge" | "reflect" | "symmetric" | "wrap",
-): Tensor {
-  const size = x.shape[axis]!;
-  if (mode === "edge") {
-    return lax.concatenate([
-      repeatEach(stretchOf(x, axis, 0, 1), axis, low),
-      x,
-      repeatEach(stretchOf(x, axis, size - 1, size), axis, high),
-    ], axis);
-  }
-  if (mode === "reflect" && size === 1) return framed(x, axis, low, high, "edge");
-  // The endless row that is cut out of: pieces of one period, every other one turned around.
-  const skip = mode === "reflect" ? 1 : 0;
-  const turned = mode === "wrap" ? x : lax.reverse(x, [axis]);
-  const period = size - skip;
-  const before = Math.ceil(low / period);
-  const after = Math.ceil(high / period);
-  const piece = (i: number) => i % 2 === 0 ? x : turned;
-  const left = Array.from(
-    { length: before },
-    (_, i) => stretchOf(piece(before - i), axis, 0, period),
-  );
-  const right = Array.from({ length: after }, (_, i) => stretchOf(piece(i + 1), axis, skip, size));
-  const row = lax.concatenate([...left, x, ...right], axis);
-  const start = before * period - low;
-  return stretchOf(row, axis, start, start + low + size + high);
 }

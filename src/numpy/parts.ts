@@ -13,6 +13,12 @@ export function stretchOf(x: Tensor, axis: number, from: number, to: number): Te
   });
 }
 
+/** Zeros behind the elements of an axis, up to a size. */
+export function padAfter(x: Tensor, axis: number, size: number): Tensor {
+  const none = x.shape.map(() => 0);
+  return lax.pad(x, { low: none, high: none.with(axis, size - x.shape[axis]!), interior: none });
+}
+
 /**
  * An associative operation run along an axis in log₂ n steps (Hillis and Steele, 1986): after each,
  * an element holds the result of twice as many elements.
@@ -67,6 +73,16 @@ export function diagonalOfLast(x: Tensor, k: number): Tensor {
     limit: [...outer, to],
     strides: [...outer.map(() => 1), columns + 1],
   });
+}
+
+/** Each element several times in a row along an axis. */
+export function repeatEach(x: Tensor, axis: number, count: number): Tensor {
+  const twice = [...x.shape.slice(0, axis + 1), count, ...x.shape.slice(axis + 1)];
+  const axes = x.shape.map((_, i) => i <= axis ? i : i + 1);
+  return lax.reshape(
+    lax.broadcast(x, twice, axes),
+    x.shape.map((n, i) => i === axis ? n * count : n),
+  );
 }
 
 /** All index tuples of a shape, the last axis running first. */

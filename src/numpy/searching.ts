@@ -10,15 +10,14 @@ import {
   count,
   declareOptions,
   either,
+  integer,
   listOf,
   required,
   tensorLike,
 } from "../options/index.ts";
 import * as lax from "../primitives/index.ts";
 import { stack } from "./joining.ts";
-import {} from "./managed.ts";
-import {} from "./parts.ts";
-import { asTensor, axisOf, stretch, type TensorLike, truth } from "./promote.ts";
+import { asTensor, axisOf, checkCount, stretch, type TensorLike, truth } from "./promote.ts";
 import { integers, take } from "./taking.ts";
 import { unravelIndex } from "./grids.ts";
 import { filled, type FillOptions, firstTrue, sized, type SizeOptions } from "./sized.ts";
@@ -84,6 +83,42 @@ export const argwhere: (x: TensorLike, options: FillOptions) => Tensor = sized(
   declareOptions<FillOptions>("np.argwhere", ["x"], {
     size: required(count),
     fillValue: tensorLike,
+  }),
+);
+
+/** Which part of a square matrix {@link maskIndices} takes. */
+export interface MaskIndicesOptions extends SizeOptions {
+  /** What the function is given as its option `k`; 0 unless given. */
+  readonly k?: number | undefined;
+}
+
+/**
+ * The row and column numbers of the elements of an n by n matrix that a function such as `np.triu` keeps: two int32
+ * vectors of the given `size`, 0 behind the last.
+ *
+ * ```ts
+ * import { np } from "trilevel";
+ * const [rows, columns] = np.maskIndices(3, np.triu, { k: 1, size: 3 });
+ * console.assert(String(await rows.data()) === "0,0,1" && String(await columns.data()) === "1,2,2");
+ * ```
+ */
+export const maskIndices: (
+  n: number,
+  keep: (x: Tensor, options: { readonly k: number }) => Tensor,
+  options: MaskIndicesOptions,
+) => [rows: Tensor, columns: Tensor] = sized(
+  (
+    n: number,
+    keep: (x: Tensor, options: { readonly k: number }) => Tensor,
+    { k = 0, size }: MaskIndicesOptions,
+  ): [Tensor, Tensor] => {
+    const side = checkCount("maskIndices", "n", n);
+    const [rows, columns] = nonzero(keep(lax.full([side, side], 1, "float32"), { k }), { size });
+    return [rows!, columns!];
+  },
+  declareOptions<MaskIndicesOptions>("np.maskIndices", ["n", "np.triu"], {
+    k: integer,
+    size: required(count),
   }),
 );
 

@@ -7,6 +7,7 @@ import { formatAval, sizeOf } from "../core/aval.ts";
 import { literal, Tensor } from "../core/tensor.ts";
 import { declareOperands, declareOptions, oneOf, tensorLike } from "../options/index.ts";
 import * as lax from "../primitives/index.ts";
+import { divide, negative, power } from "./elementwise.ts";
 import { complete, type Index, type OutOfBounds, read } from "./indexing.ts";
 import { managed } from "./managed.ts";
 import { stretchOf } from "./parts.ts";
@@ -29,6 +30,17 @@ export interface Place {
   add(y: TensorLike, options?: UpdateOptions): Tensor;
   /** The tensor multiplied by `y` there, as often as the place is named. */
   multiply(y: TensorLike, options?: UpdateOptions): Tensor;
+  /** The tensor with `y` subtracted there, as often as the place is named. */
+  subtract(y: TensorLike, options?: UpdateOptions): Tensor;
+  /** The tensor divided by `y` there, as often as the place is named; integers become floats. */
+  divide(y: TensorLike, options?: UpdateOptions): Tensor;
+  /** The tensor to the power `y` there, as often as the place is named. */
+  power(y: TensorLike, options?: UpdateOptions): Tensor;
+  /**
+   * The tensor with `f` of what is there, in its place: `f` takes all elements there as one tensor. It is applied once,
+   * also where a place is named twice (in JAX, as often as it is named).
+   */
+  apply(f: (x: Tensor) => TensorLike, options?: UpdateOptions): Tensor;
   /** The tensor with the smaller of what is there and `y`. */
   min(y: TensorLike, options?: UpdateOptions): Tensor;
   /** The tensor with the larger of what is there and `y`. */
@@ -45,14 +57,17 @@ export interface Place {
  * const twice = np.array([1, 1], { dtype: "int32" });
  * console.assert(String(await np.at(np.zeros(3), twice).add(1).data()) === "0,2,0");
  * console.assert(String(await np.at(np.arange(3), np.arange(3).less(2)).set(9).data()) === "9,9,2");
+ * console.assert(String(await np.at(np.arange(3), 2).apply((y) => y.mul(y)).data()) === "0,1,4");
  * ```
  */
 export function at(x: TensorLike, ...index: readonly Index[]): Place {
   const t = asTensor(x);
-  const change = (operation: Operation) => (y: TensorLike, given?: UpdateOptions) => {
-    updateChecks[operation](given);
-    return update(t, index, y, operation, given?.mode ?? "drop");
+  const checked = (name: keyof typeof updateChecks, given: UpdateOptions | undefined) => {
+    updateChecks[name](given);
+    return given?.mode ?? "drop";
   };
+  const change = (operation: Operation) => (y: TensorLike, given?: UpdateOptions) =>
+    update(t, index, y, operation, checked(operation, given));
   return {
     get: (given) => {
       checkRead(given);
@@ -63,11 +78,39 @@ export function at(x: TensorLike, ...index: readonly Index[]): Place {
     multiply: change("multiply"),
     min: change("min"),
     max: change("max"),
+    subtract: (y, given) => change("add")(negative(y), { mode: checked("subtract", given) }),
+    divide: (y, given) => divided(t, index, y, checked("divide", given)),
+    power: (y, given) => raised(t, index, y, checked("power", given)),
+    apply: (f, given) => applied(t, index, f, checked("apply", given)),
   };
 }
 
-const updateCheck = (operation: Operation) =>
-  declareOptions<UpdateOptions>(`np.at(x, index).${operation}`, ["y"], {
+/** Divided by the product of all that a place is divided by. */
+const divided = managed((x: Tensor, index: readonly Index[], y: TensorLike, mode: Mode) =>
+  divide(x, update(lax.fullLike(x, 1), index, y, "multiply", mode))
+);
+
+/** Powers of powers multiply their exponents. Where no place is named, 1 stands in for the base. */
+const raised = managed((x: Tensor, index: readonly Index[], y: TensorLike, mode: Mode) => {
+  const exponent = update(lax.fullLike(x, 1), index, y, "multiply", mode);
+  const counts = update(lax.full(x.shape, 0, "int32"), index, 1, "add", mode);
+  const named = lax.gt(counts, lax.fullLike(counts, 0));
+  return lax.select(named, power(lax.select(named, x, lax.fullLike(x, 1)), exponent), x);
+});
+
+const applied = managed(
+  (x: Tensor, index: readonly Index[], f: (x: Tensor) => TensorLike, mode: Mode): Tensor => {
+    const value = maskOf(index) ? f(x) : f(read("at", x, index, { mode: "clip" }));
+    return update(x, index, value, "set", mode);
+  },
+);
+
+/** The mask that an index consists of, if it is one. */
+const maskOf = ([first, ...rest]: readonly Index[]): Tensor | undefined =>
+  first instanceof Tensor && first.dtype === "bool" && rest.length === 0 ? first : undefined;
+
+const updateCheck = (operation: string, operand = "y") =>
+  declareOptions<UpdateOptions>(`np.at(x, index).${operation}`, [operand], {
     mode: oneOf("drop", "clip"),
   });
 const updateChecks = {
@@ -76,12 +119,17 @@ const updateChecks = {
   multiply: updateCheck("multiply"),
   min: updateCheck("min"),
   max: updateCheck("max"),
+  subtract: updateCheck("subtract"),
+  divide: updateCheck("divide"),
+  power: updateCheck("power"),
+  apply: updateCheck("apply", "f"),
 };
 const checkRead = declareOptions<OutOfBounds>("np.at(x, index).get", [], {
   mode: oneOf("clip", "fill"),
   fillValue: tensorLike,
 });
 
+type Mode = "drop" | "clip";
 type Operation = "set" | "add" | "multiply" | "min" | "max";
 
 const operations = { add: lax.add, multiply: lax.mul, min: lax.min, max: lax.max } as const;
@@ -95,13 +143,11 @@ const update = managed((
   index: readonly Index[],
   y: TensorLike,
   operation: Operation,
-  mode: "drop" | "clip",
+  mode: Mode,
 ): Tensor => {
   const value = valueFor(x, y);
-  const [mask] = index;
-  if (mask instanceof Tensor && mask.dtype === "bool" && index.length === 1) {
-    return masked(x, mask, value, operation);
-  }
+  const mask = maskOf(index);
+  if (mask) return masked(x, mask, value, operation);
   // Only the leading axes that the index speaks of are numbered; whole trailing ones move along.
   const items = complete("at", x, index);
   const isWhole = (item: Index) => Array.isArray(item) && item.every((n) => n === undefined);

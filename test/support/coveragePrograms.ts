@@ -61,6 +61,14 @@ export const programs: { readonly [there: string]: () => unknown } = {
       np.array(np.resultType(i, true) === "int32"),
     ];
   },
+  "jax.numpy.mask_indices": () => [
+    np.maskIndices(3, np.triu, { k: 1, size: 4 }),
+    np.maskIndices(4, np.tril, { size: 10 }),
+  ],
+  "jax.numpy.promote_types": () => [
+    np.array(np.promoteTypes("int32", "float32") === "float32"),
+    np.array(np.promoteTypes("bool", "uint32") === "uint32"),
+  ],
   "jax.numpy.fromfunction": () => np.fromfunction((x, y) => x.sub(y.mul(2)), [2, 3]),
   "jax.numpy.linalg.svd": () => {
     const [u, sizes, vt] = np.linalg.svd(square());

@@ -4,7 +4,7 @@ import { sizeOf } from "../../core/aval.ts";
 import type { Tensor } from "../../core/tensor.ts";
 import * as lax from "../../primitives/index.ts";
 import { type Complex, type ComplexLike, isPair, partsOf } from "../complex.ts";
-import { stretchOf } from "../parts.ts";
+import { padAfter, stretchOf } from "../parts.ts";
 import { axesOf, axisOf } from "../promote.ts";
 import { type Sign, transform } from "./transform.ts";
 
@@ -52,10 +52,7 @@ const unstacked = (x: Tensor): Complex => {
 /** As many elements along an axis as wanted: the first ones, or zeros behind them. */
 function fitted(x: Tensor, axis: number, length: number): Tensor {
   const n = x.shape[axis]!;
-  if (n === length) return x;
-  if (n > length) return stretchOf(x, axis, 0, length);
-  const none = x.shape.map(() => 0);
-  return lax.pad(x, { low: none, high: none.with(axis, length - n), interior: none });
+  return n < length ? padAfter(x, axis, length) : stretchOf(x, axis, 0, length);
 }
 
 /** The transform of numbers [parts, …]; of a last axis only the first `kept` elements, if told. */

@@ -15,7 +15,7 @@ import type { DType } from "../../core/dtype.ts";
 import { ShapeError } from "../../core/errors.ts";
 import type { Tensor } from "../../core/tensor.ts";
 import * as lax from "../../primitives/index.ts";
-import { stretchOf } from "../parts.ts";
+import { padAfter, stretchOf } from "../parts.ts";
 
 /** The direction of a transform: the sign of its exponents. */
 export type Sign = -1 | 1;
@@ -156,7 +156,7 @@ function byConvolution(x: Tensor, sign: Sign): Tensor {
   const own = chirp(lax.iota([r], "int32", 0));
   const last = lax.reshape(lax.transpose(x, [0, 1, 3, 2]), [parts, lines * m, r]);
   const both = parts === 2 ? last : concatenated(last, c(last, 0));
-  const chirped = padded(multiply(both, own, sign, [2]), size);
+  const chirped = padAfter(multiply(both, own, sign, [2]), 2, size);
   // The filter around the circle of `size` places: both neighbours of 0 are 1 apart from it.
   const place = lax.iota([size], "int32", 0);
   const distance = lax.min(place, lax.sub(c(place, size), place));
@@ -191,11 +191,4 @@ function squareModulo(j: Tensor, n: number, bound: number): Tensor {
     sum = lax.rem(lax.add(shifted, lax.rem(lax.mul(digit, j), c(j, n))), c(j, n));
   }
   return sum;
-}
-
-/** Zeros behind the last axis, up to a size. */
-function padded(x: Tensor, size: number): Tensor {
-  const last = x.ndim - 1;
-  const none = x.shape.map(() => 0);
-  return lax.pad(x, { low: none, high: none.with(last, size - x.shape[last]!), interior: none });
 }
