@@ -8,6 +8,7 @@
 import more from "../test/fixtures/coverage-arrays.json" with { type: "json" };
 import complex from "../test/fixtures/coverage-complex.json" with { type: "json" };
 import learning from "../test/fixtures/coverage-learning.json" with { type: "json" };
+import padding from "../test/fixtures/coverage-padding.json" with { type: "json" };
 import arrays from "../test/fixtures/coverage-pairs.json" with { type: "json" };
 import transforms from "../test/fixtures/coverage-transforms.json" with { type: "json" };
 import jax from "../test/fixtures/jax-names.json" with { type: "json" };
@@ -18,6 +19,7 @@ export function coveragePage(): string {
     ...arrays.pairs,
     ...more.pairs,
     ...complex.pairs,
+    ...padding.pairs,
     ...learning.pairs,
     ...transforms.pairs,
   ];

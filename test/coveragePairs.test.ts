@@ -5,6 +5,7 @@ import { grad, np, setBackend, Tensor, tree, vmap } from "trilevel";
 import more from "./fixtures/coverage-arrays.json" with { type: "json" };
 import complex from "./fixtures/coverage-complex.json" with { type: "json" };
 import learning from "./fixtures/coverage-learning.json" with { type: "json" };
+import padding from "./fixtures/coverage-padding.json" with { type: "json" };
 import arrays from "./fixtures/coverage-pairs.json" with { type: "json" };
 import transforms from "./fixtures/coverage-transforms.json" with { type: "json" };
 import { programs as ofLearning } from "./support/coverageLearning.ts";
@@ -18,6 +19,7 @@ const pairs = [
   ...arrays.pairs,
   ...more.pairs,
   ...complex.pairs,
+  ...padding.pairs,
   ...learning.pairs,
   ...transforms.pairs,
 ];

@@ -78,7 +78,6 @@ export {
   type MultiHeadOptions,
 } from "./attention.ts";
 export { dotProductAttention, type DotProductAttentionOptions } from "./dotProductAttention.ts";
-export { scaledMatmul } from "./scaledMatmul.ts";
 export {
   transformerBlock,
   type TransformerBlockCall,

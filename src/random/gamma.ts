@@ -1,6 +1,5 @@
 /** Gamma random numbers, by rejection, and those that are made from them. */
 import type { DType } from "../core/dtype.ts";
-import { ArgumentError } from "../core/errors.ts";
 import { type Shape, sizeOf } from "../core/aval.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { traceClosed } from "../core/trace.ts";
@@ -17,6 +16,7 @@ import {
   type TwofoldSampler,
 } from "./distributions.ts";
 import { split, splitStacked } from "./key.ts";
+import { slopeOfLog } from "./gammaSlope.ts";
 import { keyed } from "./keyed.ts";
 import { loop } from "./loop.ts";
 import { exponential, normal } from "./normal.ts";
@@ -78,7 +78,7 @@ function one(key: Tensor, a: Tensor): [value: Tensor, logarithm: Tensor] {
 }
 
 /** Numbers, or logarithms of them, for parameters in the shape of the result. */
-function draw(name: string, key: Tensor, a: Tensor, logarithm: boolean): Tensor {
+function draw(key: Tensor, a: Tensor, logarithm: boolean): Tensor {
   const size = sizeOf(a.shape);
   if (size === 0) return a;
   const keys = splitStacked(key, size);
@@ -87,21 +87,27 @@ function draw(name: string, key: Tensor, a: Tensor, logarithm: boolean): Tensor 
     { shape: [2], dtype: "uint32", weak: false },
     { shape: [], ...type },
   ]);
-  return withDerivative([keys, a], (k, p) => {
-    const flat = lax.reshape(p!, [size]);
-    const [[samples]] = runBatched(program, [k!, flat], [true, true], { size });
-    return [lax.reshape(samples!, a.shape)];
-  }, () => {
-    throw new ArgumentError(
-      `${name}: random numbers made by rejection have no derivative by their parameters here`,
-      "stop it: np.stopGradient(a), or use a distribution made by an inverse, such as weibullMin",
-    );
-  })[0]!;
+  const sampled = (k: Tensor, p: Tensor): Tensor =>
+    withDerivative([k, p], (k, p) => {
+      const flat = lax.reshape(p!, [size]);
+      const [[samples]] = runBatched(program, [k!, flat], [true, true], { size });
+      return [lax.reshape(samples!, a.shape)];
+    }, (k, p, dp) => {
+      const y = sampled(k!, p!);
+      return [y, lax.mul(dp!, logarithm ? slopeOfLog(p!, y) : slopeOf(p!, y))];
+    })[0]!;
+  return sampled(keys, a);
+}
+
+/** The derivative of a gamma number by its shape; 0 where the number is too small for its type. */
+function slopeOf(a: Tensor, z: Tensor): Tensor {
+  const none = lax.eq(z, c(z, 0));
+  return lax.mul(z, slopeOfLog(a, lax.log(lax.select(none, c(z, 1), z))));
 }
 
 /**
- * Gamma with shape `a` and scale 1: the density is `x^(a-1) e^-x / Γ(a)`. The numbers are JAX's for the same key; they
- * have no derivative by `a` here, which is refused (JAX has one).
+ * Gamma with shape `a` and scale 1: the density is `x^(a-1) e^-x / Γ(a)`. The numbers are JAX's for the same key, and
+ * so are derivatives by `a`: those of the number whose place in the distribution stays the same.
  *
  * ```ts
  * import { random } from "trilevel";
@@ -109,22 +115,21 @@ function draw(name: string, key: Tensor, a: Tensor, logarithm: boolean): Tensor 
  * console.assert(Math.abs(await x.mean().item() - 3) < 0.3);
  * ```
  *
- * @throws ShapeError when the parameter does not fit the shape; DTypeError when the type is no float; ArgumentError
- * when it is differentiated by `a`.
+ * @throws ShapeError when the parameter does not fit the shape; DTypeError when the type is no float.
  */
 export const gamma: ParametricSampler = parametric(
   "random.gamma",
   "a",
-  (key, a) => draw("random.gamma", key, a, false),
+  (key, a) => draw(key, a, false),
 );
 /** The logarithm of {@link gamma}, exact also where `a` is small and the number is 0. */
 export const loggamma: ParametricSampler = parametric(
   "random.loggamma",
   "a",
-  (key, a) => draw("random.loggamma", key, a, true),
+  (key, a) => draw(key, a, true),
 );
 
-/** Beta on (0, 1): `x / (x + y)` of two gamma numbers; see {@link gamma} for derivatives. */
+/** Beta on (0, 1): `x / (x + y)` of two gamma numbers. */
 export const beta: TwofoldSampler = twofold("random.beta", ["a", "b"], (key, a, b, _, dtype) => {
   const [k1, k2] = split(key);
   const x = loggamma(k1, a, undefined, { dtype });
@@ -134,7 +139,7 @@ export const beta: TwofoldSampler = twofold("random.beta", ["a", "b"], (key, a, 
   return lax.div(u, lax.add(u, v));
 });
 
-/** Chi-squared with `df` degrees of freedom: twice a gamma number; see {@link gamma} for derivatives. */
+/** Chi-squared with `df` degrees of freedom: twice a gamma number. */
 export const chisquare: ParametricSampler = parametric(
   "random.chisquare",
   "df",
@@ -144,7 +149,7 @@ export const chisquare: ParametricSampler = parametric(
   },
 );
 
-/** Student's t with `df` degrees of freedom; see {@link gamma} for derivatives. */
+/** Student's t with `df` degrees of freedom. */
 export const t: ParametricSampler = parametric("random.t", "df", (key, df, shape, dtype) => {
   const [k1, k2] = split(key);
   const half = lax.mul(df, c(df, 0.5));
@@ -152,7 +157,7 @@ export const t: ParametricSampler = parametric("random.t", "df", (key, df, shape
   return lax.mul(normal(k1, shape, { dtype }), lax.sqrt(lax.div(half, g)));
 });
 
-/** F: the quotient of two chi-squared numbers, each over its degrees; see {@link gamma} for derivatives. */
+/** F: the quotient of two chi-squared numbers, each over its degrees. */
 export const f: TwofoldSampler = twofold(
   "random.f",
   ["dfnum", "dfden"],
@@ -165,8 +170,8 @@ export const f: TwofoldSampler = twofold(
 );
 
 /**
- * Dirichlet: vectors of positive numbers with sum 1, made of gamma numbers with shapes `alpha` [n]; see
- * {@link gamma} for derivatives. The shape stands before the axis of the vector.
+ * Dirichlet: vectors of positive numbers with sum 1, made of gamma numbers with shapes `alpha` [n]. The shape stands
+ * before the axis of the vector.
  *
  * ```ts
  * import { np, random } from "trilevel";

@@ -102,6 +102,7 @@ const functions: Calls<typeof np> = {
   logSoftmax: [x],
   logspace: [0, 1, 3],
   logsumexp: [x],
+  maskIndices: { operands: [3, np.triu], options: { size: 2 } },
   max: [x],
   maxPool: [np.ones([1, 4, 4, 1]), [2, 2]],
   mean: [x],
@@ -128,6 +129,7 @@ const functions: Calls<typeof np> = {
   oneHot: [index, 3],
   ones: [[2]],
   onesLike: [x],
+  packbits: [index],
   pad: [x, 1],
   partition: [x, 1],
   percentile: [x, 50],
@@ -172,6 +174,7 @@ const functions: Calls<typeof np> = {
   uniqueCounts: { operands: [x], options: { size: 2 } },
   uniqueInverse: { operands: [x], options: { size: 2 } },
   uniqueValues: { operands: [x], options: { size: 2 } },
+  unpackbits: [index],
   unstack: [x],
   unwrap: [x],
   vander: [v, 2],
@@ -217,11 +220,15 @@ const methods: Calls<Tensor> = {
 
 const places: Calls<np.Place> = {
   add: [1],
+  apply: [(t: Tensor) => t],
+  divide: [1],
   get: [],
   max: [1],
   min: [1],
   multiply: [1],
+  power: [1],
   set: [1],
+  subtract: [1],
 };
 
 const fft: Calls<typeof np.fft> = {
@@ -286,9 +293,9 @@ describe("options", () => {
       /axis/,
     ],
     [
-      "a mode of NumPy",
-      () => np.pad(x, 2, loose({ mode: "maximum" })),
-      /^np\.pad: `mode` must be one of "constant", .*, got "maximum"$/,
+      "a mode that nobody has",
+      () => np.pad(x, 2, loose({ mode: "zeros" })),
+      /^np\.pad: `mode` must be one of "constant", .*, got "zeros"$/,
       /np\.pad\(x, width, \{ mode: "constant" \}\)/,
     ],
     [

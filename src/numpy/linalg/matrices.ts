@@ -2,6 +2,7 @@
  * How decompositions are written: for one matrix, as loops over its rows with masks instead of growing
  * shapes, and mapped over leading axes. Their derivatives are closed formulas, not those of the loops.
  */
+import { isFloat } from "../../core/dtype.ts";
 import { DTypeError, ShapeError } from "../../core/errors.ts";
 import { formatAval } from "../../core/aval.ts";
 import { inputAvals } from "../../core/program.ts";
@@ -61,15 +62,15 @@ export function forRows(
 }
 
 /**
- * The function with a derivative of its own: `rule` takes the inputs and their tangents, and gives the
- * outputs and theirs. It may use the function itself, so derivatives exist to all orders.
+ * The function with a derivative of its own: `rule` takes the inputs and the tangents of those that are
+ * floats, and gives the outputs and theirs. It may use the function itself, so derivatives exist to all orders.
  */
 export function withDerivative(inputs: readonly Tensor[], f: Several, rule: Several): Tensor[] {
   const program = traceClosed(f, inputs.map((x) => ({ ...x.aval, weak: false })));
   const avals = inputAvals(program);
   return lax.customJvpCall(inputs, {
     program,
-    rule: lazy(() => traceClosed(rule, [...avals, ...avals])),
+    rule: lazy(() => traceClosed(rule, [...avals, ...avals.filter((a) => isFloat(a.dtype))])),
     consts: 0,
   });
 }
