@@ -24,6 +24,19 @@ export const kinds: { readonly [name: string]: (i: number) => number } = {
   signed: (i) => noise(i) - 0.5,
 };
 
+/** The number of a few for which roundings agree most where so many of it are added up one by one. */
+export function unlucky(terms: number): number {
+  let [found, worst] = [0, 0];
+  for (let i = 0; i < 64; i++) {
+    const x = Math.fround(1 + noise(i));
+    let sum = 0;
+    for (let n = 0; n < terms; n++) sum = Math.fround(sum + x);
+    const error = Math.abs(sum / terms / x - 1);
+    if (error > worst) [found, worst] = [x, error];
+  }
+  return found;
+}
+
 /** The axes of a tensor of which the middle one is summed. */
 export type Layout = readonly [outer: number, terms: number, inner: number];
 
@@ -107,6 +120,22 @@ export const sums: { readonly [name: string]: Sum } = {
   },
 };
 
+/** What wants a number of terms that four divides. */
+export const inFours: { readonly [name: string]: Sum } = {
+  "group normalization of several channels": normalized((x) => {
+    const layer = nn.groupNorm({ channels: 4, groups: 1, affine: false });
+    const grouped = np.swapaxes(x, 1, 2).reshape([-1, x.shape[1]! / 4, 4]);
+    const lines = layer.apply(layer.init(random.key(0)), grouped);
+    return np.swapaxes(lines.reshape([x.shape[0]!, x.shape[2]!, x.shape[1]!]), 1, 2);
+  }),
+  // Roundings of factors add up, in whichever order they are multiplied.
+  prod: {
+    f: (x) => np.prod(x.mul(2 ** -24).add(1), { axis }),
+    right: (xs) => xs.reduce((product, x) => product * Math.fround(1 + x * 2 ** -24), 1),
+    most: (xs) => xs.length * rounding * xs.reduce((p, x) => p * Math.fround(1 + x * 2 ** -24), 1),
+  },
+};
+
 /** What takes off the mean and divides by the deviation. */
 function normalized(f: Sum["f"]): Sum {
   return {
@@ -144,9 +173,12 @@ function running(reverse: boolean): Pick<Sum, "right" | "most"> {
 }
 
 /** Tries a sum; gives the largest error as a part of what is allowed. */
-export async function errorOf(sum: Sum, kind: string, layout: Layout): Promise<number> {
+export async function errorOf(
+  sum: Sum,
+  element: (i: number) => number,
+  layout: Layout,
+): Promise<number> {
   const [outer, terms, inner] = layout;
-  const element = kinds[kind]!;
   const data = Float32Array.from({ length: outer * terms * inner }, (_, i) => element(i));
   const actual = await sum.f(np.array(data, { shape: [...layout] })).data();
   let worst = 0;
@@ -249,11 +281,28 @@ export function products(n: number): { readonly [name: string]: Product } {
   };
 }
 
+/** So many products of small matrices that a device is busy without sharing any of them out. */
+export function stacks(n: number): Product {
+  return {
+    f: (x, y) => np.matmul(x, y),
+    shapes: [[64, 8, n], [64, n, 8]],
+    *terms() {
+      for (let i = 0; i < n; i++) yield [i, i * 8];
+    },
+    results: [0],
+  };
+}
+
 /** Tries a product; gives the largest error as a part of what is allowed. */
-export async function errorOfProduct(product: Product, kind: string): Promise<number> {
-  const element = kinds[kind]!;
+export async function errorOfProduct(
+  product: Product,
+  element: (i: number, operand: number) => number,
+): Promise<number> {
   const [a, b] = product.shapes.map((shape, k) =>
-    Float32Array.from({ length: shape.reduce((n, m) => n * m, 1) }, (_, i) => element(i + 77 * k))
+    Float32Array.from(
+      { length: shape.reduce((n, m) => n * m, 1) },
+      (_, i) => element(i + 77 * k, k),
+    )
   ) as [Float32Array, Float32Array];
   const [x, y] = [a, b].map((data, k) => np.array(data, { shape: [...product.shapes[k]!] }));
   const actual = await product.f(x!, y!).data();

@@ -9,6 +9,7 @@ import { epilogueOf, writeEpilogue } from "./epilogue.ts";
 import { index, range } from "./tile.ts";
 import { smallestWorkgroup } from "./kernel.ts";
 import { blockOf, longest, plain } from "./tile.ts";
+import { PartialSums } from "./partialSums.ts";
 import type { KernelWriter } from "./writer.ts";
 
 /** The workgroups of the kernel, and the invocations of each. */
@@ -75,8 +76,12 @@ export function writeBlocks(
     };
     const ms = rows.map((r) => side("M", m, block.m, r));
     const ns = columns.map((c) => side("N", n, block.n, c));
-    rows.forEach((r) => columns.forEach((c) => kernel.line(`var sum${r}_${c} = ${type}(0);`)));
-    kernel.loop("k", "0u", k / deep, 1, () => {
+    const sums = new PartialSums(
+      kernel,
+      type,
+      rows.flatMap((r) => columns.map((c) => `${r}_${c}`)),
+    );
+    const step = () => {
       const ps = range(deep).map((step) =>
         sum([{ of: index("k", 2, k / deep), scale: deep }], step)
       );
@@ -87,10 +92,15 @@ export function writeBlocks(
       for (let step = 0; step < deep; step++) {
         rows.forEach((r) =>
           columns.forEach((c) =>
-            kernel.line(`sum${r}_${c} += ${left[r]![step]} * ${right[c]![step]};`)
+            kernel.line(`${sums.at(`${r}_${c}`)} += ${left[r]![step]} * ${right[c]![step]};`)
           )
         );
       }
+    };
+    kernel.loopInParts("k", "0u", k / deep, 1, step, {
+      terms: deep,
+      before: () => sums.begin(),
+      after: () => sums.end(),
     });
     writeEpilogue(kernel, finish, {
       type,
@@ -99,7 +109,7 @@ export function writeBlocks(
       apart: { m: 1, n: 1 },
       first: { batch: "batch", m: "firstM", n: "firstN" },
       at(row, column, width) {
-        const names = range(width).map((c) => `sum${row}_${column + c}`);
+        const names = range(width).map((c) => sums.at(`${row}_${column + c}`));
         return width === 1 ? names[0]! : `vec4<${type}>(${names.join(", ")})`;
       },
     });

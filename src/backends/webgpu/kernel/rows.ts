@@ -185,6 +185,7 @@ function write(
           else kernel.block("if (live)", 2, storeAll);
         };
         kernel.loopInParts("column", start, columns, stride, step, {
+          terms: block.columns,
           before: () => states.forEach((s) => s.beginPart()),
           after: () => states.forEach((s) => s.endPart()),
         });
@@ -199,7 +200,8 @@ class Accumulator {
   readonly #name: string;
   readonly #reduction: Reduction;
   readonly #result: string;
-  #part: string | undefined;
+  /** Of parts that have begun, the latest first. */
+  readonly #parts: string[] = [];
 
   constructor(
     private readonly kernel: KernelWriter,
@@ -225,22 +227,23 @@ class Accumulator {
   beginPart(): void {
     const { reducer } = this.#reduction;
     if (reducer.arg) return;
-    this.#part = `${this.#name}part`;
-    this.kernel.line(`var ${this.#part}: ${this.type} = ${reducer.start(this.type)};`);
+    const part = this.kernel.fresh("part");
+    this.#parts.unshift(part);
+    this.kernel.line(`var ${part}: ${this.type} = ${reducer.start(this.type)};`);
   }
 
   endPart(): void {
     const { reducer } = this.#reduction;
-    if (this.#part === undefined) return;
-    const [name, part] = [this.#name, this.#part];
-    this.kernel.line(`${name} = ${reducer.combine(this.type, name, part)};`);
-    this.#part = undefined;
+    const part = this.#parts.shift();
+    if (part === undefined) return;
+    const [into = this.#name] = this.#parts;
+    this.kernel.line(`${into} = ${reducer.combine(this.type, into, part)};`);
   }
 
   step(): void {
     const { kernel, type } = this;
     const { reducer } = this.#reduction;
-    const name = this.#part ?? this.#name;
+    const [name = this.#name] = this.#parts;
     this.members.forEach(({ expr }, i) => {
       const x = kernel.text(expr);
       if (!reducer.arg) {

@@ -17,6 +17,7 @@ import type { Contraction, Expr, Value } from "../value.ts";
 import { epilogueOf, writeEpilogue } from "./epilogue.ts";
 import { index, range } from "./tile.ts";
 import { longest, tileOf } from "./tile.ts";
+import { PartialSums } from "./partialSums.ts";
 import type { KernelWriter } from "./writer.ts";
 
 /** The workgroups of the kernel, and the invocations of each. */
@@ -52,19 +53,25 @@ export function writeTiles(
 
   kernel.block("", 1, () => {
     kernel.line(`let tile = ${kernel.groupNumber};`);
-    const sums = range(left.vector).map((r) => `sum${r}`);
-    sums.forEach((name) => kernel.line(`var ${name} = ${right.type}();`));
+    const rows = range(left.vector);
+    const sums = new PartialSums(kernel, right.type, rows.map(String));
     const [i, j] = [kernel.text(laneM!), kernel.text(laneN!)];
-    kernel.block(`for (var piece = 0u; piece < ${Math.ceil(k / tile.k)}u; piece++)`, 2, () => {
+    const step = () => {
       left.load(size);
       right.load(size);
       kernel.line("workgroupBarrier();");
       kernel.block(`for (var y = 0u; y < ${tile.k}u; y++)`, 2, () => {
         kernel.line(`let a = ${left.shared}[y * ${left.lanes}u + ${i}];`);
         kernel.line(`let b = ${right.shared}[y * ${right.lanes}u + ${j}];`);
-        sums.forEach((name, r) => kernel.line(`${name} += ${part("a", r, left.vector)} * b;`));
+        rows.forEach((r) => kernel.line(`${sums.at(r)} += ${part("a", r, left.vector)} * b;`));
       });
       kernel.line("workgroupBarrier();");
+    };
+    const pieces = Math.ceil(k / tile.k);
+    kernel.loopInParts("piece", "0u", pieces, 1, step, {
+      terms: tile.k,
+      before: () => sums.begin(),
+      after: () => sums.end(),
     });
     writeEpilogue(kernel, finish, {
       type,
@@ -76,7 +83,8 @@ export function writeTiles(
         m: kernel.text(left.first(laneM!)),
         n: kernel.text(right.first(laneN!)),
       },
-      at: (row, column, width) => width === 1 ? part(sums[row]!, column, right.vector) : sums[row]!,
+      at: (row, column, width) =>
+        width === 1 ? part(sums.at(row), column, right.vector) : sums.at(row),
     });
   });
 }

@@ -11,8 +11,11 @@ import { Accesses, vectorize } from "./vectorize.ts";
 import { type Binding, gridOf, type Kernel } from "./kernel.ts";
 import { libraryFor } from "./library.ts";
 
-/** The number of steps in one part of a loop. */
-const partSteps = 128;
+/**
+ * How many terms of a sum are added up one by one. Roundings of equal terms may agree: then those of n terms make up n/3
+ * units in the last place, so that chains of 32 and, of their sums, of at most 64 stay below 4 log₂ n of them.
+ */
+const chain = 32;
 
 interface Scope {
   readonly level: number;
@@ -139,7 +142,8 @@ export class KernelWriter implements KernelBody {
   }
 
   /**
-   * The same in parts, if it is long: what is added up one by one loses digits.
+   * The same in parts, and parts of parts, if it is long: what is added up one by one loses digits. No chain is longer
+   * than twice `chain` terms, of which a step adds so many; see `chain` for why.
    */
   loopInParts(
     name: string,
@@ -147,19 +151,27 @@ export class KernelWriter implements KernelBody {
     end: number,
     stride: number,
     body: () => void,
-    part: { readonly before: () => void; readonly after: () => void },
+    part: { readonly terms: number; readonly before: () => void; readonly after: () => void },
   ): void {
-    const steps = Math.ceil(end / stride);
-    if (steps <= 2 * partSteps) return this.loop(name, start, end, stride, body);
-    const width = stride * partSteps;
-    const from = this.fresh("from");
-    this.block(`for (var ${from} = ${start}; ${from} < ${end}u; ${from} += ${width}u)`, 2, () => {
-      part.before();
-      const limit = `min(${from} + ${width}u, ${end}u)`;
-      const step = stride === 1 ? `${name}++` : `${name} += ${stride}u`;
-      this.block(`for (var ${name} = ${from}; ${name} < ${limit}; ${step})`, 2, body);
-      part.after();
-    });
+    const widths: number[] = [];
+    const innermost = stride * Math.max(1, chain / part.terms);
+    for (let width = innermost; end / width > 2; width *= chain) widths.unshift(width);
+    if (widths.length === 0) return this.loop(name, start, end, stride, body);
+    const inside = (from: string, limit: string, [width, ...rest]: readonly number[]): void => {
+      if (width === undefined) {
+        const step = stride === 1 ? `${name}++` : `${name} += ${stride}u`;
+        this.block(`for (var ${name} = ${from}; ${name} < ${limit}; ${step})`, 2, body);
+        return;
+      }
+      const next = this.fresh("from");
+      const header = `for (var ${next} = ${from}; ${next} < ${limit}; ${next} += ${width}u)`;
+      this.block(header, 2, () => {
+        part.before();
+        inside(next, `min(${next} + ${width}u, ${end}u)`, rest);
+        part.after();
+      });
+    };
+    inside(start, `${end}u`, widths);
   }
 
   /** A function beside the main one; everything in it depends on its parameters alone. */
