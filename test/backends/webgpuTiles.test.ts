@@ -129,7 +129,7 @@ test("the panels hold vectors, and so do the sums", () => {
     "var<workgroup> shared_vec4_f32_1: array<vec4<f32>, 128>;",
   ]);
   expect(text.match(/let [ab] = shared/g)).toHaveLength(2);
-  expect(text.match(/sum\d \+= a\.[xyzw] \* b;/g)).toHaveLength(4);
+  expect(text.match(/sum\d+_\d \+= a\.[xyzw] \* b;/g)).toHaveLength(4);
 });
 
 /** That a kernel runs on every device. */
