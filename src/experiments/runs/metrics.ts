@@ -1,7 +1,11 @@
 /**
  * metrics.jsonl: a line of numbers for every step and every evaluation. It is read as a stream, so that its length does
  * not matter, and a line that cannot be read is given to the caller as bytes, so that it need not be lost.
+ *
+ * Each line ends with a checksum of what is before it, under the name "crc32": a digit that has changed would be a number,
+ * too. Files of earlier versions have none, so that lines may lack one up to the first that has it.
  */
+import { crc32 } from "node:zlib";
 
 /** Numbers, or lists of them, of one step by name; `step` counts finished updates. */
 export type MetricRow = {
@@ -24,16 +28,43 @@ const finite = (_: string, value: unknown) =>
   typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { fatal: true });
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Rows as lines of the file. */
 export function encodeRows(rows: readonly MetricRow[]): Uint8Array {
-  return encoder.encode(rows.map((row) => JSON.stringify(row, finite) + "\n").join(""));
+  return encoder.encode(
+    rows.map((row) => `${withChecksum(JSON.stringify(row, finite))}\n`).join(""),
+  );
+}
+
+/** A row has at least a step, so that another field may follow. */
+const withChecksum = (text: string) => `${text.slice(0, -1)},"crc32":${crc32(text)}}`;
+
+/** A row's text without its checksum; undefined where it has none. */
+function withoutChecksum(text: string): string | undefined {
+  const at = text.lastIndexOf(',"crc32":');
+  return at > 0 && /^\d+\}$/.test(text.slice(at + 9)) ? `${text.slice(0, at)}}` : undefined;
 }
 
 /** The lines of a file that comes in pieces. */
 export async function* readLines(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<MetricLine> {
-  for await (const line of split(pieces)) yield { ...line, row: parseRow(line.bytes) };
+  let checked = false;
+  for await (const line of split(pieces)) {
+    const text = textOf(line.bytes);
+    const body = text === undefined ? undefined : withoutChecksum(text);
+    const whole = body !== undefined && withChecksum(body) === text;
+    const old = body === undefined && !checked;
+    checked ||= whole;
+    yield { ...line, row: whole ? parseRow(body) : old && text ? parseRow(text) : undefined };
+  }
+}
+
+function textOf(bytes: Uint8Array): string | undefined {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    return undefined; // no UTF-8
+  }
 }
 
 /** The lines that `keep` says, as they are, many at a time. */
@@ -92,9 +123,9 @@ async function* split(
   if (length > 0) yield take(false);
 }
 
-function parseRow(bytes: Uint8Array): MetricRow | undefined {
+function parseRow(text: string): MetricRow | undefined {
   try {
-    const row: unknown = JSON.parse(decoder.decode(bytes));
+    const row: unknown = JSON.parse(text);
     if (typeof row !== "object" || row === null || Array.isArray(row)) return undefined;
     const numbers = Object.entries(row).map(([name, value]) => [
       name,
