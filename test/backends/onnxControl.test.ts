@@ -1,8 +1,9 @@
 /** Loops, branches and barriers on onnx, against the reference. */
-import { describe, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { type Aval, aval } from "../../src/core/aval.ts";
 import { literal, type Tensor } from "../../src/core/tensor.ts";
 import { traceClosed } from "../../src/core/trace.ts";
+import { BackendError, cond, jit, np, setBackend } from "../../src/index.ts";
 import * as lax from "../../src/primitives/index.ts";
 import { agree, host, random } from "./againstReference.ts";
 
@@ -130,4 +131,17 @@ test("barrier", async () => {
     host("bool", [], [1]),
     host("int32", [0], []),
   ]);
+});
+
+test("branches that are nested more deeply than ONNX Runtime reads are refused in words", async () => {
+  await setBackend("onnx");
+  type F = (x: Tensor) => Tensor;
+  const nested = (depth: number): F => (x) =>
+    depth === 0 ? np.sin(x) : cond(x.greater(0), nested(depth - 1), np.cos, x);
+  expect(await jit(nested(31))(np.array(0.5)).item()).toBeCloseTo(Math.sin(0.5), 6);
+  const refused = () => jit(nested(32))(np.array(0.5));
+  expect(refused).toThrow(BackendError);
+  expect(refused).toThrow(
+    /nested 32 deep in it, and more than 31 are too many[^]*switchCase or np.where/,
+  );
 });

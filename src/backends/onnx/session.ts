@@ -3,7 +3,7 @@ import type { DeviceBuffer, Executable } from "../../runtime/backend.ts";
 import { bytesOf } from "../../compiler/liveness.ts";
 import { BackendError } from "../../core/errors.ts";
 import { type Aval, aval } from "../../core/aval.ts";
-import type { Program } from "../../core/program.ts";
+import { type Program, subprograms } from "../../core/program.ts";
 import { type BufferPool, OnnxBuffer } from "./buffers.ts";
 import { build } from "./encode.ts";
 import { writeModel } from "./graph.ts";
@@ -80,7 +80,7 @@ export class OnnxExecutable implements Executable {
     try {
       this.#session.loadModel(model.buffer, model.byteOffset, model.byteLength, options);
     } catch (cause) {
-      throw failure("cannot compile the program", cause);
+      throw tooDeep(program, cause) ?? failure("cannot compile the program", cause);
     }
   }
 
@@ -122,6 +122,29 @@ function place(
 ): NativeTensor | undefined {
   if (isEmpty({ shape })) return undefined;
   return all[name] = { type: dtype, dims: shape, location: "cpu", data: nothing };
+}
+
+/** ONNX Runtime reads messages within messages up to a depth of 100, and each graph within another takes three of them. */
+const deepest = 31;
+
+/** The reason why a model cannot even be read, if it is that. */
+function tooDeep(program: Program, cause: unknown): BackendError | undefined {
+  const depth = depthOf(program);
+  const unread = cause instanceof Error && cause.message.includes("protobuf parsing failed");
+  if (!unread || depth <= deepest) return undefined;
+  return new BackendError(
+    `ONNX Runtime cannot read the program: branches and loops are nested ${depth} deep in it, ` +
+      `and more than ${deepest} are too many`,
+    "choose among all cases at once, with switchCase or np.where, or run it elsewhere: " +
+      `await setBackend("reference")`,
+    { cause },
+  );
+}
+
+/** How many programs are within one another below this one. */
+function depthOf(program: Program): number {
+  const within = program.equations.flatMap((e) => subprograms(e.params));
+  return within.reduce((deepest, p) => Math.max(deepest, 1 + depthOf(p)), 0);
 }
 
 function failure(what: string, cause: unknown): BackendError {
