@@ -15,6 +15,8 @@ export type {
   ClevrOptions,
   ClevrShape,
 } from "./clevrLike.ts";
+export { binaryShapes } from "./binaryShapes.ts";
+export type { BinaryShapes, BinaryShapesOptions } from "./binaryShapes.ts";
 export { openScenePool } from "./parallel.ts";
 export type { ScenePool } from "./parallel.ts";
 export { openScenes } from "./shards.ts";

@@ -1,0 +1,89 @@
+/**
+ * Filled shapes on a binary image, as neural expectation maximization is tried on: squares and triangles of one colour,
+ * which nothing but their form tells apart.
+ */
+import { count as countKind, size as sizeKind } from "../../options/index.ts";
+import { OptionError } from "../errors.ts";
+import { type NdArray, ndarray } from "../ndarray.ts";
+import { dataOptions } from "../options.ts";
+import { seeded } from "../seeded.ts";
+
+/** The rows of each shape: a square, and triangles that point up and down. */
+const triangle = [
+  "......#......",
+  ".....###.....",
+  "....#####....",
+  "...#######...",
+  "..#########..",
+]
+  .concat([".###########.", "#############"]);
+const shapes: readonly (readonly string[])[] = [
+  Array.from({ length: 8 }, () => "########"),
+  triangle,
+  [...triangle].reverse(),
+];
+
+/** A binary image, and the shape that each of its pixels belongs to. */
+export type BinaryShapes = {
+  /** `[height, width]`, 1 where a shape is. */
+  readonly image: NdArray<Uint8Array>;
+  /** `[height, width]`: k where shape k alone is; 0 for the background, and where shapes overlap. */
+  readonly labels: NdArray<Uint8Array>;
+};
+
+/** What {@linkcode binaryShapes} draws. */
+export interface BinaryShapesOptions {
+  /** Height and width in pixels, default 24; at least 13, the width of a triangle. */
+  readonly size?: number;
+  /** The number of shapes, default 3. */
+  readonly count?: number;
+}
+
+const checkOptions = dataOptions<BinaryShapesOptions>("binaryShapes", [], {
+  size: sizeKind,
+  count: countKind,
+});
+
+/**
+ * The binary image that belongs to `seed` and `index`: shapes are drawn with replacement, each somewhere in the image,
+ * and laid over one another.
+ *
+ * ```ts
+ * import { binaryShapes } from "trilevel/data";
+ * const { image, labels } = binaryShapes({}, 0, 5);
+ * if (image.shape.join() !== "24,24") throw new Error("24×24");
+ * if (labels.data.some((label, p) => label > 0 && image.data[p] === 0)) throw new Error("shapes are on");
+ * ```
+ *
+ * @throws {OptionError} when the image is smaller than a shape.
+ */
+export function binaryShapes(
+  options: BinaryShapesOptions,
+  seed: number,
+  index: number,
+): BinaryShapes {
+  checkOptions(options);
+  const { size = 24, count = 3 } = options;
+  if (size < triangle[0]!.length) {
+    throw new OptionError(`an image of ${size} pixels for triangles of ${triangle[0]!.length}`, {
+      hint: "Give a larger size",
+    });
+  }
+  const random = seeded(seed, index);
+  const image = new Uint8Array(size * size);
+  const labels = new Uint8Array(size * size);
+  for (let k = 1; k <= count; k++) {
+    const rows = shapes[random.below(shapes.length)]!;
+    const top = random.below(size - rows.length + 1);
+    const left = random.below(size - rows[0]!.length + 1);
+    rows.forEach((row, i) =>
+      [...row].forEach((cell, j) => {
+        if (cell !== "#") return;
+        const pixel = (top + i) * size + left + j;
+        labels[pixel] = image[pixel] === 1 ? 0 : k;
+        image[pixel] = 1;
+      })
+    );
+  }
+  return { image: ndarray(image, [size, size]), labels: ndarray(labels, [size, size]) };
+}
