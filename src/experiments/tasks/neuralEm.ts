@@ -17,7 +17,8 @@ import { neuralEm, type NeuralEmParams } from "../../models/index.ts";
 import { blank, colored, type Picture } from "../display/canvas.ts";
 import { datasetError } from "../errors.ts";
 import { Count, CountOrZero, defaultsTo, Fraction, NonNegative } from "../schema.ts";
-import { entry, rows, slotsOf } from "./images/panels.ts";
+import { matchedLabels } from "./images/matching.ts";
+import { entry, slotHeads, slotsOf } from "./images/panels.ts";
 import { dataPath } from "./images/sources.ts";
 import { adjointOf, inferenceFields } from "./inference.ts";
 import { averaged } from "./scores.ts";
@@ -146,15 +147,19 @@ export const neuralEmTask = defineTask({
       ({ close }) => Effect.promise(close),
     ),
   inputs: ["image"],
-  preview: (samples) =>
-    rows(samples.map(({ image, labels }) => [grey(image), labelled(labels)]), 2),
+  preview: (samples) => ({
+    heads: ["image", "true shapes"],
+    rows: samples.map(({ image, labels }) => [grey(image), labelled(labels)]),
+    headColumns: 2,
+  }),
   scores: [{ key: "ami", name: "AMI", digits: 3 }],
   main: ["ami"],
   pictures: {
     groups: {
       title: "Groups",
       caption:
-        "Image, true shapes (overlaps are black), whose pixel each is, and what each component draws.",
+        "Each row is a validation image: the image, the true shapes (overlaps are black), the component that has each pixel, " +
+        "in the colour of the shape that it matches, and what each component draws.",
     },
   },
   curves: [{ title: "Validation AMI", series: [{ key: "validation/ami", name: "AMI" }] }],
@@ -189,18 +194,20 @@ export const neuralEmTask = defineTask({
           ami: foregroundAmi(sample.labels.data, groupsOf(assignment)),
         })),
       draw: (seen) => ({
-        groups: rows(
-          seen.map(({ sample, output: { assignment, picture } }) => {
+        groups: {
+          heads: ["image", "true shapes", "groups", ...slotHeads(seen[0]?.output.picture)],
+          rows: seen.map(({ sample, output: { assignment, picture } }) => {
             const [height, width] = sample.labels.shape as readonly [number, number];
+            const groups = matchedLabels(sample.labels.data, groupsOf(assignment));
             return [
               grey(sample.image, width),
               labelled(sample.labels),
-              colored(groupsOf(assignment), width, height),
+              colored(groups, width, height),
               ...slotsOf(picture).map((k) => grey(entry(picture, k), width)),
             ];
           }),
-          3,
-        ),
+          headColumns: 3,
+        },
       }),
     };
   },
