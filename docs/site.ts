@@ -99,8 +99,12 @@ const namespaces = { np: "src/numpy/index.ts", random: "src/random/index.ts", tr
 
 /** The modules with reference pages: the entries of deno.json, and the namespaces that users import by name. */
 export function entries(): Entry[] {
+  // An entry that is a namespace as well has the namespace's pages.
+  const own = Object.entries(manifest.imports).filter(([, path]) =>
+    !Object.values(namespaces).includes(path.replace("./", ""))
+  );
   return [
-    ...Object.entries(manifest.imports).map(([specifier, path]) => ({
+    ...own.map(([specifier, path]) => ({
       name: specifier.replace(/^trilevel/, "."),
       path: join(root, path),
       usage: (name: string) => `import { ${name} } from "${specifier}";`,

@@ -3,6 +3,9 @@
  * last, as an object. Functions take tensors, numbers and booleans; they promote element types by JAX's
  * rules and broadcast shapes. Importing it gives tensors their methods.
  *
+ * For small bundles write `import * as np from "trilevel/numpy"`: bundlers then leave out the functions that a program
+ * does not use. The `np` of `"trilevel"` is one object, which esbuild keeps as a whole.
+ *
  * ```ts
  * import { np } from "trilevel";
  * const x = np.array([[1, 2], [3, 4]]);

@@ -1,4 +1,4 @@
-/** In a minified bundle, errors keep their names and point at the user's code. */
+/** In a minified bundle, errors keep their names and point at the user's code; what nobody imports is not in it. */
 import { build } from "esbuild";
 import { expect, test } from "vitest";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -62,3 +62,54 @@ for (const minify of [false, true]) {
     expect(source(option[2])).toMatch(/axes: ?0/);
   });
 }
+
+/** The files of the library that a script's bundle holds something of, below `src`. */
+async function filesOf(contents: string): Promise<string[]> {
+  const root = new URL("../../", import.meta.url);
+  const alias = Object.entries(manifest.imports)
+    .map(([name, path]) => [name, new URL(path, root).pathname] as const)
+    .toSorted(([a], [b]) => b.length - a.length); // the longest name that fits is meant
+  const { metafile } = await build({
+    stdin: { contents, resolveDir: root.pathname, loader: "ts" },
+    alias: Object.fromEntries(alias),
+    absWorkingDir: root.pathname,
+    bundle: true,
+    minify: true,
+    format: "esm",
+    platform: "browser",
+    write: false,
+    metafile: true,
+  });
+  return Object.values(metafile.outputs).flatMap(({ inputs }) =>
+    Object.entries(inputs)
+      .filter(([path, { bytesInOutput }]) => path.startsWith("src/") && bytesInOutput > 0)
+      .map(([path]) => path.slice("src/".length))
+  ).sort();
+}
+
+const body = "export const f = grad((x) => np.sum(x));";
+
+test("a bundle holds no folder that nobody imports", async () => {
+  const files = await filesOf(`import { grad, np } from "trilevel"; ${body}`);
+  expect(files).toContain("numpy/reductions.ts");
+  const folders = new Set(files.map((path) => path.split("/")[0]!));
+  for (
+    const other of ["random", "nn", "optim", "models", "metrics", "nested", "solvers", "implicit"]
+  ) {
+    expect([...folders]).not.toContain(other);
+  }
+});
+
+test("a bundle of `trilevel/numpy` holds no function that nobody imports, apart from what methods are made of", async () => {
+  const imports = 'import { grad } from "trilevel"; import * as np from "trilevel/numpy";';
+  const files = (await filesOf(`${imports} ${body}`)).filter((path) => path.startsWith("numpy/"));
+  const methods = (await filesOf('import "trilevel/numpy";')).filter((path) =>
+    path.startsWith("numpy/")
+  );
+  expect(files).toEqual(methods);
+  // One more function brings its own files, and no others.
+  const more = await filesOf(`${imports} ${body} export const g = np.linalg.eigh;`);
+  const added = more.filter((path) => path.startsWith("numpy/") && !files.includes(path));
+  expect(added).toContain("numpy/linalg/eigh.ts");
+  expect(added.filter((path) => /fft|sets|histograms|polynomials|padding/.test(path))).toEqual([]);
+});

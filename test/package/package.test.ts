@@ -111,7 +111,10 @@ np.sum(np.ones([2]), { axes: 0 });
 );
 
 const uses = {
-  "grad and np.sum": 'import { grad, np } from "trilevel"; globalThis.used = [grad, np.sum];',
+  "grad and np.sum":
+    'import { grad } from "trilevel"; import * as np from "trilevel/numpy"; globalThis.used = [grad, np.sum];',
+  "grad and np.sum of trilevel":
+    'import { grad, np } from "trilevel"; globalThis.used = [grad, np.sum];',
   "grad and all of np": 'import { grad, np } from "trilevel"; globalThis.used = [grad, np];',
   everything: 'import * as all from "trilevel"; globalThis.used = all;',
 };
@@ -203,7 +206,9 @@ test.each([["vite", byVite], ["esbuild", byEsbuild]] as const)(
     for (const [use, text] of Object.entries(uses)) {
       first[use] = record(`${name}, ${use}`, await bundle(text));
     }
-    expect(first["grad and np.sum"]).toBeLessThan(name === "vite" ? 60 : 80);
+    expect(first["grad and np.sum"]).toBeLessThan(60);
+    // A namespace that is exported by its name is one object to esbuild, which keeps it as a whole.
+    if (name === "vite") expect(first["grad and np.sum of trilevel"]).toBeLessThan(60);
     expect(first["everything"]).toBeLessThan(180);
   },
   300_000,
