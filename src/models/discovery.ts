@@ -19,6 +19,7 @@ import {
   pixelKinds,
 } from "./decoder.ts";
 import { cnnEncoder, encoderKinds, type EncoderOptions, type EncoderParams } from "./encoder.ts";
+import { slotCure, whole } from "./parts/whole.ts";
 import {
   type SlotAttention,
   slotAttention,
@@ -161,7 +162,7 @@ export function objectDiscovery(options: DiscoveryOptions): ObjectDiscovery {
       return [nn.mse(output.reconstruction, image), output];
     },
   };
-  return model;
+  return whole("objectDiscovery", slotCure, model);
 }
 
 /** What is said of a decoder beside its kind. */

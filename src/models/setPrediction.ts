@@ -10,6 +10,7 @@ import { vmap } from "../transforms/index.ts";
 import { assignment } from "./assignment.ts";
 import { keras } from "./conventions.ts";
 import { cnnEncoder, encoderKinds, type EncoderOptions, type EncoderParams } from "./encoder.ts";
+import { slotCure, whole } from "./parts/whole.ts";
 import {
   type SlotAttention,
   slotAttention,
@@ -155,5 +156,5 @@ export function propertyPrediction(options: PropertyOptions): PropertyPrediction
       return [loss, { ...output, matching }];
     },
   };
-  return model;
+  return whole("propertyPrediction", slotCure, model);
 }

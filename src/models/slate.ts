@@ -31,6 +31,7 @@ import {
   type SlateOptions,
   type SlateParams,
 } from "./slateInterface.ts";
+import { slotCure, whole } from "./parts/whole.ts";
 import { type SlotAttention, slotAttention } from "./slotAttention.ts";
 
 /**
@@ -216,7 +217,7 @@ export function slate(options: SlateOptions): Slate {
       return { ...found, tokens, image: model.render(p, tokens) };
     },
   };
-  return model;
+  return whole("slate", slotCure, model);
 }
 
 const { uniform, xavierUniform } = nn.initializers;
@@ -255,8 +256,14 @@ function slateSlots(
   const mlp = perceptron([size, size, size]);
   // Xavier's bound for the code's shape of three axes, [1, 1, size].
   const start = uniform(Math.sqrt(3 / size));
+  const { project, start: firstSlots, attend, step, apply, level } = plain;
   return {
-    ...plain,
+    project,
+    start: firstSlots,
+    attend,
+    step,
+    apply,
+    level,
     init(key) {
       const [a, b, c, d] = random.split(key, 4);
       const params = plain.init(a);

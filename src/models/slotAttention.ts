@@ -29,7 +29,9 @@ import {
   type FixedPointStats,
   oneStep,
 } from "../implicit/index.ts";
+import { splitStep } from "../nested/level.ts";
 import { type Conventions, conventionsKind, keras } from "./conventions.ts";
+import { slotCure, whole } from "./parts/whole.ts";
 
 /** Options of {@link slotAttention}; the defaults are the paper's. */
 export interface SlotAttentionOptions {
@@ -70,6 +72,11 @@ export interface SlotAttentionOptions {
   readonly level?: (
     own: Level<SlotAttentionParams, Keys, Tensor>,
   ) => Level<SlotAttentionParams, Keys, Tensor>;
+  /**
+   * Changes the keys and values before slots look at them: `(keys) => ({ ...keys, mask })` hides inputs, and
+   * `(keys) => ({ ...keys, k: keys.k.div(temperature) })` sets the temperature of the softmax. Unchanged unless given.
+   */
+  readonly keys?: (own: Keys) => Keys;
   /** Whose initializers and epsilons; `keras`, the official code's. */
   readonly conventions?: Conventions;
 }
@@ -91,6 +98,7 @@ export const slotKinds = {
   level: callable<NonNullable<SlotAttentionOptions["level"]>>(
     "(level) => ({ ...level, step })",
   ),
+  keys: callable<NonNullable<SlotAttentionOptions["keys"]>>("(keys) => ({ ...keys, mask })"),
 } as const;
 
 const checkOptions = declareOptions<SlotAttentionOptions>("slotAttention", [], {
@@ -133,6 +141,8 @@ export type StartParams =
 export type Keys = {
   readonly k: Tensor;
   readonly v: Tensor;
+  /** 1 for inputs that count, 0 for those that are hidden, [batch, inputs]; all count without. */
+  readonly mask?: Tensor;
 };
 
 /** What {@link slotAttention} gives. */
@@ -253,8 +263,10 @@ export function slotAttention(options: SlotAttentionOptions): SlotAttention {
     ? nn.mlp({ ...conventions.init, sizes: [slotSize, mlpHidden, slotSize] })
     : null;
 
-  const assign = (p: SlotAttentionParams, slots: Tensor, { k }: Keys) =>
-    softAssignment(query.apply(p.query, normSlots.apply(p.normSlots, slots)), k, heads);
+  const assign = (p: SlotAttentionParams, slots: Tensor, { k, mask }: Keys) => {
+    const all = softAssignment(query.apply(p.query, normSlots.apply(p.normSlots, slots)), k, heads);
+    return mask === undefined ? all : all.mul(np.expandDims(mask, 1));
+  };
 
   const model: SlotAttention = {
     init(from) {
@@ -278,7 +290,8 @@ export function slotAttention(options: SlotAttentionOptions): SlotAttention {
         "flatten height and width to one axis, inputs.reshape([batch, -1, size]), and keep the batch",
       );
       const x = normInputs.apply(p.normInputs, inputs);
-      return { k: key.apply(p.key, x), v: value.apply(p.value, x) };
+      const own = { k: key.apply(p.key, x), v: value.apply(p.value, x) };
+      return options.keys?.(own) ?? own;
     },
     start: (p, from, batch) => firstSlots(p.start, from, [batch, options.slots, slotSize]),
     attend(p, slots, keys) {
@@ -287,7 +300,8 @@ export function slotAttention(options: SlotAttentionOptions): SlotAttention {
       return np.transpose(all, [0, 2, 1]);
     },
     step(p, slots, keys) {
-      const updates = weightedMean(assign(p, slots, keys), keys.v, heads);
+      const values = keys.mask === undefined ? keys.v : keys.v.mul(np.expandDims(keys.mask, -1));
+      const updates = weightedMean(assign(p, slots, keys), values, heads);
       const next = gru.apply(p.gru, updates, slots);
       if (p.mlp === null || mlp === null) return next;
       return next.add(mlp.apply(p.mlp.layers, normSlots.apply(p.mlp.norm, next)));
@@ -317,7 +331,14 @@ export function slotAttention(options: SlotAttentionOptions): SlotAttention {
     finalStep: adjoint.kind === "atSolution",
     initGrad: options.initGrad ?? "zero",
   });
-  return { ...model, level: changed };
+  // Those who use the parts, as diagnostics do, get the changed ones.
+  const step: SlotAttention["step"] = changed.step === model.level.step
+    ? model.step
+    : (p, slots, keys) => {
+      const at = { t: np.zeros([], { dtype: "int32" }), key: random.key(0) };
+      return splitStep(slots, changed.step(p, slots, keys, at))[0];
+    };
+  return whole("slotAttention", slotCure, { ...model, step, level: changed });
 }
 
 function startParams(

@@ -132,7 +132,7 @@ export function slotDynamics(
   slots: Tensor,
 ): Outputs {
   const step = (z: Tensor) => slotAttention.step(own, z, keys);
-  const first = slotAttention.start(own, key, slots.shape[0]!);
+  const first = slotAttention.level.init(own, keys, key);
   const [, residuals] = scan(
     (z: Tensor) => [step(z), np.mean(relativeResidual(step, z, { batchAxis: 0 }))] as const,
     first,
