@@ -13,6 +13,7 @@ import { tasks } from "../tasks/index.ts";
 import { compareRuns, listTable } from "../report/compare.ts";
 import { seedTable } from "../report/seeds.ts";
 import { inspectData, makeData } from "./data.ts";
+import { inspectPath } from "./inspect.ts";
 import { denoCommand } from "../runs/environment.ts";
 import { answerInterruption } from "./interruption.ts";
 import { evaluateRun, renderRun, splits } from "../train/evaluateRun.ts";
@@ -197,6 +198,42 @@ const render = Command.make(
   }),
 ).pipe(Command.withDescription("Draw the pictures and the report of a run again"));
 
+const inspect = Command.make(
+  "inspect",
+  {
+    path: Argument.String("path").pipe(
+      Argument.withDescription("A folder of images, or a dataset as it was downloaded"),
+    ),
+    source: Flag.String("source").pipe(
+      Flag.withDescription("What it is, as data.source of configs (default: what it looks like)"),
+      Flag.optional,
+    ),
+    resolution: Flag.String("resolution").pipe(
+      Flag.withDescription("Size for training: a side, or height,width (default: 64)"),
+      Flag.withDefault("64"),
+    ),
+    crop: Flag.String("crop").pipe(
+      Flag.withDescription("none, square or clevr (default: none)"),
+      Flag.optional,
+    ),
+    out: Flag.Path("out").pipe(
+      Flag.withDescription("Where to draw samples (default: inspect.png)"),
+      Flag.withDefault("inspect.png"),
+    ),
+  },
+  Effect.fn(function* ({ path, out, source, resolution, crop }) {
+    yield* inspectPath(path, out, {
+      source: Option.getOrUndefined(source),
+      crop: Option.getOrUndefined(crop),
+      resolution,
+    });
+  }),
+).pipe(
+  Command.withDescription(
+    "Say what a folder or file of images is: sizes, labels, crops, distortions, broken files",
+  ),
+);
+
 const data = Command.make("data").pipe(
   Command.withDescription("Look at data, or make it"),
   Command.withSubcommands([
@@ -278,7 +315,7 @@ export const command = Command.make(
     },
     { command: "train resume latest", description: "Go on where a run was interrupted" },
   ]),
-  Command.withSubcommands([resume, evaluate, render, data, runs, studyCommand]),
+  Command.withSubcommands([resume, evaluate, render, inspect, data, runs, studyCommand]),
 );
 
 /** Tells an error in the way its kind deserves; bugs with their stack. */

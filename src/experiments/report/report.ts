@@ -28,6 +28,7 @@ export const writeReport = Effect.fn("writeReport")(
       html`<h2>Curves</h2>`,
       (task.notes ?? []).map((note) => html`<p>${note}</p>`),
       figures(runCharts(task, rows)),
+      brokenFiles(summary),
       html`<h2>The machine</h2>`,
       tiles(machineOf(task), summary),
       figures(machineCharts(task, rows)),
@@ -139,6 +140,18 @@ const figures = (charts: readonly ChartOptions[]): Markup =>
   html`<section class="plots">${
     charts.map((options) => html`<figure>${chart(options)}</figure>`)
   }</section>`;
+
+/** Files of the data that were left out. */
+function brokenFiles(summary?: Summary): Markup | "" {
+  const broken = summary?.broken ?? [];
+  if (broken.length === 0) return "";
+  const items = broken.map(({ name, reason }) => html`<li><code>${name}</code>: ${reason}</li>`);
+  return html`
+    <h2>Files left out: ${String(broken.length)}</h2>
+    <p>They cannot be read, and data.onBroken says to go on without them.</p>
+    <ul>${items}</ul>
+  `;
+}
 
 function details(title: string, value: unknown): Markup {
   return html`

@@ -41,6 +41,10 @@ const SummarySchema = Schema.Struct({
   /** The latest scores and measurements by name; null stands for NaN. */
   results: Schema.Record(Schema.String, Schema.NullOr(Schema.Finite)),
   message: Schema.optionalKey(Schema.String),
+  /** Files of the data that cannot be read and were left out. */
+  broken: Schema.optionalKey(
+    Schema.Array(Schema.Struct({ name: Schema.String, reason: Schema.String })),
+  ),
 });
 
 /** How a run ended, or stands. */
@@ -50,6 +54,8 @@ export interface Summary {
   /** The latest scores and measurements by name. */
   readonly results: { readonly [name: string]: number };
   readonly message?: string;
+  /** Files of the data that were left out. */
+  readonly broken?: readonly { readonly name: string; readonly reason: string }[] | undefined;
 }
 
 /** What a part of a run that it can do without holds; damage is told beside it. */

@@ -2,6 +2,7 @@
 import { Schema } from "effect";
 import { np } from "../../index.ts";
 import { type DiscoveryParams, objectDiscovery } from "../../models/index.ts";
+import { inspectImages } from "./images/inspect.ts";
 import { ImageConfig, imageContradictions, imageSize } from "./images/config.ts";
 import { openImages, previewImages } from "./images/examples.ts";
 import { attentionPanel, maskPanel, panelCaptions, reconstructionPanel } from "./images/panels.ts";
@@ -62,6 +63,7 @@ export const discovery = defineTask({
   open: ({ data }, onProgress) => openImages(data, onProgress, {}),
   inputs: ["image"],
   preview: previewImages,
+  inspect: inspectImages,
   scores: [...imageScores, {
     key: "spectralNorm",
     name: "σmax of ∂f/∂z",

@@ -11,8 +11,8 @@ import type { Effect, Schema, Scope } from "effect";
 import type { Batch, Dataset, Sample } from "../../data/index.ts";
 import type { optim, Tensor } from "../../index.ts";
 import type { ConfigInput, ExperimentConfig, TaskFields } from "../schema.ts";
-import type { DatasetError } from "../errors.ts";
-import type { Figure } from "../display/panel.ts";
+import type { ConfigError, DatasetError } from "../errors.ts";
+import type { Figure, Panel } from "../display/panel.ts";
 
 /** Numbers by name. */
 export type Scores = { readonly [name: string]: number };
@@ -131,6 +131,12 @@ export interface BatchSource<S extends Sample = Sample> {
   }): AsyncIterable<Batch<S>>;
 }
 
+/** A file that could not be read. */
+export interface BrokenFile {
+  readonly name: string;
+  readonly reason: string;
+}
+
 /** Samples in three parts that have none in common. */
 export interface Examples<S extends Sample = Sample> {
   readonly train: Dataset<S> | BatchSource<S>;
@@ -140,8 +146,28 @@ export interface Examples<S extends Sample = Sample> {
   readonly test?: Dataset<S>;
   /** Where the data does not fit the config; nothing is trained then. */
   readonly problems?: readonly string[];
+  /** Files that cannot be read and were left out; reports name them. */
+  readonly broken?: readonly BrokenFile[];
+  /** What is odd about the data, and does not stop anything. */
+  readonly warnings?: readonly string[];
   /** What `data inspect` says about them: a label and a text. */
   readonly facts?: readonly (readonly [label: string, text: string])[];
+}
+
+/** What a look at data is to suppose. */
+export interface InspectOptions {
+  /** The source; what the path looks like unless given. */
+  readonly source?: string | undefined;
+  readonly crop?: string | undefined;
+  /** A side, or height and width. */
+  readonly resolution: number | readonly number[];
+}
+
+/** What a look at data finds. */
+export interface Inspection {
+  readonly facts: readonly (readonly [label: string, text: string])[];
+  /** Some samples as a model would see them, with their names as heads of columns. */
+  readonly panel: Panel;
 }
 
 /** Told while data is made or converted: how many samples there are, of how many at most. */
@@ -208,6 +234,11 @@ export interface Task<
    * axis; frames come first in it after `np.swapaxes(batch.video, 0, 1)`.
    */
   readonly inputs: readonly string[];
+  /** Looks at a file or folder before there is a config. */
+  inspect?(
+    path: string,
+    options: InspectOptions,
+  ): Effect.Effect<Inspection, ConfigError | DatasetError>;
   /** A picture of some samples, for `data inspect`. */
   preview?(samples: readonly S[]): Figure;
   system(config: ExperimentConfig<M, D>): System<S, P, string, string, unknown, Model>;

@@ -5,7 +5,7 @@ import { type Dataset, makeDataset, type Sample } from "../../data/index.ts";
 import { decodeConfig } from "../config/decode.ts";
 import { applyOverrides } from "../config/overrides.ts";
 import { taskOf } from "../tasks/index.ts";
-import { openExamples } from "./examples.ts";
+import { describeBroken, openExamples } from "./examples.ts";
 import { openDevice, restore } from "./device.ts";
 import { type Evaluated, makeEvaluator } from "./evaluate.ts";
 import { writeReport } from "../report/report.ts";
@@ -50,6 +50,8 @@ export const openBest = Effect.fnUntraced(function* (run: OpenRun, options: Look
   yield* openDevice(config.backend);
   const task = yield* taskOf(config);
   const examples = yield* openExamples(task, config);
+  const odd = [...examples.warnings ?? [], describeBroken(examples) ?? []].flat();
+  for (const text of odd) yield* Console.error(text);
   const data = yield* partOf(examples, options.split ?? "validation", folder.name);
   const system = yield* Effect.try({
     try: () => task.system(config),

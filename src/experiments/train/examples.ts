@@ -58,6 +58,15 @@ export function sizesOf({ train, validation, test }: Examples) {
   };
 }
 
+/** Files that were left out, in words: how many, and their names. */
+export function describeBroken({ broken = [] }: Examples): string | undefined {
+  if (broken.length === 0) return undefined;
+  const names = broken.slice(0, 10).map(({ name, reason }) => `  ${name}: ${reason}`);
+  const more = broken.length > 10 ? [`  and ${broken.length - 10} more; summary.json has all`] : [];
+  const files = broken.length === 1 ? "1 file" : `${broken.length} files`;
+  return [`left out ${files} that cannot be read:`, ...names, ...more].join("\n");
+}
+
 /** The sizes in words. */
 export function describeSizes({ samples }: Task, examples: Examples): string {
   const { train, validation, test } = sizesOf(examples);

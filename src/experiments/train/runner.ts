@@ -6,7 +6,13 @@ import { Clock, DateTime, Effect, Stream } from "effect";
 import type { ExperimentConfig } from "../schema.ts";
 import { taskOf } from "../tasks/index.ts";
 import type { Task } from "../tasks/task.ts";
-import { describeSizes, openExamples, tellProgress, trainingBatches } from "./examples.ts";
+import {
+  describeBroken,
+  describeSizes,
+  openExamples,
+  tellProgress,
+  trainingBatches,
+} from "./examples.ts";
 import { openDevice, restore } from "./device.ts";
 import { denoCommand, describeEnvironment } from "../runs/environment.ts";
 import { messageOf, modelError } from "../errors.ts";
@@ -141,6 +147,8 @@ export const train = Effect.fn("train")(
     }
     yield* writeReport(run, config);
     display.end();
+    const broken = describeBroken(examples);
+    if (broken !== undefined) display.line(broken);
     display.line(
       `done after ${
         formatDuration((yield* Clock.currentTimeMillis) / 1000 - now.getTime() / 1000)
@@ -163,6 +171,9 @@ const begin = Effect.fnUntraced(
     const { display } = options;
     const examples = yield* openExamples(task, config, tellProgress(task, display));
     display.line(describeSizes(task, examples));
+    for (const text of examples.warnings ?? []) display.line(`warning: ${text}`);
+    const broken = describeBroken(examples);
+    if (broken !== undefined) display.line(broken);
     for (const note of task.notes ?? []) display.line(note);
     const system = yield* Effect.try({
       try: () => task.system(config),

@@ -300,6 +300,9 @@ export class Session {
       step: this.step,
       results: { ...this.#run.progress.results, ...this.#measured() },
       ...(message === undefined ? {} : { message }),
+      ...((this.parts.examples.broken ?? []).length === 0
+        ? {}
+        : { broken: this.parts.examples.broken }),
     });
 
   #measured(): Scores {

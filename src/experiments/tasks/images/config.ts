@@ -34,6 +34,8 @@ export const ImageConfig = Schema.Struct({
   objects: Schema.Tuple([Count, Count]).pipe(defaultsTo([3, 3])),
   /** CLEVR's files and multi-object datasets: keep only scenes with at most this many objects. */
   maxObjects: Schema.optionalKey(Count),
+  /** What a file that cannot be read does: end everything, or be left out and named. For sources of a file an image. */
+  onBroken: Schema.Literals(["stop", "skip"]).pipe(defaultsTo("stop")),
   /** Whether the sprites of a generated scene all differ in colour. */
   distinctColors: Schema.Boolean.pipe(defaultsTo(false)),
   /** The least fraction of each sprite of a generated scene that the others leave visible. */
@@ -70,6 +72,14 @@ export function isGenerated(source: ImageConfig["source"]): boolean {
   return (generators as readonly string[]).includes(source);
 }
 
+/** Sources that have a file for each image, so that a broken one can be left out. */
+export const sourcesOfFiles: readonly ImageConfig["source"][] = [
+  "folder",
+  "clevr-files",
+  "shapestacks",
+  "coco",
+];
+
 /** Mistakes that no single field shows. */
 export function imageContradictions(
   { data, batchSize }: { readonly data: ImageConfig; readonly batchSize: number },
@@ -80,6 +90,11 @@ export function imageContradictions(
   }
   if (data.objects[0] > data.objects[1]) {
     problems.push(`data.objects: the least, ${data.objects[0]}, is above the greatest`);
+  }
+  if (
+    data.onBroken === "skip" && !isGenerated(data.source) && !sourcesOfFiles.includes(data.source)
+  ) {
+    problems.push(`data.onBroken: "${data.source}" is one file, of which nothing can be left out`);
   }
   const [height, width] = imageSize(data);
   if (height !== width && (data.source === "sprites" || data.source === "tetrominoes")) {

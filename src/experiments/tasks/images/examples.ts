@@ -20,8 +20,9 @@ import {
 import { datasetError } from "../../errors.ts";
 import { blank, colored, type Picture } from "../../display/canvas.ts";
 import type { Panel } from "../../display/panel.ts";
-import type { Examples, OnProgress } from "../task.ts";
-import { type ImageConfig, imageSize, isGenerated } from "./config.ts";
+import type { BrokenFile, Examples, OnProgress } from "../task.ts";
+import { warningsOf } from "./inspect.ts";
+import { type ImageConfig, imageSize, isGenerated, sourcesOfFiles } from "./config.ts";
 import { labelsOf, openSource } from "./sources.ts";
 
 /** What a model learns from. A type, not an interface: samples are records of fields. */
@@ -49,12 +50,13 @@ export const openImages = Effect.fnUntraced(
     extra: { readonly [name in keyof X]: ExtraField<X[name]> },
   ) {
     // Not acquireRelease, which cannot be interrupted: scenes may take hours to make.
+    let broken: readonly BrokenFile[] = [];
     const all = yield* Effect.tryPromise({
-      try: () => openSource(data, onProgress),
+      try: () => openSource(data, onProgress, (files) => void (broken = files)),
       catch: datasetError(
         isGenerated(data.source)
           ? `The ${data.source} scenes cannot be made.`
-          : `The data "${data.path}" cannot be read as ${data.source}.`,
+          : `The data "${data.path}" cannot be read as ${data.source}.${skipAdvice(data)}`,
       ),
     });
     yield* Effect.addFinalizer(() => Effect.promise(() => all.close()));
@@ -74,6 +76,8 @@ export const openImages = Effect.fnUntraced(
     });
     const segmented = "masks" in all.schema || "mask" in all.schema;
     return {
+      broken,
+      warnings: yield* Effect.promise(() => warningsOf(data)),
       problems: missing.map(({ use }) => `data.path: "${data.path}" has no ${use}`),
       train: examples(parts.train, data, extra),
       ...(validation > 0 ? { validation: examples(parts.validation, data, extra) } : {}),
@@ -86,6 +90,12 @@ export const openImages = Effect.fnUntraced(
     } satisfies Examples<Example & X>;
   },
 );
+
+/** The way to go on where a file of many is broken. */
+const skipAdvice = (data: ImageConfig) =>
+  sourcesOfFiles.includes(data.source) && data.onBroken === "stop"
+    ? " (--set data.onBroken=skip leaves files out that cannot be read, and names them.)"
+    : "";
 
 function examples<X extends { readonly [name: string]: Field }>(
   source: Dataset<Sample>,

@@ -33,7 +33,8 @@ import {
   select,
   withChannels,
 } from "../../../data/index.ts";
-import type { OnProgress } from "../task.ts";
+import type { BrokenFile, OnProgress } from "../task.ts";
+import { cachedWithoutBroken } from "./broken.ts";
 import { type ImageConfig, imageSize } from "./config.ts";
 
 /** Where generated scenes and converted files are kept. */
@@ -49,7 +50,11 @@ export function dataPath(path: string): string {
  * Opens what `data` names. Samples have `image`, uint8 `[height, width, 3]`; where the source knows them,
  * `masks` (a label map) or `mask` (one for every entity), and `objects`.
  */
-export function openSource(data: ImageConfig, onProgress: OnProgress): Promise<Dataset<Sample>> {
+export function openSource(
+  data: ImageConfig,
+  onProgress: OnProgress,
+  onBroken: (files: readonly BrokenFile[]) => void = () => {},
+): Promise<Dataset<Sample>> {
   const path = dataPath(data.path ?? "");
   const { scenes: limit, maxObjects } = data;
   const prepare: Prepare = { size: imageSize(data), crop: boxOf(data) };
@@ -62,7 +67,7 @@ export function openSource(data: ImageConfig, onProgress: OnProgress): Promise<D
     onProgress: (done: number) => onProgress(done, limit),
   };
   const convert = (open: () => Promise<Dataset<Sample>>) =>
-    converted(open, { data, path, prepare, onProgress });
+    converted(open, { data, path, prepare, onProgress, onBroken });
   switch (data.source) {
     case "sprites":
     case "tetrominoes":
@@ -104,6 +109,7 @@ interface Conversion {
   readonly path: string;
   readonly prepare: Prepare;
   readonly onProgress: OnProgress;
+  readonly onBroken: (files: readonly BrokenFile[]) => void;
 }
 
 /**
@@ -112,28 +118,42 @@ interface Conversion {
  */
 async function converted(
   open: () => Promise<Dataset<Sample>>,
-  { data, path, prepare, onProgress }: Conversion,
+  { data, path, prepare, onProgress, onBroken }: Conversion,
 ): Promise<Dataset<Sample>> {
   const { source, scenes, seed, maxObjects = null } = data;
   let size = scenes;
-  return await cached(async () => {
+  const openChosen = async () => {
     const all = await open();
     size = Math.min(all.size, scenes);
-    const chosen = select(all, permutation(all.size, seed).subarray(0, size).sort());
-    if (size === 0) return chosen;
-    const { masks, mask, objects } = await chosen.get(0);
+    return select(all, permutation(all.size, seed).subarray(0, size).sort());
+  };
+  const schemaOf = ({ masks, mask, objects }: Sample): Schema => {
     const [height, width] = prepare.size!; // openSource gives it
-    const schema: Schema = {
+    return {
       image: { shape: [height, width, 3], dtype: "uint8" },
       ...(masks ?? mask) === undefined ? {} : { masks: { shape: [height, width], dtype: "uint8" } },
       ...(objects ?? null) === null ? {} : { objects: { shape: [], dtype: "json" } },
     };
-    return map(chosen, (sample) => reduced(sample, data), schema);
-  }, {
+  };
+  const place = {
     directory: cacheFolder,
     key: [source, await fileStamp(path), prepare, scenes, seed, maxObjects],
-    onProgress: (done) => onProgress(done, size),
-  });
+    onProgress: (done: number) => onProgress(done, size),
+  };
+  if (data.onBroken === "stop") {
+    return await cached(async () => {
+      const chosen = await openChosen();
+      if (size === 0) return chosen;
+      return map(chosen, (sample) => reduced(sample, data), schemaOf(await chosen.get(0)));
+    }, place);
+  }
+  const { data: readable, broken } = await cachedWithoutBroken(async () => ({
+    source: await openChosen(),
+    convert: (sample) => reduced(sample, data),
+    schema: schemaOf,
+  }), place);
+  onBroken(broken);
+  return readable;
 }
 
 /** What is kept of a sample. */
