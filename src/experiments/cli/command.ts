@@ -16,6 +16,7 @@ import { inspectData, makeData } from "./data.ts";
 import { inspectPath } from "./inspect.ts";
 import { denoCommand } from "../runs/environment.ts";
 import { answerInterruption } from "./interruption.ts";
+import { exportRun } from "../train/exportRun.ts";
 import { evaluateRun, renderRun, splits } from "../train/evaluateRun.ts";
 import { applyOverrides } from "../config/overrides.ts";
 import { presetNamed } from "../config/presets.ts";
@@ -189,6 +190,57 @@ const evaluate = Command.make(
   ]),
 );
 
+// A flag for each output that a task can write.
+const outputs = Object.fromEntries(
+  tasks.flatMap(({ exports = {} }) => Object.entries(exports)).map((
+    [name, { description, picture }],
+  ) => [
+    name,
+    Flag.Path(name).pipe(
+      Flag.withDescription(
+        `${description}: a .npy, .npz or .safetensors file${
+          picture === undefined ? "" : ", or a folder of PNG"
+        }`,
+      ),
+      Flag.optional,
+    ),
+  ]),
+);
+
+const exportCommand = Command.make(
+  "export",
+  {
+    run: runArgument,
+    runs: root,
+    set,
+    split,
+    count: Flag.Int("count").pipe(
+      Flag.withDescription("How many samples (default: all of the part)"),
+      Flag.optional,
+    ),
+    weights: Flag.Path("weights").pipe(
+      Flag.withDescription("Weights under PyTorch's names: a .safetensors or .npz file"),
+      Flag.optional,
+    ),
+    outputs,
+  },
+  Effect.fn(function* ({ run, runs, set, split, count, weights, outputs }) {
+    const asked = Object.entries(outputs).flatMap(([name, path]) =>
+      Option.isNone(path) ? [] : [[name, path.value] as const]
+    );
+    const lines = yield* exportRun(yield* openRun(runs, run), {
+      set,
+      split,
+      count: Option.getOrUndefined(count),
+      weights: Option.getOrUndefined(weights),
+      outputs: Object.fromEntries(asked),
+    });
+    for (const text of lines) yield* Console.log(text);
+  }),
+).pipe(
+  Command.withDescription("Write what a trained model makes of data, and its weights, to files"),
+);
+
 const render = Command.make(
   "render",
   { run: runArgument, runs: root },
@@ -315,7 +367,16 @@ export const command = Command.make(
     },
     { command: "train resume latest", description: "Go on where a run was interrupted" },
   ]),
-  Command.withSubcommands([resume, evaluate, render, inspect, data, runs, studyCommand]),
+  Command.withSubcommands([
+    resume,
+    evaluate,
+    exportCommand,
+    render,
+    inspect,
+    data,
+    runs,
+    studyCommand,
+  ]),
 );
 
 /** Tells an error in the way its kind deserves; bugs with their stack. */

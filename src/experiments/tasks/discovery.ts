@@ -77,6 +77,12 @@ export const discovery = defineTask({
     spectralNormCurve,
   ],
   lists: [residualList],
+  exports: {
+    masks: { description: "Masks of slots, [slots, height, width]", picture: "labels" },
+    slots: { description: "Slots, [slots, size]" },
+    attention: { description: "Where slots look, [slots, rows, columns]", picture: "maps" },
+    reconstruction: { description: "Reconstructions, [height, width, 3]", picture: "image" },
+  },
   system(whole) {
     const { model: config, data } = whole;
     const { coordinates, decoder: { kind, channels, layers, frame, patch, kernel, strides } } =
@@ -103,6 +109,10 @@ export const discovery = defineTask({
           masks,
           attention: attentionMaps(attention, whole),
         };
+      },
+      represent(params, { image }, key) {
+        const { slots, reconstruction, masks, attention } = model.apply(params, image, key);
+        return { slots, masks, reconstruction, attention: attentionMaps(attention, whole) };
       },
       scorer: () => averaged(scoreImage),
       draw: (seen) => ({

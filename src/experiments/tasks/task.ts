@@ -113,6 +113,8 @@ export interface System<
     batch: { readonly [name in K]: Tensor },
     key: Tensor,
   ): { readonly [name in Y]: Tensor };
+  /** Outputs that are not scored, by the names of `exports`: tensors whose first axis counts samples. */
+  represent?(params: P, batch: { readonly [name in K]: Tensor }, key: Tensor): Outputs;
   /** A new scorer; `averaged` makes one of a function of one sample. */
   scorer(): Scorer<S, Y>;
   /** Pictures by name of the first validation samples. */
@@ -199,6 +201,16 @@ export interface ListSpec {
   readonly logarithmic?: boolean;
 }
 
+/** An output that the command `export` writes. */
+export interface ExportSpec {
+  readonly description: string;
+  /**
+   * How it is drawn: whose pixel it is of masks `[maps, height, width]`, each map in gray, or an image in [−1, 1],
+   * `[height, width, channels]`. Without, it is numbers alone.
+   */
+  readonly picture?: "labels" | "maps" | "image";
+}
+
 /** All that the runner knows of a system. */
 export interface Task<
   M extends TaskFields = TaskFields,
@@ -251,6 +263,8 @@ export interface Task<
   };
   readonly curves?: readonly CurveSpec[];
   readonly lists?: readonly ListSpec[];
+  /** Outputs of `represent` that can be written to files. */
+  readonly exports?: { readonly [name: string]: ExportSpec };
 }
 
 /**
