@@ -17,6 +17,8 @@ import { inspectPath } from "./inspect.ts";
 import { denoCommand } from "../runs/environment.ts";
 import { answerInterruption } from "./interruption.ts";
 import { exportRun } from "../train/exportRun.ts";
+import { textTable } from "../report/tables.ts";
+import { probeRun } from "../train/probeRun.ts";
 import { evaluateRun, renderRun, splits } from "../train/evaluateRun.ts";
 import { applyOverrides } from "../config/overrides.ts";
 import { presetNamed } from "../config/presets.ts";
@@ -241,6 +243,36 @@ const exportCommand = Command.make(
   Command.withDescription("Write what a trained model makes of data, and its weights, to files"),
 );
 
+const probe = Command.make(
+  "probe",
+  {
+    run: runArgument,
+    runs: root,
+    set,
+    split,
+    count: Flag.Int("count").pipe(
+      Flag.withDescription("Training samples to fit readouts on (default: 2000)"),
+      Flag.optional,
+    ),
+  },
+  Effect.fn(function* ({ run, runs, set, split, count }) {
+    const { readouts, fit, held } = yield* probeRun(yield* openRun(runs, run), {
+      set,
+      split,
+      count: Option.getOrUndefined(count),
+    });
+    const rows = readouts.map(({ property, measure, baseline, linear, mlp }) => [
+      property,
+      measure,
+      ...[baseline, linear, mlp].map((value) => value.toFixed(3)),
+    ]);
+    yield* Console.log(textTable([["property", "measure", "guess", "linear", "MLP"], ...rows]));
+    yield* Console.log(`fitted on ${fit}, read from ${held} others`);
+  }),
+).pipe(
+  Command.withDescription("Read properties of objects from a model, by a linear map and an MLP"),
+);
+
 const render = Command.make(
   "render",
   { run: runArgument, runs: root },
@@ -371,6 +403,7 @@ export const command = Command.make(
     resume,
     evaluate,
     exportCommand,
+    probe,
     render,
     inspect,
     data,

@@ -2,6 +2,7 @@
 import { Schema } from "effect";
 import { np } from "../../index.ts";
 import { type DiscoveryParams, objectDiscovery } from "../../models/index.ts";
+import { probeObjects } from "./images/readout.ts";
 import { inspectImages } from "./images/inspect.ts";
 import { ImageConfig, imageContradictions, imageSize } from "./images/config.ts";
 import { openImages, previewImages } from "./images/examples.ts";
@@ -82,6 +83,11 @@ export const discovery = defineTask({
     slots: { description: "Slots, [slots, size]" },
     attention: { description: "Where slots look, [slots, rows, columns]", picture: "maps" },
     reconstruction: { description: "Reconstructions, [height, width, 3]", picture: "image" },
+  },
+  probe: {
+    output: "slots",
+    objects: ({ objects }) => Array.isArray(objects) ? objects : null,
+    fit: probeObjects,
   },
   system(whole) {
     const { model: config, data } = whole;

@@ -8,7 +8,7 @@
  * `Effect.provideService(Tasks, [...tasks, mine])`.
  */
 import type { Effect, Schema, Scope } from "effect";
-import type { Batch, Dataset, Sample } from "../../data/index.ts";
+import type { Batch, Dataset, Json, Sample } from "../../data/index.ts";
 import type { optim, Tensor } from "../../index.ts";
 import type { ConfigInput, ExperimentConfig, TaskFields } from "../schema.ts";
 import type { ConfigError, DatasetError } from "../errors.ts";
@@ -201,6 +201,34 @@ export interface ListSpec {
   readonly logarithmic?: boolean;
 }
 
+/** What a model makes of an image whose objects are known: an output of `represent`, [parts, size], on the host. */
+export interface Probed {
+  readonly values: HostArray;
+  /** Objects with their properties, as the data has them. */
+  readonly objects: readonly Json[];
+}
+
+/** How well a property is read from an output by a linear map and by an MLP. */
+export interface Readout {
+  readonly property: string;
+  /** "accuracy" or "R²"; 1 is perfect. */
+  readonly measure: string;
+  /** What a guess without the model reaches. */
+  readonly baseline: number;
+  readonly linear: number;
+  readonly mlp: number;
+}
+
+/** How a task is probed. */
+export interface ProbeSpec {
+  /** The output of `represent` that is read from. */
+  readonly output: string;
+  /** The objects of a sample; null where nobody knows them. */
+  objects(sample: Sample): readonly Json[] | null;
+  /** Fits readouts on some images, and tells how well they read others. */
+  fit(fit: readonly Probed[], held: readonly Probed[]): Promise<readonly Readout[]>;
+}
+
 /** An output that the command `export` writes. */
 export interface ExportSpec {
   readonly description: string;
@@ -265,6 +293,8 @@ export interface Task<
   readonly lists?: readonly ListSpec[];
   /** Outputs of `represent` that can be written to files. */
   readonly exports?: { readonly [name: string]: ExportSpec };
+  /** How properties are read from what the model makes. */
+  readonly probe?: ProbeSpec;
 }
 
 /**

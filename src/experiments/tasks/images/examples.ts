@@ -8,6 +8,7 @@ import {
   describeSchema,
   type Field,
   type FieldSpec,
+  type Json,
   map,
   type NdArray,
   prepareGeometry,
@@ -31,6 +32,8 @@ export type Example = {
   readonly image: NdArray<Float32Array>;
   /** Whose pixel it is, `[height, width]`: 0 for the background; null where nobody knows. */
   readonly labels: NdArray<Uint8Array> | null;
+  /** The objects with their properties; null where nobody knows. */
+  readonly objects: Json;
 };
 
 /** A further field of examples, made of a sample of the source. */
@@ -113,12 +116,14 @@ function examples<X extends { readonly [name: string]: Field }>(
     return {
       image: toFloat(withChannels(picture, 3), [-1, 1]),
       labels: labels === null ? null : atSize(labels, size),
+      objects: sample["objects"] as Json | undefined ?? null, // by convention
       ...each(({ make }) => make(sample)) as X, // by the names of X
     };
   };
   const schema = {
     image: { shape: [...size, 3], dtype: "float32" },
     labels: { shape: size, dtype: "uint8" },
+    objects: { shape: [], dtype: "json" },
     ...each(({ spec }) => spec) as { readonly [name in keyof X]: FieldSpec }, // by the names of X
   } as const;
   return map(source, convert, schema as { readonly [name in keyof (Example & X)]: FieldSpec });

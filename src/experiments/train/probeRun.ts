@@ -1,0 +1,73 @@
+/** Probes of a trained model: which properties of objects can be read from what it makes of an image. */
+import { Effect } from "effect";
+import { collate, type Dataset, type Sample } from "../../data/index.ts";
+import { dispose, jit, random, scope, type Tensor } from "../../index.ts";
+import { modelError, RunError } from "../errors.ts";
+import type { OpenRun } from "../runs/open.ts";
+import type { Outputs, Params, Probed } from "../tasks/task.ts";
+import { placeBatch, readTree } from "./device.ts";
+import { type LookOptions, openBest } from "./evaluateRun.ts";
+
+/** How a run is probed. */
+export interface ProbeOptions extends LookOptions {
+  /** The most samples to fit readouts on, of those that were trained on; 2000 unless given. */
+  readonly count?: number | undefined;
+}
+
+const batchSize = 32;
+
+/** How well each property is read from the best checkpoint of a run, on a part of the data that was not fitted. */
+export const probeRun = Effect.fn("probeRun")(function* (run: OpenRun, options: ProbeOptions = {}) {
+  const { task, system, state, data, examples } = yield* openBest(run, options);
+  const { probe } = task;
+  const { train } = examples;
+  if (probe === undefined || system.represent === undefined || "batches" in train) {
+    return yield* Effect.fail(
+      new RunError(`The task "${task.name}" has no probe.`, "give it one, see defineTask"),
+    );
+  }
+  const represent = jit((params: Params, batch: Outputs, key: Tensor) =>
+    system.represent!(params, batch, key) // it was looked for
+  );
+  const look = async (part: Dataset<Sample>, most: number): Promise<Probed[]> => {
+    const found: Probed[] = [];
+    const size = Math.min(part.size, most);
+    for (let start = 0; start < size; start += batchSize) {
+      const length = Math.min(batchSize, size - start);
+      const samples = await Promise.all(Array.from({ length }, (_, i) => part.get(start + i)));
+      const batch = placeBatch(task.inputs, collate(samples));
+      const key = scope(() => random.foldIn(random.key(1), start));
+      const result = represent(state.params, batch, key);
+      const { [probe.output]: tensor } = await readTree({ [probe.output]: result[probe.output] });
+      dispose([result, batch, key]);
+      const { data: values, shape: [, ...shape] } = tensor!; // what represent gave
+      const row = values.length / length;
+      samples.forEach((sample, n) => {
+        const objects = probe.objects(sample);
+        if (objects === null) return;
+        found.push({ values: { data: values.slice(n * row, (n + 1) * row), shape }, objects });
+      });
+    }
+    return found;
+  };
+  const parts = yield* Effect.tryPromise({
+    try: async () => ({
+      fit: await look(train, options.count ?? 2000),
+      held: await look(data, Infinity),
+    }),
+    catch: modelError("The model cannot be run."),
+  });
+  if (parts.fit.length === 0 || parts.held.length === 0) {
+    return yield* Effect.fail(
+      new RunError(
+        `The data of ${run.folder.name} does not say which objects are in its ${task.samples}.`,
+        "probe it on data that does, such as generated scenes: --set data.source=sprites",
+      ),
+    );
+  }
+  const readouts = yield* Effect.tryPromise({
+    try: () => probe.fit(parts.fit, parts.held),
+    catch: modelError("The readouts cannot be fitted."),
+  });
+  return { readouts, fit: parts.fit.length, held: parts.held.length };
+}, Effect.scoped);
