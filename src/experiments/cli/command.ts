@@ -270,7 +270,7 @@ const probe = Command.make(
     yield* Console.log(`fitted on ${fit}, read from ${held} others`);
   }),
 ).pipe(
-  Command.withDescription("Read properties of objects from a model, by a linear map and an MLP"),
+  Command.withDescription("Read what is known of objects from a model, by a linear map and an MLP"),
 );
 
 const render = Command.make(

@@ -1,4 +1,4 @@
-/** Probes of a trained model: which properties of objects can be read from what it makes of an image. */
+/** Probes of a trained model: what is known of objects can be read from what it makes of an image. */
 import { Effect } from "effect";
 import { collate, type Dataset, type Sample } from "../../data/index.ts";
 import { dispose, jit, random, scope, type Tensor } from "../../index.ts";
