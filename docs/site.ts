@@ -20,7 +20,7 @@ export interface Guide {
 
 /** The guides, in the order in which the front page lists them. */
 export function guides(): Guide[] {
-  const first = ["docs/nested.md", "docs/implicit.md", "docs/architecture.md"];
+  const first = ["docs/nested.md", "docs/implicit.md", "docs/slate.md", "docs/architecture.md"];
   const found = ["CONTRIBUTING.md", "CHANGELOG.md", ...markdownIn("docs")];
   const paths = [...first, ...found.filter((path) => !first.includes(path))];
   return paths.map((path) => ({ path, name: nameOf(path) }));

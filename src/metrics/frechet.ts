@@ -31,7 +31,7 @@ export function frechetDistance(
 ): number {
   const a = gaussian(first, features);
   const b = gaussian(second, features);
-  const root = fromEigen(symmetricEigen(a.covariance, features), features, squareRoot);
+  const root = covarianceRoot(a.covariance, features);
   const product = multiply(multiply(root, b.covariance, features), root, features);
   const cross = symmetricEigen(product, features).values.reduce((s, x) => s + squareRoot(x), 0);
   let distance = -2 * cross;
@@ -40,6 +40,90 @@ export function frechetDistance(
     distance += a.covariance[i * features + i]! + b.covariance[i * features + i]!;
   }
   return Math.max(distance, 0);
+}
+
+/**
+ * The square root of a covariance matrix, symmetric and without negative eigenvalues like the matrix itself, by its
+ * eigenvectors: V Λ^½ Vᵀ. Eigenvalues that rounding made negative count as 0.
+ *
+ * @param matrix shape [features, features], symmetric.
+ * @throws MetricError when it has another number of entries.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert";
+ * import { covarianceRoot } from "trilevel/metrics";
+ * assert.deepEqual([...covarianceRoot([4, 0, 0, 9], 2)], [2, 0, 0, 3]);
+ * ```
+ */
+export function covarianceRoot(matrix: ArrayLike<number>, features: number): Float64Array {
+  if (matrix.length !== features ** 2) {
+    throw new MetricError(
+      `covarianceRoot: ${matrix.length} values are no matrix of ${features} rows and columns`,
+      "give the square matrix row by row, and the number of its rows",
+    );
+  }
+  return fromEigen(symmetricEigen(Float64Array.from(matrix), features), features, squareRoot);
+}
+
+/** A Fréchet distance with what it takes to read it. */
+export interface FrechetReport {
+  /** The name of the features: "FID" is for those of Inception alone. */
+  readonly name: string;
+  /** Of the generated samples from the real ones. */
+  readonly distance: number;
+  /** The distance between every other real sample and the rest: what equal distributions have with so few samples. */
+  readonly floor: number;
+  /** The numbers of real and of generated samples. */
+  readonly samples: readonly [real: number, generated: number];
+  /** How many numbers a sample has. */
+  readonly features: number;
+  /** All of this in a line. */
+  readonly text: string;
+}
+
+/**
+ * The {@link frechetDistance} of generated samples from real ones, in a space of features that has a name. Its value
+ * depends on the features and on how many samples there are, so it comes with both, and with its floor. With features of a
+ * network that is not Inception it has its own name, such as "FD-random" (a fixed random network) or "FD-self" (a
+ * classifier that was trained on the same data), and can be compared only with distances of that name.
+ *
+ * @param real features of real samples, shape [samples, features], at least four samples.
+ * @param generated features of generated samples, shape [samples, features], at least two.
+ * @throws MetricError when the arrays are no whole number of samples, or too few.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert";
+ * import { frechetReport } from "trilevel/metrics";
+ * const { distance, floor, text } = frechetReport([0, 1, 2, 3], [5, 6, 7, 8], 1, "FD-random");
+ * assert.ok(Math.abs(distance - 25) < 1e-9 && floor > 0);
+ * assert.match(text, /^FD-random 25\.0+, floor .*, 4 real and 4 generated samples, 1 features/);
+ * ```
+ */
+export function frechetReport(
+  real: ArrayLike<number>,
+  generated: ArrayLike<number>,
+  features: number,
+  name: string,
+): FrechetReport {
+  const distance = frechetDistance(real, generated, features);
+  const samples = [real.length / features, generated.length / features] as const;
+  if (samples[0] < 4) {
+    throw new MetricError(
+      `frechetReport: ${samples[0]} real samples, of which no two halves of two can be made`,
+      "give at least four, and ten for each feature where you can",
+    );
+  }
+  const half = (parity: number) =>
+    Float64Array.from(real).filter((_, i) => Math.floor(i / features) % 2 === parity);
+  const floor = frechetDistance(half(0), half(1), features);
+  const few = Math.min(...samples) < 10 * features
+    ? ", which are few: take 10 for each feature"
+    : "";
+  const text = `${name} ${distance.toFixed(4)}, floor ${floor.toFixed(4)}, ` +
+    `${samples[0]} real and ${samples[1]} generated samples, ${features} features${few}`;
+  return { name, distance, floor, samples, features, text };
 }
 
 /** Rounding makes the zero eigenvalues of a rank-deficient covariance slightly negative. */

@@ -88,3 +88,4 @@ export {
   slotOrder,
   type SlotPick,
 } from "./slotEdits.ts";
+export { randomFeatures, type RandomFeaturesOptions } from "./randomFeatures.ts";

@@ -14,7 +14,14 @@ import {
   multiTransform,
   type Schedule,
 } from "../optim/index.ts";
-import { count, declareOptions, positive, required, size } from "../options/index.ts";
+import {
+  count,
+  declareOptions,
+  positive,
+  requireArgument,
+  required,
+  size,
+} from "../options/index.ts";
 import type { SlateOptions } from "./slateInterface.ts";
 
 /** How SLATE is trained. */
@@ -129,29 +136,18 @@ export function slateOptimizer(training: SlateTraining): GradientTransformation 
   );
 }
 
-const checkTemperature = declareOptions<Pick<SlateTraining, "temperatureSteps">>(
-  "slateTemperature",
-  [],
-  { temperatureSteps: required(size) },
-);
-
 /**
- * The temperature of the relaxed tokens by step: τ(t) = 0.45 cos(πt / T) + 0.55 for t < T, then 0.1.
+ * The temperature of the relaxed tokens by step: τ(t) = 0.45 cos(πt / T) + 0.55 for t < T, then 0.1, for T
+ * steps.
  *
  * ```ts
  * import { slateTemperature } from "trilevel/models";
  * import { np } from "trilevel";
- * const temperature = slateTemperature({ temperatureSteps: 30_000 });
+ * const temperature = slateTemperature(30_000);
  * console.assert(Math.abs(await np.asarray(temperature(np.array(15_000))).item() - 0.55) < 1e-6);
  * ```
  */
-export function slateTemperature(
-  training: Pick<SlateTraining, "temperatureSteps">,
-): Schedule {
-  checkTemperature(training);
-  return cosineDecaySchedule({
-    initValue: 1,
-    decaySteps: training.temperatureSteps,
-    alpha: 0.1,
-  });
+export function slateTemperature(steps: number): Schedule {
+  requireArgument("slateTemperature", "steps", size, steps);
+  return cosineDecaySchedule({ initValue: 1, decaySteps: steps, alpha: 0.1 });
 }

@@ -39,9 +39,9 @@ const functions: Calls<typeof models> = {
   paperOptimizer: { operands: [], options: training },
   pixelDecoder: { operands: [], options: { resolution: [16, 16] } },
   propertyPrediction: { operands: [], options: { slots: 3 } },
+  randomFeatures: [],
   slate: { operands: [], options: { vocabulary: 16, imageSize: 8, slots: 3 } },
   slateOptimizer: { operands: [], options: slateTraining },
-  slateTemperature: { operands: [], options: { temperatureSteps: 5 } },
   slotAttention: { operands: [], options: { slots: 3, inputSize: 8 } },
 };
 lookAtOptions("models", models, functions);

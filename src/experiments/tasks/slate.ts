@@ -247,7 +247,7 @@ export const slate = defineTask({
     const { model: { clipEntries, discreteVaeRate, patience, temperatureSteps }, optimizer } =
       config;
     const model = modelOf(config);
-    const temperatureAt = slateTemperature({ temperatureSteps });
+    const temperatureAt = slateTemperature(temperatureSteps);
     const whole = { training: false } as const;
     return {
       model,
