@@ -14,6 +14,7 @@ export type Case =
     | { readonly workload: "discovery" }
     | { readonly workload: "elementwise"; readonly compiled: boolean }
     | { readonly workload: "matmul"; readonly size: number }
+    | { readonly workload: "generation" }
   );
 
 /** The cases of one workload. */
@@ -66,6 +67,11 @@ export const cases: readonly Case[] = [
   },
   matmul(512),
   matmul(1024),
+  {
+    id: "g",
+    title: "SLATE, 64 tokens from slots with a cache, batch 16, 4 blocks, d 192",
+    workload: "generation",
+  },
 ];
 
 /** Cases by name or by first letter: `a` is all of (a). */

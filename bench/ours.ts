@@ -4,6 +4,7 @@ import { serve } from "./serve.ts";
 import { conv } from "./workloads/conv.ts";
 import { discovery } from "./workloads/discovery.ts";
 import { elementwise } from "./workloads/elementwise.ts";
+import { generation } from "./workloads/generation.ts";
 import { matmul } from "./workloads/matmul.ts";
 import { mlp } from "./workloads/mlp.ts";
 import { slotAttentionGradient } from "./workloads/slotAttention.ts";
@@ -27,5 +28,7 @@ await serve((c) => {
       return elementwise(c);
     case "matmul":
       return matmul(c);
+    case "generation":
+      return generation();
   }
 }, () => ({ trilevel: version, deno: Deno.version.deno }));

@@ -27,23 +27,27 @@ const own = (ours: "onnx" | "webgpu"): Subject => ({
 const fromNpm = (name: string, file: string, device: "wasm" | "webgpu"): Subject => ({
   name: `${name} ${device}`,
   gpu: device === "webgpu",
-  command: (c) => [
-    deno,
-    "run",
-    "-A",
-    "--config",
-    here("peers/deno.json"),
-    here(`peers/${file}`),
-    JSON.stringify(c),
-    device,
-  ],
+  command: (c) =>
+    torchAlone(c) ? undefined : [
+      deno,
+      "run",
+      "-A",
+      "--config",
+      here("peers/deno.json"),
+      here(`peers/${file}`),
+      JSON.stringify(c),
+      device,
+    ],
 });
+
+/** True for what of all peers PyTorch alone has. */
+const torchAlone = ({ workload }: Case) => workload === "generation";
 
 const python = (name: string, file: string): Subject => ({
   name,
   gpu: false,
   async command(c) {
-    const found = await pythonWith(name);
+    const found = torchAlone(c) && name !== "torch" ? undefined : await pythonWith(name);
     return found === undefined ? undefined : [found, here(`peers/${file}`), JSON.stringify(c)];
   },
 });

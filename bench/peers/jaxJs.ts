@@ -217,6 +217,8 @@ function workOf(c: Case): Work {
         make(made(0, [c.size, c.size])),
         make(made(1, [c.size, c.size])),
       );
+    case "generation":
+      throw new Error("the bench asks PyTorch alone for generation");
   }
 }
 

@@ -198,6 +198,8 @@ function workOf(c: Case): Work {
       const [x, y] = [0, 1].map((seed) => constant(made(seed, [c.size, c.size]))) as [T, T];
       return reading(() => tf.matMul(x, y));
     }
+    case "generation":
+      throw new Error("the bench asks PyTorch alone for generation");
   }
 }
 
