@@ -1,4 +1,4 @@
-/** What a program costs: multiply-adds of its products, and the bytes that its values are. */
+/** The cost of a program: multiply-adds of its products, and the bytes of its values. */
 import { type Equation, type Program, subprograms } from "../core/program.ts";
 import { sizeOf } from "../core/aval.ts";
 import { bytesOf } from "./liveness.ts";

@@ -56,10 +56,10 @@ const order: readonly Step[] = [
 /** The passes that every backend wants. */
 export const passes: readonly Pass[] = order.filter((s) => !s.only);
 
-/** Those of the backend "onnx". */
+/** The passes of the backend "onnx". */
 export const onnxPasses: readonly Pass[] = order.filter((s) => !s.only || s.only.includes("onnx"));
 
-/** Those of the backend "webgpu". */
+/** The passes of the backend "webgpu". */
 export const webgpuPasses: readonly Pass[] = order.filter((s) =>
   !s.only || s.only.includes("webgpu")
 );

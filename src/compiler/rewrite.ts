@@ -30,7 +30,7 @@ export function definitionsOf(equations: readonly Equation[]): Definitions {
   return new Map(equations.flatMap((e) => e.outputs.map((v) => [v, e] as const)));
 }
 
-/** How often each atom is read, as an operand or as an output. */
+/** The number of times that each atom is read, as an operand or as an output. */
 export function readersOf(program: Program): ReadonlyMap<Atom, number> {
   const readers = new Map<Atom, number>();
   for (const a of [...program.equations.flatMap((e) => e.inputs), ...program.outputs]) {

@@ -105,7 +105,7 @@ export function partsOf(error: unknown): Pick<TrilevelError, "what" | "hint" | "
   const system = systemError(error);
   return {
     what: system?.what ?? messageOf(error),
-    hint: system?.hint ?? "Nobody foresaw this error: its stack trace says where it comes from",
+    hint: system?.hint ?? "This error was not expected; its stack trace says where it comes from",
     line: undefined,
   };
 }

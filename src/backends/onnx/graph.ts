@@ -11,7 +11,7 @@ import { InternalError } from "../../core/errors.ts";
 import type { Shape } from "../../core/aval.ts";
 import { ProtoWriter } from "./proto.ts";
 
-/** What a graph's values may hold: our element types, and int64 for ONNX's own indices. */
+/** The element types of a graph's values: ours, and int64 for ONNX's own indices. */
 export type ElementType = DType | "int64" | "uint64" | "uint8";
 
 /** TensorProto.DataType. */
@@ -37,7 +37,7 @@ export interface Value {
   readonly view?: View;
 }
 
-/** How a value shows another's elements. */
+/** The way in which a value shows another's elements. */
 export type View =
   | { readonly kind: "reshape"; readonly source: Value }
   | { readonly kind: "reverse"; readonly source: Value; readonly axes: readonly number[] }
@@ -59,7 +59,7 @@ type Attribute = number | readonly number[] | string | Float | Graph;
 /** A node's attributes. */
 export type Attributes = { readonly [name: string]: Attribute };
 
-/** Where a node comes from, beside its operator. */
+/** The domain of a node's operator, and the view that it makes, if it makes one. */
 interface NodeOptions {
   readonly domain?: string;
   readonly view?: View;
@@ -74,7 +74,7 @@ interface Node {
   readonly attributes: Attributes;
 }
 
-/** Where a model is to run. */
+/** Options for the place where a model runs. */
 export interface ModelOptions {
   /** Anywhere: without ONNX Runtime's own operators. */
   readonly portable?: boolean;
@@ -82,10 +82,10 @@ export interface ModelOptions {
   readonly parallel?: boolean;
 }
 
-/** What all graphs of a model share. */
+/** The state that all graphs of a model share. */
 class Model {
   readonly constants = new Map<string, Value>();
-  /** What outputs are called instead of the names their values were made with. */
+  /** New names of outputs, by the names with which their values were made. */
   readonly renamed = new Map<string, string>();
   count = 0;
   constructor(readonly options: ModelOptions) {}
@@ -284,7 +284,7 @@ function namesRead(node: Node): string[] {
     : [...node.inputs, ...inner.flatMap((graph) => graph.read())];
 }
 
-/** What tells operations apart; nothing for those with graphs inside. */
+/** A key that tells operations apart; undefined for operations with graphs inside. */
 function keyOf(
   op: string,
   inputs: readonly string[],

@@ -44,7 +44,7 @@ export interface Native {
   readonly version: string;
 }
 
-/** What the package keeps to itself. */
+/** Members of the package that are not part of its types. */
 interface Binding extends Pick<Native, "InferenceSession"> {
   /** `Tensor` is what it makes of an output. */
   initOrtOnce(logLevel: number, Tensor: TensorConstructor, isMainThread: boolean): void;

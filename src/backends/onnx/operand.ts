@@ -1,6 +1,6 @@
 /**
- * What a program's variables are while it is being lowered. A broadcast is not carried out: the value in
- * the graph keeps axes of size 1, or fewer axes, and ONNX repeats it where it meets others. Only an
+ * Operands: the values of a program's variables while it is being lowered. A broadcast is not carried out: the value
+ * in the graph keeps axes of size 1, or fewer axes, and ONNX repeats it where it meets others. Only an
  * operation that needs all elements in place makes them.
  */
 import type { DType } from "../../core/dtype.ts";
@@ -35,7 +35,7 @@ export function filled(g: Graph, { shape, dtype }: Aval, value: number): Operand
   return { value: g.scalar(dtype, value), shape };
 }
 
-/** What stands for a value without elements, of which no node ever hears. */
+/** A stand-in for a value without elements, which no node ever receives. */
 export function empty({ shape, dtype }: { shape: Shape; dtype: DType }): Operand {
   return { value: { name: "", shape, type: dtype }, shape };
 }

@@ -1,4 +1,4 @@
-/** How hard ONNX Runtime should try: threads and optimizations, by the work in a program. */
+/** Options of ONNX Runtime by the work in a program: threads and optimizations. */
 import { multiplyAddsOf } from "../../compiler/cost.ts";
 import { type Program, subprograms } from "../../core/program.ts";
 import type { SessionOptions } from "./native.ts";

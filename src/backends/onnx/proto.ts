@@ -10,7 +10,7 @@ export class ProtoWriter {
   #bytes = new Uint8Array(256);
   #length = 0;
 
-  /** What was written so far; valid until the next write. */
+  /** The bytes written so far; valid until the next write. */
   get bytes(): Uint8Array<ArrayBuffer> {
     return this.#bytes.subarray(0, this.#length);
   }

@@ -45,7 +45,7 @@ export function graphCode(program: Program, turns: Turns = "alone"): GraphCode |
   return { kind: "graph", model: writeModel(graph), options, kernels: graph.operators() };
 }
 
-/** Whether outputs are so many, or so large, that it pays to refuse copies of them. */
+/** True if outputs are so many, or so large, that refusing copies of them pays. */
 function runsInPlace(outputs: readonly Aval[]): boolean {
   const bytes = outputs.reduce((sum, a) => sum + bytesOf(a), 0);
   return outputs.length > fewOutputs || bytes > fewBytes;

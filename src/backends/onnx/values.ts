@@ -1,6 +1,6 @@
 /**
- * What lowerings are written in: values reshaped, transposed, cast and combined, with shapes worked
- * out. Views of views are views of the first, so that what cancels disappears.
+ * The vocabulary of lowerings: values reshaped, transposed, cast and combined, with shapes worked
+ * out. A view of a view is a view of the first value, so that views which cancel disappear.
  */
 import { sameShape, type Shape, sizeOf } from "../../core/aval.ts";
 import { type Attributes, type ElementType, type Graph, typeNumbers, type Value } from "./graph.ts";

@@ -8,7 +8,7 @@ import { BackendError } from "../../core/errors.ts";
 import { interpret } from "./interpret.ts";
 import { allocateValue, type Value } from "./value.ts";
 
-/** What a failed run leaves in place of values. */
+/** The placeholder that a failed run leaves instead of values. */
 class Failed implements DeviceBuffer {
   readonly bytes = 0;
   constructor(readonly error: unknown) {}

@@ -15,13 +15,13 @@ import { type Target, targetOf } from "./target.ts";
 export class WebGpuBackend implements Backend {
   readonly name = "webgpu";
   readonly passes = webgpuPasses;
-  /** Whose device it is. */
+  /** The adapter of the device: its vendor and architecture. */
   readonly adapterInfo: GPUAdapterInfo;
-  /** What programs on the device share. */
+  /** The state that programs on the device share. */
   readonly queue: Queue;
   readonly #health: Health;
 
-  /** `target` says what kernels are written for, if it is not what the device says. */
+  /** `target` overrides what the device says of itself. */
   constructor(readonly device: GPUDevice, target: Partial<Target> = {}) {
     this.#health = new Health(device);
     this.adapterInfo = device.adapterInfo;

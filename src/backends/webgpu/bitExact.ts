@@ -1,11 +1,11 @@
 /**
- * Which values must be the same to the last bit wherever they are read. A value computed twice may differ by a
+ * Finds the values that must be the same to the last bit wherever they are read. A value computed twice may differ by a
  * rounding, as shader compilers contract and reassociate; where elements are compared with their own extremum (its
  * derivative asks which attain it), none might then be found equal.
  */
 import type { Value } from "./value.ts";
 
-/** Those of the live values that are ranked (an extremum is taken of them, or they are sorted) and compared, or leave the program, as well. */
+/** The live values that are ranked (an extremum is taken of them, or they are sorted) and are also compared, or leave the program. */
 export function bitExactValues(live: ReadonlySet<Value>, kept: ReadonlySet<Value>): Set<Value> {
   const [ranked, compared] = [new Set<Value>(), new Set<Value>()];
   for (const value of live) {

@@ -25,12 +25,12 @@ import {
  */
 export const maxCost = 600;
 
-/** Which values have memory, as decided so far. */
+/** The values that have memory, as decided so far. */
 export interface Memory {
   readonly stored: ReadonlySet<Value>;
   /** The buffers that computing a value in place reads. */
   leaves(value: Value): ReadonlySet<Value>;
-  /** What must be stored before a value is computed, read or not. */
+  /** The values that must be stored before a value is computed, whether it reads them or not. */
   after(value: Value): ReadonlySet<Value>;
   /** The stored values whose computation reads this one. */
   readers(value: Value): ReadonlySet<Value>;
@@ -40,7 +40,7 @@ export interface Memory {
   readonly target: Target;
 }
 
-/** What clusters have in common: who is in, and what it costs. */
+/** The common part of clusters: their members and costs. */
 abstract class Base {
   readonly values = new Set<Value>();
   readonly reads = new Set<Value>();
@@ -227,7 +227,7 @@ export class CustomCluster extends Base {
     if (definition.initial) this.fill = RowCluster.filling(value, definition.initial, memory);
   }
 
-  /** What puts the initial elements into its memory. */
+  /** The cluster that fills its memory with initial elements. */
   readonly fill: RowCluster | undefined;
 
   readonly read: Read = new Reader(this.inPlace).read;
@@ -237,5 +237,5 @@ export class CustomCluster extends Base {
   }
 }
 
-/** What becomes one kernel. */
+/** A set of values that becomes one kernel. */
 export type Cluster = RowCluster | ContractionCluster | CustomCluster;

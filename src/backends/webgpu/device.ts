@@ -75,7 +75,7 @@ export async function hardwareAdapterPresent(): Promise<boolean> {
   return !isSoftware(adapter.info);
 }
 
-/** What went wrong with a device as a whole; once something has, everything after it fails with the same error. */
+/** The failure of a device as a whole; after the first one, everything fails with the same error. */
 export class Health {
   #error: BackendError | undefined;
   #closing = false;

@@ -26,7 +26,7 @@ interface Bound {
 interface Command {
   readonly bound: Bound;
   readonly grid: readonly [x: number, y: number];
-  /** Where the steps of the loops around are found. */
+  /** Offsets of the current steps of the surrounding loops. */
   readonly offsets: number[];
 }
 
@@ -57,7 +57,7 @@ export class WebGpuExecutable implements Executable {
     return this.#commands.length;
   }
 
-  /** What the device found wrong with its kernels. */
+  /** The error that the device reported for its kernels. */
   failure: Promise<BackendError | undefined> | undefined;
 
   /** Bytes that intermediates take. */

@@ -273,8 +273,8 @@ export function unflatten(flat: Expr, shape: Shape): Expr[] {
 }
 
 /**
- * How many statements it takes to compute an expression, or `most` if there are more. What both arms of a branch
- * need is computed in each.
+ * The number of statements that compute an expression, or `most` if there are more. Subexpressions of both arms of a
+ * branch are computed in each.
  */
 export function countParts(x: Expr, most: number): number {
   let count = 0;

@@ -26,7 +26,7 @@ const cheap = 4;
 const longest = 400;
 /** The number of values after one another, counting those that only move elements, that are computed in place. */
 const deepest = 100;
-/** How many kernels are asked whether they take a value: those after what it reads, and the last ones. */
+/** The number of kernels that are tried for a value: those after the ones from which it reads, and the last ones. */
 const asked = { next: 64, last: 8 };
 
 /** Cuts a region with these outputs into kernels. */
@@ -200,7 +200,7 @@ class Scheduler implements Memory {
     });
   }
 
-  /** Which stored values each is read by. */
+  /** The stored values that read each stored value. */
   #findReaders(): void {
     for (const value of this.stored) {
       for (const leaf of this.leaves(value)) {

@@ -8,9 +8,9 @@ import { contractionGrid } from "./kernel/contraction.ts";
 import { rowGrid } from "./kernel/rows.ts";
 import type { Value } from "./value.ts";
 
-/** How far a kernel may move forward: what it makes is kept longer. */
+/** The largest distance by which a kernel may move forward, since its results are then kept longer. */
 const reach = 12;
-/** The most that one dispatch holds, and how many workgroups a part may have that gains from company. */
+/** The most parts of one dispatch, and the most workgroups of a part that gains from being fused. */
 const most = { parts: 6, workgroups: 1024 };
 
 /** The items with independent kernels joined. */

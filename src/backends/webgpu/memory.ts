@@ -8,7 +8,7 @@ export type After = <T>(work: () => T | Promise<T>) => Promise<T>;
 
 /** Memory of one tensor. */
 export class WebGpuBuffer implements DeviceBuffer {
-  /** What the run that fills it found wrong. */
+  /** The error of the run that fills it. */
   failure: Promise<BackendError | undefined> | undefined;
   freed = false;
 

@@ -17,7 +17,7 @@ export class Pipeline {
     else this.#gpu = device.createComputePipeline(descriptor);
   }
 
-  /** What a pass is given; compiled here and now if nobody has waited for it. */
+  /** The pipeline that a pass is given; it is compiled now if nobody has waited for it. */
   get gpu(): GPUComputePipeline {
     return this.#gpu ??= this.device.createComputePipeline(this.descriptor);
   }

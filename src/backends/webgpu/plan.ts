@@ -1,5 +1,5 @@
 /**
- * Where values live while a program runs: inputs and outputs in buffers of their own, everything else in blocks
+ * Memory plans: inputs and outputs of a running program have buffers of their own, everything else lies in blocks
  * that values share when they are not needed at the same time.
  */
 import { BackendError } from "../../core/errors.ts";
@@ -40,7 +40,7 @@ export interface Repeat {
   readonly swaps: readonly (readonly [Slot, Slot])[];
 }
 
-/** What a plan consists of. */
+/** The parts of a plan. */
 export type Step = Dispatch | Repeat;
 
 /** A program as steps over slots. */

@@ -1,4 +1,4 @@
-/** What all programs on a device share: pipelines, memory, and the order of work. */
+/** The queue that all programs on a device share: pipelines, memory, and the order of work. */
 import { LruCache } from "../../core/lru.ts";
 import type { Health } from "./device.ts";
 import type { Kernel } from "./kernel/kernel.ts";
@@ -21,7 +21,7 @@ export class Queue {
   readonly reader: Reader;
   /** Bytes between two steps in the buffer of step numbers. */
   readonly stepStride: number;
-  /** What others who work on the device submit before we do. */
+  /** Functions that submit the commands of other users of the device; they are called before our own work. */
   readonly beforeWork = new Set<() => void>();
   // Programs keep theirs; one that is gone from here is only compiled again if a new program wants it.
   readonly #pipelines = new LruCache<Pipeline>(keptPipelines, () => {});

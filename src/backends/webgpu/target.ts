@@ -1,4 +1,4 @@
-/** What kernels are written for. */
+/** The device that kernels are written for. */
 
 /** A device's limits, and its nature. */
 export interface Target {

@@ -1,5 +1,5 @@
 /**
- * What a program becomes before it is cut into kernels: values, each with a definition that says how to
+ * Values, the form of a program before it is cut into kernels: each has a definition that says how to
  * compute any one of its elements. Whether a value gets memory of its own is decided later, in
  * `fuse.ts`: a definition reads other values through `Read`, which loads them or computes them in place.
  */
@@ -29,7 +29,7 @@ export interface Expr {
   readonly id: number;
   readonly type: Type;
   readonly node: Node;
-  /** How deep in the kernel's loops the variables are on which it depends. */
+  /** The depth in the kernel's loops of the variables on which it depends. */
   readonly level: number;
   /** The number of reductions after one another it waits for. */
   readonly phase: number;
@@ -85,17 +85,17 @@ export interface Contraction {
   readonly k: number;
   left(read: Read, b: Expr, m: Expr, k: Expr): Expr;
   right(read: Read, b: Expr, n: Expr, k: Expr): Expr;
-  /** Where the product goes. */
+  /** The place in the result of element (b, m, n) of the product. */
   place(b: Expr, m: Expr, n: Expr): readonly Expr[];
-  /** Which b, m and n an element of the result has. */
+  /** The element (b, m, n) of the product that is at a place of the result. */
   inverse(at: readonly Expr[]): readonly [b: Expr, m: Expr, n: Expr];
-  /** Which index of an operand runs along its memory. */
+  /** The index of each operand that runs along its memory. */
   readonly fast: { readonly left: "m" | "k"; readonly right: "n" | "k" };
 }
 
 /** The part of a `KernelWriter` that definitions with kernels of their own write with. */
 export interface KernelBody {
-  /** How many workgroups the kernel has, and of how many invocations. */
+  /** The number of workgroups of the kernel, and of invocations in each. */
   dispatch(workgroups: number, workgroupSize: number): void;
   /** The number of the workgroup. */
   readonly groupNumber: string;
@@ -117,16 +117,16 @@ export interface KernelBody {
 export interface CustomKernel {
   readonly kind: "custom";
   readonly inputs: readonly Value[];
-  /** How often each input's elements are read. */
+  /** The number of times that each input's elements are read. */
   readonly reads: readonly number[];
-  /** What its memory holds before it runs. */
+  /** The content of its memory before it runs. */
   readonly initial?: Value;
   /** True if it updates its memory atomically. */
   readonly atomic?: boolean;
   write(kernel: KernelBody, read: Read, self: Value): void;
 }
 
-/** What a loop leaves: a carry after the last step, or stacked slices. */
+/** A result of a loop: a carry after the last step, or stacked slices. */
 export interface LoopResult {
   readonly kind: "loop";
   readonly loop: Loop;
@@ -147,9 +147,9 @@ export interface Loop {
 export interface Carry {
   /** A copy of the value before the first step, in the memory that the first step reads. */
   readonly initial: Value;
-  /** What a step reads. */
+  /** The value that a step reads. */
   readonly before: Value;
-  /** What a step writes; the two change places after each. */
+  /** The value that a step writes; the two change places after each step. */
   readonly after: Value;
   /** The value after the last step. */
   readonly result: Value;
@@ -161,7 +161,7 @@ export interface Region {
   readonly parent?: Region;
 }
 
-/** How a value comes about. */
+/** The definition of a value. */
 export type Definition = Stored | Pointwise | Reduction | Contraction | CustomKernel | LoopResult;
 
 let count = 0;

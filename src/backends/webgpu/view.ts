@@ -1,6 +1,6 @@
 /**
- * What a row cluster computes at one element of its domain, as expressions. The same cluster is looked at from
- * several elements where an invocation works on several.
+ * The expressions that a row cluster computes at one element of its domain. An invocation that works on several
+ * elements has one such view for each.
  */
 import { sizeOf } from "../../core/aval.ts";
 import { constant, countParts, flatten, load, typeOf, unflatten, variable } from "./expression.ts";
@@ -11,7 +11,7 @@ export interface Member {
   readonly value: Value;
   /** Its element (for a reduction: what is combined). */
   readonly expr: Expr;
-  /** Where it goes in its own memory. */
+  /** The place of the element in its own memory. */
   readonly place: Expr;
   /** Once for each row, or for each column of each row. */
   readonly per: "row" | "element";

@@ -6,8 +6,8 @@ interface Waiting {
 }
 
 /**
- * Whatever touches device memory goes through here: programs, uploads, reads, and the end of a buffer. It is done at
- * once, unless something asked for before still waits.
+ * All work that touches device memory goes through this queue: programs, uploads, reads, and freeing a buffer. It is
+ * done at once, unless earlier work still waits.
  */
 export class WorkQueue {
   #waiting: Waiting[] = [];

@@ -80,7 +80,7 @@ const trimmers = {
     const inputs = [...conditionInputs.slice(0, conditionConsts), ...bodyInputs];
     return trim(equation, params, inputs, carries);
   },
-  /** What no branch needs to give. */
+  /** Results that nobody reads are taken out of every branch. */
   cond(equation: EquationOf<"cond">, used: Keep): Equation {
     const { params } = equation;
     const branches = params.branches.map((b) => trimmedTo(b, used));
@@ -109,7 +109,7 @@ function trimmedTo(program: Program, keep: Keep): Program {
   );
 }
 
-/** Which variables a program without dead code reads; its outputs are read, too. */
+/** A test for the variables that a program without dead code reads; its outputs count as read. */
 function readersIn({ equations, outputs }: Program): (v: Var) => boolean {
   const read = new Set<Atom>([...outputs, ...equations.flatMap((e) => e.inputs)]);
   return (v) => read.has(v);

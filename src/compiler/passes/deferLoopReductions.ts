@@ -27,7 +27,7 @@ type Term = EquationOf<"dot"> | EquationOf<"reduceSum">;
 /** A carry that is a sum over the steps. */
 interface Sum {
   readonly carry: number;
-  /** What each step adds, and the addition. */
+  /** The equation of the term that each step adds, and the addition. */
   readonly term: Term;
   readonly step: Equation;
 }

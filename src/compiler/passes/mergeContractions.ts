@@ -48,7 +48,7 @@ function seams(term: Term): readonly (number | undefined)[] {
   return [lhsContract[0], rhsContract[0]];
 }
 
-/** What equations that can be joined have in common; nothing where there is no axis to join along. */
+/** A key that is equal for equations which can be joined; undefined where there is no axis to join along. */
 function kindOf(e: Term): string | undefined {
   const axes = seams(e);
   if (axes.some((a) => a === undefined)) return undefined;

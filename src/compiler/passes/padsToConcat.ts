@@ -52,7 +52,7 @@ function sum(pieces: readonly Piece[], rest: readonly Atom[], total: Equation): 
   return made;
 }
 
-/** What an equation pads with zeros along one axis, if that is what it does. */
+/** The value that an equation pads with zeros along one axis; undefined for other equations. */
 function pieceOf(equation: Equation | undefined): Piece | undefined {
   if (!isEquation(equation, "pad")) return undefined;
   const [value, filling] = equation.inputs;

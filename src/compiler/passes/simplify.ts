@@ -10,7 +10,7 @@ import type { DotParams } from "../../primitives/dot.ts";
 import { type PrimitiveName, primitives } from "../../primitives/index.ts";
 import { type EquationOf, isEquation, readersOf, rewrite } from "../rewrite.ts";
 
-/** What a rule may look at. */
+/** The facts about a program that a rule may use. */
 interface Context {
   /** The equation that defines an atom, if one does. */
   definition(a: Atom | undefined): Equation | undefined;

@@ -1,6 +1,6 @@
 /**
- * Which values to keep for later, and which to compute again there: a smallest cut between what is dear to compute and
- * what is wanted later. Keeping a value costs its bytes, computing it again a part of them.
+ * The choice between keeping a value for later and recomputing it there: a minimum cut between the values that are
+ * expensive to compute and those that are wanted later. Keeping a value costs its bytes, recomputing it a part of them.
  */
 import { type Atom, Var } from "../../core/aval.ts";
 import type { Equation, Program } from "../../core/program.ts";
@@ -27,7 +27,7 @@ const arithmetic = named(
 // A value of which the extremum is known must not be computed again: by a rounding, it might not attain it.
 const ranking = named("reduceMax reduceMin argMax argMin sort");
 
-/** What it costs to have a value later, in bytes. */
+/** The prices of having a value later, in bytes. */
 export interface Prices {
   /** Keeping it; 0 where it is there anyway. */
   keep(v: Var): number;
@@ -40,7 +40,7 @@ export interface Prices {
 /** Bytes that one more equation is worth. */
 export const worthEquation = 2 ** 10;
 
-/** What of the wanted values, and of what they depend on, is kept, and what is computed again from it. */
+/** Of the wanted values and those they depend on: the ones to keep, and the ones to recompute from them. */
 export function split(
   wanted: Iterable<Var>,
   definitions: Definitions,
@@ -81,12 +81,12 @@ export function split(
   return { kept, again };
 }
 
-/** What products and convolutions read: many times over, so that it should be there and not be made at each. */
+/** The operands of products and convolutions. They are read many times, so they should be stored, not recomputed. */
 export function multipliedIn(equations: readonly Equation[]): ReadonlySet<Atom> {
   return readBy(equations, (e) => multiplyAddsOf(e) > 0);
 }
 
-/** What some equations read, also through others that only move elements. */
+/** The atoms that some equations read, directly or through equations that only move elements. */
 function readBy(
   equations: readonly Equation[],
   reads: (equation: Equation) => boolean,

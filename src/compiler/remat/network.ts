@@ -2,11 +2,11 @@
 
 /** Nodes, and edges that let so much through; each way from the source to the sink has one that is not infinite. */
 export class Network {
-  /** Where all flow begins. */
+  /** The node where all flow begins. */
   readonly source = 0;
-  /** Where it ends. */
+  /** The node where all flow ends. */
   readonly sink = 1;
-  /** What the edges of each node still let through; a flow along an edge can be taken back. */
+  /** The remaining capacity of the edges of each node; flow along an edge can be taken back. */
   readonly #left: Map<number, number>[] = [new Map(), new Map()];
 
   /** A new node. */
@@ -40,7 +40,7 @@ export class Network {
     edges.set(to, (edges.get(to) ?? 0) + more);
   }
 
-  /** How far from the source each node is that more can flow to. */
+  /** The distance from the source of each node to which more can flow. */
   #levels(): ReadonlyMap<number, number> {
     const levels = new Map([[this.source, 0]]);
     for (const [at, level] of levels) {

@@ -22,7 +22,7 @@ interface StageImage {
 }
 
 /**
- * What is kept of a program. Graphs are as they were lowered: ONNX Runtime can write them as it optimized them, and
+ * The part of a compiled program that is stored. Graphs are stored as they were lowered: ONNX Runtime can write them as it optimized them, and
  * loads them in two thirds of the time then, but refuses some with branches, in which names that it made up collide.
  */
 interface Entry {
@@ -37,7 +37,7 @@ interface Entry {
 interface Known {
   readonly key: string;
   readonly program: Program;
-  /** What is kept of it, if it was found. */
+  /** Its stored entry, if one was found. */
   readonly entry: Entry | undefined;
 }
 
@@ -96,7 +96,7 @@ export class CompilationCache {
   }
 }
 
-/** What to keep of a program that was divided so. */
+/** The entry to store for a program that was divided into these stages. */
 function entryOf(program: Program, computed: readonly Atom[], stages: readonly Stage[]): Entry {
   const made = stages.flatMap((s) => s.program.outputs);
   const numbers = new Map([...program.inputs, ...made].map((a: Atom, i) => [a, i]));

@@ -40,7 +40,7 @@ export interface ProgramImage {
   readonly outputs: readonly AtomImage[];
 }
 
-/** What an image cannot hold: a function of the host, say. */
+/** Thrown for a value that an image cannot hold, such as a function of the host. */
 class Unimaginable extends Error {}
 
 const byName: ReadonlyMap<string, Equation["primitive"]> = new Map(Object.entries(primitives));

@@ -8,7 +8,7 @@
 import type { Stats } from "node:fs";
 import { host } from "./host.ts";
 
-/** What files written here are called; others in the directory are left alone. */
+/** The names of files written here; others in the directory are left alone. */
 const ours = /^[0-9a-f]{64}\.(entry|[0-9a-f-]{36}\.part)$/;
 
 const checksumBytes = 32;
@@ -33,7 +33,7 @@ export class Store {
     if (stranger !== undefined) throw new Error(stranger);
   }
 
-  /** What was written; nothing where that is missing or damaged. */
+  /** The stored entry; undefined if it is missing or damaged. */
   read(key: string): unknown {
     const { fs, v8 } = this.#host;
     const entry = this.#entry(key);
@@ -49,7 +49,7 @@ export class Store {
     }
   }
 
-  /** Who else may write a file or directory, in words; nothing where nobody may. Windows has no modes. */
+  /** Names other users that may write a file or directory; undefined if there are none. Windows has no modes. */
   #stranger({ uid, mode }: Pick<Stats, "uid" | "mode">): string | undefined {
     const own = this.#host.process.getuid?.();
     if (own === undefined) return undefined;

@@ -196,7 +196,7 @@ function isNarrow(x: Value, w: Value, params: ConvParams, shape: Shape): boolean
     x.shape[0]! * places <= mostGathered;
 }
 
-/** What the window covers is gathered for some channels, or a part of the window, at a time: not too much at once. */
+/** The convolution with elements gathered for some channels, or a part of the window, at a time, which bounds memory. */
 function gatheredInTurns(
   g: Graph,
   x: Value,
@@ -220,8 +220,8 @@ function gatheredInTurns(
 }
 
 /**
- * What the window covers at each place, gathered with `x`'s first axis last, times the window as one matrix. ONNX
- * Runtime's own way works on one row of places at a time, on one thread.
+ * The elements under the window at each place, gathered with `x`'s first axis last, times the window as one matrix. ONNX
+ * Runtime's own convolution works on one row of places at a time, on one thread.
  */
 function gathered(g: Graph, x: Value, w: Value, params: ConvParams, shape: Shape): Value {
   const { strides, padding, rhsDilation } = params;

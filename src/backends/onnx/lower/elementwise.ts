@@ -100,7 +100,7 @@ export const elementwiseLowerings: Lowerings<keyof typeof elementwisePrimitives>
   gt: comparison("Greater"),
   ge: comparison("GreaterOrEqual"),
 
-  /** What is finite leaves nothing of itself; ∞ - ∞ and NaN do. */
+  /** For finite x, x - x is 0; for infinities and NaN it is NaN. */
   isFinite: elementwise((g, [x]) =>
     map(g, "Equal", [map(g, "Sub", [x, x]), g.scalar(x.type, 0)], "bool")
   ),

@@ -7,7 +7,7 @@ import { reduceAs, summable } from "./reduce.ts";
 import { cast, expand, map, reshape, slice } from "../values.ts";
 import type { Lowerings } from "./table.ts";
 
-/** Where the values stand when ordered along the last axis, int64; equal ones stay in order. */
+/** The permutation that sorts values along the last axis, int64; equal values keep their order. */
 function order(g: Graph, values: Value): { values: Value; positions: Value } {
   const axis = values.shape.length - 1;
   const outputs = [values, { shape: values.shape, type: "int64" as const }];

@@ -8,7 +8,7 @@ import type { Graph, Value } from "../graph.ts";
 import { map, reduceNode, reshape } from "../values.ts";
 import { isShortSum, sumAlong } from "./sums.ts";
 
-/** What a value is, beside its numbers. `axes` were reduced, and are of size 1 in the value noted. */
+/** A note on how a value was made. `axes` were reduced, and have size 1 in the value noted. */
 type Meaning =
   | { readonly kind: "max" | "sum"; readonly of: Value; readonly axes: readonly number[] }
   /** x - max x */

@@ -5,7 +5,7 @@ import type { ParamsOf, PrimitiveName } from "../../../primitives/index.ts";
 import type { Graph } from "../graph.ts";
 import type { Operand } from "../operand.ts";
 
-/** How an instruction becomes nodes: its operands and the types of its outputs give the outputs. */
+/** Lowers an instruction to nodes: from its operands and the types of its outputs to the outputs. */
 export type Lowering<P extends Params> = (
   g: Graph,
   inputs: Operands<Operand>,

@@ -10,7 +10,7 @@ export type Code = GraphCode | KernelCode;
 export interface Stage {
   readonly kind: "graph" | "kernel";
   readonly program: Program;
-  /** What it is compiled to, once it is. */
+  /** The compiled code, once there is some. */
   readonly code?: Code | undefined;
 }
 

@@ -113,7 +113,7 @@ export const scalarFunctions: { readonly [name: string]: (x: number, y: number) 
   pow: (x, y) => x === 1 || (x === -1 && Math.abs(y) === Infinity) ? 1 : x ** y,
 };
 
-/** How to compute an equation whose operands are all of one shape; nothing where nobody here can. */
+/** The emitter for an equation whose operands are all of one shape; undefined if there is none. */
 export function emitterOf(equation: Equation, scalar: boolean): Emit | undefined {
   const { primitive, inputs } = equation;
   if (inputs.length === 0) return undefined;

@@ -14,7 +14,7 @@ interface Turn {
   readonly stage: Stage;
   readonly does: OnnxExecutable | Kernel;
   readonly inputs: readonly number[];
-  /** What nobody reads after it, and is no result. */
+  /** Values that nothing reads after it, and that are no results. */
   readonly ends: readonly number[];
 }
 
@@ -74,7 +74,7 @@ export class StagedExecutable implements Executable {
     return this.#results.map((k) => all[k]!);
   }
 
-  /** What a kernel makes, in memory taken from `free` where it can; nothing where the heap is full. */
+  /** The results of a kernel, in memory taken from `free` where possible; undefined if the heap is full. */
   #runKernel(
     { stage: { program }, inputs }: Turn,
     kernel: Kernel,

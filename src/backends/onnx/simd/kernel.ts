@@ -15,7 +15,7 @@ import { isFill, isRepeat, isScalar, isView } from "./views.ts";
 /** A program as WebAssembly: plain data. */
 export interface KernelCode {
   readonly kind: "kernel";
-  /** What it does: equations by the number of elements. */
+  /** A description: equations by the number of elements. */
   readonly text: string;
   /** For an output the input whose memory it may take, if nobody needs that any more. */
   readonly reuses: readonly (number | undefined)[];

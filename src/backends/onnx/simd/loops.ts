@@ -1,4 +1,4 @@
-/** How an element-wise program falls into loops, and what is known of each before code is written. */
+/** The loops of an element-wise program, with everything known of each before code is written. */
 import { byteSize } from "../../../core/dtype.ts";
 import { type Atom, sizeOf, type Var } from "../../../core/aval.ts";
 import type { Equation, Program } from "../../../core/program.ts";
@@ -16,11 +16,11 @@ export interface Loop {
   readonly writes: readonly number[];
   /** The levels of the loop; one, unless something is repeated or summed. */
   readonly sizes: readonly number[];
-  /** How what is read, written, repeated or summed moves along the levels. */
+  /** The strides along the levels of each tensor that is read, written, repeated or summed. */
   readonly strides: ReadonlyMap<Atom, readonly number[]>;
 }
 
-/** Whose elements an atom has: fills and views have none of their own. */
+/** Maps an atom to the one whose elements it shows: fills and views have none of their own. */
 export type Root = (a: Atom) => Atom;
 
 /** The roots of a program's atoms. */

@@ -4,7 +4,7 @@
  */
 import { type Shape, sizeOf } from "../../../core/aval.ts";
 
-/** How a tensor lies in a space of this shape: how many elements it moves by along each axis. */
+/** The layout of a tensor in a space of this shape: its stride along each axis, in elements. */
 export interface Layout {
   readonly shape: Shape;
   readonly strides: readonly number[];

@@ -1,6 +1,6 @@
 /**
- * How a program is divided into graphs for ONNX Runtime and kernels of WebAssembly, which take turns. A kernel has its
- * turn at the end, where an optimizer updates all parameters, and wherever large tensors would go through several
+ * Divides a program into graphs for ONNX Runtime and kernels of WebAssembly, which alternate. A kernel runs
+ * at the end, where an optimizer updates all parameters, and wherever large tensors would go through several
  * operations of ONNX Runtime, each of which reads and writes all of memory.
  */
 import { type Atom, sizeOf, Var } from "../../../core/aval.ts";
@@ -16,8 +16,8 @@ import { splitEpilogue } from "./elementwiseEpilogue.ts";
 import { isRepeat, isScalar, isView } from "./views.ts";
 
 /**
- * What is worth a kernel between graphs, which costs two calls, and sessions that see less of the whole: how many elements
- * a tensor has to have, and all tensors of a kernel.
+ * The least work that is worth a kernel between graphs, which costs two calls and leaves each session less to optimize:
+ * the number of elements of a tensor, and of all tensors of a kernel.
  */
 export interface Worth {
   readonly tensor: number;
@@ -114,7 +114,7 @@ function isTurn(equation: Equation): boolean {
   return isEquation(equation, "transpose");
 }
 
-/** What kernels read, also through views and repetitions. */
+/** The atoms that kernels read, directly or through views and repetitions. */
 function heldFor(equations: readonly Equation[], large: ReadonlySet<Equation>): Set<Atom> {
   const held = new Set<Atom>();
   for (const e of equations.toReversed()) {

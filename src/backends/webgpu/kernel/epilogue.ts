@@ -10,7 +10,7 @@ export interface Sums {
   readonly type: string;
   readonly rows: number;
   readonly columns: number;
-  /** How far neighbouring rows are apart in the result, and columns. */
+  /** The strides of neighbouring rows and columns in the result. */
   readonly apart: { readonly m: number; readonly n: number };
   /** The place of the first. */
   readonly first: { readonly batch: string; readonly m: string; readonly n: string };

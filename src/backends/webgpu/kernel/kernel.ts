@@ -19,7 +19,7 @@ export interface Kernel {
 /** The most workgroups along one axis that every device runs; more are folded into a second axis. */
 export const workgroupsPerAxis = 65535;
 
-/** How workgroups are laid out along x and y. */
+/** The numbers of workgroups along x and y. */
 export function gridOf(workgroups: number): readonly [x: number, y: number] {
   const y = Math.ceil(workgroups / workgroupsPerAxis);
   return [Math.ceil(workgroups / y), y];

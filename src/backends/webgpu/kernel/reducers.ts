@@ -1,4 +1,4 @@
-/** How reductions combine elements: the start, the step, and what is left at the end. */
+/** The parts of reductions: the start, the step that combines elements, and the end. */
 import type { Type } from "./wgsl.ts";
 
 /** Names of the reductions. */
@@ -7,11 +7,11 @@ export type ReducerName = "sum" | "max" | "min" | "and" | "or" | "argMax" | "arg
 /** A reduction as WGSL text on a value, or on a value and where it was found. */
 export interface Reducer {
   readonly name: ReducerName;
-  /** Whether the result is a place instead of a value. */
+  /** True if the result is a place instead of a value. */
   readonly arg: boolean;
-  /** Whether the result is one of the elements, or its place. */
+  /** True if the result is one of the elements, or its place. */
   readonly ranks: boolean;
-  /** What no element at all reduces to. */
+  /** The result for no elements at all. */
   start(type: Type): string;
   /** Two partial results in one. */
   combine(type: Type, a: string, b: string): string;

@@ -11,13 +11,13 @@ import type { Target } from "../target.ts";
 import { lanesFor, smallestWorkgroup } from "./kernel.ts";
 import { KernelWriter, slicePlace } from "./writer.ts";
 
-/** How many rows, and how many neighbouring columns, an invocation takes at once. */
+/** The numbers of rows and of neighbouring columns that an invocation takes at once. */
 interface Block {
   readonly rows: number;
   readonly columns: number;
 }
 
-/** How the work of a cluster is handed out. */
+/** The division of the work of a cluster among invocations. */
 interface Layout {
   readonly block: Block;
   /** Invocations that share a row. */
@@ -90,7 +90,7 @@ export function writeRows(
 
 const range = (length: number) => Array.from({ length }, (_, i) => i);
 
-/** What an invocation computes: for each row of its block, the members at each column. */
+/** The results of an invocation: for each row of its block, the members at each column. */
 type View = Pick<RowCluster, "members" | "domain">;
 
 function viewsOf(cluster: RowCluster, block: Block): View[][] | undefined {
@@ -223,7 +223,7 @@ class Accumulator {
     return this.members[0]!.expr.type;
   }
 
-  /** What comes now is combined by itself first: a long sum keeps more digits as a sum of sums. */
+  /** The next elements are combined by themselves first: a long sum keeps more digits as a sum of sums. */
   beginPart(): void {
     const { reducer } = this.#reduction;
     if (reducer.arg) return;

@@ -1,4 +1,4 @@
-/** How products are cut into pieces, and the indices that their kernels count with. */
+/** The tiles into which products are cut, and the indices that their kernels count with. */
 import { variable } from "../expression.ts";
 import type { Contraction, Expr } from "../value.ts";
 

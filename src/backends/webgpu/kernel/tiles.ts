@@ -92,15 +92,15 @@ export function writeTiles(
 const part = (vector: string, i: number, size: number) =>
   size === 1 ? vector : `${vector}.${"xyzw"[i]}`;
 
-/** What a workgroup holds of an operand at a time: vectors along m or n, for each of a few k. */
+/** The part of an operand that a workgroup holds at a time: vectors along m or n, for each of a few k. */
 class Panel {
-  /** How many elements a vector has, and its type. */
+  /** The number of elements of a vector, and its type. */
   readonly vector: number;
   readonly type: string;
   /** The number of vectors for each k. */
   readonly lanes: number;
   /**
-   * How far the elements of a vector are apart: neighbours where memory is read or written in fours, else such that
+   * The stride between the elements of a vector: 1 where memory is read or written in fours, else chosen such that
    * neighbouring invocations read neighbours.
    */
   readonly apart: number;
@@ -110,7 +110,7 @@ class Panel {
   readonly #width: number;
   readonly #limit: number;
   readonly #k: { readonly limit: number; readonly tile: number };
-  /** How many neighbours along k an invocation loads, and whether the next one loads the next along k. */
+  /** The number of neighbours along k that an invocation loads, and a flag: the next one loads the next along k. */
   readonly #deep: number;
   readonly #alongK: boolean;
   /** True if an element is too long to write down for all of a vector. */
@@ -154,7 +154,7 @@ class Panel {
       .neighbours;
   }
 
-  /** Where along m or n the first element of a lane's vector is, at times beyond the end. */
+  /** The index along m or n of the first element of a lane's vector; it may lie beyond the end. */
   first(lane: Expr): Expr {
     return sum([
       { of: this.tile, scale: this.#width },

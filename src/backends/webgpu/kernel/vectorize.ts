@@ -1,11 +1,11 @@
 /**
- * Which values a kernel takes in fours: one load or store of a `vec4` for four neighbours is cheaper than four, on
- * GPUs and on CPUs that play one. A kernel is written twice: the first time shows what it does to each value.
+ * Vectorization: one load or store of a `vec4` for four neighbours is cheaper than four, on GPUs and on CPUs that
+ * emulate one. A kernel is written twice: the first time shows which accesses of a value can be vectors.
  */
 import type { Expr, Value } from "../value.ts";
 import { quarter } from "../expression.ts";
 
-/** Where in a kernel something is loaded or stored: once in each block. */
+/** A place in a kernel where something is loaded or stored, once in each block. */
 interface Places {
   readonly ones: Set<Expr>;
   readonly fours: Set<Expr>;
@@ -16,7 +16,7 @@ interface Block {
   readonly level: number;
 }
 
-/** What a part of a kernel was seen to do to its values. */
+/** The accesses to values that were seen in a part of a kernel. */
 export class Accesses {
   readonly #places = new Map<Value, Map<Block, Places>>();
   readonly #single = new Set<Value>();

@@ -6,7 +6,7 @@ export type Type = Scalar | "vec2<u32>" | "vec4<f32>" | "vec4<i32>" | "vec4<u32>
 /** A type of scalars. */
 export type Scalar = "f32" | "i32" | "u32" | "bool";
 
-/** How memory holds an element: booleans as words. */
+/** The type of an element in memory: booleans are words. */
 export function storageType(value: { readonly dtype: DType }): string {
   switch (value.dtype) {
     case "float32":

@@ -41,7 +41,7 @@ export class KernelWriter implements KernelBody {
   readonly #scopes: Scope[] = [];
   readonly #parts: Part[] = [];
   readonly #shared = new Map<string, { readonly type: string; readonly size: number }>();
-  /** What each part does to its values. */
+  /** The accesses of each part to its values. */
   readonly accesses: Accesses[] = [];
   #taken = new Map<string, number>();
   #count = 0;
@@ -76,7 +76,7 @@ export class KernelWriter implements KernelBody {
     this.#parts.push({ workgroups: this.#workgroups, lines: scope.lines });
   }
 
-  /** How many workgroups the part has, and of how many invocations; all parts agree about those. */
+  /** The number of workgroups of the part, and of invocations in each; all parts agree on the latter. */
   dispatch(workgroups: number, workgroupSize: number): void {
     this.#workgroups = workgroups;
     this.#workgroupSize = workgroupSize;
@@ -98,7 +98,7 @@ export class KernelWriter implements KernelBody {
     return name;
   }
 
-  /** What computing these reads. */
+  /** The stored values that are read to compute these. */
   reads(xs: readonly Expr[]): Accesses {
     const trial = new KernelWriter(this.target);
     trial.part(() => trial.block("", 2, () => trial.texts(xs)));

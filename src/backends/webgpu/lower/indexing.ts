@@ -85,7 +85,7 @@ function add(region: Region, out: Aval, x: Value, indices: Value, updates: Value
   );
 }
 
-/** Where several updates meet, the last is kept: its number is found first. */
+/** Scatter that overwrites. If several updates meet in one place, the last is kept: its number is found first. */
 function set(region: Region, out: Aval, x: Value, indices: Value, updates: Value): Value {
   const depth = indices.shape.at(-1)!;
   const outer = indices.shape.slice(0, -1);

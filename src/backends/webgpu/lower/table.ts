@@ -1,11 +1,11 @@
-/** What a lowering is: values for an equation's outputs, in terms of those of its inputs. */
+/** Lowerings: values for an equation's outputs, in terms of those of its inputs. */
 import type { Params, Program } from "../../../core/program.ts";
 import type { Aval } from "../../../core/aval.ts";
 import type { ParamsOf, PrimitiveName } from "../../../primitives/index.ts";
 import { constant, typeOf } from "../expression.ts";
 import { type Expr, type Pointwise, type Region, Value } from "../value.ts";
 
-/** Where lowering happens. */
+/** The surroundings of an equation that is lowered. */
 export interface Context {
   readonly region: Region;
   /** The abstract values of the equation's outputs. */
