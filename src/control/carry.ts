@@ -1,5 +1,5 @@
 /**
- * What loops carry: a step is traced until the carry it gives has the types of the carry it takes.
+ * The carries of loops: a step is traced until the carry it gives has the types of the carry it takes.
  * Weak types adapt as in JAX: a bare number at the start takes the type that the step gives, and a bare
  * number that the step gives takes the type of the carry.
  */
@@ -28,7 +28,7 @@ export interface Carry {
   readonly structure: Structure;
   readonly init: readonly Tensor[];
   readonly name: string;
-  /** What it is called in errors; "the carry" unless given. */
+  /** Its name in errors; "the carry" unless given. */
   readonly what?: string;
 }
 

@@ -1,4 +1,4 @@
-/** What can go wrong with tensors and functions of them, as classes that a program can tell apart by `_tag`. */
+/** The errors of tensors and of functions of them, as classes that a program can tell apart by `_tag`. */
 import { TrilevelError } from "../errors/index.ts";
 
 export { CallSite } from "../errors/callSite.ts";

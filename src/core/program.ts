@@ -29,7 +29,7 @@ export class LinearInput {
 }
 
 /**
- * What rules take, one entry for each input: a tuple, because a rule knows how many inputs its
+ * The operands of rules, one entry for each input: a tuple, because a rule knows how many inputs its
  * primitive has (`abstractEval` checked them), and may take them apart by position.
  */
 export type Operands<T> = readonly [T, T, T, T, ...T[]];

@@ -1,5 +1,5 @@
 /**
- * Where the value of a tensor is. Core knows device memory and open traces by the interfaces here; the runtime
+ * The places where the value of a tensor may be. Core knows device memory and open traces by the interfaces here; the runtime
  * implements the first, `trace.ts` the second.
  */
 import type { Aval, Var } from "./aval.ts";

@@ -23,7 +23,7 @@ export class Tensor {
   /** Shape, element type, and whether the type is only a bare number's. */
   readonly aval: Aval;
   /**
-   * Where the value is; for the library's own use.
+   * The place of the value; for the library's own use.
    *
    * @internal
    */

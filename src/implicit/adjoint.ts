@@ -207,7 +207,7 @@ export function phantom(options: { terms: number; damping: number }): Adjoint {
 /** Options of `implicit`. */
 export interface ImplicitOptions {
   /**
-   * How to solve (I - J) u = b: a linear solver, or a fixed-point solver for u = b + J u (with `broyden()` it is the
+   * The solver for (I - J) u = b: a linear solver, or a fixed-point solver for u = b + J u (with `broyden()` it is the
    * adjoint of deep equilibrium models). Default `gmres()`.
    */
   linear?: LinearSolver | FixedPointSolver;

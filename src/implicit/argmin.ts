@@ -20,7 +20,7 @@ export type ArgminOptions = ArgminWay & ArgminLimits;
 /** Options that say how the minimum is found. */
 export type ArgminWay = {
   /**
-   * How to descend: any optimizer of `optim`. It sees z as it is given, without leaves that are not float, and with
+   * The method of descent: any optimizer of `optim`. It sees z as it is given, without leaves that are not float, and with
    * `batchAxis` one sample at a time, without its axis. What it closes over (a learning rate) does not move the
    * minimum, and has a derivative of 0 but through `unrolled` or `truncated` steps.
    */

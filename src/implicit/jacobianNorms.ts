@@ -1,5 +1,5 @@
 /**
- * How strongly a step contracts: norms of its Jacobian J = ∂f/∂z, from products with it alone. All may be
+ * Measures of how strongly a step contracts: norms of its Jacobian J = ∂f/∂z, from products with it alone. All may be
  * compiled, and with `batchAxis` give one number per sample.
  */
 import { foriLoop } from "../control/index.ts";

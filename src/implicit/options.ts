@@ -60,14 +60,14 @@ export interface FixedPointOptions<HasAux extends boolean = false> {
    */
   initGrad?: "zero" | "straightThrough" | "throughLastStep";
   /**
-   * What becomes of samples that have not converged: `"status"` leaves it to `stats`; with `"warn"` a line on the console
+   * The treatment of samples that have not converged: `"status"` reports them in `stats` alone; with `"warn"` a line on the console
    * tells of each run, with `"throw"` reading any result rejects. Default "status".
    */
   onFail?: "status" | "warn" | "throw";
 }
 
 /**
- * How an iteration went: scalars, or one entry per sample with `batchAxis`. To measure the last iterate takes one more
+ * Statistics of an iteration: scalars, or one entry per sample with `batchAxis`. Measuring the last iterate takes one more
  * application of `step`, which a compiled function that does not use these leaves out.
  */
 export interface FixedPointStats {

@@ -22,9 +22,9 @@ import { tensorCondition } from "./tensorCondition.ts";
 import { unknownName } from "./unknownName.ts";
 import type { Rule } from "./rule.ts";
 
-/** What both linters take a plugin to be. */
+/** A plugin, as both linters expect it. */
 export interface Plugin {
-  /** How rules are called: `trilevel/…`. */
+  /** The prefix of the names of rules: `trilevel/…`. */
   readonly name: string;
   /** The rules by name. */
   readonly rules: Readonly<Record<string, Rule>>;

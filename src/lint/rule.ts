@@ -8,7 +8,7 @@ export interface Node {
   readonly [part: string]: unknown;
 }
 
-/** How a rule tells what it found. */
+/** The interface by which a rule reports a finding. */
 export interface Context {
   /** Reports a message at a node. */
   report(problem: { readonly node: Node; readonly message: string }): void;

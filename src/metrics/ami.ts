@@ -11,7 +11,7 @@ import {
 } from "./labels.ts";
 
 /**
- * How the two entropies combine into AMI's upper bound. scikit-learn used `max` until 0.21, and
+ * The way in which the two entropies combine into AMI's upper bound. scikit-learn used `max` until 0.21, and
  * published N-EM numbers do; newer versions use `arithmetic`.
  */
 export type AmiNormalisation = "arithmetic" | "max";

@@ -6,7 +6,7 @@ import { metricOptions } from "./options.ts";
 import { checkSameLength, MetricError } from "./errors.ts";
 import { hasUnknown } from "./labels.ts";
 
-/** Where in an object's vector its position, one-hot attributes and presence are. */
+/** The places in an object's vector of its position, one-hot attributes and presence. */
 export interface ObjectLayout {
   /** Number of leading position coordinates. */
   readonly position: number;

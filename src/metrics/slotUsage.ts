@@ -4,7 +4,7 @@ import { fraction } from "../options/index.ts";
 import { metricOptions } from "./options.ts";
 import { argmaxMasks, hasUnknown } from "./labels.ts";
 
-/** How the pixels of an image are spread over the slots. */
+/** The distribution of the pixels of an image over the slots. */
 export interface SlotUsage {
   /** Fraction of pixels each slot wins (argmax), shape [slots]; they sum to 1. */
   readonly share: Float64Array;
@@ -21,7 +21,7 @@ const checkOptions = metricOptions<{ readonly minimum?: number }>(
 );
 
 /**
- * How many slots an image's masks use, and how evenly; NaN when a mask is.
+ * The number of slots that an image's masks use, and how evenly they do; NaN when a mask is.
  *
  * @param masks shape [slots, pixels], soft or hard.
  * @param options.minimum the share from which a slot counts as active, default 0.01.

@@ -1,5 +1,5 @@
 /**
- * What can be measured of a level: the objective along the iteration, how strongly a step contracts, and how far the
+ * Diagnostics of a level: the objective along the iteration, how strongly a step contracts, and how far the
  * gradient that an adjoint gives is from the exact one. The residual before each step is in `stats.trace` of `infer`.
  */
 

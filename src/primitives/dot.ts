@@ -9,7 +9,7 @@ import { bilinearJvp, checkAxes, requireDType } from "./rules.ts";
 import { transpose } from "./shape.ts";
 
 /**
- * Which axes of the operands are summed over, and which run along. The result has the batch axes, then
+ * The axes of the operands that are contracted, and the batch axes. The result has the batch axes, then
  * the left operand's other axes, then the right's, in their order.
  */
 export interface DotParams extends Params {

@@ -39,7 +39,7 @@ const tails = [
   0.00833056343336287,
 ];
 
-/** What Stirling's formula leaves of log k!: a table, and a series from 10 upwards. */
+/** The remainder of Stirling's formula for log k!: a table, and a series from 10 upwards. */
 function stirlingTail(k: Tensor): Tensor {
   const next = plus(lax.max(k, c(k, 0)), 1);
   const square = lax.mul(next, next);
@@ -83,7 +83,7 @@ export const poisson: (
   return lax.select(lax.eq(r, c(r, 0)), c(found, 0), found);
 }, declareOptions("random.poisson", ["key", "rate", "shape"], { dtype: integerType }));
 
-/** How many exponential waits are shorter than a unit of time in which `rate` events are expected. */
+/** The number of exponential waits that fit into a unit of time in which `rate` events are expected. */
 function waits(key: Tensor, rate: Tensor): Tensor {
   const [found] = loop(
     [rate],
@@ -179,7 +179,7 @@ function successes(key: Tensor, count: Tensor, chance: Tensor, dtype: DType): Te
   return lax.select(asIs, seen, lax.sub(whole, seen));
 }
 
-/** How many geometric waits fit into a number of trials. */
+/** The number of geometric waits that fit into a number of trials. */
 function gaps(key: Tensor, count: Tensor, chance: Tensor, dtype: DType): Tensor {
   const [found] = loop(
     [count, lax.log1p(lax.neg(chance))],

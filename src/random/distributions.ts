@@ -234,7 +234,7 @@ export const triangular: (
   }),
 );
 
-/** How many trials it takes until the first success, each with probability `p`: 1, 2, …; int32 unless told. */
+/** The number of trials until the first success, each with probability `p`: 1, 2, …; int32 by default. */
 export const geometric: (
   key: Tensor,
   p: TensorLike,

@@ -212,7 +212,7 @@ function generalized(key: Tensor, p: number, shape: Shape, dtype: DType): Tensor
   return lax.mul(rademacher(k2, shape, { dtype }), lax.pow(g, c(g, 1 / p)));
 }
 
-/** Which norm {@link ball} measures by. */
+/** The norm of {@link ball}. */
 export interface BallOptions extends FloatOptions {
   /** The ball holds vectors with `Σ |xᵢ|ᵖ < 1`; 2 unless given. */
   readonly p?: number | undefined;

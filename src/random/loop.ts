@@ -27,7 +27,7 @@ export function loop(
   });
 }
 
-/** Whether a boolean is true anywhere. */
+/** True if any element is true. */
 export function somewhere(x: Tensor): Tensor {
   return lax.reduceOr(x, x.shape.map((_, i) => i));
 }

@@ -16,7 +16,7 @@ import { keyed } from "./keyed.ts";
 import { normal } from "./normal.ts";
 import type { FloatOptions } from "./uniform.ts";
 
-/** How {@link multivariateNormal} takes the root of the covariance. */
+/** Options of {@link multivariateNormal}: the method for the square root of the covariance. */
 export interface MultivariateOptions extends FloatOptions {
   /** `"cholesky"` (the default) needs a regular matrix; `"eigh"` and `"svd"` do not. */
   readonly method?: "cholesky" | "eigh" | "svd" | undefined;
@@ -80,7 +80,7 @@ function rootOf(s: Tensor, method: "cholesky" | "eigh" | "svd"): Tensor {
   return lax.mul(vectors, lax.broadcast(lax.sqrt(sizes), vectors.shape, columns));
 }
 
-/** How many columns {@link orthogonal} has. */
+/** The number of columns of {@link orthogonal}. */
 export interface OrthogonalOptions extends FloatOptions {
   /** As many as rows unless given. */
   readonly m?: number | undefined;

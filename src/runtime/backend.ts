@@ -86,7 +86,7 @@ export function numberOf(backend: Backend): number {
   return number;
 }
 
-/** What was cached for a backend that was still opening serves the one it became. */
+/** Values cached for a backend that was still opening serve the backend that it became. */
 export function succeed(opening: Backend, opened: Backend): void {
   if (!numbers.has(opened)) numbers.set(opened, numberOf(opening));
 }

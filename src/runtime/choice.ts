@@ -1,5 +1,5 @@
 /**
- * Which backends there are, which are open, and which one is in use. `src/backends` registers them, and says which
+ * The registry of backends: those that exist, those that are open, and the one in use. `src/backends` registers them, and says which
  * one to take when the user names none.
  */
 import type { Backend } from "./backend.ts";

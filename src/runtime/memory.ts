@@ -1,5 +1,5 @@
 /**
- * Who owns device memory. Several tensors may share one storage (a function that returns its input);
+ * Ownership of device memory. Several tensors may share one storage (a function that returns its input);
  * it is freed when the last of them is disposed, or collected as garbage.
  */
 import { summarizedAbove } from "../core/arrayText.ts";
@@ -230,15 +230,15 @@ let scoped: Set<Owner> | undefined;
 let siteOfEnd = (): CallSite | undefined => new CallSite();
 
 /**
- * What ends in `f` shares one call site: to capture it costs more than all else about an end.
- * What is `unseen`, nobody can use again and ask where it ended: it has none.
+ * Tensors that are disposed in `f` share one call site, because capturing one costs more than disposing a tensor.
+ * With `internal`, the tensors are out of the user's reach, so that no error will ever name the site: none is captured.
  *
  * The site is captured before `f` runs. A captured stack keeps the functions on it alive, and `f` remembers
  * the tensors of its caller: every round of a loop would keep the next.
  */
-export function disposeTogether(f: () => void, { unseen = false } = {}): void {
+export function disposeTogether(f: () => void, { internal = false } = {}): void {
   const outer = siteOfEnd;
-  const shared = unseen ? undefined : new CallSite();
+  const shared = internal ? undefined : new CallSite();
   siteOfEnd = () => shared;
   try {
     f();
@@ -316,7 +316,7 @@ export function internalScope<R>(f: () => R): R {
   return scopeOf(f, true);
 }
 
-function scopeOf<R>(f: () => R, unseen: boolean): R {
+function scopeOf<R>(f: () => R, internal: boolean): R {
   // What is made while a function is traced is a constant of its program.
   if (currentTrace()) return f();
   const outer = scoped;
@@ -333,7 +333,7 @@ function scopeOf<R>(f: () => R, unseen: boolean): R {
         for (const tensor of inner) {
           kept.has(tensor) ? outer?.add(tensor) : tensor.dispose();
         }
-      }, { unseen });
+      }, { internal });
     }
   }
 }

@@ -22,7 +22,7 @@ type Outcome = { readonly buffer: DeviceBuffer } | { readonly error: unknown };
 /** Memory on a backend that is still opening. */
 class PendingBuffer implements DeviceBuffer {
   readonly bytes: number;
-  /** What became of it; undefined while the backend is still opening. */
+  /** The outcome; undefined while the backend is still opening. */
   outcome: Outcome | undefined;
 
   constructor({ dtype, shape }: Aval) {
@@ -111,7 +111,7 @@ export class OpeningBackend implements Backend {
     this.ready.then((backend) => backend.close(), () => {});
   }
 
-  /** What `start` makes, at once if the backend is there. */
+  /** The result of `start`, at once if the backend is open. */
   #later(avals: readonly Aval[], start: (backend: Backend) => DeviceBuffer[]): DeviceBuffer[] {
     if (this.#opened) return start(this.#opened);
     const buffers = avals.map((a) => new PendingBuffer(a));

@@ -13,7 +13,7 @@ export interface FixedPointSolver<State extends Tree<Tensor> = Tree<Tensor>> {
   /** The name in reports. */
   readonly name: string;
   /**
-   * What is returned where the steps run out: the iterate with the smallest residual, or the last (as plain iteration
+   * The iterate that is returned when the steps run out: the one with the smallest residual, or the last (as plain iteration
    * does, so that N steps give f applied N times).
    */
   readonly returns: "best" | "last";

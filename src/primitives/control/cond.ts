@@ -54,7 +54,7 @@ function sideBySide(branches: readonly Program[], shared: number): Program[] {
   );
 }
 
-/** Where the residuals of branches are. */
+/** The places of the residuals of branches. */
 interface SharedResiduals {
   /** The primal programs, with as many outputs each: a residual or a zero in every slot. */
   readonly primals: Program[];

@@ -39,8 +39,8 @@ export function fromLive(live: Tensor, x: Tensor): Tensor {
 }
 
 /**
- * Whether idle elements run a program on operands of their own. They must if the elements of the batch exchange values
- * in it, as in JAX; they may if it comes to an end, shows nothing, and its derivative multiplies by nothing that depends
+ * True if idle elements run a program on operands of their own. They must if the elements of the batch exchange values
+ * in it, as in JAX; they may if it comes to an end, has no effect, and its derivative multiplies by nothing that depends
  * on them.
  */
 export function mayRunIdle(

@@ -91,7 +91,7 @@ export function runBatched(
   ];
 }
 
-/** Whether an equation exchanges values along this axis, or holds a program that does. */
+/** True if an equation exchanges values along this axis, or holds a program that does. */
 export function exchanges(equation: Equation, { name }: MappedAxis): boolean {
   return name !== undefined &&
     holds(equation, ({ primitive, params }) => primitive.alongAxis?.(params) === name);

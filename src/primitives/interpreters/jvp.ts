@@ -16,7 +16,7 @@ export interface JvpProgram {
 }
 
 /**
- * Which outputs depend differentiably on active inputs is found on the way; outputs that `force`
+ * The outputs that depend differentiably on active inputs are found on the way; outputs that `force`
  * names get a tangent in any case, a zero if need be (loops want their carry the same each time).
  *
  * Tangents are linear in those that come in. One that a rule computes without them, as the rule of a solver or a

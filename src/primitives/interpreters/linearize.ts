@@ -14,7 +14,7 @@ export interface Linearized {
   /** From residuals and tangents of active inputs to tangents of active outputs. */
   readonly linear: Program;
   readonly residuals: number;
-  /** Which outputs have a tangent. */
+  /** For each output, true if it has a tangent. */
   readonly active: readonly boolean[];
 }
 

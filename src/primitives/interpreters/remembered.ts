@@ -1,10 +1,10 @@
 /**
- * What was derived from a program, for the next who asks. Rules of loops and branches derive their programs more than
+ * A cache of what was derived from a program. Rules of loops and branches derive their programs more than
  * once, first to find out which outputs depend on what: without this, work would multiply with every level of nesting.
  */
 import type { Program } from "../../core/program.ts";
 
-/** What `derive` gives of a program, made once for each key and kept as long as the program. */
+/** Results of `derive` for programs, computed once for each key and kept as long as the program. */
 export class Remembered<R> {
   readonly #known = new WeakMap<Program, Map<string, R>>();
 

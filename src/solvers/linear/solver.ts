@@ -1,4 +1,4 @@
-/** What all linear solvers share: scaling, the true residual, and what is told about a solve. */
+/** The common part of linear solvers: scaling, the true residual, and the statistics of a solve. */
 import type { Tensor } from "../../core/tensor.ts";
 import * as lax from "../../primitives/index.ts";
 import { like, rowNorm, safeDivide, scaleRows } from "../rows.ts";
