@@ -245,7 +245,7 @@ describe("hooks", () => {
       },
     };
     const run = train({ ...settled, data: points, steps: 4, root: folder("failing"), hooks });
-    expect(await message(run)).toMatch(/The hook afterStep failed at step 2\.\n  my own mistake/);
+    expect(await message(run)).toMatch(/The hook afterStep failed at step 2\.\n {2}my own mistake/);
     const again = await train({
       ...settled,
       data: points,
