@@ -66,7 +66,7 @@ export function tanh(x: Tensor): Tensor {
   return np.tanh(x);
 }
 
-/** Which axis, or axes, a softmax sums over; the last unless given. */
+/** The axis, or axes, that a softmax sums over; the last by default. */
 export interface SoftmaxOptions {
   /** An axis, or several; the last unless given. */
   readonly axis?: number | readonly number[];

@@ -19,7 +19,7 @@ import { type InitOptions, linear, type LinearParams } from "./linear.ts";
 
 /** Options of {@link attention}. */
 export interface AttentionOptions {
-  /** Which keys each query may look at: booleans broadcast to […, queries, keys]; all unless given. */
+  /** The keys that each query may attend to: booleans broadcast to […, queries, keys]; all by default. */
   readonly mask?: Tensor | undefined;
   /** The factor of logits; `1/√size` unless given. */
   readonly scale?: number | undefined;

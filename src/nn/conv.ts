@@ -59,7 +59,7 @@ const checkTransposed = declareOptions<ConvTransposeOptions>("nn.convTranspose",
   outputPadding: either(count, listOf(count)),
 });
 
-/** What is along the axes of sequences and of images, between the batch and the channels, and their layouts. */
+/** The axes of sequences and of images between the batch and the channels, and their layouts. */
 const kinds = [
   { space: ["length"], layout: ["NWC", "OIW", "NWC"] },
   { space: ["height", "width"], layout: ["NHWC", "OIHW", "NHWC"] },

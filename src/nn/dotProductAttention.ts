@@ -27,7 +27,7 @@ export interface DotProductAttentionOptions {
   readonly querySeqLengths?: Tensor;
   /** The number of keys of each sample that count, int32 [batch]. */
   readonly keyValueSeqLengths?: Tensor;
-  /** How far back and ahead a query looks: one number for both, or two. */
+  /** The distance back and ahead within which a query attends: one number for both, or two. */
   readonly localWindowSize?: number | readonly number[];
 }
 
@@ -107,7 +107,7 @@ function within(lengths: Tensor, n: number): Tensor {
   return np.less(np.arange(n), np.expandDims(lengths, 1));
 }
 
-/** Where all masks of the options are true, broadcast to [batch, heads, queries, keys]; undefined without any. */
+/** The conjunction of all masks of the options, broadcast to [batch, heads, queries, keys]; undefined without any. */
 function allowedBy(
   options: DotProductAttentionOptions,
   queries: number,

@@ -1,6 +1,6 @@
 /** Neural networks: layers as pure functions over trees of parameters. */
 export type { Activation, Layer, ParamsOf } from "./layer.ts";
-/** How parameters begin: PyTorch's, Keras's and JAX's initializers. */
+/** The initializers of PyTorch, Keras and JAX. */
 export * as initializers from "./initializers.ts";
 export type { Initializer } from "./initializers.ts";
 export {

@@ -1,5 +1,5 @@
 /**
- * How parameters begin: functions from a key and a shape. Shapes are PyTorch's, `[out, in, …window]`,
+ * Initializers of parameters: functions from a key and a shape. Shapes are PyTorch's, `[out, in, …window]`,
  * and so the fan-in is the size of all axes but the first, the fan-out that of all but the second.
  *
  * PyTorch's, Keras's and JAX's initializers are one family (see {@link varianceScaling}) with other
@@ -13,7 +13,7 @@ import * as random from "../random/index.ts";
 /** Makes a parameter of a shape. */
 export type Initializer = (key: Tensor, shape: Shape) => Tensor;
 
-/** How many inputs one output sees, and how many outputs one input reaches. */
+/** The number of inputs that one output sees, and of outputs that one input reaches. */
 export function fans(shape: Shape): { readonly fanIn: number; readonly fanOut: number } {
   const [out, inside, ...window] = shape;
   if (out === undefined || inside === undefined) {
@@ -52,11 +52,11 @@ export function truncatedNormal(std: number): Initializer {
   return (key, shape) => random.truncatedNormal(key, -2, 2, shape).mul(std);
 }
 
-/** What {@link varianceScaling} keeps constant, and how. */
+/** Options of {@link varianceScaling}: the variance that it keeps constant, and the distribution. */
 export interface VarianceScalingOptions {
   /** The variance times the fan; 1 unless given. */
   readonly scale?: number;
-  /** Which fan; `"fanIn"` unless given. */
+  /** The fan to divide by; `"fanIn"` by default. */
   readonly mode?: "fanIn" | "fanOut" | "fanAvg";
   /** `"truncatedNormal"` unless given. */
   readonly distribution?: "uniform" | "normal" | "truncatedNormal";
@@ -105,7 +105,7 @@ export function varianceScaling(options: VarianceScalingOptions = {}): Initializ
 export interface KaimingOptions {
   /** The slope of the leaky ReLU that follows on its negative side; 0 unless given. */
   readonly negativeSlope?: number;
-  /** Which fan stays; `"fanIn"` unless given. */
+  /** The fan whose variance stays constant; `"fanIn"` by default. */
   readonly mode?: "fanIn" | "fanOut";
 }
 

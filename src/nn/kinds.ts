@@ -5,7 +5,7 @@ import type { Initializer } from "./initializers.ts";
 /** An initializer. */
 export const initializerKind: Kind<Initializer> = callable("initializers.glorotUniform");
 
-/** How weights and biases begin. */
+/** The initializers of weights and biases. */
 export const initKinds = {
   bias: boolean,
   weightInit: initializerKind,

@@ -1,5 +1,5 @@
 /**
- * What a layer is: parameters made from a key, and a pure function of them. Nothing is registered
+ * Layers: parameters made from a key, and a pure function of them. Nothing is registered
  * anywhere: parameters are plain trees, which transformations and optimizers take apart.
  */
 import type { Tensor } from "../public.ts";

@@ -16,7 +16,7 @@ export type LinearParams = {
   readonly bias: Tensor | null;
 };
 
-/** How weights and biases begin; PyTorch's way unless given. */
+/** The initializers of weights and biases; PyTorch's by default. */
 export interface InitOptions {
   /** If true, there is a bias. Default true. */
   readonly bias?: boolean;

@@ -1,4 +1,4 @@
-/** Where things are: embeddings of positions, added to what stands there. */
+/** Embeddings of positions, added to the features at each position. */
 import { ShapeError, type Tensor } from "../public.ts";
 import * as np from "../numpy/index.ts";
 import { declareOptions, finite, pairOf, required, size as sizeKind } from "../options/index.ts";

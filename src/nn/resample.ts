@@ -36,7 +36,7 @@ export function pixelShuffle(x: Tensor, factor: number): Tensor {
   return np.reshape(moved, [batch, height * factor, width * factor, out]);
 }
 
-/** How {@link resize} reads between pixels. */
+/** The interpolation of {@link resize} between pixels. */
 export interface ResizeOptions {
   /** `"bilinear"` unless given. */
   readonly method?: "bilinear" | "nearest";

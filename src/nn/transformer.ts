@@ -41,19 +41,19 @@ export interface TransformerBlockOptions extends InitOptions {
   readonly hidden?: number;
   /** Between the perceptron's layers; `relu` unless given. */
   readonly activation?: Activation;
-  /** Where normalizations stand: before each part (`"pre"`, unless given), or after its shortcut (`"post"`). */
+  /** The place of normalizations: before each part (`"pre"`, the default), or after its shortcut (`"post"`). */
   readonly norm?: "pre" | "post";
   /** With which probability results of both parts are dropped; 0 unless given. */
   readonly dropout?: number;
-  /** What normalizations add to variances; 1e-5. */
+  /** The number that normalizations add to variances; 1e-5. */
   readonly eps?: number;
 }
 
-/** What a call of a block takes besides its input. */
+/** The options of a call of a block. */
 export interface TransformerBlockCall {
-  /** Which positions each may look at, as `nn.attention` takes it; all unless given. */
+  /** The positions that each may attend to, as `nn.attention` takes them; all by default. */
   readonly mask?: Tensor;
-  /** What dropout draws from; null, or nothing, in evaluation. */
+  /** The random key of dropout; null, or left out, in evaluation. */
   readonly key?: Tensor | null;
 }
 

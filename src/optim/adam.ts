@@ -113,7 +113,7 @@ export function adam(
 export interface AdamwOptions extends AdamOptions {
   /** The fraction of a weight taken off, times the learning rate; 1e-4 (PyTorch has 1e-2). */
   readonly weightDecay?: Scalar;
-  /** Which parameters decay; all unless given. */
+  /** The parameters that decay; all by default. */
   readonly mask?: Mask;
 }
 

@@ -1,4 +1,4 @@
-/** What is done with updates. */
+/** Applying updates to parameters. */
 import type { Tensor } from "../public.ts";
 import * as np from "../numpy/index.ts";
 import { requireUpdates } from "./checks.ts";

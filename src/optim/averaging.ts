@@ -70,7 +70,7 @@ export function periodicUpdate<P>(
 export type LookaheadParams<P> = {
   /** The weights that the optimizer moves, of which gradients are taken. */
   readonly fast: P;
-  /** Those that follow them. */
+  /** The weights that follow them. */
   readonly slow: P;
 };
 
@@ -99,7 +99,7 @@ export interface Lookahead<Inner> {
 export interface LookaheadOptions {
   /** After how many steps slow weights follow. */
   readonly syncPeriod: number;
-  /** How far they go. */
+  /** The fraction of the distance to the fast weights that slow weights move. */
   readonly slowStepSize: Scalar;
   /** If true, the optimizer then begins anew. Default false. */
   readonly resetState?: boolean;

@@ -1,4 +1,4 @@
-/** How transformations become one. */
+/** The chaining of transformations. */
 import { ArgumentError } from "../public.ts";
 import { describeTree } from "../options/index.ts";
 import { requireStates } from "./checks.ts";

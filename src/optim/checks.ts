@@ -1,4 +1,4 @@
-/** What an update is given, looked at before it is used: states, and trees that must be alike. */
+/** Checks of the arguments of an update: states, and trees that must have the same structure. */
 import { ArgumentError, ShapeError, Tensor, TreeError } from "../public.ts";
 import { requireFields, requireList } from "../options/treeChecks.ts";
 import { describeTree } from "../options/index.ts";

@@ -13,7 +13,7 @@ import { mapLeaves, required } from "./leaves.ts";
 import { byLabel, type Labels } from "./labels.ts";
 import { type GradientTransformation, type Scalar, stateless } from "./transformation.ts";
 
-/** Which parameters: a tree of booleans that follows the containers of the parameters, or a function. */
+/** A choice of parameters: a tree of booleans that follows the containers of the parameters, or a function. */
 export type Mask = Labels<boolean>;
 
 /** The kind of options that hold a mask. */
@@ -67,11 +67,11 @@ export function addDecayedWeights(
   });
 }
 
-/** What optimizers with decoupled weight decay take for it. */
+/** Options of optimizers with decoupled weight decay. */
 export interface DecayOptions {
   /** The fraction of a weight taken off, times the learning rate. */
   readonly weightDecay?: Scalar;
-  /** Which parameters decay; all unless given. */
+  /** The parameters that decay; all by default. */
   readonly mask?: Mask;
 }
 

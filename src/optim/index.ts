@@ -30,7 +30,7 @@ export {
   warmupExponentialDecaySchedule,
   type WarmupOptions,
 } from "./schedules.ts";
-/** What a schedule takes for a step count. */
+/** A step count, as schedules take it. */
 export type { TensorLike } from "../numpy/index.ts";
 export { sgd, type SgdOptions, trace, type TraceOptions, type TraceState } from "./sgd.ts";
 export {

@@ -14,7 +14,7 @@ import { scaleByZoomLinesearch } from "./zoomLinesearch.ts";
 export interface ScaleByLbfgsOptions {
   /** The number of differences to remember; 10. */
   readonly memorySize?: number;
-  /** Whether the Hessian is first taken for γ⁻¹I, γ from the last difference, instead of I; true. */
+  /** True if the first approximation of the Hessian is γ⁻¹I, with γ from the last difference, instead of I; true. */
   readonly scaleInitPrecond?: boolean;
 }
 
@@ -28,7 +28,7 @@ export interface LbfgsState {
   readonly updates: unknown;
   /** The last differences of parameters s, each leaf with the memory as a new first axis. */
   readonly diffParamsMemory: unknown;
-  /** Those of gradients, y. */
+  /** The last differences of gradients y, likewise. */
   readonly diffUpdatesMemory: unknown;
   /** ρ = 1 / yᵀs of each, [memorySize]. */
   readonly weightsMemory: Tensor;

@@ -17,13 +17,13 @@ import * as random from "../random/index.ts";
 
 /** Options of {@link powerIteration}. */
 export interface PowerIterationOptions {
-  /** Where the iteration begins; uniform in [-1, 1] unless given, and needed for a function. */
+  /** The start of the iteration; uniform in [-1, 1] by default, and required for a function. */
   readonly v0?: Tensor;
   /** The largest number of iterations; 100. */
   readonly numIters?: number;
   /** The iteration ends once `|A v - λ v| / |λ|` is below it; 1e-6. */
   readonly errorTolerance?: number;
-  /** What `v0` is drawn from; `random.key(0)` unless given. */
+  /** The key from which `v0` is drawn; `random.key(0)` by default. */
   readonly key?: Tensor;
 }
 

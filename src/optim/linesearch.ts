@@ -22,7 +22,7 @@ export interface BacktrackingOptions {
   readonly slopeRtol?: number;
   /** By what a step that does not decrease enough is multiplied; 0.8. */
   readonly decreaseFactor?: number;
-  /** How much longer than the last step the first try is; 1.5. */
+  /** The factor between the last step and the first try; 1.5. */
   readonly increaseFactor?: number;
   /** The longest step; 1. */
   readonly maxLearningRate?: number;
@@ -38,7 +38,7 @@ export interface LinesearchState {
   readonly learningRate: Tensor;
   /** The loss after it. */
   readonly value: Tensor;
-  /** How the search went: lengths that were tried, and by how much the condition was missed. */
+  /** The number of lengths that were tried, and the error by which the condition was missed. */
   readonly info: { readonly numLinesearchSteps: Tensor; readonly decreaseError: Tensor };
 }
 

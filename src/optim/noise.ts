@@ -67,7 +67,7 @@ export interface NoisySgdOptions {
   readonly eta?: Scalar;
   /** The power of the step by which the variance falls; 0.55. */
   readonly gamma?: Scalar;
-  /** What noise is drawn from. */
+  /** The key from which noise is drawn. */
   readonly key: Tensor;
 }
 

@@ -248,15 +248,15 @@ export function lamb(
 export interface LarsOptions {
   /** The fraction of a weight that is added to its gradient; 0. */
   readonly weightDecay?: Scalar;
-  /** Which parameters decay; all unless given. */
+  /** The parameters that decay; all by default. */
   readonly weightDecayMask?: Mask;
   /** The factor of the ratio of norms; 1e-3. */
   readonly trustCoefficient?: Scalar;
   /** Added to the norm of the update; 0. */
   readonly eps?: Scalar;
-  /** Which updates are scaled by the ratio; all unless given. */
+  /** The updates that are scaled by the ratio; all by default. */
   readonly trustRatioMask?: Mask;
-  /** How much of the trace is kept; 0.9. */
+  /** The fraction of the trace that is kept; 0.9. */
   readonly momentum?: Scalar;
   /** If true, momentum looks one step ahead. Default false. */
   readonly nesterov?: boolean;

@@ -42,7 +42,7 @@ export interface RmsOptions {
   readonly eps?: Scalar;
   /** The average square before the first step; 0 (TensorFlow 1 has 1). */
   readonly initialScale?: number;
-  /** Whether `eps` is added under the root, or (PyTorch) to the root; true. */
+  /** True if `eps` is added under the root, false if (as in PyTorch) to the root; true. */
   readonly epsInSqrt?: boolean;
   /** If true, the mean gradient is taken off: the standard deviation scales. Default false. */
   readonly centered?: boolean;

@@ -45,7 +45,7 @@ export function trace(
 
 /** Options of {@link sgd}. */
 export interface SgdOptions extends TraceOptions {
-  /** How much of the trace is kept; no momentum unless given. */
+  /** The fraction of the trace that is kept; no momentum by default. */
   readonly momentum?: Scalar;
 }
 

@@ -162,7 +162,7 @@ const checkClose = declareOptions<TreeCloseOptions>("optim.tree.allclose", ["x",
   equalNan: boolean,
 });
 
-/** Whether all elements of two trees are close, as a boolean scalar. */
+/** A boolean scalar: true if all elements of two trees are close. */
 export function allclose<T>(x: T, y: T, options: TreeCloseOptions = {}): Tensor {
   checkClose(options);
   const close = mapLeaves((a, b) => np.allclose(a, b, options), x, y);

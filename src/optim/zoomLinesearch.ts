@@ -287,7 +287,7 @@ function missedSlope({ slope }: Point, start: Point, { curvRtol = 0.9 }: ZoomOpt
   return excess(np.abs(slope).sub(np.abs(start.slope).mul(curvRtol)));
 }
 
-/** What is above 0; infinity for what is not a number. */
+/** The part of an error above 0; infinity for NaN. */
 function excess(error: Tensor): Tensor {
   return np.where(np.isnan(error), Infinity, np.maximum(error, 0));
 }

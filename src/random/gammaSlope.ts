@@ -1,5 +1,5 @@
 /**
- * How a gamma number moves with its shape, while its place in the distribution stays: the implicit derivative
+ * The slope of a gamma number in its shape, while its place in the distribution stays: the implicit derivative
  * `dz/da = -∂P(a, z)/∂a / p(z; a)`, P the distribution function and p the density (Figurnov and others, "Implicit
  * reparameterization gradients", 2018). Every formula is that of `d log z / da = (dz/da) / z`, and is itself
  * differentiable.

@@ -141,7 +141,7 @@ function tooDeep(program: Program, cause: unknown): BackendError | undefined {
   );
 }
 
-/** How many programs are within one another below this one. */
+/** The depth to which programs are nested below this one. */
 function depthOf(program: Program): number {
   const within = program.equations.flatMap((e) => subprograms(e.params));
   return within.reduce((deepest, p) => Math.max(deepest, 1 + depthOf(p)), 0);

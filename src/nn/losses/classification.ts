@@ -111,7 +111,7 @@ export function sigmoidBinaryCrossEntropy(logits: Tensor, labels: Tensor): Tenso
 export interface FocalOptions {
   /** The weight of positive labels; negative ones have 1 less it. No weights unless given. */
   readonly alpha?: number;
-  /** How much elements that are right already are discounted; 2. */
+  /** The exponent by which elements that are right already are discounted; 2. */
   readonly gamma?: number;
 }
 

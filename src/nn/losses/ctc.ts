@@ -9,7 +9,7 @@ import { count, declareOptions, finite } from "../../options/index.ts";
 export interface CtcOptions {
   /** The class that stands for no label; 0. */
   readonly blankId?: number;
-  /** What stands for the logarithm of probability 0; -1e5. */
+  /** The number that replaces the logarithm of probability 0; -1e5. */
   readonly logEpsilon?: number;
 }
 

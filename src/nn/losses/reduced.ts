@@ -11,7 +11,7 @@ import {
   positive,
 } from "../../options/index.ts";
 
-/** How elements become one number. */
+/** The reduction of all elements to one number. */
 export interface LossOptions {
   /** `"mean"` (unless given) or `"sum"` of all elements; `"none"` keeps them. */
   readonly reduction?: "mean" | "sum" | "none";

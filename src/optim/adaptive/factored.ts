@@ -28,7 +28,7 @@ export interface FactoredState {
   readonly count: Tensor;
   /** The average squares of factored parameters without their longest axis. */
   readonly vRow: unknown;
-  /** Those without their second longest axis. */
+  /** The average squares of factored parameters without their second longest axis. */
   readonly vCol: unknown;
   /** The average squares of other parameters. */
   readonly v: unknown;

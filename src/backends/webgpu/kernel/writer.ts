@@ -12,7 +12,7 @@ import { type Binding, gridOf, type Kernel } from "./kernel.ts";
 import { libraryFor } from "./library.ts";
 
 /**
- * How many terms of a sum are added up one by one. Roundings of equal terms may agree: then those of n terms make up n/3
+ * The number of terms of a sum that are added up one by one. Roundings of equal terms may agree: then those of n terms make up n/3
  * units in the last place, so that chains of 32 and, of their sums, of at most 64 stay below 4 log₂ n of them.
  */
 const chain = 32;
