@@ -1,4 +1,5 @@
 /** Adam, and Adam with weights that decay. */
+import { rootOfSquares } from "./numerics.ts";
 import type { Tensor } from "../public.ts";
 import * as np from "../numpy/index.ts";
 import {
@@ -62,6 +63,8 @@ const checkScale = declareOptions<AdamOptions>("optim.scaleByAdam", [], adamKind
  * `m̂ / (√(v̂ + epsRoot) + eps)`, with `m̂` and `v̂` the moving averages of gradients and of their
  * squares, rid of their bias towards 0 (Kingma & Ba, 2015, Algorithm 1).
  *
+ * Where a square overflows, from 1.8e19 on in float32, updates are NaN; in optax they are 0 for ever.
+ *
  * @throws TreeError or ShapeError, from `update`, unless the state is its own and gradients are like the
  * parameters.
  */
@@ -76,7 +79,7 @@ export function scaleByAdam(options: AdamOptions = {}): GradientTransformation<A
       const mu = mapLeaves((g, m) => movingAverage(g, m, b1), updates, state.mu);
       const nu = mapLeaves((g, v) => movingAverage(np.square(g), v, b2), updates, state.nu);
       const count = increment(state.count);
-      const size = (v: Tensor) => np.sqrt(unbiased(v, b2, count).add(epsRoot)).add(eps);
+      const size = (v: Tensor) => rootOfSquares(unbiased(v, b2, count).add(epsRoot)).add(eps);
       const scaled = mapLeaves(
         (g, m, v) => direction(g, m, b1, count, nesterov).div(size(v)),
         updates,

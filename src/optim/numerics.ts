@@ -38,6 +38,14 @@ export function rootMeanSquare(x: Tensor): Tensor {
   return np.linalg.norm(np.ravel(x)).div(Math.sqrt(x.size));
 }
 
+/**
+ * √x of an average of squares, or NaN where it is infinite. The squares of finite gradients overflow from 1.8e19 on in
+ * float32; divided by an infinite root, a parameter would stand still from then on, and nothing would say so.
+ */
+export function rootOfSquares(x: Tensor): Tensor {
+  return np.sqrt(x).add(x.mul(0)); // ∞ · 0 is NaN
+}
+
 /** A norm, or the least that it may be; NaN stays NaN. */
 function atLeast(norm: Tensor, least: Scalar): Tensor {
   return np.astype(np.where(np.lessEqual(norm, least), least, norm), norm.dtype);

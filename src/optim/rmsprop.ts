@@ -1,4 +1,5 @@
 /** RMSProp: each parameter's step is scaled by the root mean square of its gradients. */
+import { rootOfSquares } from "./numerics.ts";
 import type { Tensor } from "../public.ts";
 import * as np from "../numpy/index.ts";
 import {
@@ -97,7 +98,7 @@ export function scaleByRms(options: RmsOptions = {}): GradientTransformation<Rms
           ),
         ]
         : [null, mapLeaves((g, v) => movingAverage(np.square(g), v, decay), updates, state.nu)];
-      const root = (v: Tensor) => epsInSqrt ? np.sqrt(v.add(eps)) : np.sqrt(v).add(eps);
+      const root = (v: Tensor) => epsInSqrt ? rootOfSquares(v.add(eps)) : rootOfSquares(v).add(eps);
       const scaled = mapLeaves((g, v) => g.div(root(corrected(v))), updates, nu);
       return [scaled, { count, mu, nu }];
     },

@@ -219,6 +219,26 @@ for (const backend of ["reference", ...backends.map((b) => b.name)] as const) {
       );
     }
 
+    test.each(Object.entries(transformations))(
+      "a gradient whose square overflows is not the silent end of a parameter: %s",
+      async (_, make) => {
+        await setBackend(backend);
+        const third = async (first: number) => {
+          const transformation = make();
+          const params = weights();
+          let state = transformation.init(params);
+          for (const g of [first, 1]) {
+            [, state] = transformation.update(gradient(g), state, params, { value: np.array(1) });
+          }
+          const [updates] = transformation.update(gradient(1), state, params, {
+            value: np.array(1),
+          });
+          return (await updates.a.data())[1]!;
+        };
+        if (await third(1) !== 0) expect(await third(1e25) === 0).toBe(false);
+      },
+    );
+
     test("norms neither overflow nor underflow between 1e-30 and 1e30", async () => {
       await setBackend(backend);
       for (let exponent = -30; exponent <= 30; exponent += 6) {

@@ -1,4 +1,5 @@
 /** Adadelta: steps as large as the steps before. */
+import { rootOfSquares } from "../numerics.ts";
 import * as np from "../../numpy/index.ts";
 import { declareOptions, fraction, nonNegative, scalarOf } from "../../options/index.ts";
 import { chain } from "../chain.ts";
@@ -44,7 +45,7 @@ export function scaleByAdadelta(
       requireGradients("scaleByAdadelta", updates, state.eG);
       const eG = mapLeaves((g, e) => movingAverage(np.square(g), e, rho), updates, state.eG);
       const scaled = mapLeaves(
-        (g, e, x) => g.mul(np.sqrt(x.add(eps)).div(np.sqrt(e.add(eps)))),
+        (g, e, x) => g.mul(np.sqrt(x.add(eps)).div(rootOfSquares(e.add(eps)))),
         updates,
         eG,
         state.eX,

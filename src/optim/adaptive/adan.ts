@@ -1,4 +1,5 @@
 /** Adan: Nesterov's momentum from differences of gradients. */
+import { rootOfSquares } from "../numerics.ts";
 import type { Tensor } from "../../public.ts";
 import * as np from "../../numpy/index.ts";
 import { declareOptions, fraction, nonNegative, scalarOf } from "../../options/index.ts";
@@ -88,7 +89,7 @@ export function scaleByAdan(options: AdanOptions = {}): GradientTransformation<A
       const scaled = mapLeaves(
         (m, v, n) => {
           const step = unbiased(m, b1, count).add(unbiased(v, b2, count).mul(ahead));
-          return step.div(np.sqrt(unbiased(n, b3, count).add(epsRoot)).add(eps));
+          return step.div(rootOfSquares(unbiased(n, b3, count).add(epsRoot)).add(eps));
         },
         m,
         v,

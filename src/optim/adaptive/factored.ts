@@ -1,4 +1,5 @@
 /** Adafactor: second moments of matrices kept by rows and columns. */
+import { rootOfSquares } from "../numerics.ts";
 import type { Tensor } from "../../public.ts";
 import * as np from "../../numpy/index.ts";
 import {
@@ -105,7 +106,7 @@ export function scaleByFactoredRms(
         const axes = factoredAxes(g, options);
         if (axes === undefined) {
           const next = averaged(square, v![i]!);
-          return { scaled: g.mul(np.rsqrt(next)), vRow: vRow![i]!, vCol: vCol![i]!, v: next };
+          return { scaled: g.div(rootOfSquares(next)), vRow: vRow![i]!, vCol: vCol![i]!, v: next };
         }
         const [rows, columns] = axes;
         const row = averaged(np.mean(square, { axis: columns }), vRow![i]!);

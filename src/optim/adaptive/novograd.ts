@@ -1,4 +1,5 @@
 /** NovoGrad: one second moment for each layer. */
+import { rootOfSquares } from "../numerics.ts";
 import type { Tensor } from "../../public.ts";
 import * as np from "../../numpy/index.ts";
 import { declareOptions, finite, scalarOf } from "../../options/index.ts";
@@ -68,7 +69,7 @@ export function scaleByNovograd(
       );
       const mu = mapLeaves(
         (g, p, m, v) => {
-          const scaled = g.div(np.sqrt(v.add(epsRoot)).add(eps)).add(p.mul(weightDecay));
+          const scaled = g.div(rootOfSquares(v.add(epsRoot)).add(eps)).add(p.mul(weightDecay));
           return np.where(first, scaled, m.mul(b1).add(scaled));
         },
         updates,

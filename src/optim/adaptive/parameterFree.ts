@@ -1,4 +1,5 @@
 /** Steps whose size comes from the problem: Polyak's, from the loss, and DoG's, from the distance travelled. */
+import { rootOfSquares } from "../numerics.ts";
 import { ArgumentError, type Tensor } from "../../public.ts";
 import * as np from "../../numpy/index.ts";
 import {
@@ -171,7 +172,7 @@ export function scaleByDistanceOverGradients(
         updates,
       );
       const scaled = mapLeaves(
-        (g, d, sum) => g.mul(d.mul(np.rsqrt(sum.add(eps))).mul(globalScale)),
+        (g, d, sum) => g.mul(d.div(rootOfSquares(sum.add(eps))).mul(globalScale)),
         updates,
         maxDist,
         gradSumOfSquares,

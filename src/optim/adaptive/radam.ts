@@ -1,4 +1,5 @@
 /** Adam that waits until its second moment is worth something. */
+import { rootOfSquares } from "../numerics.ts";
 import type { Tensor } from "../../public.ts";
 import * as np from "../../numpy/index.ts";
 import { boolean, declareOptions, kind, number, scalarOf } from "../../options/index.ts";
@@ -92,7 +93,7 @@ export function scaleByRadam(options: RadamOptions = {}): GradientTransformation
           const ratio = used.sub(4).div(limit - 4).mul(used.sub(2).div(limit - 2));
           const rectified = np.sqrt(ratio.mul(np.divide(limit, used)));
           const step = direction(g, m, b1, count, nesterov);
-          const size = np.sqrt(unbiased(v, b2, count).add(epsRoot)).add(eps);
+          const size = rootOfSquares(unbiased(v, b2, count).add(epsRoot)).add(eps);
           return np.where(certain, rectified.mul(step).div(size), step);
         },
         updates,

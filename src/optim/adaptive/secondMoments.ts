@@ -1,4 +1,5 @@
 /** Adam with another second moment: one that never falls, one around the mean, one that changes slowly. */
+import { rootOfSquares } from "../numerics.ts";
 import type { Tensor } from "../../public.ts";
 import * as np from "../../numpy/index.ts";
 import { boolean, declareOptions, nonNegative } from "../../options/index.ts";
@@ -70,7 +71,9 @@ export function scaleByAmsgrad(
       const nuMax = mapLeaves((v, most) => np.maximum(most, corrected(v)), nu, state.nuMax);
       const scaled = mapLeaves(
         (m, most) =>
-          (biasCorrectionMu ? unbiased(m, b1, count) : m).div(np.sqrt(most.add(epsRoot)).add(eps)),
+          (biasCorrectionMu ? unbiased(m, b1, count) : m).div(
+            rootOfSquares(most.add(epsRoot)).add(eps),
+          ),
         mu,
         nuMax,
       );
@@ -146,7 +149,7 @@ export function scaleByBelief(options: AdamOptions = {}): GradientTransformation
     nesterov,
     initial: 0,
     moment: (g, m, s) => movingAverage(np.square(g.sub(m)), s, b2).add(epsRoot),
-    size: (s) => np.sqrt(s).add(eps),
+    size: (s) => rootOfSquares(s).add(eps),
   });
 }
 
@@ -204,7 +207,7 @@ export function scaleByYogi(options: YogiOptions = {}): GradientTransformation<A
       const square = np.square(g);
       return v.sub(np.sign(v.sub(square)).mul(square).mul(oneMinus(b2)));
     },
-    size: (v) => np.sqrt(v.add(epsRoot)).add(eps),
+    size: (v) => rootOfSquares(v.add(epsRoot)).add(eps),
   });
 }
 

@@ -1,4 +1,5 @@
 /** Steps that shrink with the sum of all squares so far, kept whole or by rows and columns. */
+import { rootOfSquares } from "../numerics.ts";
 import type { Tensor } from "../../public.ts";
 import * as np from "../../numpy/index.ts";
 import {
@@ -42,7 +43,7 @@ const checkAdagrad = declareOptions<AdagradOptions>("optim.adagrad", ["1e-3"], r
 /** `g / √(s + eps)`, or 0 where `s` is 0. */
 function overRoot(g: Tensor, sum: Tensor, eps: Scalar): Tensor {
   const none = np.lessEqual(sum, 0);
-  return np.where(none, 0, g.mul(np.rsqrt(np.where(none, 1, sum).add(eps))));
+  return np.where(none, 0, g.div(rootOfSquares(np.where(none, 1, sum).add(eps))));
 }
 
 /** `g / √(Σ g² + eps)`, with the sum of all squares so far (Duchi et al., 2011). */
