@@ -3,6 +3,7 @@
  * gone on with and reported, without a change in `src/experiments`.
  */
 import { readdir, readFile } from "node:fs/promises";
+import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Effect, Schema } from "effect";
 import { decode } from "fast-png";
@@ -88,7 +89,16 @@ describe("a task about points", () => {
     const found = await run(openRun(folder("whole"), "latest"));
     const { best } = (await run(found.folder.summary())).value!.results;
     expect((await run(evaluateRun(found))).scores["ari"]).toBe(best);
-    expect(await run(renderRun(found))).toHaveLength(2);
+    const drawn = (await run(renderRun(found))).map((path) => relative(found.folder.path, path));
+    expect(drawn[0]).toMatch(/^panels\/fit-\d+\.png$/);
+    expect(drawn.at(-1)).toBe("report.html");
+    for (const ending of ["svg", "png", "md", "tex"]) {
+      expect(drawn).toContain(`charts/training-loss.${ending}`);
+    }
+    const table = await readFile(found.folder.file("charts/training-loss.md"), "utf8");
+    const loss = (await run(found.folder.metrics())).find(({ step }) => step === 8)!["loss"];
+    expect(table).toContain(`| 8 | ${Number(Number(loss).toPrecision(4))} |`);
+    expect(table).toContain("n = 1 run");
     const [name, other] = [
       found.folder.path,
       (await run(openRun(folder("half"), "latest"))).folder.path,

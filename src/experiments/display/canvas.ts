@@ -6,7 +6,7 @@ export interface Picture {
   readonly width: number;
   readonly height: number;
   readonly data: Float32Array;
-  /** How opaque each pixel is, in [0, 1]; all are unless given. What shows through is a checkerboard, which no data is. */
+  /** The opacity of each pixel, in [0, 1]; 1 unless given. A checkerboard shows through, which no data looks like. */
   readonly alpha?: Float32Array;
 }
 

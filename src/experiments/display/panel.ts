@@ -8,7 +8,7 @@ import { fontFamily, rasterize } from "./rasterize.ts";
 
 /** Rows of tiles of one size. */
 export interface Panel {
-  /** What the columns show. */
+  /** The heads of the columns. */
   readonly heads: readonly string[];
   readonly rows: readonly (readonly Picture[])[];
   /** The number of first columns that stand apart from the others, as images do from what a model makes of them. */

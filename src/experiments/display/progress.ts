@@ -1,20 +1,20 @@
 /**
- * What the terminal shows of a training run: on a terminal one line that is drawn over, elsewhere (a
+ * The progress of a training run on the terminal: on a terminal one line that is drawn over, elsewhere (a
  * pipe, a file) a plain line every few seconds.
  */
 import process from "node:process";
 
-/** How far something is. */
+/** The progress of something that is counted. */
 export interface ProgressState {
-  /** What is counted, such as `step`. */
+  /** The name of a unit, such as `step`. */
   readonly what: string;
   readonly step: number;
   readonly steps: number;
-  /** What else is known, such as `loss 0.1234`. */
+  /** Further facts, such as `loss 0.1234`. */
   readonly facts: readonly string[];
 }
 
-/** Where lines go. */
+/** A place for lines and for progress. */
 export interface Display {
   update(state: ProgressState): void;
   /** A line that stays. */
@@ -23,7 +23,7 @@ export interface Display {
   end(): void;
 }
 
-/** What a display writes to: standard error, so that standard output stays for results. */
+/** The stream of a display: standard error, so that standard output stays for results. */
 export interface Out {
   readonly isTTY?: boolean | undefined;
   readonly columns?: number | undefined;

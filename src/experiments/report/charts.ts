@@ -58,7 +58,7 @@ function curve(rows: readonly MetricRow[], spec: CurveSpec, window = 1): ChartOp
 const known = (charts: readonly ChartOptions[]) =>
   charts.filter(({ series }) => series.some(({ points }) => points.length > 0));
 
-/** What is noted under names that begin with a prefix: terms of the loss, the rates of groups. */
+/** The metrics whose names begin with a prefix: terms of the loss, the rates of groups. */
 const parts = (rows: readonly MetricRow[], prefix: string) =>
   Object.keys(rows.find((row) => "loss" in row) ?? {})
     .filter((key) => key.startsWith(prefix))

@@ -8,7 +8,7 @@ export interface Point {
   readonly y: number;
 }
 
-/** What lies between two values over steps. */
+/** The lower and the upper edge of a band at a step. */
 export interface BandPoint {
   readonly x: number;
   readonly low: number;
@@ -53,7 +53,7 @@ export function thin<T>(points: readonly T[], most: number): readonly T[] {
     : points.filter((_, i) => i % every === every - 1 || i === points.length - 1);
 }
 
-/** What a band of {@link seedSeries} is, in words. */
+/** The name of the band of {@link seedSeries}, for the last line of a chart. */
 export const bandName = "band: lowest to highest seed";
 
 /** The mean over seeds, and the band from the lowest to the highest, at all steps where a seed has a value. */

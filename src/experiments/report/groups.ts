@@ -20,7 +20,7 @@ export interface FoundRun {
 
 /** Runs of one kind, with a name for people. */
 export interface RunGroup extends SeedGroup<FoundRun> {
-  /** What the names of the configs share. */
+  /** The part that the names of the configs share. */
   readonly name: string;
   readonly task: Task;
 }
@@ -57,7 +57,7 @@ export function valuesOf({ runs }: RunGroup, key: string): SeedValues {
   );
 }
 
-/** What names share: "small" of "small-seed0" and "small-seed1". */
+/** The part that names share: "small" of "small-seed0" and "small-seed1". */
 function nameOf(names: readonly string[]): string {
   let shared = names[0]!; // a group has a run
   while (!names.every((name) => name.startsWith(shared))) shared = shared.slice(0, -1);

@@ -26,7 +26,7 @@ export interface ChartOptions extends AxesOptions {
   readonly title: string;
   /** The last line: how many runs, and what bands and ± are. */
   readonly note?: string;
-  /** Whether the last fifth is drawn again beside the whole, on an axis of its own, where the ends are apart. */
+  /** If true, the last fifth is drawn again beside the whole, on an axis of its own, which spreads the ends of curves. */
   readonly zoom?: boolean;
   readonly width?: number;
   readonly height?: number;

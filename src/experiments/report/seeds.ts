@@ -7,7 +7,7 @@ import type { ScoreSpec } from "../tasks/task.ts";
 import { openGroups, type RunGroup, shortLabel, valuesOf } from "./groups.ts";
 import { markdownTable, type Table, withoutEmptyColumns } from "./tables.ts";
 
-/** What ± stands for, below every table that has one. */
+/** The meaning of ±, said below every table that has one. */
 export const plusMinus = "± is the standard deviation of the sample, over seeds (n − 1).";
 
 /** Markdown: mean ± deviation for each kind, every seed's value, and how each kind differs from the first. */
@@ -64,7 +64,7 @@ export function seedValues(groups: readonly RunGroup[]): Table {
   ]);
 }
 
-/** How each kind differs from the first by the main score that both have. */
+/** The difference of each kind from the first in the main score that both have, in words. */
 export function verdicts(groups: readonly RunGroup[]): string[] {
   const [first, ...others] = groups;
   if (first === undefined) return [];

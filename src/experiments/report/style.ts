@@ -1,4 +1,4 @@
-/** How pages look: quiet, in light and dark, with the reader's own fonts. */
+/** The look of pages: quiet, in light and dark, with the reader's own fonts. */
 import { darkLineColors, lineColors } from "../display/palette.ts";
 
 const series = (colors: readonly string[]) =>

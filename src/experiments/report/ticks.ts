@@ -1,4 +1,4 @@
-/** Where axes have their ticks: at round values, and always at both ends. */
+/** Ticks of axes: at round values, and always at both ends. */
 
 /** An axis from its first to its last tick. */
 export interface Ticks {

@@ -10,6 +10,7 @@
  *                    environment.json       the machine: an entry for every time the run was begun or resumed
  *                    events.out.tfevents.*  the metrics for TensorBoard
  *                    panels/*.png           pictures
+ *                    charts/                curves and their numbers for print, if asked for
  *                    summary.json           how the run stands, or ended
  *                    report.html            all of it, to look at
  * ```

@@ -5,9 +5,9 @@
 import { gammaln } from "simple-statistics";
 import { type Interval, intervalAround, type SeedValues, summarize, usualLevel } from "./sample.ts";
 
-/** How the values of `a` differ from those of `b`. */
+/** The difference between the values of `a` and those of `b`. */
 export interface Difference {
-  /** Whether the values were compared seed by seed. */
+  /** True if the values were compared seed by seed. */
   readonly paired: boolean;
   /** The number of pairs, or the smaller number of values. */
   readonly n: number;

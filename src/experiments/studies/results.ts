@@ -21,7 +21,7 @@ const Cell = Schema.Struct({
 const Results = Schema.Struct({
   study: Schema.String,
   steps: Schema.Int,
-  /** Where the runs were made. */
+  /** The machine that the runs were made on. */
   machine: Schema.String,
   cells: Schema.Array(Cell),
 });

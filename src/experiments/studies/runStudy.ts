@@ -21,9 +21,9 @@ import { cellOf, encodeResults, type StudyCell, type StudyResults } from "./resu
 import type { Study, StudyKind } from "./study.ts";
 import { cellTable, drawStudy, judgeClaims, studyTable } from "./tell.ts";
 
-/** What of a study is run, and where. */
+/** The part of a study to run, and the folder to keep it in. */
 export interface StudyOptions {
-  /** What all runs share. */
+  /** The config that all runs share. */
   readonly base: ExperimentConfig;
   /** The folder of all runs. */
   readonly root: string;

@@ -15,7 +15,7 @@ export interface StudyKind {
   readonly place: string;
   /** Further cells of its row in the table, by the head of their column. */
   readonly facts?: { readonly [head: string]: string };
-  /** What its config changes, as on the command line: `model.iterations=7`. */
+  /** The changes of its config, as on the command line: `model.iterations=7`. */
   readonly set: readonly string[];
 }
 
@@ -27,7 +27,7 @@ export interface Measure {
   readonly of: (rows: readonly MetricRow[]) => number;
 }
 
-/** What a paper says, so that runs can contradict it: `first` is better than `second` by a measure, at every place. */
+/** A claim of a paper, which runs can contradict: `first` is better than `second` by a measure, at every place. */
 export interface Claim {
   /** The claim as a sentence, and where it is made. */
   readonly text: string;
@@ -57,7 +57,7 @@ export interface Study {
   /** Updates of each run, and the number of seeds, unless others are asked for. */
   readonly steps: number;
   readonly seeds: number;
-  /** What all its configs change. */
+  /** Changes of all its configs. */
   readonly set?: readonly string[];
   readonly kinds: readonly StudyKind[];
   readonly measures: readonly Measure[];

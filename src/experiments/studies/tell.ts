@@ -1,4 +1,4 @@
-/** What results say: a table over kinds, every seed's value, verdicts on what the paper claims, and the picture. */
+/** Results as a table over kinds, a table over seeds, verdicts on the claims of the paper, and a picture. */
 import { bandName, type Point, seedSeries } from "../report/curves.ts";
 import type { Markup } from "../report/markup.ts";
 import { chartGrid, valuesOf } from "../report/plots.ts";
@@ -62,7 +62,7 @@ export function cellTable(study: Study, results: StudyResults): Table {
   ];
 }
 
-/** A claim of the paper, and what the results say to it. */
+/** A claim of the paper, and the verdict of the results. */
 export interface JudgedClaim {
   readonly claim: Claim;
   /** One sentence over all places. */

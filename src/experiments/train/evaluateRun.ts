@@ -8,6 +8,7 @@ import { taskOf } from "../tasks/index.ts";
 import { describeBroken, openExamples } from "./examples.ts";
 import { openDevice, restore } from "./device.ts";
 import { type Evaluated, makeEvaluator } from "./evaluate.ts";
+import { writeCharts } from "../report/printed.ts";
 import { writeReport } from "../report/report.ts";
 import { bestCheckpoint } from "../runs/checkpoint.ts";
 import type { OpenRun } from "../runs/open.ts";
@@ -173,7 +174,7 @@ export const evaluateRun = Effect.fn("evaluateRun")(function* (
   return evaluation;
 }, Effect.scoped);
 
-/** Draws the pictures of a run's best checkpoint and writes the report; gives the files. */
+/** Draws the pictures of a run's best checkpoint, writes its charts for print and the report; gives the files. */
 export const renderRun = Effect.fn("renderRun")(function* (run: OpenRun) {
   const { config, task, system, step, state, data } = yield* openBest(run);
   const panels = yield* makeEvaluator(task, system, config).draw(state, data);
@@ -183,6 +184,7 @@ export const renderRun = Effect.fn("renderRun")(function* (run: OpenRun) {
     yield* run.folder.write(file, bytes);
     files.push(run.folder.file(file));
   }
+  const charts = yield* writeCharts(run.folder, task);
   yield* writeReport(run.folder, run.config);
-  return [...files, run.folder.file("report.html")];
+  return [...files, ...charts, run.folder.file("report.html")];
 }, Effect.scoped);
