@@ -53,4 +53,5 @@ it("tables are read by terminals, Markdown and LaTeX, whatever is in them", () =
     "\\textbackslash{}input\\{x\\} & \\#\\textasciitilde{}\\textasciicircum{}\\$ \\\\",
   );
   expect(latexTable([["−1 ± β"]])).toContain("$-$1 $\\pm$ $\\beta$");
+  expect(latexTable([["“‖x‖²”"]])).toContain("``$\\|$x$\\|$$^2$''");
 });

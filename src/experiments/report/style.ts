@@ -52,7 +52,7 @@ summary { cursor: pointer; font-weight: 600; }
 pre { font: 12px/1.5 ui-monospace, "SF Mono", Menlo, Consolas, monospace; overflow-x: auto; }
 .message { color: var(--bad); white-space: pre-wrap; }
 table { border-collapse: collapse; font-size: 13px; margin-top: 24px; font-variant-numeric: tabular-nums; }
-th, td { text-align: left; padding: 4px 18px 4px 0; border-bottom: 1px solid var(--line); }
+th, td { text-align: left; padding: 4px 18px 4px 0; border-bottom: 1px solid var(--line); white-space: nowrap; }
 th { font-weight: 600; }
 .table { overflow-x: auto; }
 @media (max-width: 640px) {

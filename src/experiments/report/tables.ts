@@ -46,12 +46,17 @@ const latexCharacters: { readonly [character: string]: string } = {
   "γ": "$\\gamma$",
   "λ": "$\\lambda$",
   "τ": "$\\tau$",
+  "ρ": "$\\rho$",
+  "‖": "$\\|$",
+  "²": "$^2$",
+  "“": "``",
+  "”": "''",
 };
 
 /** Text in which LaTeX reads no command. */
 export function latexText(text: string): string {
   return text.replace(
-    /[\\~^±−–×∂σβγλτ]|[&%$#_{}]/g,
+    /[\\~^±−–×∂σβγλτρ‖²“”]|[&%$#_{}]/g,
     (character) => latexCharacters[character] ?? `\\${character}`,
   );
 }
