@@ -8,8 +8,12 @@ import fc from "fast-check";
 import { describe, test } from "vitest";
 import { backends } from "./support/backends.ts";
 import { runs } from "./support/tier.ts";
-import { checkProgram } from "./support/random/checkProgram.ts";
-import { largePrograms } from "./support/random/randomProgram.ts";
+import { inlineCalls } from "../src/core/inline.ts";
+import { programText } from "../src/inspect/stableHlo/program.ts";
+import { expectRight } from "./support/agree.ts";
+import { checkProgram, tracedProgram } from "./support/random/checkProgram.ts";
+import { largePrograms, randomPrograms } from "./support/random/randomProgram.ts";
+import { python, Xla } from "./support/xla.ts";
 
 const count = Number(process.env["TRILEVEL_FUZZ_PROGRAMS"] ?? runs(300));
 const seed = process.env["TRILEVEL_FUZZ_SEED"];
@@ -24,4 +28,21 @@ describe("random programs", () => {
       });
     }, 0);
   }
+
+  // Compiling takes XLA longer than all backends.
+  const some = Math.ceil(count / 20);
+  test.skipIf(!python)(`${some} of them agree on XLA`, async () => {
+    const xla = new Xla(python!);
+    const property = fc.asyncProperty(randomPrograms, async (random) => {
+      const program = tracedProgram(random);
+      const inputs = random.inputs();
+      const text = programText(inlineCalls(program), [], "random");
+      await expectRight("XLA", program, inputs, await xla.run(text, inputs));
+    });
+    await fc.assert(property, {
+      numRuns: some,
+      ...(seed === undefined ? {} : { seed: Number(seed) }),
+    });
+    xla.close();
+  }, 0);
 });

@@ -1,5 +1,5 @@
 /** One random program, traced with its gradients and held against the reference. */
-import { eliminateDeadCode } from "../../../src/core/program.ts";
+import { eliminateDeadCode, type Program } from "../../../src/core/program.ts";
 import { aval } from "../../../src/core/aval.ts";
 import { traceClosed } from "../../../src/core/trace.ts";
 import { validateProgram } from "../../../src/core/validate.ts";
@@ -7,12 +7,17 @@ import type { Backend } from "../../../src/runtime/backend.ts";
 import { agree } from "../agree.ts";
 import type { RandomProgram } from "./randomProgram.ts";
 
-/** Fails unless a backend gives what the reference gives for a program and its gradients. */
-export async function checkProgram(backend: Backend, random: RandomProgram): Promise<void> {
-  const inputs = random.inputs();
+/** A random program and its gradients, traced. */
+export function tracedProgram(random: RandomProgram): Program {
+  const avals = random.inputs().map((x) => aval(x.shape, x.dtype));
   const program = eliminateDeadCode(
-    traceClosed((x, y, k) => random.run(x!, y!, k!), inputs.map((x) => aval(x.shape, x.dtype))),
+    traceClosed((x, y, k) => random.run(x!, y!, k!), avals),
   );
   validateProgram(program);
-  await agree(backend, program, inputs);
+  return program;
+}
+
+/** Fails unless a backend gives what the reference gives for a program and its gradients. */
+export async function checkProgram(backend: Backend, random: RandomProgram): Promise<void> {
+  await agree(backend, tracedProgram(random), random.inputs());
 }
