@@ -19,7 +19,7 @@ export class Xla {
   constructor(command: string) {
     const script = fileURLToPath(new URL("./runStableHlo.py", import.meta.url));
     const child = spawn(command, [script], {
-      env: { ...process.env, JAX_PLATFORMS: "cpu" },
+      env: { ...process.env, JAX_PLATFORMS: "cpu", JAX_ENABLE_X64: "1" },
       stdio: ["pipe", "pipe", "inherit"],
     });
     this.#process = child;
