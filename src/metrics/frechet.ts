@@ -76,9 +76,9 @@ export interface FrechetReport {
   readonly floor: number;
   /** The numbers of real and of generated samples. */
   readonly samples: readonly [real: number, generated: number];
-  /** How many numbers a sample has. */
+  /** The number of features of a sample. */
   readonly features: number;
-  /** All of this in a line. */
+  /** A description of both sets in one line. */
   readonly text: string;
 }
 
