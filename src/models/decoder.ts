@@ -246,10 +246,9 @@ export function pixelDecoder(
   } = options;
   const slot = nn.linear({ ...init, in: slotSize, out: channels });
   const position = nn.linear({ ...init, in: 4, out: channels, bias: false });
-  const rest = nn.mlp({
-    ...init,
-    sizes: [...Array<number>(layers).fill(channels), patch * patch * (imageChannels + 1)],
-  });
+  const sizes = Array<number>(layers).fill(channels);
+  const pixel = nn.mlp({ ...init, sizes: [...sizes, imageChannels + 1] });
+  const rest = nn.mlp({ ...init, sizes: [...sizes, patch * patch * (imageChannels + 1)] });
   const [rows, columns] = [resolution[0] / patch, resolution[1] / patch];
   if (!Number.isInteger(rows) || !Number.isInteger(columns)) {
     throw new ArgumentError(
@@ -261,7 +260,10 @@ export function pixelDecoder(
   return {
     init(key) {
       const [a, b, c] = random.split(key, 3);
-      const shared = { slot: slot.init(a), position: position.init(b), layers: rest.init(c) };
+      const layers = pixel.init(c).map((layer, i) =>
+        i < sizes.length - 1 ? layer : perPixel(layer, patch)
+      );
+      const shared = { slot: slot.init(a), position: position.init(b), layers };
       return frame === "shared" ? shared : { ...shared, frame: own.init(random.foldIn(b, 1)) };
     },
     apply(p, slots) {
@@ -280,6 +282,12 @@ export function pixelDecoder(
       return composite(np.swapaxes(drawn.reshape(patches), 3, 4).reshape(size));
     },
   };
+}
+
+/** A layer that draws a pixel as one that draws all pixels of a patch alike, at first (Aitken et al., 2017). */
+function perPixel({ weight, bias }: nn.LinearParams, patch: number): nn.LinearParams {
+  const copies = patch * patch;
+  return { weight: np.tile(weight, [copies, 1]), bias: bias && np.tile(bias, [copies]) };
 }
 
 /** Places of a grid, [rows, columns, 4], by the shared map and that of each slot, [batch, slots, channels, 4]. */
