@@ -32,9 +32,28 @@ export const defaultsTo = <S extends Schema.Constraint>(value: S["Encoded"]) =>
 /** Where runs compute; `auto` is the fastest there is. */
 export const backends = ["auto", "webgpu", "onnx", "reference"] as const;
 
-/** The optimizer: Adam with a warmup and exponential decay. */
+/** A function of `optim` and its arguments: see `calls.ts`, which also checks them. */
+const Call = Schema.Union([Schema.String, Schema.Record(Schema.String, Schema.Unknown)]);
+
+/** A learning rate, or a schedule of `optim`. */
+const Rate = Schema.Union([Positive, Schema.Record(Schema.String, Schema.Unknown)]);
+
+/** A group of parameters; what is missing is as for all others. */
+const GroupConfig = Schema.Struct({
+  /** Parameters, or all below a path: `encoder`, `**.bias`. */
+  paths: Schema.Array(Schema.String),
+  learningRate: Schema.optionalKey(Rate),
+  warmup: Schema.optionalKey(CountOrZero),
+  decayRate: Schema.optionalKey(Positive),
+  decaySteps: Schema.optionalKey(CountOrZero),
+  clip: Schema.optionalKey(NonNegative),
+  chain: Schema.optionalKey(Schema.Array(Call)),
+});
+
+/** The optimizer: Adam with a warmup and exponential decay, or a chain of transformations. */
 export const OptimizerConfig = Schema.Struct({
-  learningRate: Positive,
+  /** A number, or a schedule of `optim`: `{ "cosineDecaySchedule": { "initValue": 1e-3, "decaySteps": 1000 } }`. */
+  learningRate: Rate,
   /** Steps of linear warmup. */
   warmup: CountOrZero.pipe(defaultsTo(0)),
   /** The rate is multiplied by `decayRate` every `decaySteps`; 0 steps: never. */
@@ -42,11 +61,28 @@ export const OptimizerConfig = Schema.Struct({
   decaySteps: CountOrZero.pipe(defaultsTo(0)),
   /** Greatest global norm of a gradient; 0: whatever it is. */
   clip: NonNegative.pipe(defaultsTo(0)),
+  /** Transformations in place of Adam: `[{ "adamw": ["learningRate", { "weightDecay": 0.01 }] }]`. */
+  chain: Schema.optionalKey(Schema.Array(Call)),
+  /** Groups of parameters by name, which have an optimizer of their own. */
+  groups: Schema.Record(Schema.String, GroupConfig).pipe(defaultsTo({})),
+  /** Batches whose mean gradient makes one update. */
+  accumulate: Count.pipe(defaultsTo(1)),
+  /** The decay of a moving average of the parameters, which is scored beside them; 0: none. */
+  average: Schema.Finite.check(
+    Schema.isBetween({ minimum: 0, maximum: 1, exclusiveMaximum: true }, {
+      message: "Expected a number from 0 to 1, below 1",
+    }),
+  ).pipe(defaultsTo(0)),
   /** Parameters that stay as they are, by path: `encoder`, `decoder.layers`. */
   frozen: Schema.Array(Schema.String).pipe(defaultsTo([])),
 });
 /** See the schema of the same name. */
 export type OptimizerConfig = typeof OptimizerConfig.Type;
+
+/** The fields of an optimizer that groups have, too. */
+export type OptimizerFields =
+  & Pick<OptimizerConfig, "learningRate">
+  & Partial<Pick<OptimizerConfig, "warmup" | "decayRate" | "decaySteps" | "clip" | "chain">>;
 
 /** Parameters to begin with, from a checkpoint of another run. */
 export const StartConfig = Schema.Struct({
@@ -70,6 +106,8 @@ export const LogConfig = Schema.Struct({
   checkpointEvery: Count.pipe(defaultsTo(200)),
   /** The score on validation data that chooses the best checkpoint, or `loss`; the task's main one unless given. */
   best: Schema.optionalKey(Schema.String),
+  /** Training ends after so many evaluations in a row without a better score; 0: never. */
+  patience: CountOrZero.pipe(defaultsTo(0)),
   /** How many of the last checkpoints to keep. */
   keep: Count.pipe(defaultsTo(2)),
 });
@@ -92,6 +130,8 @@ export const configSchema = <M extends Schema.Top, D extends Schema.Top>(model: 
     batchSize: Count,
     seed: CountOrZero.pipe(defaultsTo(0)),
     backend: Schema.Literals(backends).pipe(defaultsTo("auto")),
+    /** The type of floats; no backend has float16 so far. */
+    precision: Schema.Literals(["float32", "float16"]).pipe(defaultsTo("float32")),
   });
 
 type Common = ReturnType<typeof configSchema<typeof Schema.Unknown, typeof Schema.Unknown>>;

@@ -20,7 +20,7 @@ import { failure, temporaryFolder, tinyConfig } from "./support.ts";
 
 const folder = temporaryFolder();
 const run = Effect.runPromise;
-const progress = (step: number) => ({ step, seconds: 1, best: null, results: {} });
+const progress = (step: number) => ({ step, seconds: 1, best: null, sinceBest: 0, results: {} });
 
 const makeState = () => ({
   params: { layers: [{ weight: random.normal(random.key(3), [2, 3]), bias: null }] },

@@ -9,6 +9,7 @@ import type { Task } from "../tasks/task.ts";
 import { Tasks } from "../tasks/index.ts";
 import type { OriginOf } from "./compose.ts";
 import { valueAt } from "./overrides.ts";
+import { optimizerProblems } from "../optimizer.ts";
 import { configSchema, type ExperimentConfig } from "../schema.ts";
 
 /**
@@ -109,9 +110,22 @@ const plain = (message: string) =>
     : message.replace(/^Expected/, "expected");
 
 /** What no single field shows. */
-function contradictions({ log }: ExperimentConfig, task: Task): string[] {
-  const scores = scoresOf(task).map(({ key }) => key);
+function contradictions(config: ExperimentConfig, task: Task): string[] {
+  const { log, optimizer, precision } = config;
+  const plain = scoresOf(task).map(({ key }) => key);
+  const averaged = optimizer.average > 0 ? plain.map((key) => `average/${key}`) : [];
+  const scores = [...plain, ...averaged];
+  const { groups, ...main } = optimizer;
   return [
+    ...optimizerProblems(main, "optimizer"),
+    ...Object.entries(groups).flatMap(([name, { paths: _, ...own }]) =>
+      optimizerProblems({ ...main, ...own }, `optimizer.groups.${name}`)
+    ).filter((problem, i, all) => all.indexOf(problem) === i),
+    ...(precision === "float16"
+      ? [
+        'precision: no backend (webgpu, onnx, reference) has float16 in this version; leave it out, or give "float32"',
+      ]
+      : []),
     ...(log.checkpointEvery % log.every === 0
       ? []
       : [`log.checkpointEvery: ${log.checkpointEvery} is no multiple of log.every, ${log.every}`]),

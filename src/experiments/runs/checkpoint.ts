@@ -11,7 +11,7 @@ import { Effect, Schema } from "effect";
 import manifest from "../../../package.json" with { type: "json" };
 import { makeFolders, writeFileAtomically } from "../../data/atomic.ts";
 import { readWhole } from "../../data/disk.ts";
-import type { ConfigInput, ExperimentConfig } from "../schema.ts";
+import { type ConfigInput, CountOrZero, defaultsTo, type ExperimentConfig } from "../schema.ts";
 import { CheckpointError, partsOf } from "../errors.ts";
 import { decodeSafetensors, encodeSafetensors, type HostTensor } from "./safetensors.ts";
 import { CurrentDisk, onDisk, type RunFolder } from "./folder.ts";
@@ -20,6 +20,8 @@ const ProgressSchema = Schema.Struct({
   step: Schema.Int,
   seconds: Schema.Finite,
   best: Schema.NullOr(Schema.Finite),
+  // Missing in checkpoints that were made before.
+  sinceBest: CountOrZero.pipe(defaultsTo(0)),
   results: Schema.Record(Schema.String, Schema.Finite),
 });
 
@@ -31,6 +33,8 @@ export interface Progress {
   readonly seconds: number;
   /** The best score so far; a checkpoint of that name has its parameters. */
   readonly best: number | null;
+  /** Evaluations since then. */
+  readonly sinceBest: number;
   /** The latest scores and measurements by name. */
   readonly results: { readonly [name: string]: number };
 }

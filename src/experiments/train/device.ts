@@ -13,6 +13,7 @@ import {
   type TypedArray,
 } from "../../index.ts";
 import { dtypeOf, isNdArray } from "../../data/index.ts";
+import { pathNames } from "../paths.ts";
 import type { ExperimentConfig } from "../schema.ts";
 import { CheckpointError, modelError } from "../errors.ts";
 import type { Checkpoint } from "../runs/checkpoint.ts";
@@ -69,10 +70,6 @@ export function placeBatch(
     );
   }));
 }
-
-/** The paths of all leaves as names: `params.encoder[0].bias`. */
-export const pathNames = (s: tree.Structure): string[] =>
-  tree.paths(s).map((path) => path.replace(/^\./, ""));
 
 /** Every tensor of a tree by its path, read together. */
 export async function readTree(state: unknown): Promise<{ [path: string]: HostTensor }> {

@@ -1,10 +1,12 @@
 /**
- * Which optimizer a parameter has: the config's Adam for all but those of groups, which have their own, and those
- * that are frozen, which stay as they are. Paths name subtrees by their keys: `encoder`, `decoder.layers`.
+ * Which optimizer a parameter has: the config's for all but those of groups, which have their own, and those that are
+ * frozen, which stay as they are. Paths are those of `paths.ts`.
  */
 import { optim, type Tensor, tree } from "../../index.ts";
+import { makeOptimizer } from "../optimizer.ts";
+import { isBelow, pathNames } from "../paths.ts";
+import type { OptimizerConfig } from "../schema.ts";
 import type { ParameterGroup } from "../tasks/task.ts";
-import { pathNames } from "./device.ts";
 
 /** The transformation for all parameters, each by the first of `frozen` and `groups` that it is below. */
 export function grouped(
@@ -33,8 +35,7 @@ export function grouped(
 }
 
 /** True for a parameter of this name that is one of the paths or below one. */
-const below = (paths: readonly string[], name: string) =>
-  paths.some((path) => name === path || name.startsWith(`${path}.`) || name.startsWith(`${path}[`));
+const below = (paths: readonly string[], name: string) => paths.some((path) => isBelow(path, name));
 
 /** Zero gradients for parameters that are frozen, so that nothing that looks at the whole gradient sees theirs. */
 export function withoutFrozen(frozen: readonly string[]): optim.GradientTransformation {
@@ -57,4 +58,16 @@ export function leavesByGroup(
     (found[group] ??= []).push(leaves[i] as Tensor); // parameters are trees of tensors
   }
   return found;
+}
+
+/** The groups of a config, by name: what they leave out is as for all other parameters. */
+export function configGroups(
+  { groups, ...main }: OptimizerConfig,
+): { readonly [name: string]: ParameterGroup } {
+  return Object.fromEntries(
+    Object.entries(groups).map(([name, { paths, ...own }]) => [
+      name,
+      { paths, ...makeOptimizer({ ...main, ...own }, `optimizer.groups.${name}`) },
+    ]),
+  );
 }

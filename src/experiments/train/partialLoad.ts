@@ -4,6 +4,8 @@
  */
 import { Effect } from "effect";
 import { produce } from "immer";
+import { tree } from "../../index.ts";
+import { isBelow, pathNames } from "../paths.ts";
 import { restore } from "./device.ts";
 import { ConfigError } from "../errors.ts";
 import type { Checkpoint } from "../runs/checkpoint.ts";
@@ -57,11 +59,12 @@ const noSubtree = (field: string, path: string, params: Params) =>
     ),
   );
 
-/** Fails when a path of `field` names nothing. */
+/** Fails when a path of `field`, which may be a pattern, names no parameter. */
 export const checkPaths = Effect.fnUntraced(
   function* (params: Params, field: string, paths: readonly string[]) {
+    const names = pathNames(tree.structure(params));
     for (const path of paths) {
-      if (subtreeAt(params, path) === undefined) return yield* noSubtree(field, path, params);
+      if (!names.some((name) => isBelow(path, name))) return yield* noSubtree(field, path, params);
     }
   },
 );

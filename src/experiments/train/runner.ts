@@ -44,7 +44,7 @@ export interface TrainOptions {
   readonly accepted?: readonly string[];
 }
 
-const beginning: Progress = { step: 0, seconds: 0, best: null, results: {} };
+const beginning: Progress = { step: 0, seconds: 0, best: null, sinceBest: 0, results: {} };
 const nothing: Recovery = { checkpoint: undefined, damaged: [], notes: [] };
 
 /** Trains as the config says; gives the run's folder. Interrupted, it saves before it ends. */
@@ -183,6 +183,9 @@ const begin = Effect.fnUntraced(
     const initial = yield* initialState(trainer, config);
     for (const [name, { paths }] of Object.entries(system.groups ?? {})) {
       yield* checkPaths(initial.params, `the group "${name}" of the task`, paths);
+    }
+    for (const [name, { paths }] of Object.entries(config.optimizer.groups)) {
+      yield* checkPaths(initial.params, `optimizer.groups.${name}.paths`, paths);
     }
     const state = checkpoint === undefined ? initial : yield* restore(checkpoint, initial);
     return { examples, system, trainer, state };

@@ -81,9 +81,9 @@ export class Session {
     return this.#run.progress.step;
   }
 
-  /** Whether this step is the last one: all were made, or a hook said so. */
+  /** Whether this step is the last one: all were made, a hook said so, or patience is over. */
   get ended(): boolean {
-    return this.#stopped || this.step >= this.parts.config.steps;
+    return this.#stopped || this.#tired || this.step >= this.parts.config.steps;
   }
 
   /** What all hooks are told. */
@@ -108,6 +108,12 @@ export class Session {
       ? Effect.void
       : this.#hook("afterStep", () => afterStep(this.#at()));
   };
+
+  /** True when no evaluation was better for as long as the config has patience. */
+  get #tired(): boolean {
+    const { patience } = this.parts.config.log;
+    return patience > 0 && this.#run.progress.sinceBest >= patience;
+  }
 
   /** How memory behaved, once there is enough to tell. */
   get flatness(): Flatness | undefined {
@@ -204,7 +210,14 @@ export class Session {
     Effect.gen({ self: this }, function* () {
       const { task, config, evaluator, recorder, display, examples: { validation } } = this.parts;
       if (validation === undefined) return;
-      const scores = yield* evaluator.score(this.#state, validation);
+      const { average } = this.#state;
+      const scores = {
+        ...yield* evaluator.score(this.#state, validation),
+        ...(average === null ? {} : prefixed(
+          "average",
+          yield* evaluator.score({ ...this.#state, params: average }, validation),
+        )),
+      };
       const { numbers, lists } = yield* evaluator.diagnose(this.#state, validation);
       const row: MetricRow = {
         step: this.step,
@@ -227,9 +240,14 @@ export class Session {
       const before = this.#run.progress.best;
       const best = Number.isFinite(value) &&
         (before === null || (better === "higher" ? value > before : value < before));
-      if (best) {
-        this.#edit((draft) => void (draft.progress.best = value));
-        yield* this.#checkpoint({ best });
+      this.#edit((draft) => {
+        if (best) draft.progress.best = value;
+        draft.progress.sinceBest = best ? 0 : draft.progress.sinceBest + 1;
+      });
+      if (best) yield* this.#checkpoint({ best });
+      if (this.#tired) {
+        const { sinceBest } = this.#run.progress;
+        display.line(`${sinceBest} evaluations without a better score: training ends`);
       }
       const { afterEvaluation } = this.parts.hooks;
       if (afterEvaluation !== undefined) {

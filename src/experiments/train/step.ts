@@ -16,7 +16,7 @@ import {
 } from "../../index.ts";
 import type { OptimizerConfig } from "../schema.ts";
 import type { Outputs, Params, Scores, System } from "../tasks/task.ts";
-import { grouped, leavesByGroup, withoutFrozen } from "./optimizer.ts";
+import { configGroups, grouped, leavesByGroup, withoutFrozen } from "./optimizer.ts";
 import { afterScores, plateauState } from "./plateau.ts";
 import { makeOptimizer } from "../optimizer.ts";
 
@@ -28,7 +28,9 @@ export type TrainState = {
   readonly key: Tensor;
   /** Finished updates, int32. */
   readonly step: Tensor;
-  /** Of a loss that has a state; else null, which holds no tensors. */
+  /** The moving average of the parameters, where the config asks for one; else null, which holds no tensors. */
+  readonly average: Params | null;
+  /** Of a loss that has a state; else null. */
   readonly loss: unknown;
   /** By what learning rates shrank, where the system has a plateau; else null. */
   readonly plateau: optim.PlateauState | null;
@@ -50,17 +52,23 @@ export interface Trainer {
 
 /** The training step of a system. */
 export function makeTrainer(system: System, config: OptimizerConfig): Trainer {
-  const { groups = {}, joint, plateau } = system;
+  const { joint, plateau } = system;
+  const own = configGroups(config);
+  // The config has the first word, also where a group of the task has the same name.
+  const groups = { ...own, ...system.groups, ...own };
+  const { accumulate, average: decay } = config;
   const { transformation: main, schedule } = system.optimizer === undefined
     ? makeOptimizer(config)
     : { transformation: system.optimizer, schedule: undefined };
   const parts = grouped(main, config.frozen, groups);
-  const transformation = joint === undefined
+  const each = joint === undefined
     ? parts
     : optim.chain(withoutFrozen(config.frozen), joint, parts);
+  const transformation = accumulate === 1 ? each : optim.multiSteps(each, accumulate);
   let names: readonly string[] = [];
   const plainStep = (state: TrainState, batch: Outputs): readonly [TrainState, Tensor] => {
     const { params, optimizer, key, step } = state;
+    const update = accumulate === 1 ? step : np.floorDivide(step, accumulate);
     const loss = (p: Params) => {
       const at = { step, state: state.loss };
       const [value, outputs, after = null] = system.loss(p, batch, random.foldIn(key, step), at);
@@ -74,17 +82,19 @@ export function makeTrainer(system: System, config: OptimizerConfig): Trainer {
     const row: { readonly [name: string]: Tensor } = {
       loss: value,
       gradientNorm: optim.globalNorm(gradients),
-      ...(schedule === undefined ? {} : { learningRate: shrink(schedule(step)) }),
-      ...ofGroups(groups, gradients, (name) => shrink(groups[name]!.schedule(step))),
+      ...(schedule === undefined ? {} : { learningRate: shrink(schedule(update)) }),
+      ...ofGroups(groups, gradients, (name) => shrink(groups[name]!.schedule(update))),
       ...outputs,
     };
     names = Object.keys(row); // the same whenever it is traced
+    const updated = optim.applyUpdates(params, updates);
     return [
       {
-        params: optim.applyUpdates(params, updates),
+        params: updated,
         optimizer: next,
         key,
         step: step.add(1),
+        average: state.average && movingAverage(state.average, updated, decay, step),
         loss: after,
         plateau: state.plateau,
       },
@@ -102,6 +112,7 @@ export function makeTrainer(system: System, config: OptimizerConfig): Trainer {
           optimizer: transformation.init(params),
           key: forSteps,
           step: np.zeros([], { dtype: "int32" }),
+          average: decay > 0 ? copied(params) : null,
           loss: system.initState?.() ?? null,
           plateau: plateauState(plateau),
         };
@@ -132,6 +143,24 @@ function ofGroups(
       [`gradientMax/${name}`, optim.infinityNorm(leaves)],
     ]),
   ]);
+}
+
+/** Tensors of their own, as the state is taken over as a whole. */
+const copied = (params: Params) => tree.map((x: Tensor) => np.copy(x), params) as Params; // the same tree
+
+/**
+ * The average after a step, `d a + (1 - d) p` with d = min(decay, (1 + t) / (10 + t)): early averages are of few steps,
+ * as in TensorFlow's ExponentialMovingAverage.
+ */
+function movingAverage(average: Params, params: Params, decay: number, step: Tensor): Params {
+  const t = np.astype(step, "float32");
+  const d = np.minimum(decay, t.add(1).div(t.add(10)));
+  const mixed = tree.map(
+    (a: Tensor, p: Tensor) => a.add(p.sub(a).mul(np.subtract(1, d))),
+    average,
+    params,
+  );
+  return mixed as Params; // the same tree
 }
 
 /** Throws where a task returns from its loss what cannot be minimised, noted, or carried on. */
