@@ -25,11 +25,11 @@ const functions: ReadonlyMap<string, AnyFunction> = new Map(
 
 /** A mistake in a call, and the place where it stands. */
 export const callProblem = (place: string, problem: string) =>
-  new ConfigError({
-    what: "The config calls a function of optim in a way that it does not take:",
-    problems: [`${place}: ${problem}`],
-    hint: "docs/experiments.md shows how calls are written.",
-  });
+  new ConfigError(
+    "The config calls a function of optim in a way that it does not take:",
+    [`${place}: ${problem}`],
+    "docs/experiments.md shows how calls are written.",
+  );
 
 /** What a call of a config gives. */
 export function evaluateCall(
