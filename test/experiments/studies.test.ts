@@ -131,7 +131,7 @@ describe("a study", () => {
       ...toyTask,
       system: (config) => {
         const system = (toyTask as Task).system(config);
-        return config.optimizer.learningRate < 0.05 ? system : {
+        return Number(config.optimizer.learningRate) < 0.05 ? system : {
           ...system,
           loss: (params, batch, key, at) => {
             const [loss, ...rest] = system.loss(params, batch, key, at);
