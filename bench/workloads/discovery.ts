@@ -1,5 +1,5 @@
 /**
- * (d): a step of training of the preset "discovery-quick": the model with its sizes, its loss, and Adam. Slots
+ * (d): a step of training of object discovery at 32×32: a model of four slots, its loss, and Adam. Slots
  * start from learned vectors, so that all subjects compute the same.
  */
 import { jit, np, oneStep, optim, type Tensor, valueAndGrad } from "trilevel";

@@ -70,6 +70,8 @@ export interface SpritesOptions {
   readonly distinctColors?: boolean;
   /** Least and greatest radius as fractions of the size, default 0.15 and 0.2. */
   readonly radius?: readonly [least: number, greatest: number];
+  /** If true, sprites are not turned: squares stand on a side, triangles point up. Default false. */
+  readonly upright?: boolean;
   /** The least fraction of each sprite that the others may leave visible, default 0.5. */
   readonly minVisibility?: number;
   /**
@@ -97,6 +99,7 @@ const checkOptions = dataOptions<SpritesOptions>("spritesScene", [], {
   ),
   distinctColors: boolean,
   radius: pairOf(nonNegative),
+  upright: boolean,
   minVisibility: fraction,
   grid: sizeKind,
   background: kind(
@@ -174,6 +177,7 @@ function drawSprites(
   size: number,
   {
     grid,
+    upright = false,
     shapes = grid === undefined ? ["square", "circle", "triangle"] : ["square"],
     colors,
     distinctColors = false,
@@ -207,7 +211,7 @@ function drawSprites(
       x: between(random, radius, size - radius),
       y: between(random, radius, size - radius),
       radius,
-      rotation: between(random, 0, 360),
+      rotation: upright ? 0 : between(random, 0, 360),
     };
   });
 }

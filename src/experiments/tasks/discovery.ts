@@ -6,7 +6,13 @@ import { probeObjects } from "./images/readout.ts";
 import { inspectImages } from "./images/inspect.ts";
 import { ImageConfig, imageContradictions, imageSize } from "./images/config.ts";
 import { openImages, previewImages } from "./images/examples.ts";
-import { attentionPanel, maskPanel, panelCaptions, reconstructionPanel } from "./images/panels.ts";
+import {
+  attentionPanel,
+  maskPanel,
+  overviewPanel,
+  panelCaptions,
+  reconstructionPanel,
+} from "./images/panels.ts";
 import { imageScores, scoreImage } from "./images/scores.ts";
 import { discoveryPresets } from "./presets.ts";
 import { averaged } from "./scores.ts";
@@ -122,6 +128,7 @@ export const discovery = defineTask({
       },
       scorer: () => averaged(scoreImage),
       draw: (seen) => ({
+        overview: overviewPanel(seen),
         reconstruction: reconstructionPanel(seen),
         masks: maskPanel(seen),
         attention: attentionPanel(seen),

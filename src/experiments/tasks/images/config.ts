@@ -46,6 +46,8 @@ export const ImageConfig = Schema.Struct({
   radius: Schema.Tuple([Positive, Positive]).pipe(defaultsTo([0.15, 0.2])),
   /** Sprites stand on a grid of so many pixels, two cells wide, and share no cell; 0: they are anywhere, of any size. */
   grid: CountOrZero.pipe(defaultsTo(0)),
+  /** Whether generated sprites stand upright, or are turned by any angle. */
+  upright: Schema.Boolean.pipe(defaultsTo(false)),
   /** Whether CLEVR-like generated scenes have a mirror. */
   mirror: Schema.Boolean.pipe(defaultsTo(false)),
   /** Decides generated scenes and the split; not the order of training. */

@@ -1,6 +1,7 @@
 /**
  * Panels of what a model with slots sees, one row an image:
  *
+ * - `overview`: the first image alone, and all that its slots make of it
  * - `reconstruction`: image, reconstruction, and each slot's own picture where its mask is
  * - `masks`: image, true objects (where known), and whose pixel it is
  * - `attention`: image, and the image where each slot looks
@@ -25,6 +26,28 @@ export const slotsOf = ({ shape }: HostArray) => Array.from({ length: shape[0]! 
 /** The heads of the columns of slots, in the first of some outputs. */
 export const slotHeads = (outputs: HostArray | undefined) =>
   outputs === undefined ? [] : slotsOf(outputs).map((k) => `slot ${k + 1}`);
+
+/**
+ * The first image in one row: what the model draws, whose pixel each is in its colours of slots, and the part of each slot.
+ * What it has to say needs no other picture.
+ */
+export function overviewPanel(
+  seen: readonly Seen<Example, "reconstruction" | "components" | "masks">[],
+): Panel {
+  const { heads: [image, drawn, ...slots], rows } = reconstructionPanel(seen.slice(0, 1));
+  const { rows: masks } = maskPanel(seen.slice(0, 1));
+  const labelled = seen[0]?.sample.labels !== null;
+  return {
+    heads: [image!, drawn!, "objects found", ...slots], // a reconstruction panel begins with both
+    rows: rows.map(([first, second, ...parts], i) => [
+      first!,
+      second!,
+      masks[i]![labelled ? 2 : 1]!,
+      ...parts,
+    ]),
+    headColumns: 3,
+  };
+}
 
 /** Images, reconstructions `[height, width, 3]`, and the parts of slots `[slots, height, width, 3]` in their masks. */
 export function reconstructionPanel(
@@ -104,6 +127,12 @@ export function overlay(image: Picture, { data, shape }: HostArray): Picture {
 
 /** Titles and captions of the pictures above. */
 export const panelCaptions = {
+  overview: {
+    title: "One image, taken apart",
+    caption:
+      "An image that the model was not trained on, what the model draws of it, which slot each pixel belongs to, and the " +
+      "part that each slot draws alone. The parts laid together are the drawing. Nobody told the model what an object is.",
+  },
   reconstruction: {
     title: "Reconstruction by slots",
     caption:

@@ -209,6 +209,7 @@ function sceneSpec(
         minVisibility: data.minVisibility,
         ...(data.background === "random" ? { background: data.background } : {}),
         radius: data.radius,
+        ...(data.upright ? { upright: true } : {}),
         ...(data.grid > 0 ? { grid: data.grid } : {}),
       };
   }
