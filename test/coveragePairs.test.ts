@@ -1,5 +1,5 @@
 /** Every pair of docs/coverage.md is called on both sides: JAX's and optax's results are recorded. */
-import { beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as trilevel from "trilevel";
 import { grad, np, setBackend, Tensor, tree, vmap } from "trilevel";
 import more from "./fixtures/coverage-arrays.json" with { type: "json" };
@@ -11,7 +11,9 @@ import transforms from "./fixtures/coverage-transforms.json" with { type: "json"
 import { programs as ofLearning } from "./support/coverageLearning.ts";
 import { programs as ofFunctions } from "./support/coveragePrograms.ts";
 import { programs as ofTransforms } from "./support/coverageTransforms.ts";
+import { backends } from "./support/backends.ts";
 import { loose } from "./support/mistakes.ts";
+import { someOf } from "./support/tier.ts";
 
 beforeAll(() => setBackend("reference"));
 
@@ -137,6 +139,22 @@ describe.each(pairs)("$there is $here", ({ there, here, calls }) => {
     }
   });
 });
+
+for (const backend of backends) {
+  describe(`on ${backend.name}`, () => {
+    beforeAll(() => setBackend(backend.name));
+    afterAll(() => setBackend("reference"));
+    const arrays = someOf(pairs).flatMap(({ there, here, calls }) =>
+      /^jax\.(numpy|random)/.test(there)
+        ? calls.flatMap((call, i) => "arguments" in call ? [{ there, here, i, call }] : [])
+        : []
+    );
+    test.each(arrays)("$there, call $i, gives the same", async ({ there, here, call }) => {
+      const result = ours(here)(...loose(call).arguments.map(decode));
+      await expectSame(result, call.results, there.startsWith("jax.random"));
+    });
+  });
+}
 
 test("programs are those of recorded pairs", () => {
   const needed = pairs.filter(({ calls }) => !("arguments" in calls[0]!));
