@@ -14,6 +14,7 @@ const entries = Object.keys(config.imports);
 const uses: { readonly [entry: string]: readonly [expression: string, value: unknown] } = {
   "trilevel": ["await m.np.sum(m.np.array([1, 2])).item()", 3],
   "trilevel/nn": ["await m.relu(2).item()", 2],
+  "trilevel/numpy": ["await m.add(1, 2).item()", 3],
   "trilevel/optim": [
     "await m.linearSchedule({ initValue: 1, endValue: 0, transitionSteps: 2 })(1).item()",
     0.5,
