@@ -20,7 +20,7 @@ import { seedTable } from "../../src/experiments/report/seeds.ts";
 import { decodeCheckpoint, latestCheckpoint } from "../../src/experiments/runs/checkpoint.ts";
 import type { RunFolder } from "../../src/experiments/runs/folder.ts";
 import { openRun } from "../../src/experiments/runs/open.ts";
-import { Tasks } from "../../src/experiments/tasks/index.ts";
+import { Tasks, tasks } from "../../src/experiments/tasks/index.ts";
 import { averaged } from "../../src/experiments/tasks/scores.ts";
 import { defineTask, type LossAt, type Seen, type Task } from "../../src/experiments/tasks/task.ts";
 import { evaluateRun, renderRun } from "../../src/experiments/train/evaluateRun.ts";
@@ -123,9 +123,8 @@ describe("a task about points", () => {
       "data.sets: expected a whole number of at least 1, found 0",
     ]);
     const { message } = await failure(decodeConfig(config, "The config"));
-    expect(message).toContain(
-      'model.task: expected "discovery" | "properties" | "slate", found "mixture"',
-    );
+    const names = tasks.map(({ name }) => `"${name}"`).join(" | ");
+    expect(message).toContain(`model.task: expected ${names}, found "mixture"`);
   });
 });
 
