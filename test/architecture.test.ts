@@ -40,6 +40,8 @@ const arrows: Record<string, readonly string[]> = {
   // What users could write themselves imports what they can import: never core, compiler or primitives.
   "public.ts": ["core", "runtime", "backends", "numpy"],
   "tree.ts": ["core", "numpy"],
+  // The entry of arrays alone.
+  "numpy.ts": ["backends", "numpy"],
   nn: ["public.ts", "options", "numpy", "random", "control"],
   optim: ["public.ts", "tree.ts", "options", "numpy", "random", "control", "transforms", "solvers"],
   metrics: ["errors", "options"],
