@@ -1,4 +1,4 @@
-/** How instructions on whole arrays are written in StableHLO: shapes, reductions, products, indexing. */
+/** Instructions on whole arrays in StableHLO: shapes, reductions, products, indexing. */
 import { type Aval, sizeOf } from "../../core/aval.ts";
 import { isFloat } from "../../core/dtype.ts";
 import type { convPrimitives } from "../../primitives/conv.ts";

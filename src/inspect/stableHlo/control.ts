@@ -1,4 +1,4 @@
-/** How control flow is written in StableHLO: loops as `while`, choices as `case`. */
+/** Control flow in StableHLO: loops as `while`, choices as `case`. */
 import type { Program } from "../../core/program.ts";
 import type { controlPrimitives } from "../../primitives/control.ts";
 import { compare } from "./elementwise.ts";
@@ -9,7 +9,7 @@ const index: Type = { dtype: "int32", shape: [] };
 const number = (w: Writer, n: number) => w.fill(n, index);
 const after = (w: Writer, i: Value) => w.one("stablehlo.add", [i, number(w, 1)], index);
 
-/** Where row i of a tensor begins. */
+/** The start indices of row i of a tensor. */
 const start = (w: Writer, i: Value, { shape }: Type) =>
   shape.map((_, a) => a === 0 ? i : number(w, 0));
 

@@ -1,4 +1,4 @@
-/** How element-wise instructions, and random bits, are written in StableHLO. */
+/** Element-wise instructions, and random bits, in StableHLO. */
 import { isFloat, isInteger } from "../../core/dtype.ts";
 import type { elementwisePrimitives } from "../../primitives/elementwise.ts";
 import type { Lowerings } from "./lowering.ts";

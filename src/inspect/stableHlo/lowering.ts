@@ -1,4 +1,4 @@
-/** What it is to write an instruction in StableHLO. */
+/** Lowerings of instructions to StableHLO. */
 import type { Aval } from "../../core/aval.ts";
 import type { ParamsOf, PrimitiveName } from "../../primitives/index.ts";
 import type { Value, Writer } from "./writer.ts";
