@@ -100,8 +100,8 @@ const namespaces = { np: "src/numpy/index.ts", random: "src/random/index.ts", tr
 /** The modules with reference pages: the entries of deno.json, and the namespaces that users import by name. */
 export function entries(): Entry[] {
   // An entry that is a namespace as well has the namespace's pages.
-  const own = Object.entries(manifest.imports).filter(([, path]) =>
-    !Object.values(namespaces).includes(path.replace("./", ""))
+  const own = Object.entries(manifest.imports).filter(([specifier, path]) =>
+    specifier !== "trilevel/numpy" && !Object.values(namespaces).includes(path.replace("./", ""))
   );
   return [
     ...own.map(([specifier, path]) => ({
