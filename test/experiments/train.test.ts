@@ -1,5 +1,5 @@
 /** Training runs from beginning to end: what they leave behind, how they resume, how they fail. */
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Effect, Exit, Fiber } from "effect";
 import { describe, expect, it, vi } from "vitest";
@@ -87,7 +87,10 @@ describe("a run", () => {
     const opened = await run(openRun(folder("whole"), "latest"));
     const { scores } = await run(evaluateRun(opened));
     expect(scores["fgAri"]).toBeCloseTo(results["best"]!, 10);
-    expect(await run(renderRun(opened))).toHaveLength(4);
+    const drawn = await run(renderRun(opened));
+    expect(drawn.filter((path) => path.endsWith("report.html"))).toHaveLength(1);
+    expect(drawn.filter((path) => /panels\/\w+-\d+\.png$/.test(path))).toHaveLength(4);
+    for (const path of drawn) expect((await stat(path)).size, path).toBeGreaterThan(0);
   });
 
   it("writes events that a TFRecord reader accepts", async () => {

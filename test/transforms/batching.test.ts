@@ -1,12 +1,15 @@
 /** `vmap` of every primitive is the stacked loop, whichever operands have a batch, and wherever. */
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { vmap } from "../../src/transforms/vmap.ts";
+import { setBackend } from "../../src/runtime/choice.ts";
 import { place, Random, read, stacked } from "../support/arrays.ts";
 import { expectClose } from "../support/close.ts";
 import { type Case, type Subject, subjects } from "../support/primitiveCases.ts";
 import { reference } from "../support/reference.ts";
 import { runs } from "../support/tier.ts";
+
+beforeAll(() => setBackend(reference));
 
 /** All subsets of n things but the empty one. */
 const subsets = (n: number) =>

@@ -1,12 +1,13 @@
 /** `jit` and `checkpoint` of every primitive are the primitive, with its derivatives. */
 import fc from "fast-check";
-import { describe, test } from "vitest";
+import { beforeAll, describe, test } from "vitest";
 import { isFloat } from "../../src/core/dtype.ts";
 import type { Tensor } from "../../src/core/tensor.ts";
 import { checkpoint, savePolicies } from "../../src/transforms/checkpoint.ts";
 import { grad } from "../../src/transforms/grad.ts";
 import { jit } from "../../src/transforms/jit.ts";
 import { jvp } from "../../src/transforms/jvp.ts";
+import { setBackend } from "../../src/runtime/choice.ts";
 import { place, read } from "../support/arrays.ts";
 import { expectClose } from "../support/close.ts";
 import { type Case, type Subject, subjects } from "../support/primitiveCases.ts";
@@ -21,6 +22,8 @@ import {
   restricted,
 } from "../support/subject.ts";
 import { runs } from "../support/tier.ts";
+
+beforeAll(() => setBackend(reference));
 
 const policies = { none: undefined, ...savePolicies };
 

@@ -1,8 +1,9 @@
 /** Derivatives of every primitive: forward, reverse, transposed, and of second order. */
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { isFloat } from "../../src/core/dtype.ts";
 import type { Tensor } from "../../src/core/tensor.ts";
+import { setBackend } from "../../src/runtime/choice.ts";
 import { grad } from "../../src/transforms/grad.ts";
 import { jvp } from "../../src/transforms/jvp.ts";
 import { linearTranspose } from "../../src/transforms/linearize.ts";
@@ -20,6 +21,8 @@ import {
   restricted,
 } from "../support/subject.ts";
 import { runs } from "../support/tier.ts";
+
+beforeAll(() => setBackend(reference));
 
 const settings = { numRuns: runs(25) };
 const step = 6e-6; // ∛ε: truncation and rounding are equal
