@@ -42,6 +42,14 @@ const scores: { readonly [name: string]: () => readonly number[] } = {
     metrics.frechetDistance([0, 1, 2, 4], [3, NaN, 5, 1], 2),
     metrics.frechetDistance([0, 1, Infinity], [3, 4, 5], 1),
   ],
+  covarianceRoot: () => [
+    ...metrics.covarianceRoot([NaN], 1),
+    ...metrics.covarianceRoot([1, 0, 0, NaN], 2),
+  ],
+  frechetReport: () => [
+    metrics.frechetReport([0, 1, NaN, 2], [3, 4, 5, 6], 1, "FD-random").distance,
+    metrics.frechetReport([0, 1, 2, 3], [3, 4, NaN, 6], 1, "FD-random").distance,
+  ],
 };
 
 /** What gives no scores: errors, tables, and a matching that refuses costs that are not finite. */
