@@ -100,7 +100,7 @@ export const exportCommand = Command.make(
   Command.withDescription("Write what a trained model makes of data, and its weights, to files"),
 );
 
-/** `probe`: readouts of properties. */
+/** `probe`: what can be read of objects from a model. */
 export const probe = Command.make(
   "probe",
   {
