@@ -306,3 +306,14 @@ function partsOf(node: Node): readonly Expr[] {
       return [];
   }
 }
+
+/** True if these are the places of four neighbours in order, the first a multiple of four. */
+export function areFour(places: readonly Expr[]): boolean {
+  const found = places.map(quarter);
+  return found.length === 4 && found.every((q, i) => q?.of === found[0]?.of && q?.rest === i);
+}
+
+/** The place of an element inside one slice of a stack. */
+export function slicePlace(step: Expr, size: number, flat: Expr): Expr {
+  return sum([{ of: step, scale: size }, { of: flat, scale: 1 }]);
+}

@@ -1,9 +1,9 @@
 /** The end of a product's kernel: sums go to their places, and what follows from them is computed. */
 import type { ContractionCluster } from "../cluster.ts";
-import { flatten, sum, typeOf, variable } from "../expression.ts";
+import { flatten, slicePlace, sum, typeOf, variable } from "../expression.ts";
 import type { Value } from "../value.ts";
 import { index, range } from "./tile.ts";
-import { type KernelWriter, slicePlace } from "./writer.ts";
+import type { KernelWriter } from "./writer.ts";
 
 /** The sums of an invocation. */
 export interface Sums {

@@ -5,11 +5,11 @@
  */
 import type { RowCluster } from "../cluster.ts";
 import type { Expr, Reduction, Value } from "../value.ts";
-import { sum, variable } from "../expression.ts";
+import { slicePlace, sum, variable } from "../expression.ts";
 import type { Member } from "../view.ts";
 import type { Target } from "../target.ts";
 import { lanesFor, smallestWorkgroup } from "./kernel.ts";
-import { KernelWriter, slicePlace } from "./writer.ts";
+import { KernelWriter } from "./writer.ts";
 
 /** The numbers of rows and of neighbouring columns that an invocation takes at once. */
 interface Block {

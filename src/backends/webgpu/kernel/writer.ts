@@ -4,7 +4,7 @@
  */
 import { InternalError } from "../../../core/errors.ts";
 import type { Expr, KernelBody, Value } from "../value.ts";
-import { loadFour, quarter, sum } from "../expression.ts";
+import { areFour, loadFour, quarter } from "../expression.ts";
 import { literal, storageType, type Type } from "./wgsl.ts";
 import type { Target } from "../target.ts";
 import { Accesses, vectorize } from "./vectorize.ts";
@@ -395,15 +395,4 @@ ${body}
 `;
     return { text, bindings: this.#bindings, loops, workgroups };
   }
-}
-
-/** True if these are the places of four neighbours in order, the first a multiple of four. */
-function areFour(places: readonly Expr[]): boolean {
-  const found = places.map(quarter);
-  return found.length === 4 && found.every((q, i) => q?.of === found[0]?.of && q?.rest === i);
-}
-
-/** The place of an element inside one slice of a stack. */
-export function slicePlace(step: Expr, size: number, flat: Expr): Expr {
-  return sum([{ of: step, scale: size }, { of: flat, scale: 1 }]);
 }
