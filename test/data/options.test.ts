@@ -4,20 +4,27 @@ import * as data from "trilevel/data";
 import { type Calls, lookAtOptions } from "../support/options.ts";
 
 const picture = ndarray(Uint8Array.of(1, 2, 3, 4), [2, 2, 1]);
+const labels = ndarray(Uint8Array.of(0, 1, 1, 0), [1, 2, 2]);
 const dataset = fromArrays({ x: ndarray(new Float32Array(20), [20]) });
 const nowhere = "no/such/path";
 const errors = ["OptionError"];
 
 /** Generators whose options come before a seed and an index. */
 const scenes = {
+  binaryShapes: (options = {}) => data.binaryShapes(options, 0, 0),
   clevrScene: (options = {}) => data.clevrScene(options, 0, 0),
+  movingSprites: (options = {}) => data.movingSprites(options, 0, 0),
   spritesScene: (options = {}) => data.spritesScene(options, 0, 0),
   tetrominoesScene: (options = {}) => data.tetrominoesScene(options, 0, 0),
 };
 
-lookAtOptions("scenes", scenes, { clevrScene: [], spritesScene: [], tetrominoesScene: [] }, {
-  errors,
-});
+lookAtOptions("scenes", scenes, {
+  binaryShapes: [],
+  clevrScene: [],
+  movingSprites: [],
+  spritesScene: [],
+  tetrominoesScene: [],
+}, { errors });
 
 // Streams look at their options when they begin.
 const streams = {
@@ -78,6 +85,8 @@ const functions: Calls<Omit<typeof data, Elsewhere>> = {
   readImage: [nowhere],
   renderClevr: [{ objects: [] }],
   resize: [picture, [1, 1]],
+  segmentBoxes: { operands: [labels], options: { objects: 1 } },
+  segmentCenters: { operands: [labels], options: { objects: 1 } },
   split: { operands: [dataset], options: { seed: 0 } },
   stepsPerEpoch: { operands: [20], options: { batchSize: 2 } },
 };

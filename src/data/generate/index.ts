@@ -17,6 +17,8 @@ export type {
 } from "./clevrLike.ts";
 export { binaryShapes } from "./binaryShapes.ts";
 export type { BinaryShapes, BinaryShapesOptions } from "./binaryShapes.ts";
+export { movingSprites } from "./movingSprites.ts";
+export type { MovingSprite, MovingSprites, MovingSpritesOptions } from "./movingSprites.ts";
 export { openScenePool } from "./parallel.ts";
 export type { ScenePool } from "./parallel.ts";
 export { openScenes } from "./shards.ts";

@@ -9,6 +9,7 @@ import {
   boolean,
   count as countKind,
   fraction,
+  type Kind,
   kind,
   listOf,
   nonNegative,
@@ -25,7 +26,8 @@ import { between, choice, integer, sceneRandom } from "./threefry.ts";
 /** The shapes of sprites. */
 export type SpriteShape = "square" | "circle" | "triangle";
 
-type Rgb = readonly [red: number, green: number, blue: number];
+/** Red, green and blue, from 0 to 255. */
+export type Rgb = readonly [red: number, green: number, blue: number];
 
 /** The colours of sprites, by name. */
 export const spriteColors = {
@@ -86,17 +88,18 @@ export interface SpritesOptions {
   readonly background?: readonly [red: number, green: number, blue: number] | "random";
 }
 
+/** The name of a colour. */
+export const colorKind: Kind<SpriteColor> = kind(
+  `one of ${Object.keys(spriteColors).map((name) => `"${name}"`).join(", ")}`,
+  '"red"',
+  (x) => typeof x === "string" && Object.hasOwn(spriteColors, x),
+);
+
 const checkOptions = dataOptions<SpritesOptions>("spritesScene", [], {
   size: sizeKind,
   count: pairOf(countKind),
   shapes: listOf(oneOf("square", "circle", "triangle")),
-  colors: listOf(
-    kind<SpriteColor>(
-      `one of ${Object.keys(spriteColors).map((name) => `"${name}"`).join(", ")}`,
-      '"red"',
-      (x) => typeof x === "string" && Object.hasOwn(spriteColors, x),
-    ),
-  ),
+  colors: listOf(colorKind),
   distinctColors: boolean,
   radius: pairOf(nonNegative),
   upright: boolean,
@@ -140,7 +143,7 @@ export function spritesScene(options: SpritesOptions, seed: number, index: numbe
     const clear = seen.visible.every((n, k) => n > 0 && n >= minVisibility * seen.covered[k]!);
     return clear && apart(sprites, options) ? { sprites, seen } : undefined;
   });
-  return makeScene([size, size], paint(sprites, size, background), seen, sprites);
+  return makeScene([size, size], paintSprites(sprites, size, background), seen, sprites);
 }
 
 /** True unless sprites on a grid share a cell. */
@@ -232,7 +235,8 @@ function inside({ shape, radius, rotation, ...centre }: Sprite): (x: number, y: 
   };
 }
 
-function spriteCoverage(sprites: readonly Sprite[], size: number): Coverage {
+/** The pixels of each sprite, and the one that is seen at each pixel. */
+export function spriteCoverage(sprites: readonly Sprite[], size: number): Coverage {
   const tests = sprites.map(inside);
   return coverage(size * size, sprites.length, (pixel, covered) => {
     const [x, y] = [pixel % size + 0.5, Math.floor(pixel / size) + 0.5];
@@ -246,21 +250,31 @@ function spriteCoverage(sprites: readonly Sprite[], size: number): Coverage {
   });
 }
 
-function paint(sprites: readonly Sprite[], size: number, background: Rgb): Uint8Array {
+/** The picture of sprites, `[size, size, 3]`. */
+export function paintSprites(
+  sprites: readonly Sprite[],
+  size: number,
+  background: Rgb,
+): Uint8Array {
   const tests = sprites.map(inside);
   const colors = sprites.map(({ color }): Rgb => spriteColors[color]);
   const image = new Uint8Array(size * size * 3);
+  const empty = background.map(Math.round);
   for (let pixel = 0; pixel < size * size; pixel++) {
     const [column, row] = [pixel % size, Math.floor(pixel / size)];
     // Most pixels are far from every sprite.
-    const empty = sprites.every(({ x, y, radius }) => Math.hypot(x - column, y - row) > radius + 2);
+    const far = sprites.every(({ x, y, radius }) =>
+      (x - column) ** 2 + (y - row) ** 2 > (radius + 2) ** 2
+    );
+    if (far) {
+      image.set(empty, pixel * 3);
+      continue;
+    }
     const sum = [0, 0, 0];
     for (let sub = 0; sub < 9; sub++) {
-      const front = empty
-        ? -1
-        : tests.findLastIndex((test) =>
-          test(column + (sub % 3 + 0.5) / 3, row + (Math.floor(sub / 3) + 0.5) / 3)
-        );
+      const front = tests.findLastIndex((test) =>
+        test(column + (sub % 3 + 0.5) / 3, row + (Math.floor(sub / 3) + 0.5) / 3)
+      );
       const color = colors[front] ?? background;
       for (let channel = 0; channel < 3; channel++) sum[channel]! += color[channel]!;
     }
