@@ -99,7 +99,13 @@ export {
   type TypedArray,
 } from "./ndarray.ts";
 export * from "./datasets/nem.ts";
-export { flowColors, segmentBoxes, segmentCenters, type SegmentOptions } from "./segments.ts";
+export {
+  flowColors,
+  segmentBoxes,
+  segmentCenters,
+  type SegmentOptions,
+  type Segments,
+} from "./segments.ts";
 export { permutation, type Random, seeded } from "./seeded.ts";
 export * from "./datasets/shapes3d.ts";
 export * from "./datasets/shapestacks.ts";

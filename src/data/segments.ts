@@ -16,7 +16,8 @@ const kinds = { objects: required(count), hidden: oneOf("error", "zeros") } as c
 const checkBoxes = dataOptions<SegmentOptions>("segmentBoxes", ["segments"], kinds);
 const checkCenters = dataOptions<SegmentOptions>("segmentCenters", ["segments"], kinds);
 
-type Labels = NdArray<Uint8Array | Int32Array>;
+/** The object of each pixel, from 1; 0 for the background. */
+export type Segments = NdArray<Uint8Array | Int32Array>;
 
 /**
  * The box of each object, `[frames, objects, 4]`, from labels `[frames, height, width]`: ymin, xmin, ymax, xmax as fractions
@@ -31,7 +32,7 @@ type Labels = NdArray<Uint8Array | Int32Array>;
  *
  * @throws {OptionError} for an object without a pixel, unless `hidden` is `"zeros"`.
  */
-export function segmentBoxes(segments: Labels, options: SegmentOptions): NdArray<Float32Array> {
+export function segmentBoxes(segments: Segments, options: SegmentOptions): NdArray<Float32Array> {
   checkBoxes(options);
   return described("segmentBoxes", segments, options, 4, (extent, height, width) => [
     extent.top / height,
@@ -54,7 +55,7 @@ export function segmentBoxes(segments: Labels, options: SegmentOptions): NdArray
  *
  * @throws {OptionError} for an object without a pixel, unless `hidden` is `"zeros"`.
  */
-export function segmentCenters(segments: Labels, options: SegmentOptions): NdArray<Float32Array> {
+export function segmentCenters(segments: Segments, options: SegmentOptions): NdArray<Float32Array> {
   checkCenters(options);
   return described(
     "segmentCenters",
@@ -81,7 +82,7 @@ interface Extent {
 
 function described(
   name: string,
-  { data, shape }: Labels,
+  { data, shape }: Segments,
   { objects, hidden = "error" }: SegmentOptions,
   size: number,
   describe: (extent: Extent, height: number, width: number) => number[],
@@ -112,7 +113,7 @@ function described(
 }
 
 function extentsOf(
-  labels: Labels["data"],
+  labels: Segments["data"],
   { width, objects }: { readonly width: number; readonly objects: number },
 ): readonly Extent[] {
   const extents = Array.from({ length: objects }, (): Extent => ({

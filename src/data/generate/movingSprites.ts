@@ -72,7 +72,7 @@ export interface MovingSpritesOptions {
   /** The least fraction of each sprite that is visible in the first frame, default 0.5; later ones may hide it. */
   readonly minVisibility?: number;
   /** RGB, default black. */
-  readonly background?: Rgb;
+  readonly background?: readonly [red: number, green: number, blue: number];
 }
 
 const checkOptions = dataOptions<MovingSpritesOptions>("movingSprites", [], {
