@@ -1,15 +1,13 @@
 /**
  * What a dataset is: a size, a schema, and samples by index.
  *
- * Readers make datasets; `select`, `map`, `shuffle` and `split` make views of them; `batches` (in
+ * Readers make datasets; `select`, `map`, `shuffle` and `split` (in `split.ts`) make views of them; `batches` (in
  * `stream.ts`) reads them in the order of training; `cached` (in `cache.ts`) writes them down in a form
  * that is fast to read. A view shares its source: closing either closes both, and closing twice is
  * harmless.
  */
 
-import { ClosedError, IndexError, OptionError, SampleShapeError } from "./errors.ts";
-import { count, kind, listOf, nonNegative, required } from "../options/index.ts";
-import { dataOptions } from "./options.ts";
+import { ClosedError, IndexError, SampleShapeError } from "./errors.ts";
 import { type DType, dtypeOf, elements, isNdArray, type NdArray } from "./ndarray.ts";
 import { permutation } from "./seeded.ts";
 
@@ -200,63 +198,6 @@ export function map<S extends Sample, T extends Sample>(
 /** All samples in the order that belongs to `seed`. */
 export function shuffle<S extends Sample>(dataset: Dataset<S>, seed: number): Dataset<S> {
   return select(dataset, permutation(dataset.size, seed));
-}
-
-/** Three disjoint parts that together hold every sample once. */
-export interface Split<S extends Sample> {
-  /** 70 % unless told otherwise. */
-  readonly train: Dataset<S>;
-  /** 15 % unless told otherwise. */
-  readonly validation: Dataset<S>;
-  /** The rest. */
-  readonly test: Dataset<S>;
-}
-
-/** How {@linkcode split} splits. */
-export interface SplitOptions {
-  /** Another seed is another split. */
-  readonly seed: number;
-  /** The fraction of the whole that each part gets. Default 0.7, 0.15 and 0.15. */
-  readonly fractions?: readonly [train: number, validation: number, test: number];
-}
-
-const checkSplit = dataOptions<SplitOptions>("split", ["dataset"], {
-  seed: required(count),
-  fractions: kind("three numbers, 0 or more", "[0.7, 0.15, 0.15]", listOf(nonNegative, 3).accepts),
-});
-
-/**
- * Splits by seed, 70 : 15 : 15 unless told otherwise. Part sizes are the rounded cumulative fractions.
- *
- * @throws {OptionError} when the fractions are negative or do not add up to 1.
- *
- * ```ts
- * import { fromArrays, ndarray, split } from "trilevel/data";
- * const data = fromArrays({ x: ndarray(new Float32Array(20), [20]) });
- * const { train, validation, test } = split(data, { seed: 0 });
- * if (`${[train.size, validation.size, test.size]}` !== "14,3,3") throw new Error("70-15-15");
- * ```
- */
-export function split<S extends Sample>(
-  dataset: Dataset<S>,
-  options: SplitOptions,
-): Split<S> {
-  checkSplit(options);
-  const { seed, fractions = [0.7, 0.15, 0.15] } = options;
-  const [first, second, third] = fractions;
-  if (!(Math.min(...fractions) >= 0 && Math.abs(first + second + third - 1) < 1e-9)) {
-    throw new OptionError(`fractions [${fractions}] are no partition`, {
-      hint: "Give three numbers ≥ 0 that add up to 1",
-    });
-  }
-  const order = permutation(dataset.size, seed);
-  const end = Math.round(dataset.size * first);
-  const middle = Math.round(dataset.size * (first + second));
-  return {
-    train: select(dataset, order.subarray(0, end)),
-    validation: select(dataset, order.subarray(end, middle)),
-    test: select(dataset, order.subarray(middle)),
-  };
 }
 
 /** Applies `f` to every field, keeping names. */

@@ -31,9 +31,6 @@ export {
   select,
   shuffle,
   type Source,
-  type Split,
-  split,
-  type SplitOptions,
 } from "./dataset.ts";
 export {
   type Decoder,
@@ -109,6 +106,7 @@ export {
 export { permutation, type Random, seeded } from "./seeded.ts";
 export * from "./datasets/shapes3d.ts";
 export * from "./datasets/shapestacks.ts";
+export { type Split, split, type SplitOptions } from "./split.ts";
 export { fileStamp } from "./stamp.ts";
 export {
   type Batch,

@@ -106,6 +106,33 @@ describe("views", () => {
     expect([train.size, validation.size, test.size]).toEqual([70, 15, 15]);
   });
 
+  it("split with groups whole, every sample once, as near to the fractions as groups allow", async () => {
+    const groups = fc.array(fc.oneof(fc.nat(6), fc.constantFrom("a", "b")), { minLength: 1 });
+    await fc.assert(fc.asyncProperty(groups, seed, fc.boolean(), async (of, s, shuffle) => {
+      const parts = split(numbered(of.length), { seed: s, groups: of, shuffle });
+      const { train, validation, test } = parts;
+      const indices = await Promise.all([train, validation, test].map(order));
+      expect(sorted(indices.flat())).toEqual(Array.from(of, (_, i) => i));
+      const kinds = indices.map((part) => new Set(part.map((i) => of[i])));
+      expect(kinds.reduce((sum, { size }) => sum + size, 0)).toBe(new Set(of).size);
+      // No end of a group is nearer to where a part should end.
+      const largest = Math.max(...of.map((group) => of.filter((other) => other === group).length));
+      const distance = Math.abs(train.size - Math.round(0.7 * of.length));
+      expect(kinds[0]!.size === 1 || distance <= largest / 2).toBe(true);
+      expect(train.size).toBeGreaterThan(0);
+    }));
+  });
+
+  it("split in order, where no shuffling is asked for", async () => {
+    const { train, validation, test } = split(numbered(20), { shuffle: false });
+    expect([...await order(train), ...await order(validation), ...await order(test)])
+      .toEqual(Array.from({ length: 20 }, (_, i) => i));
+    const groups = [0, 1, 0, 1, 2, 2];
+    const parts = split(numbered(6), { shuffle: false, groups, fractions: [0.35, 0.35, 0.3] });
+    expect([await order(parts.train), await order(parts.validation), await order(parts.test)])
+      .toEqual([[0, 2], [1, 3], [4, 5]]);
+  });
+
   it("shuffle by seed: shuffling is selecting a permutation", async () => {
     await fc.assert(fc.asyncProperty(size, seed, async (n, s) => {
       expect(await order(shuffle(numbered(n), s))).toEqual([...permutation(n, s)]);
@@ -140,6 +167,9 @@ describe("views", () => {
     expect(() => select(numbered(4), [0, 4])).toThrow("no sample 4");
     const fractions = [0.5, 0.5, 0.5] as const;
     expect(() => split(numbered(4), { seed: 0, fractions })).toThrow("no partition");
+    expect(() => split(numbered(4), { groups: [1, 2] })).toThrow(
+      "2 groups were given for 4 samples",
+    );
     expect(() =>
       fromArrays({ a: ndarray(new Float32Array(2), [2]), b: ndarray(new Float32Array(3), [3]) })
     )

@@ -129,6 +129,7 @@ describe("a source", () => {
         "data.source=nem",
         `data.path=${fixture("nem.h5")}`,
         "data.scenes=4",
+        "data.together=nothing",
         `data.seed=${seed}`,
       );
     const [first, again, other] = [await few(0), await few(0), await few(1)];
@@ -233,6 +234,7 @@ describeGenuine("shapestacks", (root) => {
       "shapestacks",
       "data.source=shapestacks",
       `data.path=${root}`,
+      "data.together=nothing", // its two images show one scene
       "batchSize=1",
     );
     expect(Number.isFinite(results["fgAri"])).toBe(true);

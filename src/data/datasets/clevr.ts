@@ -125,6 +125,12 @@ async function findScenes(
     ),
   );
   const present = splits.flat();
+  if (present.length === 0 && split !== undefined) {
+    throw new MissingFileError("the images here are in no splits", {
+      path: images,
+      hint: "Only CLEVR_v1.0 has splits: images/train, images/val and images/test",
+    });
+  }
   if (present.length === 0) return await findMirror(root, images, limits);
   const chosen = split ?? (present.length === 1 ? present[0]! : "train");
   if (!present.includes(chosen)) {

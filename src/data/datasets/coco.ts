@@ -44,10 +44,12 @@ export interface CocoOptions extends ImageOptions {
 /** COCO's categories: id and name. */
 export type CocoCategories = ReadonlyMap<number, string>;
 
-/** A COCO dataset also knows the names of its categories. */
+/** A COCO dataset also knows the names of its categories, and whether it has instances. */
 export interface CocoDataset extends Dataset<CocoSample> {
   /** Names by id. */
   readonly categories: CocoCategories;
+  /** False if the labels have no instance at all, as those of the test split: empty masks mean nothing then. */
+  readonly annotated: boolean;
 }
 
 const checkOpenCoco = dataOptions<CocoOptions>("openCoco", ["root"], {
@@ -129,7 +131,8 @@ export async function openCoco(
     },
     close: () => decoder.close(),
   });
-  return { ...dataset, categories: labels.categories };
+  const annotated = [...labels.annotations.values()].some((instances) => instances.length > 0);
+  return { ...dataset, categories: labels.categories, annotated };
 }
 
 interface CocoImage {

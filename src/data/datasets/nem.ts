@@ -89,6 +89,8 @@ export type NemFrame = {
   readonly image: NdArray<Uint8Array>;
   /** Which object each pixel belongs to, 0 for background, `[height, width]` or as prepared. */
   readonly masks: NdArray<Uint8Array>;
+  /** The number of the sequence, counted from 0. */
+  readonly sequence: number;
 };
 
 function label(x: number): number {
@@ -119,6 +121,7 @@ export function nemFrames(
     schema: {
       image: { shape, dtype: "uint8" },
       masks: { shape: shape.slice(0, 2), dtype: "uint8" },
+      sequence: { shape: [], dtype: "json" },
     },
     async get(i) {
       const { features, groups } = await sequences.get(Math.floor(i / time!));
@@ -139,6 +142,7 @@ export function nemFrames(
           prepare,
         ),
         masks: { data: labels.data, shape: labels.shape.slice(0, 2) },
+        sequence: Math.floor(i / time!),
       };
     },
     close: () => sequences.close(),

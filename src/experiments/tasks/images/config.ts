@@ -50,11 +50,23 @@ export const ImageConfig = Schema.Struct({
   upright: Schema.Boolean.pipe(defaultsTo(false)),
   /** Whether CLEVR-like generated scenes have a mirror. */
   mirror: Schema.Boolean.pipe(defaultsTo(false)),
+  /**
+   * Where the parts come from: drawn by seed; the first images to train on, those after them to validate on and the last
+   * to test with; or as the dataset was published, with at most `scenes` of its training part.
+   */
+  split: Schema.Literals(["random", "inOrder", "official"]).pipe(defaultsTo("random")),
+  /** ShapeStacks: the folder in `splits` with the lists of the official split. */
+  splitName: Schema.optionalKey(Schema.String),
+  /**
+   * Images that stay in one part: those of one scene or video, where the source knows them; files of one folder; or no
+   * image with another.
+   */
+  together: Schema.Literals(["scene", "folder", "nothing"]).pipe(defaultsTo("scene")),
   /** Decides generated scenes and the split; not the order of training. */
   seed: CountOrZero.pipe(defaultsTo(0)),
-  /** Scenes to validate on: they choose the best checkpoint. At most 15 % of all. */
+  /** Scenes to validate on: they choose the best checkpoint. At most 15 % of all, unless the split is official. */
   evaluate: Count.pipe(defaultsTo(320)),
-  /** Further scenes that are scored once, at the end. At most 15 % of all; 0: none. */
+  /** Further scenes that are scored once, at the end. At most 15 % of all, unless the split is official; 0: none. */
   test: CountOrZero.pipe(defaultsTo(320)),
 });
 /** See the schema of the same name. */
@@ -82,6 +94,15 @@ export const sourcesOfFiles: readonly ImageConfig["source"][] = [
   "coco",
 ];
 
+/** Sources that are published in three parts, or, of folders, that may be. */
+const sourcesInParts: readonly ImageConfig["source"][] = [
+  "clevr-files",
+  "shapestacks",
+  "coco",
+  "nem",
+  "folder",
+];
+
 /** Mistakes that no single field shows. */
 export function imageContradictions(
   { data, batchSize }: { readonly data: ImageConfig; readonly batchSize: number },
@@ -97,6 +118,19 @@ export function imageContradictions(
     data.onBroken === "skip" && !isGenerated(data.source) && !sourcesOfFiles.includes(data.source)
   ) {
     problems.push(`data.onBroken: "${data.source}" is one file, of which nothing can be left out`);
+  }
+  if (data.split === "official" && !sourcesInParts.includes(data.source)) {
+    problems.push(
+      `data.split: "${data.source}" was not published in parts; "inOrder" takes the first images to train on`,
+    );
+  }
+  if (
+    data.splitName !== undefined && (data.source !== "shapestacks" || data.split !== "official")
+  ) {
+    problems.push("data.splitName: only the official split of ShapeStacks has a name");
+  }
+  if (data.together === "folder" && data.source !== "folder") {
+    problems.push(`data.together: "${data.source}" is no folder of images; take "scene"`);
   }
   const [height, width] = imageSize(data);
   if (height !== width && (data.source === "sprites" || data.source === "tetrominoes")) {

@@ -13,8 +13,6 @@ import {
   type NdArray,
   prepareGeometry,
   type Sample,
-  select,
-  split,
   toFloat,
   withChannels,
 } from "../../../data/index.ts";
@@ -24,7 +22,8 @@ import type { Panel } from "../../display/panel.ts";
 import type { BrokenFile, Examples, OnProgress } from "../task.ts";
 import { warningsOf } from "./inspect.ts";
 import { type ImageConfig, imageSize, isGenerated, sourcesOfFiles } from "./config.ts";
-import { labelsOf, openSource } from "./sources.ts";
+import { closeParts, describeSplit, openParts } from "./parts.ts";
+import { labelsOf } from "./sources.ts";
 
 /** What a model learns from. A type, not an interface: samples are records of fields. */
 export type Example = {
@@ -54,41 +53,40 @@ export const openImages = Effect.fnUntraced(
   ) {
     // Not acquireRelease, which cannot be interrupted: scenes may take hours to make.
     let broken: readonly BrokenFile[] = [];
-    const all = yield* Effect.tryPromise({
-      try: () => openSource(data, onProgress, (files) => void (broken = files)),
+    const parts = yield* Effect.tryPromise({
+      try: () => openParts(data, onProgress, (files) => void (broken = [...broken, ...files])),
       catch: datasetError(
         isGenerated(data.source)
           ? `The ${data.source} scenes cannot be made.`
           : `The data "${data.path}" cannot be read as ${data.source}.${skipAdvice(data)}`,
       ),
     });
-    yield* Effect.addFinalizer(() => Effect.promise(() => all.close()));
-    const missing = Object.values<ExtraField<Field>>(extra).filter(({ from }) =>
-      !(from in all.schema)
+    yield* Effect.addFinalizer(() => Effect.promise(() => closeParts(parts)));
+    const { train, validation, test } = parts;
+    const problems = Object.entries({ train, validation, test }).flatMap(([name, part]) =>
+      Object.values<ExtraField<Field>>(extra)
+        .filter(({ from }) => part !== undefined && !(from in part.schema))
+        .map(({ use }) =>
+          data.split === "official" && name !== "train"
+            ? `data.split: the official ${name} part has no ${use}${
+              name === "test" ? "; data.test=0 leaves it out" : ""
+            }`
+            : `data.path: "${data.path}" has no ${use}`
+        )
     );
-    const wanted = Math.min(all.size, data.scenes);
-    const some = wanted === all.size
-      ? all
-      : select(all, Array.from({ length: wanted }, (_, i) => i));
-    const most = Math.max(1, Math.round(0.15 * wanted));
-    const validation = Math.min(data.evaluate, most, wanted - 1);
-    const test = Math.min(data.test, most, wanted - 1 - validation);
-    const parts = split(some, {
-      seed: data.seed,
-      fractions: [1 - (validation + test) / wanted, validation / wanted, test / wanted],
-    });
-    const segmented = "masks" in all.schema || "mask" in all.schema;
+    const segmented = "masks" in train.schema || "mask" in train.schema;
     return {
       broken,
       warnings: yield* Effect.promise(() => warningsOf(data)),
-      problems: missing.map(({ use }) => `data.path: "${data.path}" has no ${use}`),
-      train: examples(parts.train, data, extra),
-      ...(validation > 0 ? { validation: examples(parts.validation, data, extra) } : {}),
-      ...(test > 0 ? { test: examples(parts.test, data, extra) } : {}),
+      problems: [...new Set(problems)],
+      train: examples(train, data, extra),
+      ...(validation === undefined ? {} : { validation: examples(validation, data, extra) }),
+      ...(test === undefined ? {} : { test: examples(test, data, extra) }),
       facts: [
         ["source", `${data.source}${data.path ? ` (${data.path})` : ""}`],
-        ["fields", describeSchema(all.schema)],
+        ["fields", describeSchema(train.schema)],
         ["segmented", segmented ? "yes" : "no, so that FG-ARI cannot be computed"],
+        ["split", describeSplit(data, train)],
       ],
     } satisfies Examples<Example & X>;
   },

@@ -2,7 +2,8 @@
  * Where images come from: `data.source` of a config, opened. Generators make scenes; readers of files give
  * theirs at the size of the config. Whatever takes long to read is converted once, into `.cache/data`.
  */
-import { isAbsolute, join } from "node:path";
+import { readdir } from "node:fs/promises";
+import { dirname, isAbsolute, join } from "node:path";
 import process from "node:process";
 import {
   cached,
@@ -11,6 +12,7 @@ import {
   fileStamp,
   map,
   masksToLabels,
+  MissingFileError,
   type NdArray,
   nemFrames,
   openClevr,
@@ -46,14 +48,19 @@ export function dataPath(path: string): string {
   return root === undefined || isAbsolute(path) ? path : join(root, path);
 }
 
+/** A part of a dataset, as it was published. */
+export type Part = "train" | "validation" | "test";
+
 /**
- * Opens what `data` names. Samples have `image`, uint8 `[height, width, 3]`; where the source knows them,
- * `masks` (a label map) or `mask` (one for every entity), and `objects`.
+ * Opens what `data` names, or a published part of it. Samples have `image`, uint8 `[height, width, 3]`; where the source
+ * knows them, `masks` (a label map) or `mask` (one for every entity), `objects`, and `group`, the name of the scene, the
+ * video or the folder.
  */
 export function openSource(
   data: ImageConfig,
   onProgress: OnProgress,
   onBroken: (files: readonly BrokenFile[]) => void = () => {},
+  part?: Part,
 ): Promise<Dataset<Sample>> {
   const path = dataPath(data.path ?? "");
   const { scenes: limit, maxObjects } = data;
@@ -67,7 +74,7 @@ export function openSource(
     onProgress: (done: number) => onProgress(done, limit),
   };
   const convert = (open: () => Promise<Dataset<Sample>>) =>
-    converted(open, { data, path, prepare, onProgress, onBroken });
+    converted(open, { data, path, prepare, part, onProgress, onBroken });
   switch (data.source) {
     case "sprites":
     case "tetrominoes":
@@ -87,20 +94,87 @@ export function openSource(
     case "objects-room":
       return openObjectsRoom(path, multiObject);
     case "clevr-files":
-      return convert(() => openClevr(path, { ...prepare, maxObjects }));
+      return convert(() =>
+        openClevr(path, {
+          ...prepare,
+          maxObjects,
+          ...(part === undefined ? {} : { split: part === "validation" ? "val" : part }),
+        })
+      );
     case "shapestacks":
-      return convert(() => openShapeStacks(path, prepare));
+      return convert(async () =>
+        openShapeStacks(path, {
+          ...prepare,
+          ...(part === undefined ? {} : {
+            split: {
+              name: data.splitName ?? await onlyList(path),
+              part: part === "validation" ? "eval" : part,
+            },
+          }),
+        })
+      );
     case "coco":
-      return convert(() => openCoco(path, prepare));
+      return convert(async () => {
+        const coco = await openCoco(path, {
+          ...prepare,
+          ...(part === undefined ? {} : { split: part }),
+        });
+        return coco.annotated ? coco : unlabelled(coco);
+      });
     case "3dshapes":
       return convert(() => openShapes3d(path, prepare));
     case "dsprites":
       return convert(() => openDsprites(path, prepare));
     case "nem":
-      return convert(async () => nemFrames(await openNem(path), prepare));
+      return convert(async () => {
+        const sequences = part === undefined
+          ? {}
+          : { split: part === "train" ? "training" : part } as const;
+        return nemFrames(await openNem(path, sequences), prepare);
+      });
     case "folder":
-      return convert(() => openFolder(path, { ...prepare, crop: prepare.crop ?? "square" }));
+      return convert(async () =>
+        openFolder(part === undefined ? path : await partFolder(path, part), {
+          ...prepare,
+          crop: prepare.crop ?? "square",
+        })
+      );
   }
+}
+
+/** The name of the lists of ShapeStacks where there are no others. */
+async function onlyList(path: string): Promise<string> {
+  const folder = join(path, "splits");
+  const names = await readdir(folder).catch((): string[] => []);
+  const [only] = names;
+  if (names.length === 1 && only !== undefined) return only;
+  throw new MissingFileError(
+    names.length === 0 ? "there is no folder splits/ here" : `splits/ has ${names.length} lists`,
+    {
+      path: folder,
+      hint: names.length === 0
+        ? "Download the splits of ShapeStacks, or set data.split=random"
+        : `Name one of them: data.splitName is ${names.join(", ")}`,
+    },
+  );
+}
+
+/** The folder of a part, as people name them. */
+async function partFolder(path: string, part: Part): Promise<string> {
+  const wanted = { train: ["train"], validation: ["validation", "val"], test: ["test"] }[part];
+  const names = await readdir(path).catch((): string[] => []);
+  const found = wanted.find((name) => names.includes(name));
+  if (found !== undefined) return join(path, found);
+  throw new MissingFileError(`there is no folder ${wanted.join("/ or ")}/ here`, {
+    path,
+    hint: "Folders of parts are called train, validation and test; data.split=random needs none",
+  });
+}
+
+/** Images alone, where empty masks would pass for images without objects. */
+function unlabelled(coco: Dataset<Sample>): Dataset<Sample> {
+  const { mask: _, ...schema } = coco.schema;
+  return map<Sample, Sample>(coco, ({ mask: _, ...sample }) => sample, schema);
 }
 
 /** What a conversion depends on. */
@@ -108,36 +182,45 @@ interface Conversion {
   readonly data: ImageConfig;
   readonly path: string;
   readonly prepare: Prepare;
+  readonly part: Part | undefined;
   readonly onProgress: OnProgress;
   readonly onBroken: (files: readonly BrokenFile[]) => void;
 }
 
 /**
  * As many pictures of a dataset as the config takes, through the conversion cache. They are drawn by seed, for
- * the files of some datasets go through their factors in order.
+ * the files of some datasets go through their factors in order; those of a split in order are the first ones.
  */
 async function converted(
   open: () => Promise<Dataset<Sample>>,
-  { data, path, prepare, onProgress, onBroken }: Conversion,
+  { data, path, prepare, part, onProgress, onBroken }: Conversion,
 ): Promise<Dataset<Sample>> {
-  const { source, scenes, seed, maxObjects = null } = data;
+  const { source, scenes, seed, maxObjects = null, split, splitName = null, together } = data;
   let size = scenes;
   const openChosen = async () => {
     const all = await open();
     size = Math.min(all.size, scenes);
-    return select(all, permutation(all.size, seed).subarray(0, size).sort());
+    const chosen = split === "inOrder"
+      ? Array.from({ length: size }, (_, i) => i)
+      : permutation(all.size, seed).subarray(0, size).sort();
+    return select(all, chosen);
   };
-  const schemaOf = ({ masks, mask, objects }: Sample): Schema => {
+  const schemaOf = (first: Sample): Schema => {
+    const { masks, mask, objects } = first;
     const [height, width] = prepare.size!; // openSource gives it
     return {
       image: { shape: [height, width, 3], dtype: "uint8" },
       ...(masks ?? mask) === undefined ? {} : { masks: { shape: [height, width], dtype: "uint8" } },
       ...(objects ?? null) === null ? {} : { objects: { shape: [], dtype: "json" } },
+      ...groupOf(first, data) === null ? {} : { group: { shape: [], dtype: "json" } },
     };
   };
   const place = {
     directory: cacheFolder,
-    key: [source, await fileStamp(path), prepare, scenes, seed, maxObjects],
+    key: [
+      [source, await fileStamp(path), prepare, scenes, seed, maxObjects],
+      [split === "inOrder", part ?? null, splitName, together],
+    ],
     onProgress: (done: number) => onProgress(done, size),
   };
   if (data.onBroken === "stop") {
@@ -160,11 +243,31 @@ async function converted(
 function reduced(sample: Sample, data: ImageConfig): Sample {
   const labels = labelsOf(sample, data);
   const { image, objects = null } = sample;
+  const group = groupOf(sample, data);
   return {
     image: withChannels(image as NdArray<Uint8Array>, 3), // all sources have it
     ...(labels === null ? {} : { masks: labels }),
     ...(objects === null ? {} : { objects }),
+    ...(group === null ? {} : { group }),
   };
+}
+
+/** What a sample shows together with others: its scene, its video, or its folder; null where it is alone. */
+function groupOf(
+  { environment, sequence, name }: Sample,
+  { source, together }: ImageConfig,
+): string | number | null {
+  if (together === "nothing") return null;
+  switch (source) {
+    case "shapestacks":
+      return environment as string; // one scene, which several cameras see
+    case "nem":
+      return sequence as number; // frames of one video
+    case "folder":
+      return together === "folder" ? dirname(name as string) : null;
+    default:
+      return null;
+  }
 }
 
 /** The label map of a sample that has one, or masks of entities; null where nobody knows. */
