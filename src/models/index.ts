@@ -39,6 +39,21 @@ export {
   type NeuralEmParams,
   type NoisyImages,
 } from "./neuralEm.ts";
+export {
+  type BernoulliClusters,
+  bernoulliMixture,
+  type BernoulliMixtureParams,
+  type GaussianClusters,
+  gaussianMixture,
+  type GaussianMixtureParams,
+  type Means,
+  type Mixture,
+  type MixtureLevel,
+  type MixtureOptions,
+  softKMeans,
+  type SoftKMeansOptions,
+  type SoftKMeansParams,
+} from "./mixtures.ts";
 export { assignment } from "./assignment.ts";
 export {
   type PropertyOptions,

@@ -27,6 +27,7 @@ const slateTraining = {
 };
 
 const functions: Calls<typeof models> = {
+  bernoulliMixture: { operands: [], options: { size: 2, clusters: 3 } },
   broadcastDecoder: { operands: [], options: { resolution: [16, 16] } },
   cnnEncoder: [],
   conceptLibrary: {
@@ -34,6 +35,7 @@ const functions: Calls<typeof models> = {
     options: { concepts: 2 },
   },
   discreteVae: { operands: [], options: { vocabulary: 16 } },
+  gaussianMixture: { operands: [], options: { size: 2, clusters: 3 } },
   gumbelSoftmax: [random.key(0), np.zeros([3])],
   objectDiscovery: { operands: [], options: { resolution: [16, 16], slots: 3 } },
   paperOptimizer: { operands: [], options: training },
@@ -43,6 +45,7 @@ const functions: Calls<typeof models> = {
   slate: { operands: [], options: { vocabulary: 16, imageSize: 8, slots: 3 } },
   slateOptimizer: { operands: [], options: slateTraining },
   slotAttention: { operands: [], options: { slots: 3, inputSize: 8 } },
+  softKMeans: { operands: [], options: { size: 2, clusters: 3 } },
 };
 lookAtOptions("models", models, functions);
 

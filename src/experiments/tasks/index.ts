@@ -2,6 +2,7 @@
 import { Context, Effect } from "effect";
 import type { ExperimentConfig } from "../schema.ts";
 import { discovery } from "./discovery.ts";
+import { mixturesTask } from "./mixtures.ts";
 import { neuralEmTask } from "./neuralEm.ts";
 import { properties } from "./properties.ts";
 import { slate } from "./slate.ts";
@@ -10,7 +11,7 @@ import type { Task } from "./task.ts";
 export { discovery, properties };
 
 /** The tasks of this package; the first preset of the first is the default of the command line. */
-export const tasks: readonly Task[] = [discovery, properties, slate, neuralEmTask];
+export const tasks: readonly Task[] = [discovery, properties, slate, neuralEmTask, mixturesTask];
 
 /** The tasks in use: those of this package, or those that a program provides. */
 export const Tasks = Context.Reference<readonly Task[]>("trilevel/Tasks", {
