@@ -98,7 +98,6 @@ const arrows: Record<string, readonly string[]> = {
     "errors",
     "index.ts",
     "public.ts",
-    "runtime",
     "options",
     "metrics",
     "models",

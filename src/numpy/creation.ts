@@ -10,9 +10,17 @@ import { describeValue } from "../core/describeValue.ts";
 import { aval, type Shape, sizeOf } from "../core/aval.ts";
 import { literal, type NestedArray, Tensor } from "../core/tensor.ts";
 import { tensorFromHost } from "../runtime/memory.ts";
-import { count, declareOptions, dtype, integer, listOf, oneOf } from "../options/index.ts";
+import {
+  count,
+  declareOptions,
+  dtype,
+  integer,
+  listOf,
+  oneOf,
+  required,
+} from "../options/index.ts";
 import * as lax from "../primitives/index.ts";
-import { managed } from "./managed.ts";
+import { managed, managedWithOptions } from "./managed.ts";
 import { diagonalIndices } from "./parts.ts";
 import { asTensor, cast, shapeOf, stretch, type TensorLike } from "./promote.ts";
 
@@ -55,16 +63,13 @@ export const array: (data: ArrayData, options?: ArrayOptions) => Tensor = manage
     }
     const { values, shape: own, type } = read(data, dtype);
     const target = shape === undefined ? own : shapeOf("array", shape);
-    if (sizeOf(target) !== values.length) {
-      throw new ShapeError(
-        `array: ${values.length} elements for the shape [${target.join(", ")}]`,
-        `give a shape of ${values.length} elements`,
-      );
-    }
+    checkSize("array", target, values.length);
     if (target.length === 0) return literal(Number(values[0]), type);
     const placed = aval(target, type);
     const host = allocate(type, values.length);
-    for (let i = 0; i < values.length; i++) host[i] = coerce(Number(values[i]), type);
+    if (ArrayBuffer.isView(values) && type !== "bool" && dtypeOf(values) === type) {
+      host.set(values); // at the speed of a copy
+    } else for (let i = 0; i < values.length; i++) host[i] = coerce(Number(values[i]), type);
     return tensorFromHost(host, placed, currentBackend());
   },
   declareOptions("np.array", ["data"], { dtype, shape: listOf(count) }),
@@ -72,6 +77,55 @@ export const array: (data: ArrayData, options?: ArrayOptions) => Tensor = manage
 
 /** Same as {@link array}: a tensor is returned as it is. */
 export const asarray: typeof array = array;
+
+/** The type of a tensor that {@link fromData} makes. */
+export interface FromDataOptions {
+  /** The element type. */
+  readonly dtype: DType;
+  /** The shape. */
+  readonly shape: Shape;
+}
+
+/**
+ * The tensor whose elements `data` lists in row-major order, as {@linkcode Tensor.data} gives them: its inverse, to the last
+ * bit. ({@link array} would round elements of the `reference` backend, which keeps float32 in double precision.)
+ *
+ * ```ts
+ * import { np } from "trilevel";
+ * const x = np.array([[0.1, 0.2, 0.3]]);
+ * const kept = { data: await x.data(), dtype: x.dtype, shape: x.shape };
+ * console.assert(await np.arrayEqual(np.fromData(kept.data, kept), x).item() === 1);
+ * ```
+ *
+ * @throws ShapeError when the shape has another number of elements.
+ * @throws DTypeError for a typed array of another kind than `data()` gives for the element type.
+ */
+export const fromData: (data: TypedArray, options: FromDataOptions) => Tensor = managedWithOptions(
+  (data: TypedArray, { dtype, shape }: FromDataOptions) => {
+    const found = dtypeOf(data);
+    if (found !== dtype && !(found === "float64" && dtype === "float32")) {
+      throw new DTypeError(
+        `fromData: expected the data of ${dtype}, got ${describeValue(data)}`,
+        "np.array converts elements",
+      );
+    }
+    const target = shapeOf("fromData", shape);
+    checkSize("fromData", target, data.length);
+    return tensorFromHost(data.slice(), aval(target, dtype), currentBackend());
+  },
+  declareOptions("np.fromData", ["data"], {
+    dtype: required(dtype),
+    shape: required(listOf(count)),
+  }),
+);
+
+function checkSize(name: string, shape: Shape, elements: number): void {
+  if (sizeOf(shape) === elements) return;
+  throw new ShapeError(
+    `${name}: ${elements} elements for the shape [${shape.join(", ")}]`,
+    `give a shape of ${elements} elements`,
+  );
+}
 
 type Values = readonly (number | boolean)[] | TypedArray;
 

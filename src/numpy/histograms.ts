@@ -21,10 +21,9 @@ import { linspace } from "./spaces.ts";
 import { diff } from "./cumulative.ts";
 import { ravelMultiIndex } from "./grids.ts";
 import { where } from "./logic.ts";
-import { managed } from "./managed.ts";
+import { managed, managedWithOptions } from "./managed.ts";
 import { stretchOf } from "./parts.ts";
 import { asTensor, floatTensor, promote, type TensorLike, toFloat } from "./promote.ts";
-import { sized } from "./sized.ts";
 import { searchsorted } from "./sorting.ts";
 import { integers } from "./taking.ts";
 
@@ -50,7 +49,7 @@ export interface BincountOptions {
  *
  * @throws DTypeError unless numbers are integers; ShapeError unless weights have their shape.
  */
-export const bincount: (x: TensorLike, options: BincountOptions) => Tensor = sized(
+export const bincount: (x: TensorLike, options: BincountOptions) => Tensor = managedWithOptions(
   (x: TensorLike, { length, weights = 1 }: BincountOptions) => {
     const t = integers("bincount", x);
     const given = typeof weights === "number"

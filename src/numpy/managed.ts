@@ -36,6 +36,20 @@ export function managed<F extends (...args: never[]) => unknown>(
   return wrapped as F;
 }
 
+/** As {@link managed}, for a function whose options cannot be left out. */
+export function managedWithOptions<Operands extends readonly unknown[], O extends object, R>(
+  f: (...args: [...Operands, O]) => R,
+  check: Check<O>,
+): (...args: [...Operands, O]) => R {
+  const place = check.declaration.operands.length;
+  const checked = (...args: [...Operands, O]): R => {
+    check(args[place], args);
+    return f(...args);
+  };
+  // The options are checked above, because `managed` allows that they are left out.
+  return (managed as (f: typeof checked) => typeof checked)(checked);
+}
+
 /** An argument that is handed through is shared, not handed over: both sides may dispose of theirs. */
 function handOver(result: unknown, args: readonly unknown[]): unknown {
   const taken = new Set(args.flat().flatMap((x) => isParts(x) ? Object.values(x) : [x]));

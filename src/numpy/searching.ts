@@ -20,7 +20,8 @@ import { stack } from "./joining.ts";
 import { asTensor, axisOf, checkCount, stretch, type TensorLike, truth } from "./promote.ts";
 import { integers, take } from "./taking.ts";
 import { unravelIndex } from "./grids.ts";
-import { filled, type FillOptions, firstTrue, sized, type SizeOptions } from "./sized.ts";
+import { managedWithOptions } from "./managed.ts";
+import { filled, type FillOptions, firstTrue, type SizeOptions } from "./sized.ts";
 
 export type { FillOptions, SizeOptions } from "./sized.ts";
 
@@ -52,7 +53,7 @@ export interface NonzeroOptions extends SizeOptions {
  *
  * @throws ShapeError for a scalar.
  */
-export const nonzero: (x: TensorLike, options: NonzeroOptions) => Tensor[] = sized(
+export const nonzero: (x: TensorLike, options: NonzeroOptions) => Tensor[] = managedWithOptions(
   (x: TensorLike, { size, fillValue }: NonzeroOptions) => {
     const [t, places, valid] = flatPlaces("nonzero", x, size);
     const found = t.size === 0 ? t.shape.map(() => places) : unravelIndex(places, t.shape);
@@ -78,7 +79,7 @@ export const nonzero: (x: TensorLike, options: NonzeroOptions) => Tensor[] = siz
 );
 
 /** The indices of {@link nonzero} as rows of a matrix `[size, axes]`. */
-export const argwhere: (x: TensorLike, options: FillOptions) => Tensor = sized(
+export const argwhere: (x: TensorLike, options: FillOptions) => Tensor = managedWithOptions(
   (x: TensorLike, options: FillOptions) => stack(nonzero(x, options), { axis: -1 }),
   declareOptions<FillOptions>("np.argwhere", ["x"], {
     size: required(count),
@@ -106,7 +107,7 @@ export const maskIndices: (
   n: number,
   keep: (x: Tensor, options: { readonly k: number }) => Tensor,
   options: MaskIndicesOptions,
-) => [rows: Tensor, columns: Tensor] = sized(
+) => [rows: Tensor, columns: Tensor] = managedWithOptions(
   (
     n: number,
     keep: (x: Tensor, options: { readonly k: number }) => Tensor,
@@ -123,7 +124,7 @@ export const maskIndices: (
 );
 
 /** The numbers of places of the flattened tensor that are not 0, int32; 0 behind the last unless told. */
-export const flatnonzero: (x: TensorLike, options: FillOptions) => Tensor = sized(
+export const flatnonzero: (x: TensorLike, options: FillOptions) => Tensor = managedWithOptions(
   (x: TensorLike, options: FillOptions) => {
     const t = asTensor(x);
     return nonzero(lax.reshape(t, [t.size]), options)[0]!;
@@ -156,7 +157,7 @@ export const compress: (
   condition: TensorLike,
   x: TensorLike,
   options: CompressOptions,
-) => Tensor = sized(
+) => Tensor = managedWithOptions(
   (condition: TensorLike, x: TensorLike, { size, axis, fillValue = 0 }: CompressOptions) => {
     const t = asTensor(x);
     const y = axis === undefined ? lax.reshape(t, [t.size]) : t;
@@ -182,7 +183,7 @@ export const compress: (
 
 /** The elements for which a condition holds, in row-major order; see {@link compress}. */
 export const extract: (condition: TensorLike, x: TensorLike, options: FillOptions) => Tensor =
-  sized(
+  managedWithOptions(
     (condition: TensorLike, x: TensorLike, options: FillOptions) => {
       const mask = truth(condition);
       return compress(lax.reshape(mask, [mask.size]), x, options);

@@ -7,10 +7,10 @@ import { formatAval } from "../core/aval.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { axis, boolean, count, declareOptions, required, tensorLike } from "../options/index.ts";
 import * as lax from "../primitives/index.ts";
-import { managed } from "./managed.ts";
+import { managed, managedWithOptions } from "./managed.ts";
 import { stretchOf } from "./parts.ts";
 import { asTensor, axisOf, cast, promote, stretch, type TensorLike } from "./promote.ts";
-import { filled, type FillOptions, firstTrue, sized } from "./sized.ts";
+import { filled, type FillOptions, firstTrue } from "./sized.ts";
 import { countBefore, lexsort } from "./sorting.ts";
 
 const c = lax.fullLike;
@@ -93,7 +93,7 @@ export interface UniqueOptions extends FillOptions {
  *
  * @throws ShapeError of no elements.
  */
-export const unique: (x: TensorLike, options: UniqueOptions) => Tensor = sized(
+export const unique: (x: TensorLike, options: UniqueOptions) => Tensor = managedWithOptions(
   (x: TensorLike, { axis, equalNan = true, ...options }: UniqueOptions) => {
     const t = asTensor(x);
     requireSome("unique", t);
@@ -129,7 +129,7 @@ export type UniqueAll = [values: Tensor, indices: Tensor, inverseIndices: Tensor
  * console.assert(String(await counts.data()) === "1,2");
  * ```
  */
-export const uniqueAll: (x: TensorLike, options: FillOptions) => UniqueAll = sized(
+export const uniqueAll: (x: TensorLike, options: FillOptions) => UniqueAll = managedWithOptions(
   (x: TensorLike, options: FillOptions): UniqueAll => {
     const t = asTensor(x);
     requireSome("uniqueAll", t);
@@ -160,7 +160,7 @@ export const uniqueAll: (x: TensorLike, options: FillOptions) => UniqueAll = siz
 export const uniqueCounts: (
   x: TensorLike,
   options: FillOptions,
-) => [values: Tensor, counts: Tensor] = sized(
+) => [values: Tensor, counts: Tensor] = managedWithOptions(
   (x: TensorLike, options: FillOptions): [Tensor, Tensor] => {
     const [values, , , counts] = uniqueAll(x, options);
     return [values, counts];
@@ -172,7 +172,7 @@ export const uniqueCounts: (
 export const uniqueInverse: (
   x: TensorLike,
   options: FillOptions,
-) => [values: Tensor, inverseIndices: Tensor] = sized(
+) => [values: Tensor, inverseIndices: Tensor] = managedWithOptions(
   (x: TensorLike, options: FillOptions): [Tensor, Tensor] => {
     const [values, , inverse] = uniqueAll(x, options);
     return [values, inverse];
@@ -181,7 +181,7 @@ export const uniqueInverse: (
 );
 
 /** The distinct elements; as {@link unique}, but no two NaN are equal. */
-export const uniqueValues: (x: TensorLike, options: FillOptions) => Tensor = sized(
+export const uniqueValues: (x: TensorLike, options: FillOptions) => Tensor = managedWithOptions(
   (x: TensorLike, options: FillOptions) => unique(x, { ...options, equalNan: false }),
   declareOptions<FillOptions>("np.uniqueValues", ["x"], fillKinds),
 );
@@ -233,7 +233,7 @@ const setOperation = (
   holds: (v: Tensor, x: Tensor, y: Tensor) => Tensor,
   fill?: number,
 ): SetOperation =>
-  sized((x: TensorLike, y: TensorLike, options: FillOptions) => {
+  managedWithOptions((x: TensorLike, y: TensorLike, options: FillOptions) => {
     const [a, b] = pairOf(name, x, y);
     const all = elements(a, b);
     if (all.size === 0) return lax.full([options.size], 0, all.dtype);

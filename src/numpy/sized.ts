@@ -1,35 +1,19 @@
-/** What functions share whose results have a size that the caller says; not for users. */
+/** Options and helpers of functions whose results have a size that the caller gives; not for users. */
 import type { Tensor } from "../core/tensor.ts";
-import type { Check } from "../options/index.ts";
 import * as lax from "../primitives/index.ts";
-import { managed } from "./managed.ts";
 import { stretchOf } from "./parts.ts";
 import type { TensorLike } from "./promote.ts";
 
-/** How many elements a result has room for, whose number depends on values. */
+/** The size of a result whose number of elements depends on values. */
 export interface SizeOptions {
-  /** The size of the result: what is beyond is cut off, what is missing is filled up. */
+  /** The size of the result: further elements are cut off, missing ones are filled up. */
   readonly size: number;
 }
 
-/** How many elements a result has room for, and what fills it up. */
+/** The size of a result whose number of elements depends on values, and the value that fills it up. */
 export interface FillOptions extends SizeOptions {
-  /** What stands behind the last element; each function says what it is unless given. */
+  /** The value of the places behind the last element; each function says its default. */
   readonly fillValue?: TensorLike | undefined;
-}
-
-/** A managed function whose options cannot be left out, after a number of operands. */
-export function sized<Operands extends readonly unknown[], O extends object, R>(
-  f: (...args: [...Operands, O]) => R,
-  check: Check<O>,
-): (...args: [...Operands, O]) => R {
-  const place = check.declaration.operands.length;
-  const checked = (...args: [...Operands, O]): R => {
-    check(args[place], args);
-    return f(...args);
-  };
-  // The options are looked at above, since `managed` lets them be left out.
-  return (managed as (f: typeof checked) => typeof checked)(checked);
 }
 
 /**

@@ -79,24 +79,11 @@ export function scaleByBacktrackingLinesearch(
     atol = 0,
     rtol = 0,
   } = options;
-  const infinite = (dtype: Tensor["dtype"]) => np.full([], Infinity, { dtype });
   return {
-    init(params) {
-      const dtype = floatType(params);
-      return {
-        learningRate: np.ones([], { dtype }),
-        value: infinite(dtype),
-        info: {
-          numLinesearchSteps: np.zeros([], { dtype: "int32" }),
-          decreaseError: infinite(dtype),
-        },
-      };
-    },
+    init: (params) => startState(params, "decreaseError"),
     update(updates, state, given, extra) {
-      requireState("scaleByBacktrackingLinesearch", state, ["learningRate", "value", "info"]);
-      const params = required(given, "scaleByBacktrackingLinesearch");
-      const { value, grad, valueFn } = requireLoss("scaleByBacktrackingLinesearch", extra);
-      const { dtype } = state.learningRate;
+      const name = "scaleByBacktrackingLinesearch";
+      const { params, value, grad, valueFn, dtype } = requireLoss(name, state, given, extra);
       const before = np.astype(value, dtype);
       const slope = vdot(updates, grad);
       const found = whileLoop(
@@ -115,7 +102,7 @@ export function scaleByBacktrackingLinesearch(
         {
           rate: np.minimum(state.learningRate.mul(increaseFactor), maxLearningRate),
           after: before,
-          error: infinite(dtype),
+          error: np.full([], Infinity, { dtype }),
           tries: np.zeros([], { dtype: "int32" }),
         },
         { maxSteps: maxBacktrackingSteps + 1 },
@@ -131,22 +118,41 @@ export function scaleByBacktrackingLinesearch(
   };
 }
 
+/** The state of a line search before its first step: the length is 1, the loss and the errors of its conditions are infinite. */
+export function startState<E extends string>(params: unknown, ...errors: readonly E[]) {
+  const dtype = floatType(params);
+  const infinite = () => np.full([], Infinity, { dtype }); // a tensor each: a state may be donated
+  return {
+    learningRate: np.ones([], { dtype }),
+    value: infinite(),
+    info: {
+      numLinesearchSteps: np.zeros([], { dtype: "int32" }),
+      ...Object.fromEntries(errors.map((name) => [name, infinite()])) as Record<E, Tensor>, // its keys
+    },
+  };
+}
+
 /**
- * The loss, its gradient, and the loss as a function, which a line search cannot do without.
+ * What the update of a line search computes with: the parameters, the loss, its gradient, the loss as a function, and the
+ * element type of its state.
  *
  * @throws ArgumentError when one of them is missing.
  */
 export function requireLoss(
   name: string,
+  state: LinesearchState,
+  params: unknown,
   { value, grad, valueFn }: Extra = {},
-): { value: NonNullable<Extra["value"]>; grad: unknown; valueFn: NonNullable<Extra["valueFn"]> } {
-  if (value !== undefined && grad !== undefined && valueFn !== undefined) {
-    return { value, grad, valueFn };
+) {
+  requireState(name, state, ["learningRate", "value", "info"]);
+  const given = required(params, name);
+  if (value === undefined || grad === undefined || valueFn === undefined) {
+    throw new ArgumentError(
+      `${name} needs the loss, its gradient and the function`,
+      "give them: optimizer.update(gradients, state, params, { value, grad: gradients, valueFn: loss })",
+    );
   }
-  throw new ArgumentError(
-    `${name} needs the loss, its gradient and the function`,
-    "give them: optimizer.update(gradients, state, params, { value, grad: gradients, valueFn: loss })",
-  );
+  return { params: given, value, grad, valueFn, dtype: state.learningRate.dtype };
 }
 
 /** The parameters after a step of this length along an update. */

@@ -16,9 +16,8 @@ import {
   size,
 } from "../options/index.ts";
 import { valueAndGrad } from "../transforms/index.ts";
-import { requireState } from "./checks.ts";
-import { floatType, mapLeaves, required, vdot } from "./leaves.ts";
-import { along, requireLoss, scaled } from "./linesearch.ts";
+import { mapLeaves, vdot } from "./leaves.ts";
+import { along, requireLoss, scaled, startState } from "./linesearch.ts";
 import type { GradientTransformation } from "./transformation.ts";
 
 /** Options of {@link scaleByZoomLinesearch}. */
@@ -127,25 +126,11 @@ export function scaleByZoomLinesearch(options: ZoomOptions): GradientTransformat
   checkOptions(options);
   const { maxLinesearchSteps, initialGuessStrategy = "keep" } = options;
   const name = "scaleByZoomLinesearch";
-  const infinite = (dtype: Tensor["dtype"]) => np.full([], Infinity, { dtype });
   return {
-    init(params) {
-      const dtype = floatType(params);
-      return {
-        learningRate: np.ones([], { dtype }),
-        value: infinite(dtype),
-        info: {
-          numLinesearchSteps: np.zeros([], { dtype: "int32" }),
-          decreaseError: infinite(dtype),
-          curvatureError: infinite(dtype),
-        },
-      };
-    },
+    init: (params) => startState(params, "decreaseError", "curvatureError"),
     update(updates, state, given, extra) {
-      requireState(name, state, ["learningRate", "value", "info"]);
-      const params = required(given, name);
-      const { value, grad, valueFn } = requireLoss(name, extra);
-      const { dtype } = state.learningRate;
+      const { params, value, grad, valueFn, dtype } = requireLoss(name, state, given, extra);
+      const infinite = np.full([], Infinity, { dtype });
       const start: Point = {
         at: np.zeros([], { dtype }),
         value: np.astype(value, dtype),
@@ -170,7 +155,7 @@ export function scaleByZoomLinesearch(options: ZoomOptions): GradientTransformat
           ...{ found: no, done: no, failed: no },
           ...{ last: start, low: start, high: start },
           ...{ third: withoutSlope(start), safe: withoutSlope(start) },
-          ...{ decreaseError: infinite(dtype), curvatureError: infinite(dtype) },
+          ...{ decreaseError: infinite, curvatureError: infinite },
         } as Search,
         { maxSteps: maxLinesearchSteps },
       );

@@ -5,7 +5,40 @@ import { ArgumentError, DTypeError, ShapeError, TrilevelError } from "../../src/
 import { memory, scope } from "../../src/runtime/memory.ts";
 import type { NestedArray, Tensor } from "../../src/core/tensor.ts";
 import { jit } from "../../src/transforms/index.ts";
-import { build, expectClose, expectHost, holds, hosts, np, shapes, values } from "./support.ts";
+import {
+  build,
+  expectClose,
+  expectHost,
+  holds,
+  hosts,
+  np,
+  place,
+  shapes,
+  values,
+} from "./support.ts";
+
+describe("fromData", () => {
+  it("is the inverse of data(), to the last bit", async () => {
+    await holds([hosts(shapes(3, 0, 4))], async (x) => {
+      const exact = np.divide(place(x), 3); // float32 of the reference backend is kept in double precision
+      const { dtype, shape } = exact;
+      const again = np.fromData(await exact.data(), { dtype, shape });
+      expect([again.dtype, again.shape]).toEqual([dtype, shape]);
+      expect(await again.data()).toEqual(await exact.data());
+    });
+  });
+
+  it("copies, and refuses data of another size or kind", async () => {
+    const host = new Int32Array([1, 2]);
+    const x = np.fromData(host, { dtype: "int32", shape: [2] });
+    host[0] = 9;
+    expect(await values(x)).toEqual([1, 2]);
+    expect(() => np.fromData(host, { dtype: "int32", shape: [3] })).toThrow(
+      "fromData: 2 elements for the shape [3]",
+    );
+    expect(() => np.fromData(host, { dtype: "float32", shape: [2] })).toThrow(DTypeError);
+  });
+});
 
 describe("array", () => {
   it("reads nested lists and gives them back", async () => {

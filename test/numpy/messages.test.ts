@@ -82,6 +82,7 @@ const functions: Calls<typeof np> = {
   eye: [2, 2],
   flatnonzero: { operands: [x], options: { size: 2 } },
   fromfunction: [np.add, [2, 2]],
+  fromData: { operands: [new Float32Array(2)], options: { dtype: "float32", shape: [2] } },
   full: [[2], 7],
   fullLike: [x, 7],
   geomspace: [1, 8, 4],

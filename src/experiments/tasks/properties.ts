@@ -4,7 +4,8 @@ import { clevrProperties, type ClevrSceneObject, type NdArray } from "../../data
 import { np } from "../../index.ts";
 import { averagePrecisions } from "../../metrics/index.ts";
 import { type PropertyParams, propertyPrediction } from "../../models/index.ts";
-import { ImageConfig, imageContradictions, isGenerated } from "./images/config.ts";
+import { ImageConfig, imageContradictions } from "./images/config.ts";
+import { readerOf } from "./images/readers.ts";
 import { type Example, type ExtraField, openImages, previewImages } from "./images/examples.ts";
 import { attentionPanel, panelCaptions } from "./images/panels.ts";
 import { propertyPresets } from "./presets.ts";
@@ -69,7 +70,7 @@ export const properties = defineTask({
     if (source !== "clevr" && source !== "clevr-files") {
       problems.push(`data.source: "${source}" has no CLEVR properties to predict`);
     }
-    if (isGenerated(source) && objects[1] > slots) {
+    if (readerOf(source) === undefined && objects[1] > slots) {
       problems.push(`model.slots: ${slots} cannot hold ${objects[1]} objects`);
     }
     return problems;

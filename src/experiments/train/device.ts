@@ -1,16 +1,13 @@
-/** Where a run computes; and the way of whole trees of tensors from there to the host and back. */
+/** Opens the backend of a run, and moves trees of tensors from the host to it and back. */
 import { Effect } from "effect";
-import { currentBackend } from "../../runtime/choice.ts";
-import { tensorFromHost } from "../../runtime/memory.ts";
 import {
   ArgumentError,
   backend,
   type BackendName,
-  type DType,
+  np,
   setBackend,
   type Tensor,
   tree,
-  type TypedArray,
 } from "../../index.ts";
 import { dtypeOf, isNdArray } from "../../data/index.ts";
 import { pathNames } from "../paths.ts";
@@ -29,18 +26,6 @@ export const openDevice = (name: ExperimentConfig["backend"]) =>
     catch: modelError(`The backend "${name}" does not open.`),
   });
 
-/** Host data on the current backend, without a detour through nested lists. */
-export function place(
-  data: TypedArray,
-  shape: readonly number[],
-  dtype: DType,
-): Tensor {
-  return tensorFromHost(data, { shape, dtype, weak: false }, currentBackend());
-}
-
-/** The element types of arrays that tensors can be made of. */
-const placeable = { float32: Float32Array, int32: Int32Array, uint32: Uint32Array } as const;
-
 /**
  * The fields of a batch that a system asks for, on the device.
  *
@@ -53,11 +38,10 @@ export function placeBatch(
   return Object.fromEntries(names.map((name) => {
     const field = fields[name];
     if (isNdArray(field)) {
-      for (const [dtype, kind] of Object.entries(placeable)) {
-        if (field.data instanceof kind) {
-          return [name, place(field.data, field.shape, dtype as keyof typeof placeable)]; // its keys
-        }
-      }
+      const { data, shape } = field;
+      if (
+        data instanceof Float32Array || data instanceof Int32Array || data instanceof Uint32Array
+      ) return [name, np.array(data, { shape })];
     }
     const found = isNdArray(field)
       ? dtypeOf(field.data)
@@ -110,7 +94,7 @@ export const restore = <S>(checkpoint: Checkpoint, like: S) =>
       structure,
       names.map((name) => {
         const { data, shape, dtype } = checkpoint.tensors[name]!;
-        return place(data, shape, dtype);
+        return np.fromData(data, { shape, dtype });
       }),
     );
   });

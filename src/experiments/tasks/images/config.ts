@@ -1,23 +1,15 @@
 /** The `data` of configs of tasks that learn from images. */
 import { Schema } from "effect";
 import { Count, CountOrZero, defaultsTo, Fraction, Positive } from "../../schema.ts";
+import { type ReaderName, readerOf, readers } from "./readers.ts";
 
 const generators = ["sprites", "tetrominoes", "clevr"] as const;
-/** Where images come from: generators, then readers of files. */
-export const sources = [
+
+/** The sources of images: generators, then readers of files. */
+export const sources: readonly (typeof generators[number] | ReaderName)[] = [
   ...generators,
-  "clevr-files",
-  "clevr-with-masks",
-  "tetrominoes-file",
-  "multi-dsprites",
-  "objects-room",
-  "shapestacks",
-  "coco",
-  "3dshapes",
-  "dsprites",
-  "nem",
-  "folder",
-] as const;
+  ...Object.keys(readers) as ReaderName[], // an object literal has no other keys
+];
 
 /** The images. */
 export const ImageConfig = Schema.Struct({
@@ -81,45 +73,22 @@ export function imageSize(
   return typeof resolution === "number" ? [resolution, resolution] : resolution;
 }
 
-/** Whether a source is a generator. */
-export function isGenerated(source: ImageConfig["source"]): boolean {
-  return (generators as readonly string[]).includes(source);
-}
-
-/** Sources that have a file for each image, so that a broken one can be left out. */
-export const sourcesOfFiles: readonly ImageConfig["source"][] = [
-  "folder",
-  "clevr-files",
-  "shapestacks",
-  "coco",
-];
-
-/** Sources that are published in three parts, or, of folders, that may be. */
-const sourcesInParts: readonly ImageConfig["source"][] = [
-  "clevr-files",
-  "shapestacks",
-  "coco",
-  "nem",
-  "folder",
-];
-
 /** Mistakes that no single field shows. */
 export function imageContradictions(
   { data, batchSize }: { readonly data: ImageConfig; readonly batchSize: number },
 ): string[] {
   const problems: string[] = [];
-  if (!isGenerated(data.source) && data.path === undefined) {
+  const reader = readerOf(data.source);
+  if (reader !== undefined && data.path === undefined) {
     problems.push(`data.path: the source "${data.source}" needs a file or folder`);
   }
   if (data.objects[0] > data.objects[1]) {
     problems.push(`data.objects: the least, ${data.objects[0]}, is above the greatest`);
   }
-  if (
-    data.onBroken === "skip" && !isGenerated(data.source) && !sourcesOfFiles.includes(data.source)
-  ) {
+  if (data.onBroken === "skip" && reader !== undefined && !reader.filePerImage) {
     problems.push(`data.onBroken: "${data.source}" is one file, of which nothing can be left out`);
   }
-  if (data.split === "official" && !sourcesInParts.includes(data.source)) {
+  if (data.split === "official" && !reader?.inParts) {
     problems.push(
       `data.split: "${data.source}" was not published in parts; "inOrder" takes the first images to train on`,
     );

@@ -21,8 +21,9 @@ import { blank, colored, type Picture } from "../../display/canvas.ts";
 import type { Panel } from "../../display/panel.ts";
 import type { BrokenFile, Examples, OnProgress } from "../task.ts";
 import { warningsOf } from "./inspect.ts";
-import { type ImageConfig, imageSize, isGenerated, sourcesOfFiles } from "./config.ts";
+import { type ImageConfig, imageSize } from "./config.ts";
 import { closeParts, describeSplit, openParts } from "./parts.ts";
+import { readerOf } from "./readers.ts";
 import { labelsOf } from "./sources.ts";
 
 /** What a model learns from. A type, not an interface: samples are records of fields. */
@@ -56,7 +57,7 @@ export const openImages = Effect.fnUntraced(
     const parts = yield* Effect.tryPromise({
       try: () => openParts(data, onProgress, (files) => void (broken = [...broken, ...files])),
       catch: datasetError(
-        isGenerated(data.source)
+        readerOf(data.source) === undefined
           ? `The ${data.source} scenes cannot be made.`
           : `The data "${data.path}" cannot be read as ${data.source}.${skipAdvice(data)}`,
       ),
@@ -94,7 +95,7 @@ export const openImages = Effect.fnUntraced(
 
 /** The way to go on where a file of many is broken. */
 const skipAdvice = (data: ImageConfig) =>
-  sourcesOfFiles.includes(data.source) && data.onBroken === "stop"
+  readerOf(data.source)?.filePerImage && data.onBroken === "stop"
     ? " (--set data.onBroken=skip leaves files out that cannot be read, and names them.)"
     : "";
 

@@ -6,16 +6,6 @@ import {
   clevrBox,
   type Dataset,
   type NdArray,
-  openClevr,
-  openClevrWithMasks,
-  openCoco,
-  openDsprites,
-  openFolder,
-  openMultiDsprites,
-  openObjectsRoom,
-  openShapes3d,
-  openShapeStacks,
-  openTetrominoes,
   permutation,
   prepareGeometry,
   type Sample,
@@ -26,6 +16,7 @@ import { ConfigError, datasetError } from "../../errors.ts";
 import type { BrokenFile, Inspection, InspectOptions } from "../task.ts";
 import { brokenFile } from "./broken.ts";
 import { ImageConfig, imageSize, sources } from "./config.ts";
+import { readerOf } from "./readers.ts";
 import { cacheFolder, dataPath, labelsOf, openSource } from "./sources.ts";
 
 /** Images that are read for a look. */
@@ -135,34 +126,13 @@ async function look(path: string, config: ImageConfig) {
   }
 }
 
-const few = { limit: most, cache: cacheFolder };
-
 /** The images at their own sizes. */
 function openRaw(path: string, config: ImageConfig): Promise<Dataset<Sample>> {
-  switch (config.source) {
-    case "folder":
-      return openFolder(path);
-    case "clevr-files":
-      return openClevr(path);
-    case "coco":
-      return openCoco(path);
-    case "shapestacks":
-      return openShapeStacks(path);
-    case "clevr-with-masks":
-      return openClevrWithMasks(path, few);
-    case "tetrominoes-file":
-      return openTetrominoes(path, few);
-    case "multi-dsprites":
-      return openMultiDsprites(path, few);
-    case "objects-room":
-      return openObjectsRoom(path, few);
-    case "3dshapes":
-      return openShapes3d(path);
-    case "dsprites":
-      return openDsprites(path);
-    default:
-      return openSource(config, () => {});
-  }
+  const reader = readerOf(config.source);
+  if (reader === undefined) return openSource(config, () => {});
+  return reader.cachesItself
+    ? reader.open(path, { limit: most, cache: cacheFolder })
+    : reader.open(path);
 }
 
 /** The source that a path looks like; a folder of images where nothing else fits. */

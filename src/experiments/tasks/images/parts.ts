@@ -10,7 +10,8 @@ import {
 } from "../../../data/index.ts";
 import type { BrokenFile, OnProgress } from "../task.ts";
 import type { ImageConfig } from "./config.ts";
-import { cacheFolder, dataPath, openSource, type Part } from "./sources.ts";
+import type { Part } from "./readers.ts";
+import { cacheFolder, dataPath, openSource } from "./sources.ts";
 
 /** Samples to train on, to validate on and to test with; a part without any is missing. */
 export interface Parts {

@@ -1,9 +1,8 @@
 /**
- * Where images come from: `data.source` of a config, opened. Generators make scenes; readers of files give
- * theirs at the size of the config. Whatever takes long to read is converted once, into `.cache/data`.
+ * Opens the images that `data.source` of a config names. Generators make scenes; readers of files give their images at
+ * the size of the config. Files that take long to read are converted once, into `.cache/data`.
  */
-import { readdir } from "node:fs/promises";
-import { dirname, isAbsolute, join } from "node:path";
+import { isAbsolute, join } from "node:path";
 import process from "node:process";
 import {
   cached,
@@ -12,21 +11,8 @@ import {
   fileStamp,
   map,
   masksToLabels,
-  MissingFileError,
   type NdArray,
-  nemFrames,
-  openClevr,
-  openClevrWithMasks,
-  openCoco,
-  openDsprites,
-  openFolder,
-  openMultiDsprites,
-  openNem,
-  openObjectsRoom,
   openScenes,
-  openShapes3d,
-  openShapeStacks,
-  openTetrominoes,
   permutation,
   type Prepare,
   type Sample,
@@ -38,8 +24,9 @@ import {
 import type { BrokenFile, OnProgress } from "../task.ts";
 import { cachedWithoutBroken } from "./broken.ts";
 import { type ImageConfig, imageSize } from "./config.ts";
+import { folderOf, type Part, readerOf } from "./readers.ts";
 
-/** Where generated scenes and converted files are kept. */
+/** The folder that keeps generated scenes and converted files. */
 export const cacheFolder = join(".cache", "data");
 
 /** The path of a config, below TRILEVEL_DATA where that is set. */
@@ -47,9 +34,6 @@ export function dataPath(path: string): string {
   const root = process.env["TRILEVEL_DATA"];
   return root === undefined || isAbsolute(path) ? path : join(root, path);
 }
-
-/** A part of a dataset, as it was published. */
-export type Part = "train" | "validation" | "test";
 
 /**
  * Opens what `data` names, or a published part of it. Samples have `image`, uint8 `[height, width, 3]`; where the source
@@ -64,120 +48,26 @@ export function openSource(
 ): Promise<Dataset<Sample>> {
   const path = dataPath(data.path ?? "");
   const { scenes: limit, maxObjects } = data;
-  const prepare: Prepare = { size: imageSize(data), crop: boxOf(data) };
-  // These convert themselves: what is gzipped as a whole cannot be read in another way.
-  const multiObject = {
-    ...prepare,
-    maxObjects,
-    limit,
-    cache: cacheFolder,
-    onProgress: (done: number) => onProgress(done, limit),
-  };
-  const convert = (open: () => Promise<Dataset<Sample>>) =>
-    converted(open, { data, path, prepare, part, onProgress, onBroken });
-  switch (data.source) {
-    case "sprites":
-    case "tetrominoes":
-    case "clevr":
-      return openScenes(sceneSpec(data), {
-        size: limit,
-        seed: data.seed,
-        directory: cacheFolder,
-        onProgress,
-      });
-    case "clevr-with-masks":
-      return openClevrWithMasks(path, multiObject);
-    case "tetrominoes-file":
-      return openTetrominoes(path, multiObject);
-    case "multi-dsprites":
-      return openMultiDsprites(path, multiObject);
-    case "objects-room":
-      return openObjectsRoom(path, multiObject);
-    case "clevr-files":
-      return convert(() =>
-        openClevr(path, {
-          ...prepare,
-          maxObjects,
-          ...(part === undefined ? {} : { split: part === "validation" ? "val" : part }),
-        })
-      );
-    case "shapestacks":
-      return convert(async () =>
-        openShapeStacks(path, {
-          ...prepare,
-          ...(part === undefined ? {} : {
-            split: {
-              name: data.splitName ?? await onlyList(path),
-              part: part === "validation" ? "eval" : part,
-            },
-          }),
-        })
-      );
-    case "coco":
-      return convert(async () => {
-        const coco = await openCoco(path, {
-          ...prepare,
-          ...(part === undefined ? {} : { split: part }),
-        });
-        return coco.annotated ? coco : unlabelled(coco);
-      });
-    case "3dshapes":
-      return convert(() => openShapes3d(path, prepare));
-    case "dsprites":
-      return convert(() => openDsprites(path, prepare));
-    case "nem":
-      return convert(async () => {
-        const sequences = part === undefined
-          ? {}
-          : { split: part === "train" ? "training" : part } as const;
-        return nemFrames(await openNem(path, sequences), prepare);
-      });
-    case "folder":
-      return convert(async () =>
-        openFolder(part === undefined ? path : await partFolder(path, part), {
-          ...prepare,
-          crop: prepare.crop ?? "square",
-        })
-      );
+  const reader = readerOf(data.source);
+  if (reader === undefined) {
+    const place = { size: limit, seed: data.seed, directory: cacheFolder, onProgress };
+    return openScenes(sceneSpec(data), place);
   }
+  const prepare: Prepare = { size: imageSize(data), crop: boxOf(data) };
+  if (reader.cachesItself) {
+    return reader.open(path, {
+      ...prepare,
+      maxObjects,
+      limit,
+      cache: cacheFolder,
+      onProgress: (done) => onProgress(done, limit),
+    });
+  }
+  const open = () => reader.open(path, prepare, { maxObjects, part, splitName: data.splitName });
+  return converted(open, { data, path, prepare, part, onProgress, onBroken });
 }
 
-/** The name of the lists of ShapeStacks where there are no others. */
-async function onlyList(path: string): Promise<string> {
-  const folder = join(path, "splits");
-  const names = await readdir(folder).catch((): string[] => []);
-  const [only] = names;
-  if (names.length === 1 && only !== undefined) return only;
-  throw new MissingFileError(
-    names.length === 0 ? "there is no folder splits/ here" : `splits/ has ${names.length} lists`,
-    {
-      path: folder,
-      hint: names.length === 0
-        ? "Download the splits of ShapeStacks, or set data.split=random"
-        : `Name one of them: data.splitName is ${names.join(", ")}`,
-    },
-  );
-}
-
-/** The folder of a part, as people name them. */
-async function partFolder(path: string, part: Part): Promise<string> {
-  const wanted = { train: ["train"], validation: ["validation", "val"], test: ["test"] }[part];
-  const names = await readdir(path).catch((): string[] => []);
-  const found = wanted.find((name) => names.includes(name));
-  if (found !== undefined) return join(path, found);
-  throw new MissingFileError(`there is no folder ${wanted.join("/ or ")}/ here`, {
-    path,
-    hint: "Folders of parts are called train, validation and test; data.split=random needs none",
-  });
-}
-
-/** Images alone, where empty masks would pass for images without objects. */
-function unlabelled(coco: Dataset<Sample>): Dataset<Sample> {
-  const { mask: _, ...schema } = coco.schema;
-  return map<Sample, Sample>(coco, ({ mask: _, ...sample }) => sample, schema);
-}
-
-/** What a conversion depends on. */
+/** The values that a conversion depends on. */
 interface Conversion {
   readonly data: ImageConfig;
   readonly path: string;
@@ -188,8 +78,8 @@ interface Conversion {
 }
 
 /**
- * As many pictures of a dataset as the config takes, through the conversion cache. They are drawn by seed, for
- * the files of some datasets go through their factors in order; those of a split in order are the first ones.
+ * The pictures of a dataset that the config takes, through the conversion cache. They are drawn by seed, because the
+ * files of some datasets list their pictures in the order of their factors; a split in order takes the first ones.
  */
 async function converted(
   open: () => Promise<Dataset<Sample>>,
@@ -239,7 +129,7 @@ async function converted(
   return readable;
 }
 
-/** What is kept of a sample. */
+/** The part of a sample that is kept. */
 function reduced(sample: Sample, data: ImageConfig): Sample {
   const labels = labelsOf(sample, data);
   const { image, objects = null } = sample;
@@ -252,43 +142,29 @@ function reduced(sample: Sample, data: ImageConfig): Sample {
   };
 }
 
-/** What a sample shows together with others: its scene, its video, or its folder; null where it is alone. */
-function groupOf(
-  { environment, sequence, name }: Sample,
-  { source, together }: ImageConfig,
-): string | number | null {
+/** The scene, the video or the folder that a sample shares with others; null where it is alone. */
+function groupOf(sample: Sample, { source, together }: ImageConfig): string | number | null {
   if (together === "nothing") return null;
-  switch (source) {
-    case "shapestacks":
-      return environment as string; // one scene, which several cameras see
-    case "nem":
-      return sequence as number; // frames of one video
-    case "folder":
-      return together === "folder" ? dirname(name as string) : null;
-    default:
-      return null;
-  }
+  if (together === "folder" && source === "folder") return folderOf(sample);
+  return readerOf(source)?.groupOf?.(sample) ?? null;
 }
 
-/** The label map of a sample that has one, or masks of entities; null where nobody knows. */
+/** The label map of a sample that has one, or masks of entities; null where the source knows neither. */
 export function labelsOf(
   { masks, mask }: Sample,
   { source }: ImageConfig,
 ): NdArray<Uint8Array> | null {
   if (masks !== undefined) return masks as NdArray<Uint8Array>; // this name is a label map's, by convention
   if (mask === undefined) return null;
-  const backgrounds = source === "objects-room" ? 4 : source === "coco" ? 0 : 1;
-  return masksToLabels(mask as NdArray, { backgrounds });
+  return masksToLabels(mask as NdArray, { backgrounds: readerOf(source)?.backgrounds ?? 1 });
 }
 
 function boxOf({ crop }: ImageConfig): Prepare["crop"] {
   return crop === "none" ? undefined : crop;
 }
 
-/** What a generator is asked for. */
-function sceneSpec(
-  data: ImageConfig,
-): SceneSpec {
+/** The scenes that a config asks a generator for. */
+function sceneSpec(data: ImageConfig): SceneSpec {
   const { source, objects, crop, mirror } = data;
   const [height, width] = imageSize(data);
   switch (source) {
