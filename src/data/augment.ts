@@ -13,7 +13,7 @@ import { crop, flipHorizontal, flipVertical, resize } from "./image.ts";
 import { isNdArray, type NdArray } from "./ndarray.ts";
 import type { Random } from "./seeded.ts";
 
-/** What to change, and how much. */
+/** The changes of {@linkcode augment}, and their extents. */
 export interface AugmentOptions {
   /** Fields with pictures to interpolate and recolour; `["image"]` unless told otherwise. */
   readonly images?: readonly string[];

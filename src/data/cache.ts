@@ -15,7 +15,7 @@ import { openCacheFolder, VERSION, writeCacheFolder } from "./cacheFolder.ts";
 import { type Dataset, mapFields, type Sample, type Schema } from "./dataset.ts";
 import { exists } from "./files.ts";
 
-/** Where a cache lives and what it is a cache of. */
+/** The place of a cache, and the key of its contents. */
 export interface CacheOptions {
   /** The folder that holds caches; created when missing. */
   readonly directory: string;

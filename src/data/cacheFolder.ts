@@ -63,7 +63,7 @@ interface Manifest<S extends Sample> {
   readonly files: Files;
 }
 
-/** What a row's checksum covers beside its bytes. */
+/** The checksum of a row. Besides its bytes it covers the cache, the index and the shape of the row. */
 function checksum(owner: string, index: number, shape: readonly number[], row: Uint8Array): number {
   return crc32(row, crc32(`${owner} ${index} [${shape}]`));
 }

@@ -1,5 +1,5 @@
 /**
- * What a dataset is: a size, a schema, and samples by index.
+ * Datasets: a dataset has a size, a schema, and samples by index.
  *
  * Readers make datasets; `select`, `map`, `shuffle` and `split` (in `split.ts`) make views of them; `batches` (in
  * `stream.ts`) reads them in the order of training; `cached` (in `cache.ts`) writes them down in a form
@@ -31,7 +31,7 @@ export type Field = NdArray | Json;
  */
 export type Sample = { readonly [name: string]: Field };
 
-/** What is known about a field before reading it; `null` stands for a length that varies. */
+/** Shape and element type of a field, known before it is read; `null` stands for a length that varies. */
 export interface FieldSpec {
   /** The lengths of the axes; `[]` for JSON. */
   readonly shape: readonly (number | null)[];
@@ -59,7 +59,7 @@ export interface Dataset<S extends Sample = Sample> extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** What a reader has to say to be a {@linkcode Dataset}. */
+/** The parts of a reader from which {@linkcode makeDataset} makes a {@linkcode Dataset}. */
 export interface Source<S extends Sample> {
   /** The number of samples. */
   readonly size: number;

@@ -22,9 +22,9 @@ import { readBytes } from "./files.ts";
 import { type Prepare, prepareImage } from "./image.ts";
 import type { Limits } from "./limits.ts";
 
-/** How one image file is read. */
+/** Options of reading one image file. */
 export interface ReadOptions extends Pick<DecodeOptions, "rotate"> {
-  /** How much a file may ask for, see {@linkcode Limits}. */
+  /** Bounds of the sizes that a file may claim, see {@linkcode Limits}. */
   readonly limits?: Partial<Limits> | undefined;
 }
 
@@ -40,7 +40,7 @@ export interface ExpectedSize {
   readonly height: number;
   /** In pixels. */
   readonly width: number;
-  /** Who says so, for errors. */
+  /** The origin of the claim, for errors. */
   readonly source: string;
 }
 
@@ -52,14 +52,14 @@ export interface Decoder {
   close(): Promise<void>;
 }
 
-/** What a worker is asked. */
+/** The request to a worker. */
 export interface DecodeRequest {
   readonly path: string;
   readonly options: Prepare & ReadOptions;
   readonly expected: ExpectedSize | undefined;
 }
 
-/** What a worker answers. */
+/** The answer of a worker. */
 export type DecodeReply = { readonly image: Image } | { readonly error: PlainDataError };
 
 const readKinds = { ...prepareKinds, rotate: boolean, limits: limitsKind } as const;

@@ -1,12 +1,12 @@
 /**
- * What can go wrong with data, as classes with a `_tag`.
+ * The errors of data, as classes with a `_tag`.
  *
  * Every error says what was found, where (path and byte offset, as far as either is known), and what
  * to do about it, in that order; `cause` is the lower-level error, if there was one.
  */
 import { type ErrorDetails, TrilevelError } from "../errors/index.ts";
 
-/** Where a {@linkcode DataError} happened and what helps. */
+/** The place of a {@linkcode DataError}, and the advice it gives. */
 export interface DataErrorDetails extends ErrorDetails {
   /** The file or folder the error is about. */
   readonly path?: string | undefined;
@@ -20,13 +20,13 @@ export interface DataErrorDetails extends ErrorDetails {
 export interface PlainDataError extends Omit<DataErrorDetails, "cause"> {
   /** The class. */
   readonly tag: string;
-  /** What was found. */
+  /** A description of the contents that were found. */
   readonly found: string;
 }
 
 /** The base class of all errors of `trilevel/data`. */
 export abstract class DataError extends TrilevelError {
-  /** What was found, without the place; `what` has both. */
+  /** A description of the contents that were found, without the place; `what` has both. */
   readonly found: string;
   /** The file or folder. */
   readonly path: string | undefined;

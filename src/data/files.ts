@@ -217,7 +217,7 @@ export function parseJson(
   }
 }
 
-/** Whether a file or folder is there. */
+/** True if a file or folder exists. */
 export async function exists(path: string): Promise<boolean> {
   return await stat(path).then(() => true, () => false);
 }

@@ -10,7 +10,7 @@ import { boolean, oneOf } from "../options/index.ts";
 import { type Box, dataOptions } from "./options.ts";
 import { allocate, dtypeOf, elements, type NdArray, type TypedArray } from "./ndarray.ts";
 
-/** What to do to every picture that is read. */
+/** The preparation of every picture that is read. */
 export interface Prepare {
   /**
    * The part to keep: a box, `"square"` for the largest centred square, or `"clevr"` for the region of the CLEVR6
@@ -21,7 +21,7 @@ export interface Prepare {
   readonly size?: readonly [height: number, width: number] | undefined;
   /** 3 (the default) repeats grey and drops alpha; 1 is luma; `"file"` keeps what is there. */
   readonly channels?: 1 | 3 | "file" | undefined;
-  /** Whether shrinking averages (default) or samples, as TensorFlow's `resize` does by default. */
+  /** True (the default) if shrinking averages, false if it samples, as TensorFlow's `resize` does by default. */
   readonly antialias?: boolean | undefined;
 }
 
@@ -149,11 +149,11 @@ function taps(from: number, to: number, antialias: boolean) {
   });
 }
 
-/** How {@linkcode resize} reads between pixels. */
+/** Options of {@linkcode resize}. */
 export interface ResizeOptions {
   /** `"bilinear"` unless told otherwise; masks want `"nearest"`. */
   readonly method?: "bilinear" | "nearest";
-  /** Whether shrinking averages; true unless told otherwise. */
+  /** True if shrinking averages; true unless given. */
   readonly antialias?: boolean;
 }
 

@@ -1,5 +1,5 @@
 /**
- * How much a file may ask for.
+ * Bounds of the sizes that a file may claim.
  *
  * A few bytes can claim gigabytes: a picture of 20000×20000 pixels, an array that inflates a thousandfold, lists
  * inside lists inside lists. Readers compare such claims with these limits before they do the work. A file that
@@ -8,7 +8,7 @@
 
 import { LimitError } from "./errors.ts";
 
-/** What one file may ask for; every reader takes some of them as its option `limits`. */
+/** Bounds of the sizes that one file may claim; every reader takes some of them as its option `limits`. */
 export interface Limits {
   /** Pixels of one picture, default 2²⁵ (5792×5792). */
   readonly pixels: number;
@@ -49,7 +49,7 @@ export const defaultLimits: Limits = {
   recordBytes: 2 ** 26,
 };
 
-/** Where something was found, for errors. */
+/** A place in a file, for errors. */
 export interface Place {
   /** The file. */
   readonly path?: string | undefined;

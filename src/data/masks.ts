@@ -18,11 +18,11 @@ export interface RunLengths {
   readonly counts: readonly number[] | string;
 }
 
-/** Where a mask comes from, for errors. */
+/** The origin of a mask, for errors. */
 export interface MaskSource {
   /** The file. */
   readonly path?: string;
-  /** Which mask of the file. */
+  /** The name of the mask within the file. */
   readonly what?: string;
 }
 
@@ -96,7 +96,7 @@ export function runLengthsToMask(
 
 /** Options of {@linkcode polygonsToMask}. */
 export interface PolygonOptions extends MaskSource {
-  /** What polygons may ask for. */
+  /** Bounds of the sizes that polygons may claim. */
   readonly limits?: Partial<Limits> | undefined;
 }
 
@@ -206,10 +206,10 @@ const checkLabels = dataOptions<{ readonly backgrounds?: number }>("masksToLabel
 });
 
 /**
- * Which mask owns each pixel: masks `[n, height, width, 1]` to a label map `[height, width]`.
+ * The mask that owns each pixel: turns masks `[n, height, width, 1]` into a label map `[height, width]`.
  *
- * The largest value wins, the first among equals. The first `backgrounds` masks (1 unless told
- * otherwise, 4 in Objects Room, 0 in COCO) and pixels in no mask are 0; the masks after them are 1, 2, ….
+ * The largest value wins, the first among equals. The first `backgrounds` masks (1 unless
+ * given, 4 in Objects Room, 0 in COCO) and pixels in no mask are 0; the masks after them are 1, 2, ….
  *
  * @throws {SampleShapeError} for another shape, or more than 255 labels.
  *

@@ -1,4 +1,4 @@
-/** How readers and generators of data declare their options: as all of the library, with an error of their own. */
+/** Declares the options of readers and generators, as everywhere in the library but with an error class of data. */
 import {
   boolean,
   type Check,
@@ -59,14 +59,14 @@ const box: Kind<Box> = kind(
 /** A part of a picture. */
 export const boxKind = box;
 
-/** How pictures without a choice of channels are prepared. */
+/** The options of preparing pictures without a choice of channels. */
 export const geometryKinds = {
   size: pairOf(size),
   crop: either(oneOf("square", "clevr"), box),
   antialias: boolean,
 } as const;
 
-/** How pictures are prepared. */
+/** The options of preparing pictures. */
 export const prepareKinds = { ...geometryKinds, channels: oneOf(1, 3, "file") } as const;
 
 /** A list of names of fields. */

@@ -30,7 +30,7 @@ export interface Split<S extends Sample> {
   readonly test: Dataset<S>;
 }
 
-/** How {@linkcode split} splits. */
+/** Options of {@linkcode split}. */
 export interface SplitOptions {
   /** Another seed is another split; 0 unless told otherwise. */
   readonly seed?: number;

@@ -1,4 +1,4 @@
-/** What the conversion cache knows a source by. */
+/** Stamps, by which the conversion cache recognizes the files of a source. */
 
 import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
@@ -7,7 +7,7 @@ import { MissingFileError } from "./errors.ts";
 import { listFiles } from "./files.ts";
 
 /**
- * What distinguishes one state of a file from another: its path, length and time of change. The stamp of a
+ * Identifies one state of a file by its path, length and time of change. The stamp of a
  * folder is of all files in it, at any depth: path, their number, and a hash of their own stamps.
  *
  * @throws {MissingFileError} when there is none.

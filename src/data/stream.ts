@@ -29,7 +29,7 @@ export type Stacked<F extends Field> = F extends NdArray<infer D extends TypedAr
 export interface Batch<S extends Sample> {
   /** The stacked fields. */
   readonly fields: { readonly [K in keyof S]: Stacked<S[K]> };
-  /** Which samples of the dataset they are. */
+  /** The indices of the samples in the dataset. */
   readonly indices: Uint32Array;
   /** The step of the whole stream, counted from 0. */
   readonly step: number;
@@ -43,13 +43,13 @@ export interface BatchOptions<S extends Sample, T extends Sample = S> {
   readonly batchSize: number;
   /** Decides the orders of all epochs and all augmentations; 0 unless told otherwise. */
   readonly seed?: number;
-  /** Whether each epoch has its own order; without, the dataset's. */
+  /** True to give each epoch an order of its own; false for the order of the dataset. */
   readonly shuffle?: boolean;
   /** Passes over the data; endless unless told otherwise. */
   readonly epochs?: number;
   /** The first step to yield; as if the stream had been running until there. */
   readonly startStep?: number;
-  /** Whether the last, smaller batch of an epoch is left out (it is, unless told otherwise). */
+  /** True (the default) to leave out the last, smaller batch of an epoch. */
   readonly dropRemainder?: boolean;
   /** Batches read ahead of the one in use; 2 unless told otherwise. */
   readonly prefetch?: number;
@@ -61,7 +61,7 @@ export interface BatchOptions<S extends Sample, T extends Sample = S> {
 const ORDER = 1;
 const AUGMENT = 2;
 
-/** What an epoch's length depends on. */
+/** The options on which the length of an epoch depends. */
 export type EpochOptions = Pick<BatchOptions<Sample>, "batchSize" | "dropRemainder">;
 
 const epochKinds = { batchSize: required(sizeKind), dropRemainder: boolean } as const;

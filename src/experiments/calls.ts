@@ -31,7 +31,7 @@ export const callProblem = (place: string, problem: string) =>
     "docs/experiments.md shows how calls are written.",
   );
 
-/** What a call of a config gives. */
+/** The result of a call of a config. */
 export function evaluateCall(
   call: unknown,
   place: string,

@@ -1,5 +1,5 @@
 /**
- * What can go wrong with an experiment, as errors that say what happened and what to do. They travel in
+ * The errors of experiments, which say what happened and what to do. They travel in
  * Effect's error channel and are caught in one place, the command line (`cli.ts`).
  */
 import { DataError } from "../data/errors.ts";
@@ -51,7 +51,7 @@ export class NumericsError extends ExperimentFailure {
 
 /** An error with another underneath, which says what happened and what to do. */
 abstract class WithCause extends ExperimentFailure {
-  /** What failed, and the error that made it fail. */
+  /** An error with a headline and the error that caused it. */
   constructor(headline: string, cause: unknown) {
     const { what, hint, line } = partsOf(cause);
     super(`${headline}\n  ${what}`, hint, { cause, line });

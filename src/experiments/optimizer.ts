@@ -64,7 +64,7 @@ function isTransformation(made: unknown): made is optim.GradientTransformation {
   return typeof made === "object" && made !== null && "init" in made && "update" in made;
 }
 
-/** What is wrong with the calls of an optimizer's fields, if anything. */
+/** The mistakes in the calls of an optimizer's fields. */
 export function optimizerProblems(config: OptimizerFields, place: string): string[] {
   try {
     makeOptimizer(config, place);

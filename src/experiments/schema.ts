@@ -29,7 +29,7 @@ export const Fraction = Schema.Finite.check(
 export const defaultsTo = <S extends Schema.Constraint>(value: S["Encoded"]) =>
   Schema.withDecodingDefaultKey<S>(Effect.succeed(value));
 
-/** Where runs compute; `auto` is the fastest there is. */
+/** The backends of runs; `auto` is the fastest available one. */
 export const backends = ["auto", "webgpu", "onnx", "reference"] as const;
 
 /** A function of `optim` and its arguments: see `calls.ts`, which also checks them. */
@@ -88,11 +88,11 @@ export type OptimizerFields =
 export const StartConfig = Schema.Struct({
   /** The checkpoint's file. */
   from: Schema.String,
-  /** Which parts, by path; all of them unless given. */
+  /** The parts, by path; all parts unless given. */
   only: Schema.Array(Schema.String).pipe(defaultsTo([])),
 });
 
-/** What is noted how often, in steps. */
+/** The intervals, in steps, at which things are logged and saved. */
 export const LogConfig = Schema.Struct({
   /** Metrics are kept on the device and read together. */
   every: Count.pipe(defaultsTo(20)),
@@ -108,7 +108,7 @@ export const LogConfig = Schema.Struct({
   best: Schema.optionalKey(Schema.String),
   /** Training ends after so many evaluations in a row without a better score; 0: never. */
   patience: CountOrZero.pipe(defaultsTo(0)),
-  /** How many of the last checkpoints to keep. */
+  /** The number of latest checkpoints to keep. */
   keep: Count.pipe(defaultsTo(2)),
 });
 

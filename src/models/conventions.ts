@@ -1,12 +1,12 @@
-/** What the parts of models share: how parameters begin, and what epsilon is. */
+/** Conventions that the parts of a model share: initializers, and the epsilons of normalization. */
 import * as nn from "../nn/index.ts";
 import { type Kind, madeBy } from "../options/index.ts";
 
-/** How a model's layers begin, and how they normalize. */
+/** Initializers and epsilons of a model's layers. */
 export interface Conventions {
-  /** How weights and biases of linear and convolutional layers begin. */
+  /** Initializers of weights and biases of linear and convolutional layers. */
   readonly init: nn.InitOptions;
-  /** How recurrent cells begin. */
+  /** Initializers of recurrent cells. */
   readonly cell: Pick<nn.CellOptions, "weightInit" | "recurrentInit" | "biasInit">;
   /** Added to the variance in layer normalization. */
   readonly eps: number;

@@ -17,7 +17,7 @@ import {
 import * as random from "../random/index.ts";
 import { type Conventions, conventionsKind, keras } from "./conventions.ts";
 
-/** What decoders give. */
+/** The outputs of decoders. */
 export type Decoded = {
   /** The image, [batch, height, width, channels]. */
   readonly reconstruction: Tensor;
@@ -48,7 +48,7 @@ function requireSlots(decoder: string, slots: Tensor, size: number): void {
   );
 }
 
-/** What both decoders need to know. */
+/** Options of both decoders. */
 export interface DecoderOptions {
   /** Height and width of the image. */
   readonly resolution: readonly [height: number, width: number];
@@ -60,7 +60,7 @@ export interface DecoderOptions {
   readonly channels?: number;
   /** From where to where places are counted; 0 to 1. */
   readonly coordinates?: nn.Coordinates;
-  /** Whose initializers; `keras`. */
+  /** The library whose initializers are used; `keras`. */
   readonly conventions?: Conventions;
 }
 
@@ -185,8 +185,8 @@ export interface PixelDecoderOptions extends DecoderOptions {
   /** Hidden layers; 3. */
   readonly layers?: number;
   /**
-   * How slots see places. `"shared"` (the default): all by the same linear map. `"own"`: each slot adds to it a map of
-   * its own, so that it can move, turn and scale what it draws.
+   * The embedding of positions. `"shared"` (the default): all slots have the same linear map. `"own"`: each slot adds
+   * to it a map of its own, so that it can move, turn and scale what it draws.
    */
   readonly frame?: "shared" | "own";
   /** Height and width of the patches that are computed together, one MLP each; 1: single pixels. */

@@ -74,7 +74,7 @@ export type DiscoveryParams = {
   readonly decoder: BroadcastDecoderParams | PixelDecoderParams;
 };
 
-/** What {@link objectDiscovery} gives. */
+/** The outputs of {@link objectDiscovery}. */
 export type DiscoveryOutput = SlotAttentionOutput & Decoded;
 
 /** An autoencoder of slots: a layer, its loss, and its parts. */
@@ -165,7 +165,7 @@ export function objectDiscovery(options: DiscoveryOptions): ObjectDiscovery {
   return whole("objectDiscovery", slotCure, model);
 }
 
-/** What is said of a decoder beside its kind. */
+/** The options of a decoder without its kind. */
 function ownOptions<K>({ kind: _, ...rest }: Decoder<K>): Omit<Decoder<K>, "kind"> {
   return rest;
 }

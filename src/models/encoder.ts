@@ -19,7 +19,7 @@ export interface EncoderOptions {
   readonly strides?: readonly number[];
   /** From where to where places are counted; 0 to 1. From -1 to 1, places say less of what all share. */
   readonly coordinates?: nn.Coordinates;
-  /** Whose initializers and epsilons; `keras`. */
+  /** The library whose initializers and epsilons are used; `keras`. */
   readonly conventions?: Conventions;
 }
 

@@ -32,9 +32,9 @@ export interface MixtureOptions<W, Z> {
   readonly clusters: number;
   /** The number of steps, each an E and an M step; 50. */
   readonly steps?: number;
-  /** How the fixed point is found; `forward()`, which is EM. */
+  /** The solver of the fixed point; `forward()`, which is EM. */
   readonly solver?: FixedPointSolver;
-  /** How it is differentiated; `implicit()`. */
+  /** The adjoint, which differentiates the fixed point; `implicit()`. */
   readonly adjoint?: Adjoint;
   /** The number κ of imaginary points that `init` gives each cluster; 0, which is maximum likelihood. */
   readonly strength?: number;
@@ -92,8 +92,9 @@ export interface Mixture<W, Z> {
   /** Fits points [batch, points, size]; `ys` is γ. The key draws the points at which clusters begin. */
   apply(params: W, points: Tensor, key: Tensor): Inferred<Z, Tensor>;
   /**
-   * How well what was found in some points explains other points of the same sets, [batch, others, size]: −log p for each
-   * point, as a mean. It is another objective than the one that was climbed, so that weights learn through the fixed point.
+   * The negative log-likelihood −log p of other points of the same sets, [batch, others, size], under the mixture that
+   * was found in some points; the mean over points. It differs from the objective that EM climbs, so that weights learn
+   * through the fixed point.
    */
   loss(
     params: W,
@@ -107,7 +108,7 @@ export interface Mixture<W, Z> {
   readonly level: MixtureLevel<W, Z>;
 }
 
-/** What one mixture has of its own. */
+/** The parts in which the mixtures differ. */
 interface Family<W, Z extends Means> {
   readonly name: string;
   readonly fields: readonly string[];

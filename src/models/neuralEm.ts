@@ -39,11 +39,11 @@ export interface NeuralEmOptions {
   /** The number of steps; 15. */
   readonly steps?: number;
   /**
-   * How parameters move: `"rnn"` (the default), a recurrent network, RNN-EM; `"gradient"`, a step along the gradient of
-   * the expected log-likelihood, N-EM.
+   * The update of the parameters: `"rnn"` (the default), a recurrent network, RNN-EM; `"gradient"`, a step along the
+   * gradient of the expected log-likelihood, N-EM.
    */
   readonly cell?: "rnn" | "gradient";
-  /** How the iteration is differentiated; `unrolled()`. */
+  /** The adjoint, which differentiates the iteration; `unrolled()`. */
   readonly adjoint?: Adjoint;
   /** True (the default): gradients pass through the assignments, as the paper has it for single images. */
   readonly assignmentGradient?: boolean;
@@ -112,7 +112,7 @@ export interface NeuralEm {
     image: Tensor,
     key: Tensor,
   ): [loss: Tensor, output: Inferred<Components, null, "last" | "all">];
-  /** How badly components explain images: the loss of each, [batch]. */
+  /** The loss of each image under the components, [batch]. */
   energy(components: Components, image: Tensor): Tensor;
   /** The inner optimization. */
   readonly level: NeuralEmLevel;
@@ -238,7 +238,7 @@ function energyOf(picture: Tensor, assignment: Tensor, x: Tensor, priorWeight: n
   return assignment.mul(explained).add(np.subtract(1, assignment).mul(off).mul(priorWeight));
 }
 
-/** How parameters move, and what is drawn from them. */
+/** The update of the parameters, and the images that they are decoded to. */
 interface Cell {
   readonly fields: readonly string[];
   init(key: Tensor): NeuralEmParams;

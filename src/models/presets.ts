@@ -10,7 +10,7 @@ import { count, declareOptions, nonNegative, positive, required, size } from "..
 import type { DiscoveryOptions } from "./discovery.ts";
 import type { PropertyOptions } from "./setPrediction.ts";
 
-/** How a model is trained. */
+/** The training of a model. */
 export interface Training {
   /** Images in a step. */
   readonly batchSize: number;

@@ -84,7 +84,7 @@ export type PropertyParams = {
   readonly head: readonly nn.LinearParams[];
 };
 
-/** What {@link propertyPrediction} gives. */
+/** The outputs of {@link propertyPrediction}. */
 export type PropertyOutput = SlotAttentionOutput & {
   /** [batch, slots, size], each number in (0, 1). */
   readonly predictions: Tensor;

@@ -223,7 +223,7 @@ export function slate(options: SlateOptions): Slate {
 const { uniform, xavierUniform } = nn.initializers;
 const fields = ["discreteVae", "embedding", "slotAttention", "decoder"];
 
-/** How often the slots' step is taken, so that the last step's attention is known without another one. */
+/** Options of `infer` for the slots. The last step gives the attention, too, so that it is not computed again. */
 function inferOptions(options: SlateOptions): InferOptions<"last"> {
   const { iterations = 3, solver = forward(), adjoint = oneStep(), initGrad } = options;
   const atSolution = adjoint.kind === "atSolution";

@@ -82,7 +82,7 @@ export const checkOptions = declareOptions<SlateOptions>("slate", [], {
   level: callable<NonNullable<SlateOptions["level"]>>("(level) => ({ ...level, init })"),
 });
 
-/** How an image is seen: see {@link Slate.loss}. */
+/** Options of a call for an image: see {@link Slate.loss}. */
 export interface SlateCall {
   /** The temperature of the discrete VAE's relaxed tokens. Default 1. */
   readonly temperature?: number | Tensor;
@@ -102,7 +102,7 @@ export const checkCall = declareOptions<SlateCall>("slate.apply", ["params", "im
   sample: boolean,
 });
 
-/** Which slots the decoder sees. */
+/** The slots that the decoder attends to. */
 export interface SlateMemory {
   /** Booleans [batch, slots]; all true unless given. Slots that are not present are removed, not set to 0. */
   readonly present?: Tensor;
@@ -139,7 +139,7 @@ export type SlateParams = {
   };
 };
 
-/** What {@link slate} gives for an image. N = (imageSize / 4)² tokens, row by row. */
+/** The outputs of {@link slate} for an image of N = (imageSize / 4)² tokens, row by row. */
 export type SlateOutput = SlotAttentionOutput & {
   /** The discrete VAE's image, [batch, imageSize, imageSize, channels]; not clamped. */
   readonly reconstruction: Tensor;

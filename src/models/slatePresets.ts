@@ -24,7 +24,7 @@ import {
 } from "../options/index.ts";
 import type { SlateOptions } from "./slateInterface.ts";
 
-/** How SLATE is trained. */
+/** The training of SLATE. */
 export interface SlateTraining {
   /** Images in a step. */
   readonly batchSize: number;

@@ -47,10 +47,10 @@ export interface SlotAttentionOptions {
   readonly heads?: number;
   /** The number of steps the solver may take; 3. */
   readonly iterations?: number;
-  /** How the fixed point is found; `forward()`: the iteration itself. */
+  /** The solver of the fixed point; `forward()`: the iteration itself. */
   readonly solver?: FixedPointSolver;
   /**
-   * How it is differentiated. `oneStep()` (the default) makes it implicit slot attention, `unrolled()`
+   * The adjoint, which differentiates the fixed point. `oneStep()` (the default) is implicit slot attention, `unrolled()`
    * vanilla slot attention.
    */
   readonly adjoint?: Adjoint;
@@ -77,7 +77,7 @@ export interface SlotAttentionOptions {
    * `(keys) => ({ ...keys, k: keys.k.div(temperature) })` sets the temperature of the softmax. Unchanged unless given.
    */
   readonly keys?: (own: Keys) => Keys;
-  /** Whose initializers and epsilons; `keras`, the official code's. */
+  /** The library whose initializers and epsilons are used; `keras`, as in the official code. */
   readonly conventions?: Conventions;
 }
 
@@ -132,12 +132,12 @@ const fields: readonly (keyof SlotAttentionParams)[] = [
   "start",
 ];
 
-/** Where slots begin: a Gaussian `{ mu, logSigma }` for all slots, [slotSize], or `{ slots }` themselves. */
+/** The initial slots: a Gaussian `{ mu, logSigma }` for all slots, [slotSize], or `{ slots }` themselves. */
 export type StartParams =
   | { readonly mu: Tensor; readonly logSigma: Tensor }
   | { readonly slots: Tensor };
 
-/** What slots look at: [batch, inputs, slotSize] each. */
+/** The keys and values that slots attend to: [batch, inputs, slotSize] each. */
 export type Keys = {
   readonly k: Tensor;
   readonly v: Tensor;
@@ -145,13 +145,13 @@ export type Keys = {
   readonly mask?: Tensor;
 };
 
-/** What {@link slotAttention} gives. */
+/** The outputs of {@link slotAttention}. */
 export type SlotAttentionOutput = {
   /** [batch, slots, slotSize] */
   readonly slots: Tensor;
   /** To which slot each input belongs, [batch, inputs, slots]; sums to 1 over slots. */
   readonly attention: Tensor;
-  /** How the iteration went, for each sample: see `fixedPointIteration`. */
+  /** Statistics of the iteration, for each sample: see `fixedPointIteration`. */
   readonly stats: FixedPointStats;
 };
 
@@ -171,7 +171,7 @@ export interface SlotAttention
 }
 
 /**
- * How strongly each input belongs to each query: `softmax_slots(q kᵀ / √D)`, [batch, slots, inputs]. With several
+ * The probability that each input belongs to each query: `softmax_slots(q kᵀ / √D)`, [batch, slots, inputs]. With several
  * heads, each of D / heads numbers, the softmax spans slots × heads (as in SLATE): [batch, slots · heads, inputs].
  * The many inputs are the last axis, since processors are good at long rows.
  */

@@ -10,7 +10,7 @@ import { asTensor, axisOf, requireIntegers, type TensorLike, truth } from "./pro
 
 const c = lax.fullLike;
 
-/** How bits lie in bytes. */
+/** The order and the axis of bits in bytes. */
 export interface BitOptions {
   /** The axis along which eight bits are one byte; the flattened tensor's unless given. */
   readonly axis?: number | undefined;
@@ -51,7 +51,7 @@ export const packbits: (x: TensorLike, options?: BitOptions) => Tensor = managed
   declareOptions("np.packbits", ["x"], { axis, bitorder: oneOf("big", "little") }),
 );
 
-/** How many bits are wanted of bytes. */
+/** Options of {@link unpackbits}. */
 export interface UnpackOptions extends BitOptions {
   /** That many: the last ones are left out, or zeros added. A negative number is left out at the end. */
   readonly count?: number | undefined;
@@ -80,7 +80,7 @@ export const unpackbits: (x: TensorLike, options?: UnpackOptions) => Tensor = ma
 );
 
 /**
- * How many bits of each whole number are 1, of its absolute value; uint32 (in JAX uint8).
+ * The number of bits that are 1 in the absolute value of each whole number; uint32 (in JAX uint8).
  *
  * ```ts
  * import { np } from "trilevel";

@@ -130,7 +130,7 @@ export const unstack: (x: TensorLike, options?: AxisOption) => Tensor[] = manage
   declareOptions("np.unstack", ["x"], { axis }),
 );
 
-/** Which axis of what, all flattened unless given. */
+/** The axis along which a function works; without it the tensor is flattened. */
 export interface FlatAxisOption {
   /** An axis; the flattened tensor unless given. */
   readonly axis?: number | undefined;

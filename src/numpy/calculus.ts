@@ -33,7 +33,7 @@ import { searchsorted } from "./sorting.ts";
 
 const c = lax.fullLike;
 
-/** What {@link interp} gives outside of the points. */
+/** The values of {@link interp} outside of the points. */
 export interface InterpOptions {
   /** Below the first point: its value unless given, another one, or `"extrapolate"` the first line. */
   readonly left?: TensorLike | "extrapolate" | undefined;
@@ -126,7 +126,7 @@ function between(
   return y;
 }
 
-/** How {@link gradient} is sampled. */
+/** Options of {@link gradient}. */
 export interface GradientOptions {
   /** An axis, or several; all unless given. */
   readonly axis?: Axes;
@@ -198,7 +198,7 @@ function slopes(y: Tensor, axis: number, spacing: TensorLike): Tensor {
   ], axis);
 }
 
-/** Where the samples of {@link trapezoid} are. */
+/** The positions of the samples of {@link trapezoid}. */
 export interface TrapezoidOptions {
   /** Their places; a vector, or as many as samples. */
   readonly x?: TensorLike | undefined;
@@ -237,7 +237,7 @@ export const trapezoid: (y: TensorLike, options?: TrapezoidOptions) => Tensor = 
   declareOptions("np.trapezoid", ["y"], { axis, x: tensorLike, dx: tensorLike }),
 );
 
-/** What {@link ediff1d} puts around the differences. */
+/** The values that {@link ediff1d} puts around the differences. */
 export interface EdiffOptions {
   /** Behind the last. */
   readonly toEnd?: TensorLike | undefined;
@@ -260,7 +260,7 @@ export const ediff1d: (x: TensorLike, options?: EdiffOptions) => Tensor = manage
   declareOptions("np.ediff1d", ["x"], { toEnd: tensorLike, toBegin: tensorLike }),
 );
 
-/** How {@link unwrap} tells a turn from a step. */
+/** Options of {@link unwrap}. */
 export interface UnwrapOptions {
   /** The length of a turn; 2π unless given. */
   readonly period?: number | undefined;

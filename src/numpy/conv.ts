@@ -37,7 +37,7 @@ export type DimensionNumbers = readonly [input: string, filter: string, output: 
 /** One number for all spatial axes, or one for each. */
 export type PerAxis = number | readonly number[];
 
-/** How a filter moves over its input. */
+/** Strides, padding and dilation of a convolution. */
 export interface ConvOptions {
   /** Distance between the places where the filter is put; 1 unless given. */
   readonly strides?: PerAxis | undefined;
@@ -135,7 +135,7 @@ export const convGeneralDilated: (
   }),
 );
 
-/** How a transposed convolution spreads its input. */
+/** Strides, padding and dilation of a transposed convolution. */
 export interface ConvTransposeOptions
   extends Pick<ConvOptions, "rhsDilation" | "dimensionNumbers"> {
   /** Distance of the input's elements in the output; 1 unless given. */
@@ -143,7 +143,7 @@ export interface ConvTransposeOptions
   /** `"SAME"` (the default): the output's size is the input's times the strides. */
   readonly padding?: Padding | undefined;
   /**
-   * Whether the filter is that of the convolution to transpose, turned around and with its channels
+   * True if the filter is that of the convolution to transpose, turned around and with its channels
    * exchanged (as in PyTorch and Keras); false unless given, as in JAX.
    */
   readonly transposeKernel?: boolean | undefined;
@@ -201,7 +201,7 @@ export const convTranspose: (
   }),
 );
 
-/** What JAX pads a dilated input with, for filters that reach over so many elements. */
+/** The padding with which JAX surrounds a dilated input, for filters that reach over so many elements. */
 function transposedPadding(
   reach: number,
   stride: number,

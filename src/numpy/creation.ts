@@ -24,19 +24,19 @@ import { managed, managedWithOptions } from "./managed.ts";
 import { diagonalIndices } from "./parts.ts";
 import { asTensor, cast, shapeOf, stretch, type TensorLike } from "./promote.ts";
 
-/** The element type of what is made; each function says what it is otherwise. */
+/** The element type of a new tensor; each function says its default. */
 export interface DTypeOptions {
   /** The element type of the result. */
   readonly dtype?: DType | undefined;
 }
 
-/** How {@link array} reads host data. */
+/** Element type and shape of the tensor that {@link array} makes. */
 export interface ArrayOptions extends DTypeOptions {
   /** The shape of a flat list or typed array. */
   readonly shape?: Shape | undefined;
 }
 
-/** What {@link array} reads. */
+/** The data that {@link array} reads. */
 export type ArrayData = NestedArray | TypedArray | Tensor;
 
 /**
@@ -292,7 +292,7 @@ const range = managed(
   declareOptions("np.arange", ["start", "stop", "step"], { dtype }),
 );
 
-/** Which diagonal of a matrix: 0 the main one, positive ones above it. */
+/** A diagonal of a matrix: 0 is the main one, positive ones are above it. */
 export interface DiagonalOptions extends DTypeOptions {
   /** Its number; 0 unless given. */
   readonly k?: number | undefined;
@@ -329,7 +329,7 @@ export const tri: (rows: number, columns?: number, options?: DiagonalOptions) =>
   declareOptions("np.tri", ["rows", "columns"], { k: integer, dtype }),
 );
 
-/** How {@link meshgrid} orders its axes. */
+/** Options of {@link meshgrid}. */
 export interface MeshgridOptions {
   /** `"xy"`: the first vector runs along columns, as in NumPy (the default); `"ij"`: along rows. */
   readonly indexing?: "xy" | "ij" | undefined;

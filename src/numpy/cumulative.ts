@@ -7,7 +7,7 @@ import { managed } from "./managed.ts";
 import { scanWith, stretchOf } from "./parts.ts";
 import { asTensor, axisOf, checkCount, numberTensor, type TensorLike } from "./promote.ts";
 
-/** What a running function runs along. */
+/** The axis of a cumulative function. */
 export interface CumulativeOptions {
   /** An axis; the flattened tensor unless given. */
   readonly axis?: number | undefined;
@@ -49,11 +49,11 @@ export const cummax: Cumulative = cumulative("cummax", scanWith(lax.max));
 /** Running minima. */
 export const cummin: Cumulative = cumulative("cummin", scanWith(lax.min));
 
-/** What {@link cumulativeSum} and {@link cumulativeProd} run along. */
+/** Options of {@link cumulativeSum} and {@link cumulativeProd}. */
 export interface InclusiveOptions {
   /** An axis; needed unless the tensor is a vector. */
   readonly axis?: number | undefined;
-  /** Whether the first result is that of no elements: one more than there are elements. */
+  /** True to begin with the result for no elements, so that the results are one more than the elements. */
   readonly includeInitial?: boolean | undefined;
 }
 
@@ -100,7 +100,7 @@ export const cumulativeProd: (x: TensorLike, options?: InclusiveOptions) => Tens
   1,
 );
 
-/** What {@link diff} differences. */
+/** Options of {@link diff}. */
 export interface DiffOptions {
   /** The number of times; default 1. */
   readonly n?: number | undefined;

@@ -9,7 +9,7 @@ import { managed } from "./managed.ts";
 import { diagonalIndices, diagonalOfLast } from "./parts.ts";
 import { asTensor, axisOf, numberTensor, type TensorLike } from "./promote.ts";
 
-/** Which diagonal: 0 (the default) the main one, positive ones above it. */
+/** A diagonal: 0 (the default) is the main one, positive ones are above it. */
 export interface TriangleOptions {
   /** Its number. */
   readonly k?: number | undefined;
@@ -50,7 +50,7 @@ export const tril: (x: TensorLike, options?: TriangleOptions) => Tensor = triang
 /** Matrices (the last two axes) with zeros below a diagonal. */
 export const triu: (x: TensorLike, options?: TriangleOptions) => Tensor = triangle("triu", lax.le);
 
-/** Which axes hold the matrices. */
+/** The axes that hold the matrices, and the diagonal. */
 export interface DiagonalAxes {
   /** 0 (the default) is the main diagonal, positive ones are above it. */
   readonly offset?: number | undefined;

@@ -1,4 +1,4 @@
-/** How floats are made up: signs, exponents, fractions, and their neighbours. */
+/** The parts of floats: signs, exponents and fractions; and the neighbours of a float. */
 import type { Tensor } from "../core/tensor.ts";
 import { declareOperands } from "../options/index.ts";
 import * as lax from "../primitives/index.ts";
@@ -132,7 +132,7 @@ const infinity = (name: string, value: number): Unary =>
     return lax.eq(t, c(t, value));
   }, declareOperands(`np.${name}`, ["x"]));
 
-/** Whether elements are Infinity. */
+/** True for elements that are Infinity. */
 export const isposinf: Unary = infinity("isposinf", Infinity);
-/** Whether elements are -Infinity. */
+/** True for elements that are -Infinity. */
 export const isneginf: Unary = infinity("isneginf", -Infinity);

@@ -12,7 +12,7 @@ import { expandDims, moveaxis } from "./shape.ts";
 const checkAlong = declareOperands("np.applyAlongAxis", ["f", "axis", "x"]);
 
 /**
- * What a function of vectors gives for those along an axis; its result's axes take the axis' place.
+ * Applies a function of vectors to those along an axis. The axes of its result take the place of that axis.
  *
  * ```ts
  * import { np, type Tensor } from "trilevel";
@@ -38,7 +38,7 @@ export function applyAlongAxis(
 
 const checkOver = declareOperands("np.applyOverAxes", ["f", "x", "axes"]);
 
-/** What a function of a tensor and an axis gives, applied for one axis after the other; axes are kept. */
+/** Applies a function of a tensor and an axis for one axis after the other; axes are kept. */
 export function applyOverAxes(
   f: (x: Tensor, axis: number) => TensorLike,
   x: TensorLike,
@@ -58,7 +58,7 @@ export function applyOverAxes(
   }, asTensor(x));
 }
 
-/** What {@link vectorize} takes for one element. */
+/** Options of {@link vectorize}. */
 export interface VectorizeOptions {
   /** Names of the axes of a single operand and result: `"(m,n),(n)->(m)"`; scalars unless given. */
   readonly signature?: string | undefined;

@@ -63,7 +63,7 @@ export const ix_: (vectors: readonly TensorLike[]) => Tensor[] = managed(
   declareOperands("np.ix_", ["vectors"]),
 );
 
-/** What a function of all indices of a shape gives: it takes one grid for each axis. */
+/** Applies a function to all indices of a shape at once: it gets one grid of indices for each axis. */
 export const fromfunction: (
   f: (...indices: Tensor[]) => Tensor,
   shape: Shape,
@@ -93,11 +93,11 @@ function places(
   return [column(0), column(1)];
 }
 
-/** Which triangle of what. */
+/** The triangle of a matrix. */
 export interface TriangleIndexOptions {
   /** The diagonal that bounds it: 0 (the default) the main one, positive ones above it. */
   readonly k?: number | undefined;
-  /** How many columns there are; as many as rows unless given. */
+  /** The number of columns; as many as rows unless given. */
   readonly m?: number | undefined;
 }
 
@@ -204,7 +204,7 @@ export const unravelIndex: (numbers: TensorLike, shape: Shape) => Tensor[] = man
   declareOperands("np.unravelIndex", ["numbers", "shape"]),
 );
 
-/** What becomes of indices outside. */
+/** The treatment of indices that are out of bounds. */
 export interface RavelOptions {
   /** `"clip"` (the default) moves them to the nearest place, `"wrap"` counts them around. */
   readonly mode?: "clip" | "wrap" | undefined;

@@ -29,16 +29,16 @@ import { integers } from "./taking.ts";
 
 const c = lax.fullLike;
 
-/** What {@link bincount} counts. */
+/** Options of {@link bincount}. */
 export interface BincountOptions {
-  /** How many numbers are counted, from 0: larger ones are left out. */
+  /** The numbers 0 … length - 1 are counted; larger ones are left out. */
   readonly length: number;
-  /** What each element counts, in the shape of the tensor; 1 unless given. */
+  /** The weight of each element, in the shape of the tensor; 1 unless given. */
   readonly weights?: TensorLike | undefined;
 }
 
 /**
- * How often each of the numbers 0 … length - 1 occurs, int32, or the sum of their weights. Negative numbers count as
+ * Counts how often each of the numbers 0 … length - 1 occurs, int32, or adds up their weights. Negative numbers count as
  * 0, larger ones are left out, as in JAX, where the length may be left out if values are known.
  *
  * ```ts
@@ -109,18 +109,18 @@ export const digitize: (
   declareOptions("np.digitize", ["x", "bins"], { right: boolean }),
 );
 
-/** How many bins of equal width, or their edges. */
+/** The number of bins of equal width, or their edges. */
 export type Bins = number | Tensor;
 
 /** Bins, and what is counted in them. */
 export interface HistogramOptions {
-  /** How many bins (10 unless given), or a vector of edges. */
+  /** The number of bins (10 unless given), or a vector of edges. */
   readonly bins?: Bins | undefined;
-  /** Where the first bin begins and the last ends; the smallest and largest element unless given. */
+  /** The lower edge of the first bin and the upper edge of the last; the smallest and largest element unless given. */
   readonly range?: readonly [number, number] | undefined;
-  /** What each element counts; 1 unless given. */
+  /** The weight of each element; 1 unless given. */
   readonly weights?: TensorLike | undefined;
-  /** Whether to divide by the sum and by the bins' widths, so that the integral is 1. */
+  /** True to divide by the sum and by the bins' widths, so that the integral is 1. */
   readonly density?: boolean | undefined;
 }
 
@@ -158,8 +158,8 @@ function edgesOf(
 }
 
 /**
- * How many elements, or what weights, are in each of several bins, in floats; and the edges of the bins. A bin has
- * its lower edge, the last one both. By bisection.
+ * The number of elements in each bin, or the sum of their weights, as floats; and the edges of the bins. A bin contains
+ * its lower edge, the last bin both of its edges. Found by bisection.
  *
  * ```ts
  * import { np } from "trilevel";
@@ -220,13 +220,13 @@ function densities(counts: Tensor, edges: readonly Tensor[]): Tensor {
 
 /** Bins for each coordinate, and what is counted in them. */
 export interface HistogramddOptions {
-  /** How many bins along each axis (10 unless given); or for each axis how many, or a vector of edges. */
+  /** The number of bins along all axes (10 unless given); or, for each axis, their number or a vector of edges. */
   readonly bins?: number | readonly Bins[] | undefined;
   /** For each axis where its bins begin and end, or null for the smallest and largest. */
   readonly range?: readonly (readonly [number, number] | null)[] | undefined;
-  /** What each point counts; 1 unless given. */
+  /** The weight of each point; 1 unless given. */
   readonly weights?: TensorLike | undefined;
-  /** Whether to divide by the sum and by the bins' sizes, so that the integral is 1. */
+  /** True to divide by the sum and by the bins' sizes, so that the integral is 1. */
   readonly density?: boolean | undefined;
 }
 
@@ -238,7 +238,7 @@ const manyKinds = {
 } as const;
 
 /**
- * How many points, rows of a matrix `[points, coordinates]`, are in each box; and the edges along each axis. Counts
+ * The number of points, rows of a matrix `[points, coordinates]`, in each box; and the edges along each axis. Counts
  * are int32 unless there are weights, or `density`.
  *
  * @throws ShapeError unless points are a matrix; ArgumentError unless there are bins for each coordinate.
@@ -277,7 +277,7 @@ export const histogramdd: (
 );
 
 /**
- * How many points, given by their coordinates, are in each box; see {@link histogramdd}.
+ * The number of points, given by their coordinates, in each box; see {@link histogramdd}.
  *
  * ```ts
  * import { np } from "trilevel";

@@ -22,13 +22,13 @@ export type Index =
   | Tensor;
 
 /**
- * What an index outside of the tensor reads: `"clip"` the nearest element, `"fill"` a fixed value.
+ * The value that an index out of bounds reads: `"clip"` takes the nearest element, `"fill"` a fixed value.
  * Negative indices count from the end first.
  */
 export interface OutOfBounds {
   /** Each function says what it does unless told. */
   readonly mode?: "clip" | "fill" | undefined;
-  /** What `"fill"` gives; NaN unless given, or the smallest int32, the largest uint32, true. */
+  /** The value of `"fill"`; NaN unless given, or the smallest int32, the largest uint32, true. */
   readonly fillValue?: TensorLike | undefined;
 }
 
@@ -63,7 +63,7 @@ export const slice: (x: TensorLike, ...index: readonly Index[]) => Tensor = mana
   (x, ...index) => read("slice", asTensor(x), index, {}),
 );
 
-/** What an index reads, with a rule for what is outside. */
+/** Reads the elements of an index, with a rule for indices that are out of bounds. */
 export function read(
   name: string,
   x: Tensor,
@@ -111,7 +111,7 @@ export function read(
   return lax.reshape(moved, [...start, ...outer, ...layout(others.slice(first))]);
 }
 
-/** What becomes of one axis. */
+/** The treatment of one axis. */
 type Axis =
   | { readonly kind: "new" }
   | { readonly kind: "number"; readonly start: number; readonly count: 1; readonly step: 1 }

@@ -142,7 +142,7 @@ function evenCuts(size: number, parts: number): number[] {
   return Array.from({ length: parts - 1 }, (_, i) => (i + 1) * each + Math.min(i + 1, longer));
 }
 
-/** How {@link repeat} repeats. */
+/** Options of {@link repeat}. */
 export interface RepeatOptions {
   /** An axis; the flattened tensor unless given. */
   readonly axis?: number | undefined;

@@ -209,7 +209,7 @@ export const isclose: (x: TensorLike, y: TensorLike, options?: CloseOptions) => 
   }),
 );
 
-/** How close is close. */
+/** Tolerances of {@link isclose} and {@link allclose}. */
 export interface CloseOptions {
   /** Tolerance relative to `|y|`; 1e-5 unless given. */
   readonly rtol?: number | undefined;
@@ -238,7 +238,7 @@ export const arrayEqual: Binary = managed((x, y) => {
   if (a.shape.join() !== b.shape.join()) return asTensor(false);
   return lax.reduceAnd(equal(a, b), a.shape.map((_, i) => i));
 }, declareOperands("np.arrayEqual", ["x", "y"]));
-/** Whether all elements are equal once shapes are broadcast; false where they cannot be. A boolean scalar. */
+/** True if all elements are equal once shapes are broadcast; false if they cannot be broadcast. A boolean scalar. */
 export const arrayEquiv: Binary = managed((x, y) => {
   const [a, b] = [asTensor(x).shape, asTensor(y).shape];
   const rank = Math.max(a.length, b.length);

@@ -1,8 +1,8 @@
 /**
- * What all functions of the array language have in common. Results have an owner: a function, called
- * while no program is being traced, frees the tensors it made on the way; the caller owns what it
- * returns, and nothing else. What stands behind the operands is looked at: options that are none would
- * change nothing, in silence.
+ * Wraps every function of the array language. Results have an owner: a function, called
+ * while no program is being traced, frees its intermediate tensors; the caller owns the tensors that it
+ * returns, and nothing else. The argument behind the operands is checked, since misspelt options would
+ * otherwise be ignored silently.
  */
 import "../runtime/execute.ts"; // Functions of the array language compute at once.
 import { internalScope } from "../runtime/memory.ts";

@@ -30,7 +30,7 @@ const widthKind: Kind<PadWidth> = either(
 
 const statistics = { maximum: max, minimum: min, mean, median } as const;
 
-/** What {@link pad} adds. */
+/** Options of {@link pad}. */
 export interface PadOptions {
   /**
    * `"constant"` (the default): `constantValues`; `"edge"`: the outermost element; `"reflect"`: what
@@ -41,13 +41,13 @@ export interface PadOptions {
   readonly mode?: PadMode | undefined;
   /** The value that `"constant"` adds; 0 unless given. A pair [2] differs by sides, a matrix [axes, 2] by axes too. */
   readonly constantValues?: TensorLike | undefined;
-  /** Where `"linear_ramp"` starts, as `constantValues`; 0 unless given. */
+  /** The values with which `"linear_ramp"` ends, in the form of `constantValues`; 0 unless given. */
   readonly endValues?: TensorLike | undefined;
-  /** How many elements at each end `"maximum"` and its kin look at, as a width; all unless given. */
+  /** The number of elements at each end from which `"maximum"` and the like are computed, as a width; all unless given. */
   readonly statLength?: PadWidth | undefined;
 }
 
-/** What is added where; see {@link PadOptions}. */
+/** The rule for the values of a padding; see {@link PadOptions}. */
 export type PadMode =
   | "constant"
   | "edge"

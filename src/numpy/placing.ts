@@ -68,7 +68,7 @@ export const place: (x: TensorLike, mask: TensorLike, values: TensorLike) => Ten
   declareOperands("np.place", ["x", "mask", "values"]),
 );
 
-/** What becomes of places outside. */
+/** The treatment of indices that are out of bounds. */
 export interface PutOptions {
   /** `"clip"` moves them to the nearest place, `"wrap"` counts them around; they are dropped unless given. */
   readonly mode?: "clip" | "wrap" | undefined;

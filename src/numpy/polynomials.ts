@@ -124,9 +124,9 @@ export const polyder: (p: TensorLike, m?: number) => Tensor = managed((p, m = 1)
   return a;
 }, declareOperands("np.polyder", ["p", "m"]));
 
-/** How {@link polyint} integrates. */
+/** Options of {@link polyint}. */
 export interface PolyintOptions {
-  /** How many times; once unless given. */
+  /** The number of integrations; 1 unless given. */
   readonly m?: number | undefined;
   /** The constants of integration, the first integral's first: one for all, or one for each; 0 unless given. */
   readonly k?: TensorLike | undefined;
@@ -163,9 +163,9 @@ export const polyint: (p: TensorLike, options?: PolyintOptions) => Tensor = mana
   declareOptions("np.polyint", ["p"], { m: count, k: tensorLike }),
 );
 
-/** How {@link vander} is laid out. */
+/** Options of {@link vander}. */
 export interface VanderOptions {
-  /** Whether powers increase from left to right; they decrease unless told. */
+  /** True if powers increase from left to right; they decrease by default. */
   readonly increasing?: boolean | undefined;
 }
 
@@ -201,7 +201,7 @@ export const poly: (zeros: TensorLike) => Tensor = managed((zeros) => {
   return p;
 }, declareOperands("np.poly", ["zeros"]));
 
-/** How {@link polyfit} fits. */
+/** Options of {@link polyfit}. */
 export interface PolyfitOptions {
   /** Weights of the residuals (not of their squares), a vector; 1 unless given. */
   readonly w?: TensorLike | undefined;

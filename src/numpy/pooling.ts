@@ -12,11 +12,11 @@ import { type Padding, padding, paddingOf, type PerAxis, perAxis, perSpaceAxis }
 import { managed } from "./managed.ts";
 import { floatTensor, numberTensor, type TensorLike } from "./promote.ts";
 
-/** How a window moves. */
+/** Strides and padding of a window. */
 export interface PoolOptions {
   /** Distance between windows; the window's size unless given, so that they do not overlap. */
   readonly strides?: PerAxis | undefined;
-  /** What lies around the input, and never wins; `"VALID"`, nothing, unless given. */
+  /** The padding; `"VALID"`, none, unless given. Padding is never the maximum or minimum. */
   readonly padding?: Padding | undefined;
 }
 

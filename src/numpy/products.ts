@@ -183,7 +183,7 @@ export const kron: Binary = product("kron", (x, y) => {
   return lax.reshape(lax.transpose(blocks, order), a.map((n, i) => n * b[i]!));
 });
 
-/** Which axes {@link cross} takes the vectors along. */
+/** The axes of the vectors of {@link cross}. */
 export interface CrossOptions {
   /** For both operands and the result; the last unless given. */
   readonly axis?: number | undefined;

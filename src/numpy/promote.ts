@@ -1,6 +1,6 @@
 /**
- * What the array language does before it calls an instruction: numbers become tensors, element types
- * meet, shapes are broadcast, negative axes counted from the end.
+ * Prepares the operands of an instruction: numbers become tensors, element types are promoted, shapes are
+ * broadcast, and negative axes are counted from the end.
  */
 import { coerce, isFloat, isInteger, promoteTypes, type Typed } from "../core/dtype.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../core/errors.ts";
@@ -9,7 +9,7 @@ import { formatAval, type Shape } from "../core/aval.ts";
 import { literal, Tensor } from "../core/tensor.ts";
 import * as lax from "../primitives/index.ts";
 
-/** What functions take where they want a tensor: numbers and booleans are scalars. */
+/** An operand: a tensor, or a number or a boolean, which stands for a scalar. */
 export type TensorLike = Tensor | number | boolean;
 
 /** An axis, several, or (undefined) all; negative ones count from the end. */
@@ -29,7 +29,7 @@ export function asTensor(x: TensorLike): Tensor {
   );
 }
 
-/** How an operand reads in an error. */
+/** The text for an operand in an error. */
 function show(x: TensorLike): string {
   return x instanceof Tensor ? formatAval(x.aval) : String(x);
 }

@@ -8,7 +8,7 @@ import { managed } from "./managed.ts";
 import { axesOf, cast, floatTensor, type TensorLike } from "./promote.ts";
 import type { ReduceOptions, Reduction } from "./reductions.ts";
 
-/** What a quantile interpolates. */
+/** Options of {@link quantile} and its relatives. */
 export interface QuantileOptions extends ReduceOptions {
   /** Between two elements: a weighted mean of both (the default), or one of them. */
   readonly method?: "linear" | "lower" | "higher" | "nearest" | "midpoint" | undefined;

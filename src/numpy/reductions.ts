@@ -32,21 +32,21 @@ import {
   truth,
 } from "./promote.ts";
 
-/** What a reduction reduces. */
+/** The axes of a reduction. */
 export interface ReduceOptions {
   /** An axis, or several; all unless given. Negative ones count from the end. */
   readonly axis?: Axes;
-  /** Whether reduced axes stay, with size 1. */
+  /** True to keep reduced axes, with size 1. */
   readonly keepdims?: boolean | undefined;
 }
 
-/** Which elements a reduction counts. */
+/** The axes of a reduction, and the elements that it counts. */
 export interface WhereOptions extends ReduceOptions {
   /** Only elements where this is true are counted; it is broadcast to the tensor. All unless given. */
   readonly where?: TensorLike | undefined;
 }
 
-/** What a reduction starts from. */
+/** The axes, elements and first value of a reduction. */
 export interface InitialOptions extends WhereOptions {
   /** A number that is reduced along with the elements. */
   readonly initial?: number | undefined;
@@ -172,7 +172,7 @@ export const sum: InitialReduction = starting(
   0,
 );
 
-/** How many elements are counted along axes, as floats of the tensor's type. */
+/** The number of elements that are counted along axes, as floats of the tensor's type. */
 function countWhere(name: string, x: Tensor, where: TensorLike, axes: readonly number[]): Tensor {
   const counts = lax.convert(stretch(name, truth(where), x.shape), x.dtype);
   return lax.reduceSum(counts, axes);
@@ -239,18 +239,18 @@ export const ptp: Reduction = managed(
   (x, options) => subtract(max(x, options), min(x, options)),
   declareOptions("np.ptp", ["x"], { axis: axes, keepdims: boolean }),
 );
-/** Whether all elements are true (not 0); true of nothing. */
+/** True if all elements are true (not 0), and if there are none. */
 export const all: SelectiveReduction = selective("all", truth, lax.reduceAnd, 1);
-/** Whether some element is true (not 0); false of nothing. */
+/** True if some element is true (not 0); false if there are none. */
 export const any: SelectiveReduction = selective("any", truth, lax.reduceOr, 0);
-/** How many elements are not 0, as int32. */
+/** The number of elements that are not 0, as int32. */
 export const countNonzero: Reduction = reduction(
   "countNonzero",
   truth,
   (x, axes) => lax.reduceSum(lax.convert(x, "int32"), axes),
 );
 
-/** How {@link variance} and {@link std} count. */
+/** Options of {@link variance} and {@link std}. */
 export interface VarianceOptions extends WhereOptions {
   /** Taken off the number of elements before dividing; 0 unless given. */
   readonly ddof?: number | undefined;
@@ -345,11 +345,11 @@ export const logsumexp: Reduction = reduction("logsumexp", float("logsumexp"), (
   return lax.add(lax.select(none, c(total, -Infinity), logarithm), offset);
 });
 
-/** What `argmax` and `argmin` look along. */
+/** Options of `argmax` and `argmin`. */
 export interface ArgOptions {
   /** An axis; the flattened tensor unless given. */
   readonly axis?: number | undefined;
-  /** Whether the axis stays, with size 1. */
+  /** True to keep the axis, with size 1. */
   readonly keepdims?: boolean | undefined;
 }
 

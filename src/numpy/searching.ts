@@ -1,6 +1,6 @@
 /**
- * Where elements are that a condition chooses. How many there are depends on values, but shapes do not: the
- * caller says the `size` of the result, which is cut off there, or filled up.
+ * Functions that find the elements for which a condition holds. Their number depends on values, whereas shapes are
+ * static: the caller gives the `size` of the result, which is cut off or filled up.
  */
 import { ArgumentError, ShapeError } from "../core/errors.ts";
 import { formatAval } from "../core/aval.ts";
@@ -34,7 +34,7 @@ function flatPlaces(name: string, x: TensorLike, size: number): [Tensor, Tensor,
   return [t, places, filled(size, total)];
 }
 
-/** How {@link nonzero} fills up: with one index for all axes, or one for each. */
+/** Options of {@link nonzero}, which fills up with one index for all axes or with one for each. */
 export interface NonzeroOptions extends SizeOptions {
   /** The index behind the last; 0 unless given. */
   readonly fillValue?: TensorLike | readonly TensorLike[] | undefined;
@@ -87,9 +87,9 @@ export const argwhere: (x: TensorLike, options: FillOptions) => Tensor = managed
   }),
 );
 
-/** Which part of a square matrix {@link maskIndices} takes. */
+/** Options of {@link maskIndices}. */
 export interface MaskIndicesOptions extends SizeOptions {
-  /** What the function is given as its option `k`; 0 unless given. */
+  /** The option `k` of the function; 0 unless given. */
   readonly k?: number | undefined;
 }
 
@@ -135,7 +135,7 @@ export const flatnonzero: (x: TensorLike, options: FillOptions) => Tensor = mana
   }),
 );
 
-/** What {@link compress} cuts. */
+/** Options of {@link compress}. */
 export interface CompressOptions extends FillOptions {
   /** An axis; the flattened tensor unless given. */
   readonly axis?: number | undefined;

@@ -20,7 +20,7 @@ const flat = (x: TensorLike) => {
 };
 const fillKinds = { size: required(count), fillValue: tensorLike } as const;
 
-/** Where a row of a matrix differs from the one before, in sorted order: true for the first. */
+/** True for rows of a sorted matrix that differ from the row before, and for the first. */
 function firsts(rows: Tensor, nanIsOne: boolean): Tensor {
   const n = rows.shape[0]!;
   const [later, earlier] = [stretchOf(rows, 0, 1, n), stretchOf(rows, 0, 0, n - 1)];
@@ -71,11 +71,11 @@ function requireSome(name: string, x: Tensor): void {
   throw new ShapeError(`${name} of no elements: ${formatAval(x.aval)}`, "check the size");
 }
 
-/** What {@link unique} tells apart. */
+/** Options of {@link unique}. */
 export interface UniqueOptions extends FillOptions {
   /** An axis, along which whole sub-tensors are told apart; elements of the flattened tensor unless given. */
   readonly axis?: number | undefined;
-  /** Whether all NaN count as one; true unless given. */
+  /** True if all NaN count as one value; true unless given. */
   readonly equalNan?: boolean | undefined;
 }
 
@@ -203,7 +203,7 @@ function pairOf(name: string, x: TensorLike, y: TensorLike): [Tensor, Tensor] {
 }
 
 /**
- * Whether elements are among those of another tensor, in their own shape; NaN is in none. By bisection.
+ * True for elements that occur in another tensor, in the shape of the first; NaN occurs in none. Found by bisection.
  *
  * ```ts
  * import { np } from "trilevel";

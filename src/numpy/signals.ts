@@ -8,7 +8,7 @@ import { convGeneralDilated } from "./conv.ts";
 import { managed } from "./managed.ts";
 import { promote, type TensorLike, toFloat } from "./promote.ts";
 
-/** How much of the result is wanted. */
+/** The part of the result that is wanted. */
 export interface OverlapOptions {
   /** `"full"`: wherever the two meet; `"same"`: as many as the longer one has; `"valid"`: where all of one does. */
   readonly mode?: "full" | "same" | "valid" | undefined;

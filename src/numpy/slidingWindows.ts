@@ -20,7 +20,7 @@ import { managed } from "./managed.ts";
 import { asTensor, promote, type TensorLike } from "./promote.ts";
 import { tile } from "./joining.ts";
 
-/** How a window moves over all axes. */
+/** Size, strides, padding and dilation of a window over all axes. */
 export interface ReduceWindowOptions {
   /** Distance between windows, along each axis; 1 unless given. */
   readonly strides?: PerAxis | undefined;

@@ -9,7 +9,7 @@ import { managed } from "./managed.ts";
 import { stretchOf } from "./parts.ts";
 import { asTensor, axisOf, promote, type TensorLike } from "./promote.ts";
 
-/** How to sort. */
+/** Options of {@link sort} and {@link argsort}. */
 export interface SortOptions {
   /** Along which axis; the last unless given. */
   readonly axis?: number | undefined;
@@ -211,8 +211,8 @@ function checkPlace(name: string, x: TensorLike, kth: number, axis: number): voi
 }
 
 /**
- * Where elements would have to be put into a sorted vector to keep it sorted, int32: before equal ones,
- * or (`side: "right"`) behind them. By bisection: log₂ n steps for all elements together.
+ * The indices, int32, at which elements would be inserted into a sorted vector to keep it sorted: before equal elements,
+ * or (`side: "right"`) behind them. Found by bisection, in log₂ n steps for all elements together.
  *
  * ```ts
  * import { np } from "trilevel";

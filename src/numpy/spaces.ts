@@ -7,11 +7,11 @@ import type { DTypeOptions } from "./creation.ts";
 import { managed } from "./managed.ts";
 import { alignPair, axisOf, checkCount, stretch, type TensorLike, toFloat } from "./promote.ts";
 
-/** How {@link linspace} ends. */
+/** Options of {@link linspace}. */
 export interface LinspaceOptions extends DTypeOptions {
-  /** Whether `stop` is the last number; true unless given. */
+  /** True if `stop` is the last number; true unless given. */
   readonly endpoint?: boolean | undefined;
-  /** Where the new axis goes when `start` or `stop` have axes; 0 unless given. */
+  /** The position of the new axis when `start` or `stop` have axes; 0 unless given. */
   readonly axis?: number | undefined;
 }
 

@@ -13,21 +13,21 @@ import { asTensor, floatTensor, type TensorLike } from "./promote.ts";
 import { average, sum } from "./reductions.ts";
 import { squeeze } from "./shape.ts";
 
-/** How variables are laid out. */
+/** The layout of variables and observations. */
 export interface CorrelationOptions {
   /** More variables, with the same observations. */
   readonly y?: TensorLike | undefined;
-  /** Whether rows are variables and columns observations (unless given), or the other way around. */
+  /** True if rows are variables and columns are observations, false for the opposite; true unless given. */
   readonly rowvar?: boolean | undefined;
 }
 
-/** How {@link cov} counts. */
+/** Options of {@link cov}. */
 export interface CovarianceOptions extends CorrelationOptions {
-  /** Whether to divide by the number of observations, not by one less. */
+  /** True to divide by the number of observations instead of one less. */
   readonly bias?: boolean | undefined;
   /** Taken off the number of observations before dividing; instead of `bias`. */
   readonly ddof?: number | undefined;
-  /** How often each observation was made: a vector of integers. */
+  /** The number of times that each observation was made: a vector of integers. */
   readonly fweights?: TensorLike | undefined;
   /** The importance of each observation: a vector. */
   readonly aweights?: TensorLike | undefined;

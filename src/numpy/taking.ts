@@ -25,7 +25,7 @@ import {
   type TensorLike,
 } from "./promote.ts";
 
-/** What {@link take} takes along. */
+/** Options of {@link take}. */
 export interface TakeOptions {
   /** An axis; the flattened tensor unless given. */
   readonly axis?: number | undefined;
@@ -34,7 +34,7 @@ export interface TakeOptions {
    * Negative indices count from the end, but for `"clip"`, which reads the first element, as NumPy and JAX do.
    */
   readonly mode?: "fill" | "clip" | "wrap" | undefined;
-  /** What `"fill"` gives; NaN unless given, or the smallest int32, the largest uint32, true. */
+  /** The value of `"fill"`; NaN unless given, or the smallest int32, the largest uint32, true. */
   readonly fillValue?: TensorLike | undefined;
 }
 

@@ -14,7 +14,7 @@ import { stretchOf } from "./parts.ts";
 import { dynamicSlice } from "./taking.ts";
 import { asTensor, cast, commonType, stretch, type TensorLike } from "./promote.ts";
 
-/** What becomes of updates outside of the tensor. */
+/** The treatment of updates that are out of bounds. */
 export interface UpdateOptions {
   /** `"drop"` (the default) leaves them out, `"clip"` puts them at the edge. */
   readonly mode?: "drop" | "clip" | undefined;
@@ -22,7 +22,7 @@ export interface UpdateOptions {
 
 /** A place in a tensor, and what can be put there. Values are broadcast to the place's shape. */
 export interface Place {
-  /** What is there; outside of the tensor the nearest element, or a fixed value. */
+  /** The elements at the index; the nearest element, or a fixed value, for indices that are out of bounds. */
   get(options?: OutOfBounds): Tensor;
   /** The tensor with `y` there; where one place is named twice, one of the values. */
   set(y: TensorLike, options?: UpdateOptions): Tensor;

@@ -118,7 +118,10 @@ export function scaleByBacktrackingLinesearch(
   };
 }
 
-/** The state of a line search before its first step: the length is 1, the loss and the errors of its conditions are infinite. */
+/**
+ * The state of a line search before its first step: the length is 1, the loss and the errors of its conditions are
+ * infinite.
+ */
 export function startState<E extends string>(params: unknown, ...errors: readonly E[]) {
   const dtype = floatType(params);
   const infinite = () => np.full([], Infinity, { dtype }); // a tensor each: a state may be donated
@@ -133,7 +136,7 @@ export function startState<E extends string>(params: unknown, ...errors: readonl
 }
 
 /**
- * What the update of a line search computes with: the parameters, the loss, its gradient, the loss as a function, and the
+ * The arguments of the update of a line search: the parameters, the loss, its gradient, the loss as a function, and the
  * element type of its state.
  *
  * @throws ArgumentError when one of them is missing.

@@ -32,12 +32,12 @@ export interface DspritesOptions extends Omit<Prepare, "channels"> {
   /** Keep only the first pictures. */
   readonly limit?: number;
   /**
-   * Whether the checksum of all pictures is verified, for which the archive is inflated to its end, a few seconds for
-   * the whole of dSprites. It is, unless told otherwise; `false` reads no further than `limit`, and checks nothing of
+   * True (the default) to verify the checksum of all pictures, for which the archive is inflated to its end, a few seconds for
+   * the whole of dSprites. `false` reads no further than `limit`, and checks nothing of
    * the pictures but that they are 0 and 1.
    */
   readonly verify?: boolean;
-  /** How much the file may ask for, see {@linkcode Limits}. */
+  /** Bounds of the sizes that the file may claim, see {@linkcode Limits}. */
   readonly limits?: Partial<Limits> | undefined;
 }
 

@@ -45,7 +45,7 @@ export interface MultiObjectOptions extends Omit<Prepare, "channels"> {
   readonly cache?: string;
   /** Bytes of samples that may be held in memory; 2 GiB unless told otherwise. */
   readonly memory?: number;
-  /** How much a file may ask for, see {@linkcode Limits}. */
+  /** Bounds of the sizes that a file may claim, see {@linkcode Limits}. */
   readonly limits?: Partial<Limits> | undefined;
   /** Told after every scene that goes into the conversion cache how many there are. */
   readonly onProgress?: ((done: number) => void) | undefined;

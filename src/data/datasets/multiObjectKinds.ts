@@ -1,5 +1,5 @@
 /**
- * What the records of the multi-object datasets hold: the types of their samples, and their features.
+ * The contents of the multi-object datasets: the types of their samples, and the features of their records.
  */
 
 import type { NdArray } from "../ndarray.ts";
@@ -22,7 +22,7 @@ export type TetrominoesSample = {
   readonly x: NdArray<Float32Array>;
   /** Position in pixels, `[4]`: the column. */
   readonly y: NdArray<Float32Array>;
-  /** Which of the tetrominoes and rotations, `[4]`. */
+  /** The index of the tetromino and its rotation, `[4]`. */
   readonly shape: NdArray<Float32Array>;
   /** RGB in [0, 1], `[4, 3]`. */
   readonly color: NdArray<Float32Array>;

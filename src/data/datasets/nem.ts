@@ -19,7 +19,7 @@ import { elements, type NdArray } from "../ndarray.ts";
 export type NemSample = {
   /** `[time, height, width, channels]` */
   readonly features: NdArray;
-  /** Which object each pixel belongs to, 0 for background: `[time, height, width, 1]`. */
+  /** The object that each pixel belongs to, 0 for background: `[time, height, width, 1]`. */
   readonly groups: NdArray;
   readonly [name: string]: NdArray;
 };
@@ -28,7 +28,7 @@ export type NemSample = {
 export interface NemOptions {
   /** The group of the file; `"training"` unless told otherwise. */
   readonly split?: "training" | "validation" | "test";
-  /** What a file may ask for. */
+  /** Bounds of the sizes that a file may claim. */
   readonly limits?: Partial<Limits>;
 }
 
@@ -87,7 +87,7 @@ export async function openNem(
 export type NemFrame = {
   /** `[height, width, 3]`, or as prepared; features 0 … 1 have become 0 … 255, uint8 are as they are. */
   readonly image: NdArray<Uint8Array>;
-  /** Which object each pixel belongs to, 0 for background, `[height, width]` or as prepared. */
+  /** The object that each pixel belongs to, 0 for background, `[height, width]` or as prepared. */
   readonly masks: NdArray<Uint8Array>;
   /** The number of the sequence, counted from 0. */
   readonly sequence: number;

@@ -1,4 +1,4 @@
-/** What decoders of image files give. */
+/** The results of decoders of image files. */
 
 import type { NdArray } from "../ndarray.ts";
 

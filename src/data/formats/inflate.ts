@@ -1,4 +1,4 @@
-/** What compressed data can come to. */
+/** Inflates compressed data within bounds. */
 
 /**
  * The most bytes that `length` bytes of deflate can become: a match of 258 bytes takes at least two bits, which

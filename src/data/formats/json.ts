@@ -3,14 +3,14 @@
  * early, and takes lists inside lists as deep as they come.
  */
 
-/** What a text is, judged without parsing it. */
+/** The verdict on a text, reached without parsing it. */
 export type JsonVerdict =
   | { readonly kind: "fine" }
   /** The text ends before its value does. */
   | { readonly kind: "short" }
   /** The first byte that cannot stand where it stands. */
   | { readonly kind: "wrong"; readonly offset: number }
-  /** Where lists and objects are deeper inside one another than allowed. */
+  /** Lists and objects are nested more deeply than allowed, at this place. */
   | { readonly kind: "deep"; readonly offset: number };
 
 const [QUOTE, BACKSLASH, COMMA, COLON] = [0x22, 0x5c, 0x2c, 0x3a];

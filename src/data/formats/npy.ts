@@ -8,12 +8,12 @@ import { CorruptError, TruncatedError, UnsupportedError, WrongKindError } from "
 import { checkLimit, type Limits } from "../limits.ts";
 import { type DType, elements } from "../ndarray.ts";
 
-/** What a `.npy` header says. */
+/** The contents of a `.npy` header. */
 export interface NpyHeader {
   /** `"int64"` is what NumPy makes of Python's integers; readers convert it. */
   readonly dtype: DType | "int64";
   readonly shape: readonly number[];
-  /** Where the rows begin. */
+  /** The offset of the first row. */
   readonly dataOffset: number;
 }
 

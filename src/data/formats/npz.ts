@@ -26,7 +26,7 @@ export interface NpzEntry {
   readonly crc: number;
   readonly compressedSize: number;
   readonly size: number;
-  /** Where its local header stands in the file. */
+  /** The offset of its local header in the file. */
   readonly offset: number;
 }
 

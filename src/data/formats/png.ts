@@ -12,7 +12,7 @@ import type { Decoded } from "./decoded.ts";
 import { orientationOf } from "./exif.ts";
 import { mostInflated } from "./inflate.ts";
 
-/** What every PNG begins with. */
+/** The first bytes of every PNG. */
 export const pngSignature = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a] as const;
 
 const again = "Download the file again";

@@ -22,7 +22,7 @@ const again = "Download the file again";
 export interface TfRecord {
   /** Its contents. */
   readonly bytes: Uint8Array;
-  /** Where the record begins, in the file or, if gzipped, in what it inflates to. */
+  /** The offset of the record, in the file or, if it is gzipped, in the inflated data. */
   readonly offset: number;
 }
 

@@ -31,7 +31,7 @@ export type BinaryShapes = {
   readonly labels: NdArray<Uint8Array>;
 };
 
-/** What {@linkcode binaryShapes} draws. */
+/** Options of {@linkcode binaryShapes}. */
 export interface BinaryShapesOptions {
   /** Height and width in pixels, default 24; at least 13, the width of a triangle. */
   readonly size?: number;

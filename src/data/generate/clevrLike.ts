@@ -63,7 +63,7 @@ export type ClevrObject = {
   readonly pixel_coords: readonly [x: number, y: number, depth: number];
 };
 
-/** What CLEVR-like scenes look like. */
+/** Options of CLEVR-like scenes. */
 export interface ClevrOptions {
   /** In pixels, default 240. */
   readonly height?: number;
@@ -83,9 +83,9 @@ export interface ClevrOptions {
   readonly minPixels?: number;
   /** Points per pixel along each axis, default 2. */
   readonly supersample?: number;
-  /** How far the camera moves from its place along every axis, default 0.5. */
+  /** The greatest distance along every axis between the camera and its usual place; 0.5. */
   readonly cameraJitter?: number;
-  /** How far lamps move from their places along every axis, default 1. */
+  /** The greatest distance along every axis between the lamps and their usual places; 1. */
   readonly lightJitter?: number;
   /** If true, a mirror stands behind the objects. Default false. Mirror images belong to no object. */
   readonly mirror?: boolean;
@@ -144,7 +144,7 @@ export function clevrScene(options: ClevrOptions, seed: number, index: number): 
 
 /** A scene given in full, for pictures of existing scene descriptions. */
 export interface ClevrDescription {
-  /** What stands there; where it is seen follows. */
+  /** The objects, without their places in the picture, which follow from the camera. */
   readonly objects: readonly Omit<ClevrObject, "pixel_coords">[];
   /** Default: CLEVR's, without jitter. */
   readonly camera?: readonly [x: number, y: number, z: number];
@@ -225,7 +225,7 @@ function toBody(
   };
 }
 
-/** How pixels of the picture lie in CLEVR's frame. */
+/** The positions of the picture's pixels in CLEVR's frame. */
 function makeView({ height = 240, width = 320, crop = WHOLE }: ClevrOptions) {
   const { top, left } = crop;
   return { height, width, top, left, stepX: crop.width / width, stepY: crop.height / height };

@@ -20,7 +20,7 @@ export interface SceneKinds {
 /** The name of a generator. */
 export type SceneKind = keyof SceneKinds;
 
-/** Which scenes to make: the kind and its options, as JSON. */
+/** The scenes to make: their kind and its options, as JSON. */
 export type SceneSpec<K extends SceneKind = SceneKind> = {
   readonly [Kind in K]: { readonly kind: Kind } & SceneKinds[Kind]["options"];
 }[K];

@@ -33,7 +33,7 @@ export interface SceneRequest {
   readonly count: number;
 }
 
-/** What a worker answers. */
+/** The answer of a worker. */
 export type SceneReply =
   | { readonly scenes: readonly SceneOf<SceneKind>[] }
   | { readonly error: PlainDataError };

@@ -1,5 +1,5 @@
 /**
- * What every generator makes: an image, whose pixel is which object, and what the objects are.
+ * The scenes that generators make: an image, the object that each pixel shows, and the objects themselves.
  */
 
 import type { Json } from "../dataset.ts";
@@ -17,7 +17,7 @@ export type Scene<O extends Json = Json> = {
   readonly masks: NdArray<Uint8Array>;
   /** The objects' properties. */
   readonly objects: readonly O[];
-  /** Which fraction of each object's pixels nothing hides, in [0, 1], one per object. */
+  /** The fraction of each object's pixels that nothing hides, in [0, 1], one per object. */
   readonly visibility: readonly number[];
 };
 

@@ -40,7 +40,7 @@ import type { Scene } from "./scene.ts";
 const VERSION = 1;
 const MAGIC = "TLscene1";
 
-/** Which scenes to make, and where to keep them. */
+/** The number and the seed of scenes, and the folder that keeps them. */
 export interface ScenesOptions {
   /** Number of scenes. */
   readonly size: number;

@@ -58,7 +58,7 @@ export type Sprite = {
   readonly rotation: number;
 };
 
-/** What sprites scenes look like. */
+/** Options of scenes of sprites. */
 export interface SpritesOptions {
   /** Height and width in pixels, default 32. */
   readonly size?: number;
@@ -156,7 +156,7 @@ function apart(sprites: readonly Sprite[], { grid }: SpritesOptions): boolean {
   );
 }
 
-/** How far a random background is from the colours of its sprites: 100 of the 442 from black to white. */
+/** The least distance of a random background from the colours of its sprites: 100 of the 442 from black to white. */
 const leastDistance = 100;
 
 /** The background of a scene, and the colours that its sprites may have. */

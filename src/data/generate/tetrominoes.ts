@@ -65,7 +65,7 @@ export type Tetromino = {
   readonly y: number;
 };
 
-/** What Tetrominoes scenes look like. */
+/** Options of scenes of tetrominoes. */
 export interface TetrominoesOptions {
   /** Number of tetrominoes, default 3. */
   readonly count?: number;

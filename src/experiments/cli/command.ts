@@ -165,7 +165,7 @@ export function describeFailure(cause: Cause.Cause<unknown>): string | undefined
   return known ? String(error.message) : `This is a bug in Trilevel:\n${Cause.pretty(cause)}`;
 }
 
-/** What is wrong with the arguments in a line each, not below a page of help. */
+/** Shows mistakes in the arguments, a line each, instead of a page of help. */
 const presenter = CliOutput.layerPresenter({
   present: (event) =>
     event._tag === "InvalidInvocation"

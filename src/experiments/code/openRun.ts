@@ -21,7 +21,7 @@ export interface Run<P = Params, Model = unknown> {
   readonly config: ExperimentConfig;
   /** The rows of metrics.jsonl: one for every step, and one for every evaluation. */
   readonly metrics: readonly MetricRow[];
-  /** How the run stands: its status, its step, and its latest scores by name. */
+  /** The state of the run: its status, its step, and its latest scores by name. */
   readonly summary: Summary | undefined;
   /** The files of all checkpoints: those of steps in order, and `best`. */
   readonly checkpoints: readonly string[];
@@ -51,7 +51,7 @@ export interface OpenRunOptions<P extends Params, Model> {
   readonly task?: AnyTask<P, Model>;
   /** The folder of all runs; "runs" unless given. */
   readonly root?: string;
-  /** Which checkpoint to read: that of the best score (the default), the last one, or that of a step. */
+  /** The checkpoint to read: that of the best score (the default), the last one, or that of a step. */
   readonly checkpoint?: "best" | "latest" | number;
 }
 
@@ -71,7 +71,7 @@ export function runnable<P extends Params, Model>(task: AnyTask<P, Model>): Task
 export const withTask = (task: Task | undefined) =>
   Effect.provideService(Tasks, task === undefined ? tasks : [task, ...tasks]);
 
-/** What is in a folder, and the parameters of a checkpoint. */
+/** The contents of a folder, and the parameters of a checkpoint. */
 export const loadRun = Effect.fnUntraced(function* (
   folder: RunFolder,
   config: ExperimentConfig,

@@ -19,7 +19,7 @@ export interface Looked<D, Y extends string> {
 export interface OwnScore<D, Y extends string> {
   /** The score of one datum; that of a run is the mean. */
   of(seen: Looked<D, Y>): number;
-  /** Which of two values is better; "higher" unless given. */
+  /** The better one of two values; "higher" unless given. */
   readonly better?: "higher" | "lower";
   /** The name in reports; the key unless given. */
   readonly name?: string;
@@ -55,7 +55,7 @@ export interface OwnTask<
   ): Tensor | Loss<State>;
   /** The first state of a loss that has one. */
   initState?(): State;
-  /** What the model makes of a batch: tensors whose first axis counts data. For scores and pictures. */
+  /** The outputs of the model for a batch: tensors whose first axis counts data. For scores and pictures. */
   predict?(params: P, batch: Batched<D>, key: Tensor): { readonly [name in Y]: Tensor };
   /** Scores by key. The first one chooses the best checkpoint, else the loss does. */
   readonly scores?: { readonly [key: string]: OwnScore<NoInfer<D>, NoInfer<Y>> };

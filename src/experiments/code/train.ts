@@ -26,7 +26,7 @@ import { openData, type OwnData } from "./data.ts";
 import { type DefinedTask, loadRun, type Run, runnable, withTask } from "./openRun.ts";
 import { type OwnTask, taskFrom } from "./task.ts";
 
-/** What every run may be given. */
+/** Options of every run. */
 interface Common<P> {
   /** The folder of all runs; "runs" unless given. */
   readonly root?: string;
@@ -36,7 +36,7 @@ interface Common<P> {
   readonly acceptChanges?: boolean;
   /** Functions that are called while the run goes on. */
   readonly hooks?: Hooks<P>;
-  /** Where progress is shown; the terminal unless given, nowhere with null. */
+  /** The display of progress; the terminal unless given, none with null. */
   readonly display?: Display | null;
   /** Interrupts the run, which saves itself first. */
   readonly signal?: AbortSignal;
@@ -46,7 +46,7 @@ interface Common<P> {
 export interface TrainOptions<D, P extends Params, Y extends string, State, Model>
   extends Common<P> {
   readonly task: OwnTask<D, P, Y, State, Model>;
-  /** What to train on, or that and what to validate on and to test with. */
+  /** The data to train on; or an object of data to train on, to validate on and to test with. */
   readonly data: OwnData<D>;
   /** Any optimizer of `optim`. Its parameters are not in the config: say in `settings` what should be. */
   readonly optimizer: optim.GradientTransformation;
@@ -56,9 +56,9 @@ export interface TrainOptions<D, P extends Params, Y extends string, State, Mode
   readonly batchSize: number;
   /** Of parameters and of the order of data; 0 unless given. */
   readonly seed?: number;
-  /** Where to compute; the fastest there is unless given. */
+  /** The backend; the fastest available one unless given. */
   readonly backend?: BackendName;
-  /** How often to note, score, draw and save; see docs/experiments.md. */
+  /** The intervals of logging, scoring, drawing and saving; see docs/experiments.md. */
   readonly log?: ConfigInput["log"];
   /** JSON that is kept in the config: a run that goes on with other settings is refused. */
   readonly settings?: { readonly [name: string]: unknown };

@@ -83,7 +83,7 @@ function isLeaf(node: unknown): node is Leaf {
     node instanceof Tensor || isNdArray(node) || isNumbers(node);
 }
 
-/** Whether a list is an array: its first entry is a number, or such a list. */
+/** True if a list is an array: its first entry is a number, or such a list. */
 function isNumbers(node: unknown): node is NestedNumbers {
   return Array.isArray(node) && node.length > 0 &&
     (typeof node[0] === "number" || isNumbers(node[0]));

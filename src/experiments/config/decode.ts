@@ -109,7 +109,7 @@ const plain = (message: string) =>
     ? "there is no such field"
     : message.replace(/^Expected/, "expected");
 
-/** What no single field shows. */
+/** The mistakes that no single field shows. */
 function contradictions(config: ExperimentConfig, task: Task): string[] {
   const { log, optimizer, precision } = config;
   const plain = scoresOf(task).map(({ key }) => key);

@@ -25,7 +25,7 @@ const ProgressSchema = Schema.Struct({
   results: Schema.Record(Schema.String, Schema.Finite),
 });
 
-/** How far training is. */
+/** The progress of training. */
 export interface Progress {
   /** Finished updates. */
   readonly step: number;

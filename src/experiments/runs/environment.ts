@@ -1,4 +1,4 @@
-/** Where a run happens: what a reader of its numbers needs to know to compare them. */
+/** The environment of a run, which readers need to know to compare its numbers with others. */
 import { execFile } from "node:child_process";
 import { arch, cpus, platform, release, totalmem } from "node:os";
 import process from "node:process";
@@ -36,7 +36,7 @@ const commit = Effect.promise(async () => {
   }
 });
 
-/** What there is to know. */
+/** Describes the environment. */
 export const describeEnvironment = (backend: string, time: Date) =>
   Effect.map(commit, (commit): Environment => ({
     trilevel: manifest.version,
@@ -55,5 +55,5 @@ export const describeEnvironment = (backend: string, time: Date) =>
     started: time.toISOString(),
   }));
 
-/** How a user starts Deno here: those that have only npm do it through npx. */
+/** The command that starts Deno here; users who have only npm start it through npx. */
 export const denoCommand = process.env["npm_execpath"] === undefined ? "deno" : "npx -y deno@2.9.6";

@@ -48,7 +48,7 @@ const SummarySchema = Schema.Struct({
   ),
 });
 
-/** How a run ended, or stands. */
+/** The final or current state of a run. */
 export interface Summary {
   readonly status: typeof statuses[number];
   readonly step: number;
@@ -59,13 +59,13 @@ export interface Summary {
   readonly broken?: readonly { readonly name: string; readonly reason: string }[] | undefined;
 }
 
-/** What a part of a run that it can do without holds; damage is told beside it. */
+/** The contents of a part that a run can do without; damage is reported in a field of its own. */
 export interface Dispensable<T> {
   readonly value: T | undefined;
   readonly damage?: string;
 }
 
-/** What {@link RunFolder.rewind} found. */
+/** The result of {@link RunFolder.rewind}. */
 export interface Rewound {
   /** Lines that are no rows; they are in metrics.damaged.jsonl now. */
   readonly damaged: number;
@@ -180,7 +180,7 @@ export class RunFolder {
       return { damaged, missing: step - steps };
     });
 
-  /** Whether there is anything in metrics.jsonl. */
+  /** True if metrics.jsonl has any contents. */
   readonly hasMetrics = () =>
     onDisk(`${this.file("metrics.jsonl")} cannot be read.`, async (disk) => {
       for await (const _ of this.#lines(disk)) return true;
@@ -204,7 +204,7 @@ export class RunFolder {
       return damage;
     });
 
-  /** Where the run was begun and resumed. */
+  /** The environments in which the run was begun and resumed. */
   readonly environments = () => this.#dispensable("environment.json", Schema.Array(Schema.Unknown));
 
   readonly writeConfig = (config: ExperimentConfig) => this.write("config.json", json(config));
@@ -221,7 +221,7 @@ export class RunFolder {
 
   readonly writeSummary = (summary: Summary) => this.write("summary.json", json(summary));
 
-  /** How the run stands; nothing when that was never written. */
+  /** The state of the run; nothing if it was never written. */
   readonly summary = () =>
     this.#dispensable("summary.json", SummarySchema).pipe(
       Effect.map(({ value, ...rest }): Dispensable<Summary> => ({

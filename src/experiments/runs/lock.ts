@@ -145,7 +145,7 @@ const locksOf = (run: RunFolder) =>
 
 const decodeHolder = Schema.decodeUnknownSync(HolderSchema);
 
-/** Whether a holder runs still; one on another host cannot be seen, and may. */
+/** True if a holder may still run; a holder on another host cannot be checked, so that it may. */
 const mayRun = Effect.fnUntraced(function* ({ host, pid, started }: Holder) {
   const processes = yield* CurrentProcesses;
   if (host !== processes.host) return true;

@@ -18,7 +18,7 @@ export interface MetricLine {
   /** Undefined where the bytes are no row. */
   readonly row: MetricRow | undefined;
   readonly bytes: Uint8Array;
-  /** Whether a line feed ends it; a row that is written next would become part of it otherwise. */
+  /** True if a line feed ends it; otherwise the next row would become part of it. */
   readonly ended: boolean;
 }
 

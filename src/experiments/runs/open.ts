@@ -31,7 +31,7 @@ export const createRun = Effect.fnUntraced(
 export interface OpenRun {
   readonly folder: RunFolder;
   readonly config: ExperimentConfig;
-  /** What was odd about it, for people. */
+  /** Peculiarities that were found, in words. */
   readonly warnings: readonly string[];
 }
 

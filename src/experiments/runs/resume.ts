@@ -15,7 +15,7 @@ import {
 } from "./checkpoint.ts";
 import type { RunFolder } from "./folder.ts";
 
-/** Where a run goes on, and what to tell of it. */
+/** The checkpoint from which a run goes on, and the notices about it. */
 export interface Recovery {
   /** Undefined for a run that never began. */
   readonly checkpoint: Checkpoint | undefined;
@@ -152,7 +152,7 @@ export function differences(then: Maker, now: Maker): Change[] {
   ];
 }
 
-/** Whether a field is that at a path, or below it; a changed `backend` is known as the one that is in use. */
+/** True if a field is the one at a path, or below it; a changed `backend` is known as the one that is in use. */
 const isBelow = (name: string, path: string) =>
   name === path || name.startsWith(`${path}.`) || (path === "backend" && name === "the backend");
 

@@ -21,7 +21,7 @@ export interface HostTensor {
   readonly data: TypedArray;
 }
 
-/** What a file holds. */
+/** The contents of a file. */
 export interface SafetensorsFile {
   readonly tensors: { readonly [name: string]: HostTensor };
   readonly metadata: { readonly [key: string]: string };
@@ -75,7 +75,7 @@ export function encodeSafetensors({ tensors, metadata }: SafetensorsFile): Uint8
 /** The longest header that the official reader takes. */
 const longestHeader = 100_000_000;
 
-/** What the bytes of a file hold. @throws Error saying what is wrong, and at which byte. */
+/** Decodes the bytes of a file. @throws Error that names the mistake and its byte. */
 export function decodeSafetensors(bytes: Uint8Array): SafetensorsFile {
   const headerLength = bytes.length < 8
     ? 0

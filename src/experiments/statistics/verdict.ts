@@ -3,7 +3,7 @@ import { formatFixed } from "../display/progress.ts";
 import type { Difference } from "./difference.ts";
 import { formatInterval } from "./sample.ts";
 
-/** Which kind is better, as far as the seeds tell. */
+/** The better kind, as far as the seeds tell. */
 export type Outcome = "first" | "second" | "undecided";
 
 /** The names that a verdict speaks of. */

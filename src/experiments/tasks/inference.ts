@@ -15,12 +15,12 @@ import {
 } from "../../index.ts";
 import { Count, defaultsTo } from "../schema.ts";
 
-/** How a fixed point is differentiated; `unrolled` is through every iteration. */
+/** The adjoints of fixed points; `unrolled` differentiates every iteration. */
 export const adjoints = ["unrolled", "oneStep", "neumann", "phantom", "implicit"] as const;
-/** How a fixed point is found. */
+/** The solvers of fixed points. */
 export const solvers = ["forward", "anderson", "broyden"] as const;
 
-/** How the linear system of the `implicit` adjoint is solved. */
+/** The solvers of the linear system of the `implicit` adjoint. */
 export const linearSolvers = ["gmres", "broyden"] as const;
 
 /** Fields for the `model` of a task. */
@@ -30,7 +30,7 @@ export const inferenceFields = {
   adjoint: Schema.Literals(adjoints).pipe(defaultsTo("oneStep")),
   /** Terms of the `neumann` and `phantom` adjoints. */
   adjointTerms: Count.pipe(defaultsTo(5)),
-  /** How the `implicit` adjoint solves its linear system; `broyden` as deep equilibrium models do. */
+  /** The solver of the linear system of the `implicit` adjoint; deep equilibrium models use `broyden`. */
   linear: Schema.Literals(linearSolvers).pipe(defaultsTo("gmres")),
 };
 

@@ -1,4 +1,4 @@
-/** What tasks and the runner do with scores. */
+/** Operations on scores that tasks and the runner share. */
 import { mean } from "simple-statistics";
 import type { Sample } from "../../data/index.ts";
 import { formatFixed } from "../display/progress.ts";

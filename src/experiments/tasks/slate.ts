@@ -56,7 +56,7 @@ export const SlateConfig = Schema.Struct({
 });
 type Config = ExperimentConfig<typeof SlateConfig.Type, ImageConfig>;
 
-/** What scores and pictures are made of. */
+/** The outputs from which scores and pictures are made. */
 type Outputs =
   | "reconstruction"
   | "discreteVae"

@@ -1,4 +1,4 @@
-/** What the tasks with slot attention share: config fields, the options of the model, and how its fixed point behaves. */
+/** Shared by the tasks with slot attention: config fields, options of the model, and diagnostics of its fixed point. */
 import { Schema } from "effect";
 import {
   jacobianSpectralNorm,
@@ -24,7 +24,7 @@ const EncoderConfig = Schema.Struct({
   strides: Schema.Array(Count),
 });
 
-/** How slots become pictures, or numbers. */
+/** The decoder, which turns slots into pictures or numbers. */
 const DecoderConfig = Schema.Struct({
   /** `mlp` computes every pixel of every slot alone and is cheap, `broadcast` is the paper's. */
   kind: Schema.Literals(["mlp", "broadcast"]),
@@ -32,7 +32,7 @@ const DecoderConfig = Schema.Struct({
   channels: Count,
   /** Hidden layers of the `mlp`. */
   layers: Count.pipe(defaultsTo(3)),
-  /** How slots of the `mlp` see places: all in a shared frame, or each in its own. */
+  /** The frame of positions in the `mlp` decoder: one for all slots, or one for each. */
   frame: Schema.Literals(["shared", "own"]).pipe(defaultsTo("shared")),
   /** Height and width of the patches that the `mlp` draws together; they divide the resolution. */
   patch: Count.pipe(defaultsTo(1)),
@@ -49,7 +49,7 @@ export const slotFields = {
   /** Hidden width of the slots' own MLP. */
   mlpHidden: Count,
   ...inferenceFields,
-  /** Where slots begin: drawn from one learned Gaussian, or at learned places, one for each slot. */
+  /** The initial slots: drawn from one learned Gaussian, or learned themselves, one vector for each slot. */
   start: Schema.Literals(["random", "learned"]).pipe(defaultsTo("random")),
   /** The gradient of first slots where the adjoint has none, see the option of `slotAttention`. */
   initGrad: Schema.Literals(["zero", "straightThrough", "throughLastStep"]).pipe(
@@ -103,7 +103,7 @@ export function describeSlots({ model, data }: Config): string {
     `iterations of ${model.solver}, on ${data.source} at ${imageSize(data).join("×")}.`;
 }
 
-/** What tells runs apart in tables. */
+/** The label of a run in tables. */
 export const slotLabel = ({ model }: Config): string =>
   `${model.adjoint}, ${model.iterations} iterations`;
 
@@ -117,7 +117,7 @@ export function attentionMaps(attention: Tensor, { model, data }: Config): Tenso
   return np.reshape(np.swapaxes(attention, 1, 2), [batch, slots, ...map]);
 }
 
-/** How many iterations residual curves show, however many the model takes. */
+/** The number of iterations in residual curves, whatever the number that the model takes. */
 const residualSteps = 20;
 
 /**

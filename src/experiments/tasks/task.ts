@@ -41,7 +41,7 @@ export interface Scorer<S extends Sample = Sample, Y extends string = string> {
   result(): Scores;
 }
 
-/** Where training is, for a loss that changes on its way. */
+/** The progress of training, for a loss that changes with it. */
 export interface LossAt<State = unknown> {
   /** Finished updates, int32: what a temperature's schedule depends on. */
   readonly step: Tensor;
@@ -107,7 +107,7 @@ export interface System<
   readonly joint?: optim.GradientTransformation;
   /** If given, the rates of all parameters shrink when a score stays; its state is saved like parameters. */
   readonly plateau?: Plateau;
-  /** What the model makes of a batch: tensors whose first axis counts samples. Scores and pictures are made of it. */
+  /** The outputs of the model for a batch: tensors whose first axis counts samples. Scores and pictures are made from them. */
   predict(
     params: P,
     batch: { readonly [name in K]: Tensor },
@@ -146,17 +146,17 @@ export interface Examples<S extends Sample = Sample> {
   readonly validation?: Dataset<S>;
   /** Scored once, by the best checkpoint, when training has ended. */
   readonly test?: Dataset<S>;
-  /** Where the data does not fit the config; nothing is trained then. */
+  /** Contradictions between the data and the config; nothing is trained if there are any. */
   readonly problems?: readonly string[];
   /** Files that cannot be read and were left out; reports name them. */
   readonly broken?: readonly BrokenFile[];
-  /** What is odd about the data, and does not stop anything. */
+  /** Peculiarities of the data, which are shown and stop nothing. */
   readonly warnings?: readonly string[];
-  /** What `data inspect` says about them: a label and a text. */
+  /** Facts about the data for `data inspect`: a label and a text each. */
   readonly facts?: readonly (readonly [label: string, text: string])[];
 }
 
-/** What a look at data is to suppose. */
+/** Options of inspecting data without a config. */
 export interface InspectOptions {
   /** The source; what the path looks like unless given. */
   readonly source?: string | undefined;
@@ -165,7 +165,7 @@ export interface InspectOptions {
   readonly resolution: number | readonly number[];
 }
 
-/** What a look at data finds. */
+/** The result of inspecting data. */
 export interface Inspection {
   readonly facts: readonly (readonly [label: string, text: string])[];
   /** Some samples as a model would see them, with their names as heads of columns. */
@@ -180,7 +180,7 @@ export interface ScoreSpec {
   readonly key: string;
   readonly name: string;
   readonly digits: number;
-  /** Which of two values is better; "higher" unless given. */
+  /** The better one of two values; "higher" unless given. */
   readonly better?: "higher" | "lower";
 }
 
@@ -196,30 +196,30 @@ export interface CurveSpec {
 export interface ListSpec {
   readonly key: string;
   readonly title: string;
-  /** What its entries count. */
+  /** The name of the axis along which its entries are drawn. */
   readonly x: string;
   readonly logarithmic?: boolean;
 }
 
-/** What a model makes of an image whose objects are known: an output of `represent`, [parts, size], on the host. */
+/** The representation of an image whose objects are known: an output of `represent`, [parts, size], on the host. */
 export interface Probed {
   readonly values: HostArray;
   /** Objects with their properties, as the data has them. */
   readonly objects: readonly Json[];
 }
 
-/** How well a property is read from an output by a linear map and by an MLP. */
+/** The accuracy with which a linear map and an MLP predict a property from an output. */
 export interface Readout {
   readonly property: string;
   /** "accuracy" or "R²"; 1 is perfect. */
   readonly measure: string;
-  /** What a guess without the model reaches. */
+  /** The accuracy of the best constant guess. */
   readonly baseline: number;
   readonly linear: number;
   readonly mlp: number;
 }
 
-/** How a task is probed. */
+/** The probe of a task. */
 export interface ProbeSpec {
   /** The output of `represent` that is read from. */
   readonly output: string;
@@ -233,8 +233,8 @@ export interface ProbeSpec {
 export interface ExportSpec {
   readonly description: string;
   /**
-   * How it is drawn: whose pixel it is of masks `[maps, height, width]`, each map in gray, or an image in [−1, 1],
-   * `[height, width, channels]`. Without, it is numbers alone.
+   * The way in which it is drawn: the owner of each pixel of masks `[maps, height, width]`, each map in gray, or an
+   * image in [−1, 1], `[height, width, channels]`. Without, it is numbers alone.
    */
   readonly picture?: "labels" | "maps" | "image";
 }
@@ -249,7 +249,7 @@ export interface Task<
 > {
   /** The value of `model.task` in configs. */
   readonly name: string;
-  /** What its samples are called in messages: "images". */
+  /** The name of its samples in messages: "images". */
   readonly samples: string;
   /** The fields of `model`, with `task: Schema.Literal(name)`, and those of `data`. */
   readonly model: Schema.Codec<M, unknown>;
@@ -258,11 +258,11 @@ export interface Task<
   readonly presets: { readonly [name: string]: ConfigInput };
   /** Mistakes of a config that no single field shows. */
   contradictions?(config: ExperimentConfig<M, D>): readonly string[];
-  /** What a run is, as a sentence for its report. */
+  /** A sentence that describes a run, for its report. */
   describe(config: ExperimentConfig<M, D>): string;
-  /** What tells its runs apart, in a few words for tables. */
+  /** A label of a few words that tells its runs apart in tables. */
   label?(config: ExperimentConfig<M, D>): string;
-  /** What readers of its numbers should know. */
+  /** Notes for readers of its numbers. */
   readonly notes?: readonly string[];
   /** Opens the data; it closes with the scope. */
   open(
@@ -293,7 +293,7 @@ export interface Task<
   readonly lists?: readonly ListSpec[];
   /** Outputs of `represent` that can be written to files. */
   readonly exports?: { readonly [name: string]: ExportSpec };
-  /** How properties are read from what the model makes. */
+  /** The probe, which predicts properties of objects from representations. */
   readonly probe?: ProbeSpec;
 }
 

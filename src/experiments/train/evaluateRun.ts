@@ -1,4 +1,4 @@
-/** What can be done with a run that was trained: score it, on its own data or others, and draw it. */
+/** Scores a run that was trained, on its own data or other data, and draws it. */
 import { basename } from "node:path";
 import { Clock, Console, Effect } from "effect";
 import { type Dataset, makeDataset, type Sample } from "../../data/index.ts";
@@ -21,7 +21,7 @@ import { makeTrainer } from "./step.ts";
 /** The parts of data that can be scored. */
 export const splits = ["validation", "test", "train", "all"] as const;
 
-/** How a run is looked at. */
+/** Options of looking at a run. */
 export interface LookOptions {
   /** The part of the data; "validation" unless given. */
   readonly split?: typeof splits[number];
@@ -39,7 +39,7 @@ export interface OpenBest {
   readonly state: Evaluated;
   readonly data: Dataset<Sample>;
   readonly examples: Examples;
-  /** What differs from the run's own config, in words. */
+  /** The differences from the run's own config, in words. */
   readonly changes: readonly string[];
 }
 
@@ -139,11 +139,11 @@ function joined(parts: readonly Dataset<Sample>[]): Dataset<Sample> {
   });
 }
 
-/** What an evaluation found. */
+/** The result of an evaluation. */
 export interface Evaluation {
   readonly step: number;
   readonly split: typeof splits[number];
-  /** How many samples were scored. */
+  /** The number of samples that were scored. */
   readonly size: number;
   readonly changes: readonly string[];
   readonly scores: Scores;

@@ -49,7 +49,7 @@ export const openExamples = Effect.fnUntraced(function* (
   );
 });
 
-/** How many samples each part has; of a source of batches nobody knows. */
+/** The number of samples of each part; unknown for a source of batches. */
 export function sizesOf({ train, validation, test }: Examples) {
   return {
     train: "batches" in train ? undefined : train.size,

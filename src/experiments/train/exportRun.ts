@@ -1,4 +1,4 @@
-/** What a trained model makes of data, and its weights, as files that other programs read. */
+/** Exports the outputs of a trained model, and its weights, as files that other programs read. */
 import { extname, join } from "node:path";
 import { Effect } from "effect";
 import { encode } from "fast-png";
@@ -17,13 +17,13 @@ import type { ExportSpec, Outputs, Params } from "../tasks/task.ts";
 import { placeBatch, readTree } from "./device.ts";
 import { type LookOptions, openBest } from "./evaluateRun.ts";
 
-/** What to write where. */
+/** The outputs to write, and their place. */
 export interface ExportOptions extends LookOptions {
   /** Outputs of the task by name, and the file or folder of each. */
   readonly outputs: { readonly [name: string]: string };
   /** The file of the weights. */
   readonly weights?: string | undefined;
-  /** How many samples; all unless given. */
+  /** The number of samples; all unless given. */
   readonly count?: number | undefined;
 }
 

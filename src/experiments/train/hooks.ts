@@ -1,7 +1,7 @@
-/** What a program may do while a run goes on. */
+/** Hooks: functions of a program that are called during a run. */
 import type { Scores } from "../tasks/task.ts";
 
-/** Where the run is, and its parameters: tensors that live until the hook, and what it awaits, has ended. */
+/** The progress of the run, and its parameters: tensors that live until the hook has ended, with all that it awaits. */
 export interface HookAt<P> {
   /** Finished updates. */
   readonly step: number;

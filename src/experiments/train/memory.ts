@@ -6,7 +6,7 @@ import { median } from "simple-statistics";
 import { memory } from "../../index.ts";
 import { formatFixed } from "../display/progress.ts";
 
-/** What is in use at a moment. */
+/** The memory in use at one moment. */
 export interface MemorySample {
   readonly step: number;
   /** Of the process, MiB. */

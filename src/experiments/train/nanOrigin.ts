@@ -19,7 +19,7 @@ export function firstBroken(rows: readonly MetricRow[]): MetricRow | undefined {
   return rows.find((row) => Object.values(row).some((x) => !Number.isFinite(x)));
 }
 
-/** What to tell about the update that gave `broken`; the run's checkpoints are from before. */
+/** Explains the update that gave `broken`; the run's checkpoints are from before. */
 export const explainNan = Effect.fnUntraced(function* (
   run: RunFolder,
   task: Task,

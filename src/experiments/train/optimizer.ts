@@ -1,5 +1,5 @@
 /**
- * Which optimizer a parameter has: the config's for all but those of groups, which have their own, and those that are
+ * The optimizer of each parameter: the config's for all but those of groups, which have their own, and those that are
  * frozen, which stay as they are. Paths are those of `paths.ts`.
  */
 import { optim, type Tensor, tree } from "../../index.ts";

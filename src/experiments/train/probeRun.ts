@@ -8,7 +8,7 @@ import type { Outputs, Params, Probed } from "../tasks/task.ts";
 import { placeBatch, readTree } from "./device.ts";
 import { type LookOptions, openBest } from "./evaluateRun.ts";
 
-/** How a run is probed. */
+/** Options of probing a run. */
 export interface ProbeOptions extends LookOptions {
   /** The most samples to fit readouts on, of those that were trained on; 2000 unless given. */
   readonly count?: number | undefined;
@@ -16,7 +16,7 @@ export interface ProbeOptions extends LookOptions {
 
 const batchSize = 32;
 
-/** How well each property is read from the best checkpoint of a run, on a part of the data that was not fitted. */
+/** Probes the best checkpoint of a run: the accuracy for each property on a part of the data that was not fitted. */
 export const probeRun = Effect.fn("probeRun")(function* (run: OpenRun, options: ProbeOptions = {}) {
   const { task, system, state, data, examples } = yield* openBest(run, options);
   const { probe } = task;

@@ -30,7 +30,7 @@ import { Session } from "./session.ts";
 import { checkPaths, graft } from "./partialLoad.ts";
 import { makeTrainer, type Trainer } from "./step.ts";
 
-/** Where to train, and what to go on with. */
+/** Options of training: the folder of all runs, and the run that is resumed. */
 export interface TrainOptions {
   /** The folder of all runs. */
   readonly root: string;
@@ -204,7 +204,7 @@ const initialState = Effect.fnUntraced(function* (trainer: Trainer, config: Expe
   return { ...state, params: yield* graft(state.params, yield* readCheckpoint(from), only) };
 });
 
-/** What Ctrl-C does: nothing is lost, and the way back is told. */
+/** Handles Ctrl-C: everything is saved, and the command that resumes the run is shown. */
 const saveInterrupted = (
   session: Session,
   run: RunFolder,
@@ -224,7 +224,7 @@ const saveInterrupted = (
     ),
   );
 
-/** How to go on with a run. */
+/** The command that resumes a run. */
 export function resumeCommand(run: RunFolder): string {
   return `${denoCommand} task train resume ${run.name}`;
 }

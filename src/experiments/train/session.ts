@@ -28,7 +28,7 @@ import type { RunFolder, Summary } from "../runs/folder.ts";
 import type { MetricRow } from "../runs/metrics.ts";
 import type { Trainer, TrainState } from "./step.ts";
 
-/** What a session needs, all of it open. */
+/** The parts of a session, all of them open. */
 export interface SessionParts {
   readonly run: RunFolder;
   readonly task: Task;
@@ -44,7 +44,7 @@ export interface SessionParts {
   readonly elapsed: () => number;
 }
 
-/** What is known of the run so far; never changed in place. */
+/** The state of the run so far; never changed in place. */
 interface RunState {
   readonly progress: Progress;
   readonly loss: number;
@@ -81,12 +81,12 @@ export class Session {
     return this.#run.progress.step;
   }
 
-  /** Whether this step is the last one: all were made, a hook said so, or patience is over. */
+  /** True if this step is the last one: all steps were made, a hook stopped the run, or its patience is exhausted. */
   get ended(): boolean {
     return this.#stopped || this.#tired || this.step >= this.parts.config.steps;
   }
 
-  /** What all hooks are told. */
+  /** The argument of all hooks. */
   #at(): HookAt<Params> {
     return {
       step: this.step,
@@ -115,7 +115,7 @@ export class Session {
     return patience > 0 && this.#run.progress.sinceBest >= patience;
   }
 
-  /** How memory behaved, once there is enough to tell. */
+  /** The verdict on memory use, once there are enough samples. */
   get flatness(): Flatness | undefined {
     return judgeMemory(this.#memory);
   }

@@ -129,7 +129,7 @@ export function makeTrainer(system: System, config: OptimizerConfig): Trainer {
   };
 }
 
-/** What is noted of each group: its rate, the Euclidean norm of its gradient, and the largest entry. */
+/** The metrics of each group: its rate, the Euclidean norm of its gradient, and the largest entry. */
 function ofGroups(
   groups: NonNullable<System["groups"]>,
   gradients: unknown,

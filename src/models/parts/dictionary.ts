@@ -12,7 +12,7 @@ export type DictionaryParams = {
   readonly places: nn.EmbeddingParams;
 };
 
-/** What a {@link dictionary} is made for. */
+/** Options of {@link dictionary}. */
 export interface DictionaryOptions {
   readonly vocabulary: number;
   /** Tokens in a sequence, without its beginning. */

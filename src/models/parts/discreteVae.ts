@@ -53,7 +53,7 @@ export type StackParams = {
 /** Parameters of {@link discreteVae}. */
 export type DiscreteVaeParams = { readonly encoder: StackParams; readonly decoder: StackParams };
 
-/** What {@link discreteVae} gives. */
+/** The outputs of {@link discreteVae}. */
 export type DiscreteVaeOutput = {
   /** The image from the relaxed tokens, [batch, height, width, channels]; not clamped to [0, 1]. */
   readonly reconstruction: Tensor;

@@ -8,7 +8,7 @@ import * as np from "../../numpy/index.ts";
 import * as random from "../../random/index.ts";
 import { perceptron } from "./perceptron.ts";
 
-/** What a {@link transformerDecoder} is made for. */
+/** Options of {@link transformerDecoder}. */
 export interface TransformerDecoderOptions {
   readonly size: number;
   readonly blocks: number;

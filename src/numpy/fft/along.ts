@@ -17,7 +17,10 @@ export interface FftOptions {
   readonly n?: number | undefined;
   /** The axis; the last one unless given. */
   readonly axis?: number | undefined;
-  /** What divides by n: `"backward"` (the default) the inverse, `"forward"` the other, `"ortho"` each by √n. */
+  /**
+   * The transform that divides by n: `"backward"` (the default) the inverse, `"forward"` the other; with `"ortho"` both
+   * divide by √n.
+   */
   readonly norm?: Norm | undefined;
 }
 
@@ -27,7 +30,7 @@ export interface FftnOptions {
   readonly s?: readonly number[] | undefined;
   /** The axes; unless given, the last ones: as many as there are lengths, else all (of 2-D transforms, two). */
   readonly axes?: readonly number[] | undefined;
-  /** What divides by the number of elements; see {@link FftOptions}. */
+  /** The transform that divides by the number of elements; see {@link FftOptions}. */
   readonly norm?: Norm | undefined;
 }
 

@@ -15,7 +15,7 @@ import { managed } from "../managed.ts";
 import { asTensor, type Axes, axesOf, type TensorLike } from "../promote.ts";
 import { stretchOf } from "../parts.ts";
 
-/** How far apart samples are. */
+/** The distance of samples. */
 export interface FrequencyOptions {
   /** The distance of two samples; 1 unless given. Frequencies are in cycles per unit of it. */
   readonly d?: number | undefined;
@@ -66,7 +66,7 @@ export const rfftfreq: Frequencies = frequencies(
   (n) => Math.floor(n / 2) + 1,
 );
 
-/** Which axes are shifted. */
+/** The axes that are shifted. */
 export interface ShiftOptions {
   /** An axis, or several; all unless given. */
   readonly axes?: Axes;

@@ -10,11 +10,11 @@ import { matrix, product, transposed, withDerivative } from "./matrices.ts";
 import { decompose, svdvals } from "./svd.ts";
 import { solveColumns } from "./triangular.ts";
 
-/** Which singular values count as 0. */
+/** The bound below which singular values count as 0. */
 export interface RankOptions {
   /**
-   * Those up to this multiple of the largest. Unless given, the larger number of rows and columns times
-   * the spacing of floats at 1, and ten times that for `pinv`, as in JAX.
+   * Singular values up to this multiple of the largest count as 0. The default is the larger number of rows and columns
+   * times the spacing of floats at 1, and ten times that for `pinv`, as in JAX.
    */
   readonly rtol?: number | undefined;
 }
@@ -26,7 +26,7 @@ function inverses(s: Tensor, rtol: number): Tensor {
   return lax.select(counts, lax.div(one, lax.select(counts, s, one)), lax.fullLike(s, 0));
 }
 
-/** Where a singular value is above the bound. */
+/** True for singular values above the bound. */
 function counting(s: Tensor, rtol: number): Tensor {
   const last = s.ndim - 1;
   const largest = lax.broadcast(

@@ -1,6 +1,6 @@
 /**
- * How decompositions are written: for one matrix, as loops over its rows with masks instead of growing
- * shapes, and mapped over leading axes. Their derivatives are closed formulas, not those of the loops.
+ * Helpers of decompositions. A decomposition is written for one matrix, as a loop over its rows with masks instead of
+ * growing shapes, and mapped over leading axes. Its derivative is a closed formula, not that of the loop.
  */
 import { isFloat } from "../../core/dtype.ts";
 import { DTypeError, ShapeError } from "../../core/errors.ts";

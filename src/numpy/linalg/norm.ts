@@ -11,7 +11,7 @@ import { inv } from "./lu.ts";
 import { matrix } from "./matrices.ts";
 import { svdvals } from "./svd.ts";
 
-/** Which norm, and of what. */
+/** The order and the axes of a norm. */
 export interface NormOptions {
   /**
    * Of vectors: a number p for `(Σ |x|ᵖ)^(1/p)`, ±Infinity for the largest or smallest size, 0 for how

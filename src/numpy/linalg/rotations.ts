@@ -29,10 +29,10 @@ export function partners(n: number, rounds: number, round: Tensor): Tensor {
 }
 
 /**
- * What turns the rows of a matrix so that the two by two matrices `[[own, off], [off, across]]` of the pairs
+ * The rotation of the rows of a matrix for which the two by two matrices `[[own, off], [off, across]]` of the pairs
  * become diagonal: rows p < q become `c p - s q` and `s p + c q`, with `t = s/c` the smaller root of
  * `t² + 2θt = 1`, `θ = (across - own) / 2 off` (Golub and Van Loan, "Matrix computations", 8.5.2). Where
- * `none` holds, rows stay.
+ * `none` holds, rows stay as they are.
  */
 export function rotation(
   partner: Tensor,

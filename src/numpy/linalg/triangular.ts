@@ -17,7 +17,7 @@ import {
   withRow,
 } from "./matrices.ts";
 
-/** Which triangular system is meant. */
+/** The kind of a triangular system. */
 export interface TriangularOptions {
   /** The elements below the diagonal count, those above are not looked at; false unless given. */
   readonly lower?: boolean | undefined;

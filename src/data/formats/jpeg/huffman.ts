@@ -6,7 +6,7 @@ export interface HuffmanTable {
   readonly lookup: Uint16Array;
   /** The largest code of each length, −1 when there is none. */
   readonly last: Int32Array;
-  /** What to add to a code of each length to get the index of its symbol. */
+  /** The number to add to a code of each length to get the index of its symbol. */
   readonly shift: Int32Array;
   readonly symbols: Uint8Array;
 }
@@ -48,7 +48,7 @@ export class BitReader {
   /** Reads from `at`; coded data ends at the first marker. */
   constructor(private readonly bytes: Uint8Array, private at: number) {}
 
-  /** Where the next marker begins, once all data before it is used. */
+  /** The offset of the next marker, once all data before it is used. */
   get position(): number {
     return this.at;
   }

@@ -134,7 +134,7 @@ export function upsample(
   return out;
 }
 
-/** How the components of a JPEG are to be understood. */
+/** The meaning of the components of a JPEG. */
 export type ColourSpace = "grey" | "rgb" | "ycc" | "cmyk" | "ycck";
 
 /** Planes of equal size to pixels, one channel for grey and three for colours. */

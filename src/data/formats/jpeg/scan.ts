@@ -8,7 +8,7 @@ export interface Component {
   /** Sampling factors: blocks of one MCU in each direction. */
   readonly h: number;
   readonly v: number;
-  /** Which quantization table. */
+  /** The index of its quantization table. */
   readonly table: number;
   /** Samples in each direction. */
   readonly width: number;
@@ -21,7 +21,7 @@ export interface Component {
   steps: Uint16Array | undefined;
 }
 
-/** What a scan's header says. */
+/** The contents of a scan's header. */
 export interface Scan {
   readonly components: readonly {
     readonly component: Component;

@@ -12,7 +12,7 @@ export const FRAME = [320, 240] as const;
 
 const FOCAL = 35 / 32 * FRAME[0];
 
-/** Where the camera is, and its axes (unit vectors). */
+/** The position of the camera, and its axes (unit vectors). */
 export interface Camera {
   readonly position: Vec;
   readonly right: Vec;
@@ -38,7 +38,7 @@ export function rayThrough({ right, up, forward }: Camera, x: number, y: number)
   ]);
 }
 
-/** Where the frame shows a point: x, y and depth, the distance along the view axis. */
+/** The place of a point in the frame: x, y and depth, the distance along the view axis. */
 export function project({ position, right, up, forward }: Camera, point: Vec): Vec {
   const d = sub(point, position);
   const depth = dot(d, forward);

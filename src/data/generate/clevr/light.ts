@@ -11,7 +11,7 @@ import { add, along, cross, dot, scale, sub, unit, type Vec } from "./vector.ts"
 /** A square lamp. */
 export interface Lamp {
   readonly centre: Vec;
-  /** Where it shines. */
+  /** The direction in which it shines. */
   readonly facing: Vec;
   /** Half its width, along its sides. */
   readonly sides: readonly [Vec, Vec];
@@ -25,7 +25,7 @@ const LAMPS = [
   { name: "back", centre: [-1.169, 2.646, 5.816], width: 1, power: [2.72, 2.63, 2.56] },
 ] as const;
 
-/** What a white surface sends back of the light from everywhere, linear. */
+/** The ambient light that a white surface reflects, linear. */
 export const AMBIENT: Vec = [0.168, 0.168, 0.168];
 
 /** CLEVR's lamps, each moved by up to `jitter` along every axis. */
@@ -51,7 +51,7 @@ export function drawLamps(random: Random, jitter: number): readonly Lamp[] {
 export const lampPoint = ({ centre, sides }: Lamp, u: number, v: number): Vec =>
   along(along(centre, sides[0], u), sides[1], v);
 
-/** What a white, matt surface at `point` with this normal sends back of a lamp in full sight. */
+/** The light of a lamp in full sight that a white, matt surface at `point` with this normal reflects. */
 export function irradiance({ centre, facing }: Lamp, point: Vec, normal: Vec): number {
   const d = sub(centre, point);
   const squared = dot(d, d);

@@ -1,5 +1,5 @@
 /**
- * Where CLEVR's objects stand: at random, apart from one another, and none before or beside another by
+ * Places CLEVR's objects at random, apart from one another, and none in front of or next to another by
  * so little that "left of" would be ambiguous.
  */
 

@@ -1,5 +1,5 @@
 /**
- * What a ray sees: matt and metal solids on a grey ground, lamps with soft shadows, and a mirror.
+ * The colour that a ray sees: matt and metal solids on a grey ground, lamps with soft shadows, and a mirror.
  *
  * Light that bounces between surfaces is left out, but for mirror images; light from everywhere is
  * dimmed where a solid stands close.
@@ -23,7 +23,7 @@ export interface Body extends Solid {
 export interface Mirror {
   /** The middle of its lower edge. */
   readonly foot: Vec;
-  /** Where it faces, horizontal. */
+  /** The horizontal direction that it faces. */
   readonly normal: Vec;
   readonly width: number;
   readonly height: number;
@@ -54,7 +54,7 @@ export function nearestBody(
   return [index, distance];
 }
 
-/** How far along the ray the mirror's front is. */
+/** The distance along the ray to the mirror's front. */
 export function mirrorDistance(mirror: Mirror | undefined, origin: Vec, direction: Vec): number {
   if (mirror === undefined) return Infinity;
   const toward = dot(mirror.normal, direction);
@@ -101,7 +101,7 @@ export function trace(stage: Stage, origin: Vec, direction: Vec, phase: number, 
   return add(scale(matt, 0.1), mul(tint(body.albedo, -dot(direction, normal)), shine));
 }
 
-/** What mirrors show of the studio: as bright as the ground at the horizon, dark above. */
+/** The studio as mirrors show it: as bright as the ground at the horizon, dark above. */
 function sky(direction: Vec): Vec {
   const grey = 0.25 * (1 - Math.max(direction[2], 0)) ** 2.5;
   return [grey, grey, grey];
@@ -123,7 +123,7 @@ function facing(normal: Vec, direction: Vec): Vec {
   return away < 0 ? normal : unit(along(normal, direction, -away));
 }
 
-/** What a white, matt surface sends back. */
+/** The light that a white, matt surface reflects. */
 function diffuse(stage: Stage, point: Vec, normal: Vec, phase: number): Vec {
   let light = scale(AMBIENT, openness(stage.bodies, point, normal));
   for (const lamp of stage.lamps) {

@@ -45,7 +45,7 @@ export const BOUND = { sphere: 1, cylinder: 2, cube: 3 } as const;
 /** The bevel's width relative to r. */
 const BEVEL = 0.12;
 
-/** How far along the ray (unit direction) the solid begins; Infinity when missed or behind. */
+/** The distance along the ray (a unit direction) at which it meets the solid; Infinity if it misses, or behind the origin. */
 export function hitDistance(solid: Solid, origin: Vec, direction: Vec): number {
   const { r, shape } = solid;
   const x = origin[0] - solid.x;

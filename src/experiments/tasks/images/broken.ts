@@ -27,7 +27,7 @@ export function brokenFile(error: unknown, index: number): BrokenFile | undefine
   return { name: error.path ?? `sample ${index}`, reason: `${what}${place}` };
 }
 
-/** Where a conversion is kept. */
+/** The place that keeps a conversion. */
 interface Place {
   readonly directory: string;
   readonly key: unknown;

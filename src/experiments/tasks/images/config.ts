@@ -26,24 +26,27 @@ export const ImageConfig = Schema.Struct({
   objects: Schema.Tuple([Count, Count]).pipe(defaultsTo([3, 3])),
   /** CLEVR's files and multi-object datasets: keep only scenes with at most this many objects. */
   maxObjects: Schema.optionalKey(Count),
-  /** What a file that cannot be read does: end everything, or be left out and named. For sources of a file an image. */
+  /**
+   * The treatment of files that cannot be read: stop, or leave them out and name them. For sources with a file for each
+   * image.
+   */
   onBroken: Schema.Literals(["stop", "skip"]).pipe(defaultsTo("stop")),
-  /** Whether the sprites of a generated scene all differ in colour. */
+  /** True if the sprites of a generated scene all differ in colour. */
   distinctColors: Schema.Boolean.pipe(defaultsTo(false)),
   /** The least fraction of each sprite of a generated scene that the others leave visible. */
   minVisibility: Fraction.pipe(defaultsTo(0.5)),
-  /** What is behind generated sprites: black, or a muted colour, another one in every scene. */
+  /** The background of generated sprites: black, or a muted colour that differs between scenes. */
   background: Schema.Literals(["black", "random"]).pipe(defaultsTo("black")),
   /** Least and greatest radius of generated sprites, as fractions of the resolution. */
   radius: Schema.Tuple([Positive, Positive]).pipe(defaultsTo([0.15, 0.2])),
   /** Sprites stand on a grid of so many pixels, two cells wide, and share no cell; 0: they are anywhere, of any size. */
   grid: CountOrZero.pipe(defaultsTo(0)),
-  /** Whether generated sprites stand upright, or are turned by any angle. */
+  /** True if generated sprites stand upright, false if they are turned by any angle. */
   upright: Schema.Boolean.pipe(defaultsTo(false)),
-  /** Whether CLEVR-like generated scenes have a mirror. */
+  /** True if CLEVR-like generated scenes have a mirror. */
   mirror: Schema.Boolean.pipe(defaultsTo(false)),
   /**
-   * Where the parts come from: drawn by seed; the first images to train on, those after them to validate on and the last
+   * The origin of the parts: drawn by seed; the first images to train on, those after them to validate on and the last
    * to test with; or as the dataset was published, with at most `scenes` of its training part.
    */
   split: Schema.Literals(["random", "inOrder", "official"]).pipe(defaultsTo("random")),

@@ -26,11 +26,11 @@ import { closeParts, describeSplit, openParts } from "./parts.ts";
 import { readerOf } from "./readers.ts";
 import { labelsOf } from "./sources.ts";
 
-/** What a model learns from. A type, not an interface: samples are records of fields. */
+/** An image to learn from. A type, not an interface: samples are records of fields. */
 export type Example = {
   /** `[height, width, 3]`, black −1, white 1. */
   readonly image: NdArray<Float32Array>;
-  /** Whose pixel it is, `[height, width]`: 0 for the background; null where nobody knows. */
+  /** The object of each pixel, `[height, width]`: 0 for the background; null where it is unknown. */
   readonly labels: NdArray<Uint8Array> | null;
   /** The objects with their properties; null where nobody knows. */
   readonly objects: Json;

@@ -1,4 +1,4 @@
-/** A look at a folder or a file of images before there is a config: what it is, and what would become of it. */
+/** Inspects a folder or a file of images before there is a config: what it holds, and how its images would be changed. */
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Effect, Schema } from "effect";
@@ -19,10 +19,10 @@ import { ImageConfig, imageSize, sources } from "./config.ts";
 import { readerOf } from "./readers.ts";
 import { cacheFolder, dataPath, labelsOf, openSource } from "./sources.ts";
 
-/** Images that are read for a look. */
+/** The number of images that are read. */
 const most = 64;
 
-/** Looks at a path: the source that it seems to be, sizes, what a config would cut off or distort, and broken files. */
+/** Inspects a path: its likely source, the sizes of images, the cropping and distortion by a config, and broken files. */
 export const inspectImages = Effect.fnUntraced(function* (given: string, options: InspectOptions) {
   const path = dataPath(given);
   const source = options.source ?? (yield* Effect.promise(() => guessSource(path)));
@@ -135,7 +135,7 @@ function openRaw(path: string, config: ImageConfig): Promise<Dataset<Sample>> {
     : reader.open(path);
 }
 
-/** The source that a path looks like; a folder of images where nothing else fits. */
+/** The likely source of a path; a folder of images where nothing else fits. */
 async function guessSource(path: string): Promise<ImageConfig["source"]> {
   const isFolder = await stat(path).then((found) => found.isDirectory(), () => true);
   const name = path.toLowerCase();
@@ -159,7 +159,7 @@ async function guessSource(path: string): Promise<ImageConfig["source"]> {
   return "folder";
 }
 
-/** What is odd about the data of a config, and stops nothing. */
+/** Peculiarities of the data of a config, which stop nothing. */
 export async function warningsOf({ source, path = "" }: ImageConfig): Promise<string[]> {
   if (source !== "shapestacks") return [];
   const files = await readdir(join(dataPath(path), "recordings"), { recursive: true })
@@ -186,7 +186,7 @@ const range = (counts: readonly number[]) => {
   return least === greatest ? String(least) : `${least} to ${greatest}`;
 };
 
-/** What an image loses on its way to the size of a config. */
+/** The part of an image that is cut off, and the distortion, on its way to the size of a config. */
 function become(
   shapes: readonly (readonly [number, number, number])[],
   config: ImageConfig,

@@ -126,7 +126,7 @@ async function groupsOf(samples: Dataset<Sample>, data: ImageConfig): Promise<Gr
   }
 }
 
-/** How the parts were made, in words. */
+/** A description, in words, of the way in which the parts were made. */
 export function describeSplit(
   { split, seed, splitName }: ImageConfig,
   train: Dataset<Sample>,

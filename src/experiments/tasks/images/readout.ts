@@ -31,7 +31,7 @@ type Property =
 const steps = 600;
 const batchSize = 64;
 
-/** How well each property is read from slots that were not fitted. */
+/** The accuracy with which each property is predicted from slots that were not fitted. */
 export async function probeObjects(
   fit: readonly Probed[],
   held: readonly Probed[],
@@ -165,7 +165,7 @@ function batchOf(images: readonly Probed[], { properties, scaling, slots, size, 
 
 type Batch = ReturnType<typeof batchOf>;
 
-/** What each prediction costs for each object, or for none, [batch, slots, slots]. */
+/** The cost of each prediction for each object, or for none, [batch, slots, slots]. */
 function costs(y: Tensor, { t, real }: Batch, properties: readonly Property[]): Tensor {
   const axis = (tensor: Tensor, from: number, to: number) => tensor.slice([], [], [from, to]);
   const parts = properties.map((property) => {

@@ -10,7 +10,7 @@ import {
 import type { Scores, ScoreSpec, Seen } from "../task.ts";
 import type { Example } from "./examples.ts";
 
-/** What can be said of one image whose masks are `[slots, height, width]`; the mean over images is the score. */
+/** The scores of one image whose masks are `[slots, height, width]`; their mean over images is reported. */
 export function scoreImage(
   { sample: { image, labels }, output: { reconstruction, masks } }: Seen<
     Example,
