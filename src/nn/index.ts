@@ -78,6 +78,7 @@ export {
   type MultiHeadOptions,
 } from "./attention.ts";
 export { dotProductAttention, type DotProductAttentionOptions } from "./dotProductAttention.ts";
+export { scaledMatmul } from "./scaledMatmul.ts";
 export {
   transformerBlock,
   type TransformerBlockCall,

@@ -97,6 +97,7 @@ export {
   type VarianceOptions,
   type WhereOptions,
 } from "./reductions.ts";
+export * from "./roots.ts";
 export * from "./searching.ts";
 export * from "./sets.ts";
 export * from "./shape.ts";

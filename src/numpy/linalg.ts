@@ -15,6 +15,7 @@
  */
 export { cholesky } from "./linalg/cholesky.ts";
 export { det } from "./linalg/det.ts";
+export { eig, eigvals } from "./linalg/eig.ts";
 export { eigh, eigvalsh } from "./linalg/eigh.ts";
 export { inv, matrixPower, slogdet, solve, trace } from "./linalg/lu.ts";
 export { lstsq, matrixRank, pinv, type RankOptions } from "./linalg/leastSquares.ts";

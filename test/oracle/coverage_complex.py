@@ -43,4 +43,14 @@ same(fft, "np.fft.", "irfft2", [cube], keywords(cube, s=[2, 5]), keywords(cube, 
 same(fft, "np.fft.", "fftfreq rfftfreq", [6], [7], keywords(5, d=0.1), [1])
 same(fft, "np.fft.", "fftshift ifftshift", [wave], [z], [rows], keywords(cube, axes=[0, 2]), keywords(rows, axes=1))
 
+# Eigenvalues and zeros, which come in no particular order
+la = "jax.numpy.linalg"
+general = jnp.array([[0.0, 1.0, 2.0], [-1.0, 3.0, 0.5], [2.0, -4.0, 1.0]], jnp.float32)
+parts = lambda w: [jnp.sort(w.real), jnp.sort(w.imag)]
+w, vectors = jnp.linalg.eig(general)
+program(f"{la}.eigvals", "np.linalg.eigvals", [parts(jnp.linalg.eigvals(m)) for m in [general, square]])
+program(f"{la}.eig", "np.linalg.eig", [*parts(w), ((vectors * w) @ vectors.conj().T).real])
+program(f"{np_}.roots", "np.roots", [parts(jnp.roots(jnp.array(p, jnp.float32), strip_zeros=False)) for p in [
+    [2, -3, 4, 1], [0, 0, 1, -3, 2], [1, -3, 2, 0, 0], [1, 0, 0, -1]]])
+
 report()

@@ -25,6 +25,11 @@ pair("jax.nn.dot_product_attention", "nn.dotProductAttention", [k, k, values], [
     keywords(q, k, values, **options) for options in [
         {"bias": bias, "scale": 0.3}, {"mask": bias % 0.4 < 0.3}, {"is_causal": True}, lengths,
         {"local_window_size": [1, 2]}, {"is_causal": True, "bias": bias, **lengths}]])
+# JAX has it on GPUs alone; this is the equation of its documentation.
+scales = jnp.array([[[0.5, 2.0], [1.5, -1.0], [3.0, 0.25]]] * 2, jnp.float32)
+mine, yours = q[:, 0].reshape(2, 2, 4)[:, :1], jnp.arange(-12, 12, dtype=jnp.int32).reshape(2, 3, 4)
+program("jax.nn.scaled_matmul", "nn.scaledMatmul", jnp.einsum(
+    "BMK,BNK->BMN", mine * scales[:, :1, :1], yours * jnp.repeat(scales, 2, axis=-1)))
 pair("jax.nn.one_hot", "nn.oneHot", [shift, 3])
 pair("jax.nn.logsumexp", "np.logsumexp", [f], keywords(f, axis=1, keepdims=True))
 pair("jax.nn.identity", "np.positive", [f], [i])

@@ -1,5 +1,5 @@
 /** What test/oracle/coverage_learning.py runs of optimizers and schedules, written with ours. */
-import { grad, np, optim, random, type Tensor, tree } from "trilevel";
+import { grad, nn, np, optim, random, type Tensor, tree } from "trilevel";
 
 const f = () => np.array([[-1.5, -0.5, 0.5], [1.5, 2.5, 4]]);
 const square = () => np.array([[4, 1, 0.5], [1, 3, 0.25], [0.5, 0.25, 2]]);
@@ -47,6 +47,18 @@ const values = (schedule: optim.Schedule) => Array.from({ length: 9 }, (_, n) =>
 
 /** Programs by the names of the functions there. */
 export const programs: { readonly [there: string]: () => unknown } = {
+  "jax.nn.scaled_matmul": () => {
+    const scales = np.broadcastTo(np.array([[0.5, 2], [1.5, -1], [3, 0.25]]), [2, 3, 2]);
+    const wave = np.reshape(np.sin(np.arange(48)), [2, 3, 4, 2]);
+    const mine = np.reshape(np.slice(wave, [], 0), [2, 2, 4]);
+    const yours = np.reshape(np.arange(-12, 12), [2, 3, 4]).astype("int32");
+    return nn.scaledMatmul(
+      np.slice(mine, [], [0, 1]),
+      yours,
+      np.slice(scales, [], [0, 1], [0, 1]),
+      scales,
+    );
+  },
   "optax.adam": () => updates(optim.adam(0.1)),
   "optax.adamw": () => updates(optim.adamw(0.1)),
   "optax.sgd": () => updates(optim.sgd(0.1, { momentum: 0.9 })),

@@ -35,6 +35,11 @@ const v = () => np.array([3, 1, 2]);
 const square = () => np.array([[4, 1, 0.5], [1, 3, 0.25], [0.5, 0.25, 2]]);
 const tall = () => np.array([[1, 2], [3, 4], [5, 7]]);
 
+const general = () => np.array([[0, 1, 2], [-1, 3, 0.5], [2, -4, 1]]);
+
+/** Eigenvalues and zeros come in no particular order. */
+const sortedParts = ({ re, im }: np.Complex) => [np.sort(re), np.sort(im)];
+
 const cubes = (x: Tensor) => np.sum(np.power(x, 3));
 const waves = (x: Tensor, y: Tensor) => np.sin(x).mul(y);
 const more = () => f().add(1);
@@ -78,6 +83,17 @@ export const programs: { readonly [there: string]: () => unknown } = {
     const [w, q] = np.linalg.eigh(square());
     return [w, np.matmul(q.mul(w), q.T)];
   },
+  "jax.numpy.linalg.eigvals": () =>
+    [general(), square()].map((m) => sortedParts(np.linalg.eigvals(m))),
+  "jax.numpy.linalg.eig": () => {
+    const [w, { re, im }] = np.linalg.eig(general());
+    // The real part of V diag(w) Vᴴ, which does not depend on order and phases.
+    const [x, y] = [re.mul(w.re).sub(im.mul(w.im)), re.mul(w.im).add(im.mul(w.re))];
+    return [...sortedParts(w), np.matmul(x, re.T).add(np.matmul(y, im.T))];
+  },
+  "jax.numpy.roots": () =>
+    [[2, -3, 4, 1], [0, 0, 1, -3, 2], [1, -3, 2, 0, 0], [1, 0, 0, -1]]
+      .map((p) => sortedParts(np.roots(np.array(p)))),
   "jax.numpy.linalg.qr": () => {
     const [q, r] = np.linalg.qr(square());
     return [np.abs(r), np.matmul(q, r)];
