@@ -106,7 +106,7 @@ const isTensors = (result: unknown): boolean =>
 
 describe.each(pairs)("$there is $here", ({ there, here, calls }) => {
   describe.each(calls.map((call, i) => [i, call] as const))("call %i", (_, call) => {
-    const args = "arguments" in call ? call.arguments : undefined;
+    const args: readonly unknown[] | undefined = loose(call).arguments;
     test("gives the same", async () => {
       const result = args === undefined
         ? await programs[there]!()
