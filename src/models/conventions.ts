@@ -14,8 +14,8 @@ export interface Conventions {
 
 /** The kind of options that hold conventions. */
 export const conventionsKind: Kind<Conventions> = madeBy(
-  "conventions, those of `keras` or `torch`",
-  { keras: "keras", torch: "torch" },
+  "conventions, those of `keras`, `torch` or `flax`",
+  { keras: "keras", torch: "torch", flax: "flax" },
   ({ init, cell, eps }) =>
     typeof init === "object" && typeof cell === "object" && typeof eps === "number",
 );
@@ -33,3 +33,14 @@ export const keras: Conventions = {
 
 /** PyTorch's, and so those of most other code. */
 export const torch: Conventions = { init: {}, cell: {}, eps: 1e-5 };
+
+/** Flax's, and so those of the official code of SAVi. */
+export const flax: Conventions = {
+  init: { weightInit: nn.initializers.lecunNormal, biasInit: nn.initializers.zeros },
+  cell: {
+    weightInit: nn.initializers.lecunNormal,
+    recurrentInit: nn.initializers.orthogonal(),
+    biasInit: nn.initializers.zeros,
+  },
+  eps: 1e-6,
+};

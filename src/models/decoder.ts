@@ -66,16 +66,22 @@ export interface DecoderOptions {
 
 /** Options of {@link broadcastDecoder}; the defaults are those of Locatello et al. for CLEVR6, 128×128. */
 export interface BroadcastDecoderOptions extends DecoderOptions {
-  /** The window of every transposed convolution but the last, which has 3; 5. */
+  /** The window of every transposed convolution but the last; 5. */
   readonly kernel?: number;
   /** One stride for each transposed convolution but the last, which has 1; `[2, 2, 2, 2, 1]`. */
   readonly strides?: readonly number[];
+  /** The window of the last one; 3. */
+  readonly lastKernel?: number;
+  /** The sides from which places are counted: 4, or 2. */
+  readonly sides?: 2 | 4;
 }
 
 /** The kinds of the options that models say of a broadcast decoder. */
 export const broadcastKinds = {
   kernel: size,
   strides: listOf(size),
+  lastKernel: size,
+  sides: oneOf(2, 4),
   channels: size,
   coordinates: pairOf(finite),
 } as const;
@@ -136,6 +142,8 @@ export function broadcastDecoder(
     coordinates = [0, 1],
     kernel = 5,
     strides = [2, 2, 2, 2, 1],
+    lastKernel = 3,
+    sides = 4,
     conventions: { init } = keras,
   } = options;
   const growth = strides.reduce((a, b) => a * b, 1);
@@ -147,10 +155,10 @@ export function broadcastDecoder(
     );
   }
   const [rows, columns] = grid as [number, number];
-  const position = nn.softPosition({ ...init, size: slotSize, coordinates });
+  const position = nn.softPosition({ ...init, size: slotSize, coordinates, sides });
   const stages = [
     ...strides.map((stride) => ({ kernel, stride, out: channels })),
-    { kernel: 3, stride: 1, out: imageChannels + 1 },
+    { kernel: lastKernel, stride: 1, out: imageChannels + 1 },
   ];
   const convs = stages.map((stage, i) =>
     nn.convTranspose({ ...init, ...stage, in: i === 0 ? slotSize : channels, padding: "same" })

@@ -1,24 +1,19 @@
 /** Object discovery: an autoencoder whose bottleneck is slots (Locatello et al., 2020, §3.1). */
 import { requireShape } from "../options/shapeSpec.ts";
 import type { Tensor } from "../public.ts";
-import { declareOptions, nested, oneOf, pairOf, required, size } from "../options/index.ts";
+import { declareOptions, nested, pairOf, required, size } from "../options/index.ts";
 import { requireParams } from "../nn/checks.ts";
 import * as nn from "../nn/index.ts";
 import * as random from "../random/index.ts";
-import { type Conventions, keras } from "./conventions.ts";
-import {
-  broadcastDecoder,
-  type BroadcastDecoderOptions,
-  type BroadcastDecoderParams,
-  broadcastKinds,
-  type Decoded,
-  type DecoderOptions,
-  pixelDecoder,
-  type PixelDecoderOptions,
-  type PixelDecoderParams,
-  pixelKinds,
-} from "./decoder.ts";
+import { keras } from "./conventions.ts";
+import type { Decoded, DecoderOptions } from "./decoder.ts";
 import { cnnEncoder, encoderKinds, type EncoderOptions, type EncoderParams } from "./encoder.ts";
+import {
+  type SlotDecoder,
+  slotDecoder,
+  type SlotDecoderOptions,
+  type SlotDecoderParams,
+} from "./parts/slotDecoder.ts";
 import { slotCure, whole } from "./parts/whole.ts";
 import {
   type SlotAttention,
@@ -37,9 +32,7 @@ export interface DiscoveryOptions
   /** The convolutions that look at the image. */
   readonly encoder?: Omit<EncoderOptions, keyof DiscoveryOptions>;
   /** `"broadcast"` is the paper's, `"pixel"` is cheap. */
-  readonly decoder?:
-    | { readonly kind: "broadcast" } & Omit<BroadcastDecoderOptions, keyof DiscoveryOptions>
-    | { readonly kind: "pixel" } & Omit<PixelDecoderOptions, keyof DiscoveryOptions>;
+  readonly decoder?: SlotDecoderOptions;
 }
 
 const checkOptions = declareOptions<DiscoveryOptions>("objectDiscovery", [], {
@@ -54,24 +47,13 @@ const checkEncoder = declareOptions<NonNullable<DiscoveryOptions["encoder"]>>(
   [],
   encoderKinds,
 );
-// Both checks know both words, so that a third is told of both.
-const decoderKind = oneOf("broadcast", "pixel");
-type AnyKind<K> = Omit<Decoder<K>, "kind"> & { readonly kind: "broadcast" | "pixel" };
-const checkBroadcast = declareOptions<AnyKind<"broadcast">>("objectDiscovery's decoder", [], {
-  kind: required(decoderKind),
-  ...broadcastKinds,
-});
-const checkPixel = declareOptions<AnyKind<"pixel">>("objectDiscovery's decoder", [], {
-  kind: required(decoderKind),
-  ...pixelKinds,
-});
-type Decoder<K> = Extract<NonNullable<DiscoveryOptions["decoder"]>, { readonly kind: K }>;
+const decoderOf = slotDecoder("objectDiscovery's decoder");
 
 /** Parameters of {@link objectDiscovery}. */
 export type DiscoveryParams = {
   readonly encoder: EncoderParams;
   readonly slotAttention: SlotAttentionParams;
-  readonly decoder: BroadcastDecoderParams | PixelDecoderParams;
+  readonly decoder: SlotDecoderParams;
 };
 
 /** The outputs of {@link objectDiscovery}. */
@@ -85,7 +67,7 @@ export interface ObjectDiscovery
   /** From inputs to slots. */
   readonly slotAttention: SlotAttention;
   /** From slots to an image. */
-  readonly decoder: nn.Layer<BroadcastDecoderParams | PixelDecoderParams, [slots: Tensor], Decoded>;
+  readonly decoder: SlotDecoder;
   /** The mean squared error of the reconstruction, and all that was computed: for `hasAux`. */
   loss(
     params: DiscoveryParams,
@@ -163,23 +145,4 @@ export function objectDiscovery(options: DiscoveryOptions): ObjectDiscovery {
     },
   };
   return whole("objectDiscovery", slotCure, model);
-}
-
-/** The options of a decoder without its kind. */
-function ownOptions<K>({ kind: _, ...rest }: Decoder<K>): Omit<Decoder<K>, "kind"> {
-  return rest;
-}
-
-function decoderOf(
-  own: NonNullable<DiscoveryOptions["decoder"]>,
-  shared: Required<Pick<DecoderOptions, "resolution" | "imageChannels" | "slotSize">> & {
-    readonly conventions: Conventions;
-  },
-): ObjectDiscovery["decoder"] {
-  if (own.kind === "pixel") {
-    checkPixel(own);
-    return pixelDecoder({ ...ownOptions(own), ...shared });
-  }
-  checkBroadcast(own);
-  return broadcastDecoder({ ...ownOptions(own), ...shared });
 }

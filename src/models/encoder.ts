@@ -3,7 +3,7 @@ import type { Tensor } from "../public.ts";
 import { requireParams, requireParamsList } from "../nn/checks.ts";
 import * as nn from "../nn/index.ts";
 import * as np from "../numpy/index.ts";
-import { declareOptions, finite, listOf, pairOf, size } from "../options/index.ts";
+import { declareOptions, finite, listOf, oneOf, pairOf, size } from "../options/index.ts";
 import * as random from "../random/index.ts";
 import { type Conventions, conventionsKind, keras } from "./conventions.ts";
 
@@ -19,6 +19,10 @@ export interface EncoderOptions {
   readonly strides?: readonly number[];
   /** From where to where places are counted; 0 to 1. From -1 to 1, places say less of what all share. */
   readonly coordinates?: nn.Coordinates;
+  /** The sides from which places are counted: 4, or 2. */
+  readonly sides?: 2 | 4;
+  /** The hidden size of the MLP; that of `channels`. */
+  readonly mlpHidden?: number;
   /** The library whose initializers and epsilons are used; `keras`. */
   readonly conventions?: Conventions;
 }
@@ -29,6 +33,8 @@ export const encoderKinds = {
   kernel: size,
   strides: listOf(size),
   coordinates: pairOf(finite),
+  sides: oneOf(2, 4),
+  mlpHidden: size,
 } as const;
 
 const checkOptions = declareOptions<EncoderOptions>("cnnEncoder", [], {
@@ -68,6 +74,8 @@ export function cnnEncoder(options: EncoderOptions = {}): nn.Layer<EncoderParams
     kernel = 5,
     strides = [1, 1, 1, 1],
     coordinates = [0, 1],
+    sides = 4,
+    mlpHidden = channels,
     conventions = keras,
   } = options;
   const { init, eps } = conventions;
@@ -75,9 +83,9 @@ export function cnnEncoder(options: EncoderOptions = {}): nn.Layer<EncoderParams
     const from = i === 0 ? imageChannels : channels;
     return nn.conv({ ...init, in: from, out: channels, kernel, stride, padding: "same" });
   });
-  const position = nn.softPosition({ ...init, size: channels, coordinates });
+  const position = nn.softPosition({ ...init, size: channels, coordinates, sides });
   const norm = nn.layerNorm({ size: channels, eps });
-  const mlp = nn.mlp({ ...init, sizes: [channels, channels, channels] });
+  const mlp = nn.mlp({ ...init, sizes: [channels, mlpHidden, channels] });
   return {
     init(key) {
       const [a, b, c] = random.split(key, 3);

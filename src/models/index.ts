@@ -1,5 +1,5 @@
 /** Models: one file a system, in the notation of its paper. */
-export { type Conventions, keras, torch } from "./conventions.ts";
+export { type Conventions, flax, keras, torch } from "./conventions.ts";
 export {
   type Keys,
   type SlotAttention,
@@ -54,6 +54,17 @@ export {
   type SoftKMeansOptions,
   type SoftKMeansParams,
 } from "./mixtures.ts";
+export {
+  type Savi,
+  savi,
+  type SaviLevel,
+  type SaviOptions,
+  type SaviOutput,
+  type SaviParams,
+  type Videos,
+} from "./savi.ts";
+export { saviOptimizer, saviPresets, type SaviTraining } from "./saviPresets.ts";
+export type { SlotDecoder, SlotDecoderOptions, SlotDecoderParams } from "./parts/slotDecoder.ts";
 export { assignment } from "./assignment.ts";
 export {
   type PropertyOptions,

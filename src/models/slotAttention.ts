@@ -77,6 +77,11 @@ export interface SlotAttentionOptions {
    * `(keys) => ({ ...keys, k: keys.k.div(temperature) })` sets the temperature of the softmax. Unchanged unless given.
    */
   readonly keys?: (own: Keys) => Keys;
+  /**
+   * The place of the 1e-8 that keeps slots without inputs from 0/0: added to each of their `"weights"` (the default, the
+   * paper's), so that they see the mean of all inputs, or to the `"sum"`, so that they see nothing, as in SAVi.
+   */
+  readonly floor?: "weights" | "sum";
   /** The library whose initializers and epsilons are used; `keras`, as in the official code. */
   readonly conventions?: Conventions;
 }
@@ -94,6 +99,7 @@ export const slotKinds = {
   rtol: nonNegative,
   start: oneOf("random", "learned"),
   initGrad: sharedOptions.initGrad,
+  floor: oneOf("weights", "sum"),
   conventions: conventionsKind,
   level: callable<NonNullable<SlotAttentionOptions["level"]>>(
     "(level) => ({ ...level, step })",
@@ -185,11 +191,17 @@ export function softAssignment(query: Tensor, keys: Tensor, heads = 1): Tensor {
 
 /**
  * The mean of values with assignments as weights, [batch, slots, D], each head for its own numbers; 1e-8 keeps
- * empty slots from 0/0.
+ * empty slots from 0/0: added to all `"weights"`, or to their `"sum"`.
  */
-export function weightedMean(assignment: Tensor, values: Tensor, heads = 1): Tensor {
-  const weights = assignment.add(1e-8);
-  const normalized = weights.div(np.sum(weights, { axis: -1, keepdims: true }));
+export function weightedMean(
+  assignment: Tensor,
+  values: Tensor,
+  heads = 1,
+  floor: "weights" | "sum" = "weights",
+): Tensor {
+  const weights = floor === "weights" ? assignment.add(1e-8) : assignment;
+  const sum = np.sum(weights, { axis: -1, keepdims: true });
+  const normalized = weights.div(floor === "weights" ? sum : sum.add(1e-8));
   if (heads === 1) return np.einsum("bsn,bnd->bsd", normalized, values);
   const perHead = headsApart(normalized, heads);
   const means = np.einsum("bshn,bnhd->bshd", perHead, splitHeads(values, heads));
@@ -301,7 +313,7 @@ export function slotAttention(options: SlotAttentionOptions): SlotAttention {
     },
     step(p, slots, keys) {
       const values = keys.mask === undefined ? keys.v : keys.v.mul(np.expandDims(keys.mask, -1));
-      const updates = weightedMean(assign(p, slots, keys), values, heads);
+      const updates = weightedMean(assign(p, slots, keys), values, heads, options.floor);
       const next = gru.apply(p.gru, updates, slots);
       if (p.mlp === null || mlp === null) return next;
       return next.add(mlp.apply(p.mlp.layers, normSlots.apply(p.mlp.norm, next)));

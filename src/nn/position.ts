@@ -1,7 +1,14 @@
 /** Embeddings of positions, added to the features at each position. */
 import { ShapeError, type Tensor } from "../public.ts";
 import * as np from "../numpy/index.ts";
-import { declareOptions, finite, pairOf, required, size as sizeKind } from "../options/index.ts";
+import {
+  declareOptions,
+  finite,
+  oneOf,
+  pairOf,
+  required,
+  size as sizeKind,
+} from "../options/index.ts";
 import { requireInput, requireParams } from "./checks.ts";
 import type { EmbeddingParams } from "./embedding.ts";
 import { initializerKind, initKinds } from "./kinds.ts";
@@ -55,18 +62,20 @@ export type Coordinates = readonly [least: number, greatest: number];
 
 /**
  * The coordinates of a grid from four sides, [height, width, 4]: y and x, from the least to the greatest, and
- * both the other way round; [y, x, 1 - y, 1 - x] from 0 to 1 unless given.
+ * both the other way round; [y, x, 1 - y, 1 - x] from 0 to 1 unless given. From two sides, [height, width, 2]: y and x.
  */
 export function softGrid(
   height: number,
   width: number,
   [least, greatest]: Coordinates = [0, 1],
+  sides: 2 | 4 = 4,
 ): Tensor {
   const along = (n: number) => np.linspace(least, greatest, n);
   const [y, x] = np.meshgrid([along(height), along(width)], {
     indexing: "ij",
   }) as [Tensor, Tensor]; // two vectors, two grids
   const grid = np.stack([y, x], { axis: -1 });
+  if (sides === 2) return grid;
   return np.concatenate([grid, np.subtract(least + greatest, grid)], { axis: -1 });
 }
 
@@ -76,11 +85,14 @@ export interface SoftPositionOptions extends InitOptions {
   readonly size: number;
   /** The least and the greatest coordinate; 0 and 1 unless given. */
   readonly coordinates?: Coordinates;
+  /** The sides from which places are counted: 4 (the default), or 2, as SAVi. */
+  readonly sides?: 2 | 4;
 }
 
 const checkSoft = declareOptions<SoftPositionOptions>("nn.softPosition", [], {
   size: required(sizeKind),
   coordinates: pairOf(finite),
+  sides: oneOf(2, 4),
   ...initKinds,
 });
 
@@ -99,14 +111,14 @@ const checkSoft = declareOptions<SoftPositionOptions>("nn.softPosition", [], {
  */
 export function softPosition(options: SoftPositionOptions): Layer<LinearParams> {
   checkSoft(options);
-  const { size } = options;
+  const { size, coordinates, sides = 4 } = options;
   return {
-    init: (key) => affineParams(key, [size, 4], options),
+    init: (key) => affineParams(key, [size, sides], options),
     apply(params, x) {
       requireParams("nn.softPosition", params, ["weight", "bias"]);
       requireInput("nn.softPosition: the input is", x, ["…", "height", "width", size]);
       const [height, width] = x.shape.slice(-3) as [number, number];
-      const grid = softGrid(height, width, options.coordinates);
+      const grid = softGrid(height, width, coordinates, sides);
       return x.add(affine(params, np.astype(grid, x.dtype), "nn.softPosition", "the grid"));
     },
   };

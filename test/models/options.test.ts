@@ -42,6 +42,8 @@ const functions: Calls<typeof models> = {
   pixelDecoder: { operands: [], options: { resolution: [16, 16] } },
   propertyPrediction: { operands: [], options: { slots: 3 } },
   randomFeatures: [],
+  savi: { operands: [], options: { resolution: [64, 64], slots: 3 } },
+  saviOptimizer: { operands: [], options: { ...models.saviPresets.small.training } },
   slate: { operands: [], options: { vocabulary: 16, imageSize: 8, slots: 3 } },
   slateOptimizer: { operands: [], options: slateTraining },
   slotAttention: { operands: [], options: { slots: 3, inputSize: 8 } },
@@ -49,19 +51,24 @@ const functions: Calls<typeof models> = {
 };
 lookAtOptions("models", models, functions);
 
-const { objectDiscovery, propertyPrediction } = models;
+const { objectDiscovery, propertyPrediction, savi } = models;
 const base = { resolution: [16, 16], slots: 3 } as const;
+const wide = { resolution: [64, 64], slots: 3, slotSize: 64 } as const;
 // A part's options are an option of the whole.
 lookAtOptions("parts", {
   encoderOfObjects: (encoder: object) => objectDiscovery({ ...base, encoder }),
   broadcastDecoder: (decoder: object) => objectDiscovery({ ...base, decoder: loose(decoder) }),
   pixelDecoder: (decoder: object) => objectDiscovery({ ...base, decoder: loose(decoder) }),
   encoderOfProperties: (encoder: object) => propertyPrediction({ slots: 3, encoder }),
+  encoderOfVideos: (encoder: object) => savi({ ...wide, encoder }),
+  predictorOfVideos: (predictor: object) => savi({ ...wide, predictor }),
 }, {
   encoderOfObjects: [],
   broadcastDecoder: { operands: [], options: { kind: "broadcast" } },
   pixelDecoder: { operands: [], options: { kind: "pixel" } },
   encoderOfProperties: [],
+  encoderOfVideos: [],
+  predictorOfVideos: [],
 });
 
 describe("options", () => {
