@@ -156,14 +156,14 @@ describe("whatever the weights are", () => {
   test("objects in another order give slots in that order, after the background's; zeros stand for none", async () => {
     const model = savi({ ...small, slots: 4 });
     const params = model.init(random.key(0));
-    const slots = async (objects: Tensor) =>
+    const slots = (objects: Tensor) =>
       model.apply(params, { video: video(), objects }, random.key(0)).corrected;
     const order = np.array(Int32Array.of(0, 2, 1, 3));
-    const some = await slots(boxes());
-    const flipped = await slots(np.flip(boxes(), 1));
+    const some = slots(boxes());
+    const flipped = slots(np.flip(boxes(), 1));
     await expectClose(np.take(some, order, { axis: 2 }), flipped, 1e-10);
     const padded = np.pad(boxes(), [[0, 0], [0, 1], [0, 0]]);
-    await expectClose(await slots(padded), some, 1e-12);
+    await expectClose(slots(padded), some, 1e-12);
   });
 
   test("a long video in two parts is the whole one", async () => {
