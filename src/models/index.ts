@@ -64,7 +64,12 @@ export {
   type Videos,
 } from "./savi.ts";
 export { saviOptimizer, saviPresets, type SaviTraining } from "./saviPresets.ts";
-export type { SlotDecoder, SlotDecoderOptions, SlotDecoderParams } from "./parts/slotDecoder.ts";
+export type {
+  SlotDecoder,
+  SlotDecoderOptions,
+  SlotDecoderParams,
+  WholeOptions,
+} from "./parts/slotDecoder.ts";
 export { assignment } from "./assignment.ts";
 export {
   type PropertyOptions,

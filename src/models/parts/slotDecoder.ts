@@ -15,13 +15,13 @@ import {
   pixelKinds,
 } from "../decoder.ts";
 
-/** The options that a model says itself. */
-type Whole = "resolution" | "slotSize" | "imageChannels" | "conventions";
+/** The options of a decoder that a model gives it. */
+export type WholeOptions = "resolution" | "slotSize" | "imageChannels" | "conventions";
 
 /** A decoder and its options: `"broadcast"` is the papers', `"pixel"` is cheap. */
 export type SlotDecoderOptions =
-  | { readonly kind: "broadcast" } & Omit<BroadcastDecoderOptions, Whole>
-  | { readonly kind: "pixel" } & Omit<PixelDecoderOptions, Whole>;
+  | { readonly kind: "broadcast" } & Omit<BroadcastDecoderOptions, WholeOptions>
+  | { readonly kind: "pixel" } & Omit<PixelDecoderOptions, WholeOptions>;
 
 /** Parameters of either decoder. */
 export type SlotDecoderParams = BroadcastDecoderParams | PixelDecoderParams;
@@ -36,7 +36,7 @@ type AnyKind<K> = Omit<Decoder<K>, "kind"> & { readonly kind: "broadcast" | "pix
 /** The function that makes the decoder of a model, which is named in messages. */
 export function slotDecoder(
   name: string,
-): (own: SlotDecoderOptions, whole: Required<Pick<DecoderOptions, Whole>>) => SlotDecoder {
+): (own: SlotDecoderOptions, whole: Required<Pick<DecoderOptions, WholeOptions>>) => SlotDecoder {
   const kind = required(oneOf("broadcast", "pixel"));
   const checkBroadcast = declareOptions<AnyKind<"broadcast">>(name, [], {
     kind,
