@@ -64,11 +64,11 @@ export interface SaviOptions
   readonly targetChannels?: number;
   /** The convolutions that look at a frame: four of 32 channels, and an MLP with 64. */
   readonly encoder?: Omit<EncoderOptions, "imageChannels" | "conventions">;
-  /** How slots draw: broadcast to 8×8, transposed convolutions of 64 channels, unless given. */
+  /** The decoder of slots: a broadcast to 8×8, transposed convolutions of 64 channels, unless given. */
   readonly decoder?: SlotDecoderOptions;
   /** Changes the level before it is solved, as `(level) => ({ ...level, step })` does. */
   readonly level?: (own: SaviLevel) => SaviLevel;
-  /** Whose initializers and epsilons; `flax`, the official code's. */
+  /** The library whose initializers and epsilons are used; `flax`, as in the official code. */
   readonly conventions?: Conventions;
 }
 
@@ -106,7 +106,7 @@ const decoderOf = slotDecoder("savi's decoder");
 /** Parameters of {@link savi}. */
 export type SaviParams = {
   readonly encoder: EncoderParams;
-  /** Those of slot attention, but for the first slots. */
+  /** The parameters of slot attention without the first slots. */
   readonly corrector: Omit<SlotAttentionParams, "start">;
   readonly predictor: nn.TransformerBlockParams;
   /** The layers that make slots of boxes or centres; the slots themselves, [slots, slotSize]; null for random ones. */
