@@ -5,9 +5,26 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { crc32c } from "../../src/data/formats/crc32c.ts";
 import { clevrCrop, crop } from "../../src/data/image.ts";
-import { lookAtOrigin, project, rayThrough } from "../../src/data/generate/clevr/camera.ts";
-import { hitDistance, makeSolid, normalAt } from "../../src/data/generate/clevr/solid.ts";
-import { along, dot, length, type Vec } from "../../src/data/generate/clevr/vector.ts";
+import { CAMERA, drawLamps, lookAtOrigin, studio } from "../../src/data/generate/clevr/studio.ts";
+import {
+  aim,
+  type Camera,
+  LENGTH,
+  makeRay,
+  project,
+  wholeFrame,
+} from "../../src/data/generate/rays/camera.ts";
+import { paint } from "../../src/data/generate/rays/paint.ts";
+import { see } from "../../src/data/generate/rays/see.ts";
+import {
+  makeSolid,
+  normalAt,
+  shorten,
+  type Solid,
+  type SolidShape,
+} from "../../src/data/generate/rays/solid.ts";
+import { FINISHES } from "../../src/data/generate/rays/stage.ts";
+import { along, dot, length, type Vec } from "../../src/data/generate/rays/vector.ts";
 import {
   clevrScene,
   clevrSizes,
@@ -24,6 +41,7 @@ import {
   tetrominoesScene,
   threefry2x32,
 } from "../../src/data/generate/index.ts";
+import { sceneRandom } from "../../src/data/generate/threefry.ts";
 import tetrominoes from "../fixtures/tetrominoes.json" with { type: "json" };
 import { runs } from "../support/tier.ts";
 
@@ -196,17 +214,41 @@ describe("tetrominoes", () => {
   });
 });
 
+const rayThrough = (camera: Camera, x: number, y: number) => {
+  const ray = makeRay();
+  aim(ray, camera, x, y);
+  return ray;
+};
+
 describe("CLEVR's geometry", () => {
   const place = fc.double({ min: -3, max: 3, noNaN: true });
-  const solids = fc.tuple(fc.constantFrom("cube", "sphere", "cylinder"), place, place, place)
-    .map(([shape, x, y, angle]) => makeSolid(shape as "cube", x, y, 0.7, angle));
+  const extent = fc.double({ min: 0.2, max: 1, noNaN: true });
+  const solids = fc.tuple(
+    fc.constantFrom<SolidShape>("cube", "sphere", "cylinder", "capsule"),
+    fc.tuple(place, place, place),
+    fc.tuple(extent, extent, extent),
+    place,
+  ).map(([shape, centre, [a, b, c], angle]) =>
+    makeSolid(
+      shape,
+      centre,
+      {
+        cube: [a, b, c],
+        sphere: [a, a, a],
+        cylinder: [a, a, c],
+        capsule: [a, a, a + c],
+      }[shape] as unknown as Vec,
+      angle,
+    )
+  );
   const camera = lookAtOrigin([7.5, -6.5, 5.3]);
 
   test("the ray through a point's pixel meets the point", () => {
     fc.assert(fc.property(place, place, place, (x, y, z) => {
       const [column, row, depth] = project(camera, [x, y, z]);
-      const direction = rayThrough(camera, column, row);
-      const reached = along(camera.position, direction, depth / dot(direction, camera.forward));
+      const [, , , ...direction] = rayThrough(camera, column, row).subarray(0, 6);
+      const d = direction as unknown as Vec;
+      const reached = along(camera.position, d, depth / dot(d, camera.forward));
       [x, y, z].forEach((value, axis) => expect(reached[axis]).toBeCloseTo(value, 9));
     }));
   });
@@ -228,12 +270,15 @@ describe("CLEVR's geometry", () => {
     expect(Math.abs(depth - pixel[2])).toBeLessThan(0.02);
   });
 
-  test("rays meet solids where they first enter them", () => {
+  test("rays end where they first enter a solid", () => {
     fc.assert(fc.property(solids, place, place, (solid, dx, dy) => {
       const target: Vec = [solid.x + dx / 3, solid.y + dy / 3, solid.z + (dx - dy) / 9];
       const [column, row] = project(camera, target);
-      const direction = rayThrough(camera, column, row);
-      const hit = hitDistance(solid, camera.position, direction);
+      const ray = rayThrough(camera, column, row);
+      const direction = [...ray.subarray(3, 6)] as unknown as Vec;
+      const met = shorten(solid, ray);
+      const hit = ray[LENGTH]!;
+      expect(met).toBe(hit < Infinity);
       const step = 0.01;
       let t = 0;
       while (t < 20 && !inside(solid, along(camera.position, direction, t))) t += step;
@@ -246,19 +291,32 @@ describe("CLEVR's geometry", () => {
       expect(inside(solid, along(camera.position, direction, hit + 1e-6)) || t > hit + step).toBe(
         true,
       );
+      expect(shorten(solid, ray)).toBe(false); // it ends there
       const point = along(camera.position, direction, hit);
-      expect(length(normalAt(solid, point))).toBeCloseTo(1, 9);
-      // Outside along the normal.
-      expect(inside(solid, along(point, normalAt(solid, point), 1e-6))).toBe(false);
+      const normal = new Float64Array(3);
+      normalAt(solid, ...point, normal, 0);
+      const outward = [...normal] as unknown as Vec;
+      expect(length(outward)).toBeCloseTo(1, 9);
+      expect(inside(solid, along(point, outward, 1e-6))).toBe(false);
     }));
   });
 
-  function inside({ shape, x, y, z, r, cos, sin }: ReturnType<typeof makeSolid>, p: Vec): boolean {
+  function inside({ shape, x, y, z, a, b, c, cos, sin }: Solid, p: Vec): boolean {
     const [dx, dy, dz] = [p[0] - x, p[1] - y, p[2] - z];
-    if (shape === "sphere") return Math.hypot(dx, dy, dz) < r;
-    if (shape === "cylinder") return Math.hypot(dx, dy) < r && Math.abs(dz) < r;
-    const [u, v] = [cos * dx + sin * dy, cos * dy - sin * dx];
-    return Math.max(Math.abs(u), Math.abs(v), Math.abs(dz)) < r;
+    switch (shape) {
+      case "sphere":
+        return Math.hypot(dx, dy, dz) < a;
+      case "cylinder":
+        return Math.hypot(dx, dy) < a && Math.abs(dz) < c;
+      case "capsule": {
+        const end = Math.max(Math.abs(dz) - (c - a), 0);
+        return Math.hypot(dx, dy, end) < a;
+      }
+      case "cube": {
+        const [u, v] = [cos * dx + sin * dy, cos * dy - sin * dx];
+        return Math.abs(u) < a && Math.abs(v) < b && Math.abs(dz) < c;
+      }
+    }
   }
 });
 
@@ -329,6 +387,56 @@ describe("CLEVR-like scenes", () => {
       expect(x + 64).toBeCloseTo(whole.objects[k]!.pixel_coords[0], 9);
       expect(y + 29).toBeCloseTo(whole.objects[k]!.pixel_coords[1], 9);
     });
+  });
+
+  test.each([false, true])("few rays make nearly the picture of many, mirror %s", (mirror) => {
+    const view = { height: 48, width: 48, crop: { top: 20, left: 60, width: 200, height: 200 } };
+    const spec = { ...view, count: [3, 6] as const, mirror };
+    let [sum, far] = [0, 0];
+    for (let index = 0; index < 4; index++) {
+      const few = clevrScene(spec, 7, index).image.data;
+      // Twice as large, a ray to every pixel: a quarter of each pixel above.
+      const sizes = { height: 96, width: 96, supersample: 1 };
+      const many = clevrScene({ ...spec, ...sizes }, 7, index).image.data;
+      few.forEach((value, i) => {
+        const [c, column, row] = [i % 3, Math.floor(i / 3) % 48, Math.floor(i / 144)];
+        const quarter = (x: number, y: number) =>
+          many[((2 * row + y) * 96 + 2 * column + x) * 3 + c]!;
+        const mean = (quarter(0, 0) + quarter(1, 0) + quarter(0, 1) + quarter(1, 1)) / 4;
+        sum += Math.abs(value - mean);
+        if (Math.abs(value - mean) > 16) far++;
+      });
+    }
+    expect(sum / (4 * 48 * 48 * 3)).toBeLessThan(0.6);
+    expect(far / (4 * 48 * 48 * 3)).toBeLessThan(0.003);
+  });
+
+  test("rays are cast where the picture bends, and to a quarter of the pixels elsewhere", () => {
+    let rays = 0;
+    // Every ray looks at the plane's normal to meet it.
+    const plane = {
+      get normal(): Vec {
+        rays++;
+        return [0, 0, 1];
+      },
+      offset: 0,
+      albedo: [0.8, 0.8, 0.8] as const,
+    };
+    const looks = { albedo: [0.7, 0.1, 0.1], finish: FINISHES.rubber } as const;
+    const body = { ...makeSolid("sphere", [0, 0, 0.7], [0.7, 0.7, 0.7]), ...looks };
+    const stage = { ...studio([], drawLamps(sceneRandom(0, 0), 0)), planes: [plane] };
+    const camera = lookAtOrigin(CAMERA);
+    const view = wholeFrame(camera, 64, 64);
+    const raysOf = (bodies: readonly (typeof body)[]) => {
+      rays = 0;
+      const filled = { ...stage, bodies };
+      paint(filled, camera, view, see(filled, camera, view).masks, 2);
+      return rays / 2; // a ray that ends there looks twice
+    };
+    const empty = raysOf([]);
+    expect(empty).toBeLessThan(0.35 * 64 * 64); // the rim, too
+    expect(empty).toBeGreaterThanOrEqual(32 * 32);
+    expect(raysOf([body])).toBeLessThan(0.6 * 64 * 64); // of 4 · 64²
   });
 
   test("a mirror changes the picture but belongs to the background", () => {

@@ -3,7 +3,7 @@
  * sizes and eight colours, on a grey ground, with exact masks.
  *
  * Camera, lamps, properties and the rules of placement are CLEVR's; instead of path tracing in Blender,
- * pictures are ray-cast with soft shadows and mirror images (`clevr/`).
+ * pictures are ray-cast with soft shadows and mirror images (`rays/`).
  * A mirror can stand behind the objects, as in CLEVR-Mirror (Chang et al., 2022).
  */
 
@@ -16,23 +16,22 @@ import {
 } from "../../options/index.ts";
 import { type Box, boxKind, dataOptions } from "../options.ts";
 import type { Random } from "../seeded.ts";
-import { type Camera, FRAME, lookAtOrigin, project, rayThrough } from "./clevr/camera.ts";
-import { drawLamps } from "./clevr/light.ts";
 import { drawPlaces, groundAxes, type Place } from "./clevr/place.ts";
-import {
-  type Body,
-  type ClevrMaterial,
-  type Mirror,
-  mirrorDistance,
-  type Stage,
-  trace,
-} from "./clevr/shade.ts";
-import { type ClevrShape, hitDistance, makeSolid } from "./clevr/solid.ts";
-import { add, dot, scale, sub, type Vec } from "./clevr/vector.ts";
-import { type Coverage, coverage, makeScene, rejectionSample, type Scene } from "./scene.ts";
+import { CAMERA, drawLamps, FRAME, jittered, lookAtOrigin, studio } from "./clevr/studio.ts";
+import { type Camera, project, type View } from "./rays/camera.ts";
+import { paint } from "./rays/paint.ts";
+import { see } from "./rays/see.ts";
+import { makeSolid } from "./rays/solid.ts";
+import { type Body, FINISHES, type Mirror, type Stage } from "./rays/stage.ts";
+import { add, dot, scale, sub } from "./rays/vector.ts";
+import { type Coverage, makeScene, rejectionSample, type Scene } from "./scene.ts";
 import { between, choice, integer, sceneRandom } from "./threefry.ts";
 
-export type { ClevrMaterial, ClevrShape };
+/** The materials of CLEVR. */
+export type ClevrMaterial = "rubber" | "metal";
+
+/** The shapes of CLEVR. */
+export type ClevrShape = "cube" | "sphere" | "cylinder";
 
 /** CLEVR's colours, as its properties.json has them. */
 export const clevrColors = {
@@ -81,7 +80,7 @@ export interface ClevrOptions {
    * frame, this generator in what the crop shows of it.
    */
   readonly minPixels?: number;
-  /** Points per pixel along each axis, default 2. */
+  /** Points per pixel along each axis where the picture has edges, default 2; one point does elsewhere. */
   readonly supersample?: number;
   /** The greatest distance along every axis between the camera and its usual place; 0.5. */
   readonly cameraJitter?: number;
@@ -92,7 +91,6 @@ export interface ClevrOptions {
 }
 
 const WHOLE: Box = { top: 0, left: 0, width: FRAME[0], height: FRAME[1] };
-const CAMERA: Vec = [7.481, -6.508, 5.344];
 
 const clevrKinds = {
   height: sizeKind,
@@ -124,20 +122,17 @@ export function clevrScene(options: ClevrOptions, seed: number, index: number): 
   checkOptions(options);
   const { count: [least, greatest] = [3, 10], cameraJitter = 0.5, lightJitter = 1 } = options;
   const random = sceneRandom(seed, index);
-  const camera = lookAtOrigin(add(CAMERA, [
-    between(random, -cameraJitter, cameraJitter),
-    between(random, -cameraJitter, cameraJitter),
-    between(random, -cameraJitter, cameraJitter),
-  ]));
+  const camera = lookAtOrigin(jittered(random, CAMERA, cameraJitter));
   const lamps = drawLamps(random, lightJitter);
   const mirror = options.mirror ? drawMirror(random, camera) : undefined;
   const count = integer(random, least, greatest);
+  const view = makeView(options);
   const { objects, stage, seen } = rejectionSample("arrangement of objects", () => {
     const objects = drawObjects(random, count, camera, mirror);
     if (objects === undefined) return undefined;
-    const stage = { bodies: objects.map(toBody), lamps, mirror };
-    const seen = clevrCoverage(stage, camera, options);
-    return enoughVisible(seen, options) ? { objects, stage, seen } : undefined;
+    const stage = studio(objects.map(toBody), lamps, mirror);
+    const seen = see(stage, camera, view);
+    return enoughVisible(seen, view, options) ? { objects, stage, seen } : undefined;
   });
   return assemble(objects, stage, camera, seen, options);
 }
@@ -158,8 +153,8 @@ export function renderClevr(
   checkRendered(options);
   const camera = lookAtOrigin(position);
   const lamps = drawLamps(sceneRandom(0, 0), 0);
-  const stage = { bodies: objects.map(toBody), lamps };
-  return assemble(objects, stage, camera, clevrCoverage(stage, camera, options), options);
+  const stage = studio(objects.map(toBody), lamps);
+  return assemble(objects, stage, camera, see(stage, camera, makeView(options)), options);
 }
 
 type Undetermined = Omit<ClevrObject, "pixel_coords">;
@@ -177,7 +172,8 @@ function assemble(
     const pixel = [(x - view.left) / view.stepX, (y - view.top) / view.stepY, depth] as const;
     return { ...object, pixel_coords: pixel };
   });
-  return makeScene([view.height, view.width], paint(stage, camera, options), seen, projected);
+  const image = paint(stage, camera, view, seen.masks, options.supersample ?? 2);
+  return makeScene([view.height, view.width], image, seen, projected);
 }
 
 function drawMirror(random: Random, camera: Camera): Mirror {
@@ -213,75 +209,32 @@ function drawObjects(
   }));
 }
 
+/** The meshes' half-widths, where the nominal one is 1; fitted to rendered CLEVR images. */
+const EXTENT = { sphere: 0.99, cylinder: 0.98, cube: 0.945 } as const;
+
 function toBody(
   { shape, size, material, color, rotation, "3d_coords": [x, y] }: Undetermined,
 ): Body {
   // Blender takes the numbers of properties.json for linear ones.
   const [red, green, blue] = clevrColors[color];
+  const r = clevrSizes[size] * EXTENT[shape];
   return {
-    ...makeSolid(shape, x, y, clevrSizes[size], rotation * Math.PI / 180),
-    material,
+    ...makeSolid(shape, [x, y, clevrSizes[size]], [r, r, r], rotation * Math.PI / 180),
+    finish: FINISHES[material],
     albedo: [red / 255, green / 255, blue / 255],
   };
 }
 
 /** The positions of the picture's pixels in CLEVR's frame. */
-function makeView({ height = 240, width = 320, crop = WHOLE }: ClevrOptions) {
+function makeView({ height = 240, width = 320, crop = WHOLE }: ClevrOptions): View {
   const { top, left } = crop;
   return { height, width, top, left, stepX: crop.width / width, stepY: crop.height / height };
 }
 
-function clevrCoverage(stage: Stage, camera: Camera, options: ClevrOptions): Coverage {
-  const view = makeView(options);
-  return coverage(view.height * view.width, stage.bodies.length, (pixel, covered) => {
-    const x = view.left + (pixel % view.width + 0.5) * view.stepX;
-    const y = view.top + (Math.floor(pixel / view.width) + 0.5) * view.stepY;
-    const direction = rayThrough(camera, x, y);
-    let [front, distance] = [0, mirrorDistance(stage.mirror, camera.position, direction)];
-    stage.bodies.forEach((body, k) => {
-      const t = hitDistance(body, camera.position, direction);
-      if (t === Infinity) return;
-      covered(k);
-      if (t < distance) [front, distance] = [k + 1, t];
-    });
-    return front;
-  });
-}
-
-function enoughVisible({ visible }: Coverage, options: ClevrOptions): boolean {
-  const { minPixels = 200 } = options;
-  const { stepX, stepY } = makeView(options);
+function enoughVisible(
+  { visible }: Coverage,
+  { stepX, stepY }: View,
+  { minPixels = 200 }: ClevrOptions,
+): boolean {
   return visible.every((pixels) => pixels > 0 && pixels * stepX * stepY >= minPixels);
-}
-
-function paint(stage: Stage, camera: Camera, options: ClevrOptions): Uint8Array {
-  const { supersample: s = 2 } = options;
-  const { height, width, top, left, stepX, stepY } = makeView(options);
-  const image = new Uint8Array(height * width * 3);
-  for (let row = 0; row < height; row++) {
-    for (let column = 0; column < width; column++) {
-      let [red, green, blue] = [0, 0, 0];
-      for (let sub = 0; sub < s * s; sub++) {
-        const [i, j] = [sub % s, Math.floor(sub / s)];
-        const x = left + (column + (i + 0.5) / s) * stepX;
-        const y = top + (row + (j + 0.5) / s) * stepY;
-        const phase = i % 2 + 2 * (j % 2);
-        const light = trace(stage, camera.position, rayThrough(camera, x, y), phase);
-        red += encode(light[0]);
-        green += encode(light[1]);
-        blue += encode(light[2]);
-      }
-      const at = (row * width + column) * 3;
-      image[at] = Math.round(red / (s * s));
-      image[at + 1] = Math.round(green / (s * s));
-      image[at + 2] = Math.round(blue / (s * s));
-    }
-  }
-  return image;
-}
-
-/** Linear light to 0 … 255 by the sRGB curve; averaging afterwards keeps highlights from eating edges. */
-function encode(linear: number): number {
-  const x = Math.min(linear, 1);
-  return 255 * (x <= 0.0031308 ? 12.92 * x : 1.055 * x ** (1 / 2.4) - 0.055);
 }

@@ -37,7 +37,7 @@ import { generateScene, type SceneKind, type SceneOf, type SceneSpec } from "./g
 import { openScenePool } from "./parallel.ts";
 import type { Scene } from "./scene.ts";
 
-const VERSION = 1;
+const VERSION = 2;
 const MAGIC = "TLscene1";
 
 /** The number and the seed of scenes, and the folder that keeps them. */

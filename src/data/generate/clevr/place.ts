@@ -5,8 +5,8 @@
 
 import type { Random } from "../../seeded.ts";
 import { between, choice } from "../threefry.ts";
-import type { Camera } from "./camera.ts";
-import { dot, type Vec } from "./vector.ts";
+import type { Camera } from "../rays/camera.ts";
+import { dot, type Vec } from "../rays/vector.ts";
 
 /** A circle on the ground. */
 export interface Place {
