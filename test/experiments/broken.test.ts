@@ -9,7 +9,10 @@ import type { InspectOptions } from "../../src/experiments/tasks/task.ts";
 import { train } from "../../src/experiments/train/runner.ts";
 import { failure, remember, temporaryFolder, toyConfig, toyTask } from "./support.ts";
 
-vi.mock("../../src/experiments/train/garbage.ts", () => ({ collectGarbage: () => {} }));
+vi.mock("../../src/experiments/train/memory.ts", async (original) => ({
+  ...await original<typeof import("../../src/experiments/train/memory.ts")>(),
+  collectGarbage: () => {},
+}));
 
 const folder = temporaryFolder();
 const run = Effect.runPromise;

@@ -7,7 +7,10 @@ import { discovery, openRun, type OwnData, type OwnTask, train } from "trilevel/
 import { squares, trainSquares } from "../../examples/ownTask.ts";
 import { remember, temporaryFolder, tiny } from "./support.ts";
 
-vi.mock("../../src/experiments/train/garbage.ts", () => ({ collectGarbage: () => {} }));
+vi.mock("../../src/experiments/train/memory.ts", async (original) => ({
+  ...await original<typeof import("../../src/experiments/train/memory.ts")>(),
+  collectGarbage: () => {},
+}));
 vi.setConfig({ testTimeout: 60_000 });
 
 const folder = temporaryFolder();

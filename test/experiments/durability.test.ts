@@ -16,7 +16,10 @@ import { someOf } from "../support/tier.ts";
 import { remember, toyConfig, toyTask } from "./support.ts";
 
 // Most of the time of so short a run, and nothing to do with files.
-vi.mock("../../src/experiments/train/garbage.ts", () => ({ collectGarbage: () => {} }));
+vi.mock("../../src/experiments/train/memory.ts", async (original) => ({
+  ...await original<typeof import("../../src/experiments/train/memory.ts")>(),
+  collectGarbage: () => {},
+}));
 vi.mock("../../src/experiments/runs/environment.ts", async () => ({
   denoCommand: "deno",
   describeEnvironment: (await import("effect")).Effect.succeed.bind(null, { cpu: "a processor" }),

@@ -16,7 +16,10 @@ import { train } from "../../src/experiments/train/runner.ts";
 import { makeTrainer } from "../../src/experiments/train/step.ts";
 import { failure, remember, temporaryFolder, tiny, toyConfig, toyTask } from "./support.ts";
 
-vi.mock("../../src/experiments/train/garbage.ts", () => ({ collectGarbage: () => {} }));
+vi.mock("../../src/experiments/train/memory.ts", async (original) => ({
+  ...await original<typeof import("../../src/experiments/train/memory.ts")>(),
+  collectGarbage: () => {},
+}));
 await setBackend("reference");
 
 const folder = temporaryFolder();

@@ -11,7 +11,10 @@ import { probeRun } from "../../src/experiments/train/probeRun.ts";
 import { train } from "../../src/experiments/train/runner.ts";
 import { failure, remember, temporaryFolder, tinyConfig } from "./support.ts";
 
-vi.mock("../../src/experiments/train/garbage.ts", () => ({ collectGarbage: () => {} }));
+vi.mock("../../src/experiments/train/memory.ts", async (original) => ({
+  ...await original<typeof import("../../src/experiments/train/memory.ts")>(),
+  collectGarbage: () => {},
+}));
 vi.setConfig({ testTimeout: 180_000 });
 
 const folder = temporaryFolder();

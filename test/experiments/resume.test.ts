@@ -15,7 +15,10 @@ import { listRuns, openRun } from "../../src/experiments/runs/open.ts";
 import { failure as failureOf, remember, temporaryFolder, toyConfig, toyTask } from "./support.ts";
 
 // Most of the time of so short a run.
-vi.mock("../../src/experiments/train/garbage.ts", () => ({ collectGarbage: () => {} }));
+vi.mock("../../src/experiments/train/memory.ts", async (original) => ({
+  ...await original<typeof import("../../src/experiments/train/memory.ts")>(),
+  collectGarbage: () => {},
+}));
 
 const folder = temporaryFolder();
 const toys = Effect.provideService(Tasks, [toyTask]);

@@ -11,7 +11,10 @@ import type { RunFolder } from "../../src/experiments/runs/folder.ts";
 import { train } from "../../src/experiments/train/runner.ts";
 import { failure, remember, temporaryFolder } from "./support.ts";
 
-vi.mock("../../src/experiments/train/garbage.ts", () => ({ collectGarbage: () => {} }));
+vi.mock("../../src/experiments/train/memory.ts", async (original) => ({
+  ...await original<typeof import("../../src/experiments/train/memory.ts")>(),
+  collectGarbage: () => {},
+}));
 
 const folder = temporaryFolder();
 const run = <A, E>(effect: Effect.Effect<A, E>) => Effect.runPromise(effect);

@@ -10,7 +10,6 @@ import { openExamples } from "../../src/experiments/train/examples.ts";
 import { png, put } from "../data/support.ts";
 import { failure, temporaryFolder, tinyConfig } from "./support.ts";
 
-vi.mock("../../src/experiments/train/garbage.ts", () => ({ collectGarbage: () => {} }));
 vi.setConfig({ testTimeout: 60_000 });
 
 const folder = temporaryFolder();

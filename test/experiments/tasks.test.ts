@@ -28,7 +28,10 @@ import { train } from "../../src/experiments/train/runner.ts";
 import { mixture } from "./mixture.ts";
 import { failure, remember, temporaryFolder } from "./support.ts";
 
-vi.mock("../../src/experiments/train/garbage.ts", () => ({ collectGarbage: () => {} }));
+vi.mock("../../src/experiments/train/memory.ts", async (original) => ({
+  ...await original<typeof import("../../src/experiments/train/memory.ts")>(),
+  collectGarbage: () => {},
+}));
 
 const folder = temporaryFolder();
 const withTasks = (...tasks: readonly Task[]) => Effect.provideService(Tasks, tasks);

@@ -65,10 +65,14 @@ export const properties = defineTask({
   data: ImageConfig,
   presets: propertyPresets,
   contradictions(config) {
-    const { model: { slots }, data: { source, objects } } = config;
+    const { model: { slots }, data: { source, objects, augment = {} } } = config;
     const problems = [...imageContradictions(config), ...slotContradictions(config)];
     if (source !== "clevr" && source !== "clevr-files") {
       problems.push(`data.source: "${source}" has no CLEVR properties to predict`);
+    }
+    for (const move of ["flipHorizontal", "flipVertical", "crop"] as const) {
+      if (augment[move] === undefined || augment[move] === false) continue;
+      problems.push(`data.augment.${move}: the positions to predict would not move with the image`);
     }
     if (readerOf(source) === undefined && objects[1] > slots) {
       problems.push(`model.slots: ${slots} cannot hold ${objects[1]} objects`);

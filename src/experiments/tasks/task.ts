@@ -142,6 +142,8 @@ export interface BrokenFile {
 /** Samples in three parts that have none in common. */
 export interface Examples<S extends Sample = Sample> {
   readonly train: Dataset<S> | BatchSource<S>;
+  /** The batches to train on, where samples of `train` are changed at random first; others look at them unchanged. */
+  readonly augmented?: BatchSource<S>;
   /** Scored now and then while training goes on; the scores choose the best checkpoint. Without, the last one is it. */
   readonly validation?: Dataset<S>;
   /** Scored once, by the best checkpoint, when training has ended. */

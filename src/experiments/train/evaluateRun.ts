@@ -81,7 +81,7 @@ export const openBest = Effect.fnUntraced(function* (run: OpenRun, options: Look
 });
 
 /** Fields that decide what a trained model sees and computes; all others are about training. */
-const looking = /^(model\..*|data\..*|backend|seed|log\.panelImages)$/;
+const looking = /^(model\..*|data\.(?!augment\b).*|backend|seed|log\.panelImages)$/;
 
 /** The config of a run with changes; those without effect are refused. */
 const configToLook = Effect.fnUntraced(function* ({ config }: OpenRun, set: readonly string[]) {

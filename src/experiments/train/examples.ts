@@ -78,13 +78,14 @@ export function describeSizes({ samples }: Task, examples: Examples): string {
 
 /** The batches of training from a step on. */
 export function trainingBatches(
-  { train }: Examples,
+  { train, augmented }: Examples,
   { batchSize, seed }: ExperimentConfig,
   startStep: number,
 ) {
   const options = { batchSize, seed, startStep };
-  const stream: AsyncIterable<Batch<Sample>> = "batches" in train
-    ? train.batches(options)
-    : batches(train, options);
+  const source = augmented ?? train;
+  const stream: AsyncIterable<Batch<Sample>> = "batches" in source
+    ? source.batches(options)
+    : batches(source, options);
   return Stream.fromAsyncIterable(stream, datasetError("The data cannot be read."));
 }

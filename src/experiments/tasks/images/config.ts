@@ -1,6 +1,6 @@
 /** The `data` of configs of tasks that learn from images. */
 import { Schema } from "effect";
-import { Count, CountOrZero, defaultsTo, Fraction, Positive } from "../../schema.ts";
+import { Count, CountOrZero, defaultsTo, Fraction, NonNegative, Positive } from "../../schema.ts";
 import { type ReaderName, readerOf, readers } from "./readers.ts";
 
 const generators = ["sprites", "tetrominoes", "clevr"] as const;
@@ -10,6 +10,22 @@ export const sources: readonly (typeof generators[number] | ReaderName)[] = [
   ...generators,
   ...Object.keys(readers) as ReaderName[], // an object literal has no other keys
 ];
+
+/** Random changes, as `augmentWith` of `trilevel/data` makes them; all are of 8-bit images. */
+const AugmentConfig = Schema.Struct({
+  /** Mirror left and right, half of the time. */
+  flipHorizontal: Schema.optionalKey(Schema.Boolean),
+  /** Mirror top and bottom, half of the time. */
+  flipVertical: Schema.optionalKey(Schema.Boolean),
+  /** A part of this height and width, anywhere, becomes the image. */
+  crop: Schema.optionalKey(Schema.Tuple([Count, Count])),
+  /** Add a number from ±brightness × 255. */
+  brightness: Schema.optionalKey(NonNegative),
+  /** Scale the distance from the mean by a factor from 1 ± contrast. */
+  contrast: Schema.optionalKey(Fraction),
+  /** Scale the distance from gray by a factor from 1 ± saturation. */
+  saturation: Schema.optionalKey(Fraction),
+});
 
 /** The images. */
 export const ImageConfig = Schema.Struct({
@@ -59,6 +75,8 @@ export const ImageConfig = Schema.Struct({
   together: Schema.Literals(["scene", "folder", "nothing"]).pipe(defaultsTo("scene")),
   /** Decides generated scenes and the split; not the order of training. */
   seed: CountOrZero.pipe(defaultsTo(0)),
+  /** Random changes of images, and of their masks with them, that are trained on; others are as they are. */
+  augment: Schema.optionalKey(AugmentConfig),
   /** Scenes to validate on: they choose the best checkpoint. At most 15 % of all, unless the split is official. */
   evaluate: Count.pipe(defaultsTo(320)),
   /** Further scenes that are scored once, at the end. At most 15 % of all, unless the split is official; 0: none. */
@@ -105,6 +123,12 @@ export function imageContradictions(
     problems.push(`data.together: "${data.source}" is no folder of images; take "scene"`);
   }
   const [height, width] = imageSize(data);
+  const [cropHeight, cropWidth] = data.augment?.crop ?? [1, 1];
+  if (cropHeight > height || cropWidth > width) {
+    problems.push(
+      `data.augment.crop: ${cropHeight}×${cropWidth} is larger than the images, ${height}×${width}`,
+    );
+  }
   if (height !== width && (data.source === "sprites" || data.source === "tetrominoes")) {
     problems.push(
       `data.resolution: ${height}×${width}, but ${data.source} are made square; give one number`,

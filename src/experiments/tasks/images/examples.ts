@@ -4,6 +4,8 @@
  */
 import { Effect } from "effect";
 import {
+  augmentWith,
+  batches,
   type Dataset,
   describeSchema,
   type Field,
@@ -19,7 +21,7 @@ import {
 import { datasetError } from "../../errors.ts";
 import { blank, colored, type Picture } from "../../display/canvas.ts";
 import type { Panel } from "../../display/panel.ts";
-import type { BrokenFile, Examples, OnProgress } from "../task.ts";
+import type { BatchSource, BrokenFile, Examples, OnProgress } from "../task.ts";
 import { warningsOf } from "./inspect.ts";
 import { type ImageConfig, imageSize } from "./config.ts";
 import { closeParts, describeSplit, openParts } from "./parts.ts";
@@ -75,19 +77,24 @@ export const openImages = Effect.fnUntraced(
             : `data.path: "${data.path}" has no ${use}`
         )
     );
+    const examples = examplesOf(data, extra);
     const segmented = "masks" in train.schema || "mask" in train.schema;
     return {
       broken,
       warnings: yield* Effect.promise(() => warningsOf(data)),
       problems: [...new Set(problems)],
-      train: examples(train, data, extra),
-      ...(validation === undefined ? {} : { validation: examples(validation, data, extra) }),
-      ...(test === undefined ? {} : { test: examples(test, data, extra) }),
+      train: examples.plain(train),
+      ...(data.augment === undefined ? {} : { augmented: examples.augmented(train) }),
+      ...(validation === undefined ? {} : { validation: examples.plain(validation) }),
+      ...(test === undefined ? {} : { test: examples.plain(test) }),
       facts: [
         ["source", `${data.source}${data.path ? ` (${data.path})` : ""}`],
         ["fields", describeSchema(train.schema)],
         ["segmented", segmented ? "yes" : "no, so that FG-ARI cannot be computed"],
         ["split", describeSplit(data, train)],
+        ...(data.augment === undefined
+          ? []
+          : [["augmented", `${JSON.stringify(data.augment)}, in training alone`] as const]),
       ],
     } satisfies Examples<Example & X>;
   },
@@ -99,34 +106,73 @@ const skipAdvice = (data: ImageConfig) =>
     ? " (--set data.onBroken=skip leaves files out that cannot be read, and names them.)"
     : "";
 
-function examples<X extends { readonly [name: string]: Field }>(
-  source: Dataset<Sample>,
+/** A sample at the size of a config, still of bytes, with its labels: what is changed at random before training. */
+type Prepared = {
+  readonly image: NdArray<Uint8Array>;
+  readonly labels: NdArray<Uint8Array> | null;
+};
+
+function prepared(sample: Sample, data: ImageConfig): Prepared {
+  const size = imageSize(data);
+  const picture = prepareGeometry(sample["image"] as NdArray<Uint8Array>, { size }, "bilinear"); // all have it
+  const labels = labelsOf(sample, data);
+  return {
+    image: withChannels(picture, 3),
+    labels: labels === null ? null : atSize(labels, size),
+  };
+}
+
+/** Makes examples of the samples of a source, which were or were not changed at random. */
+function examplesOf<X extends { readonly [name: string]: Field }>(
   data: ImageConfig,
   extra: { readonly [name in keyof X]: ExtraField<X[name]> },
-): Dataset<Example & X> {
+) {
   const size = imageSize(data);
   const each = <R>(f: (field: ExtraField<Field>) => R) =>
     Object.fromEntries(
       Object.entries<ExtraField<Field>>(extra).map(([name, field]) => [name, f(field)]),
     );
-  const convert = (sample: Sample): Example & X => {
-    const picture = prepareGeometry(sample["image"] as NdArray<Uint8Array>, { size }, "bilinear"); // all have it
-    const labels = labelsOf(sample, data);
-    return {
-      image: toFloat(withChannels(picture, 3), [-1, 1]),
-      labels: labels === null ? null : atSize(labels, size),
-      objects: sample["objects"] as Json | undefined ?? null, // by convention
-      ...each(({ make }) => make(sample)) as X, // by the names of X
-    };
-  };
   const schema = {
     image: { shape: [...size, 3], dtype: "float32" },
     labels: { shape: size, dtype: "uint8" },
     objects: { shape: [], dtype: "json" },
     ...each(({ spec }) => spec) as { readonly [name in keyof X]: FieldSpec }, // by the names of X
   } as const;
-  return map(source, convert, schema as { readonly [name in keyof (Example & X)]: FieldSpec });
+  const convert = (sample: Sample, { image, labels }: Prepared): Example & X => ({
+    image: toFloat(image, [-1, 1]),
+    labels,
+    objects: sample["objects"] as Json | undefined ?? null, // by convention
+    ...each(({ make }) => make(sample)) as X, // by the names of X
+  });
+  return {
+    plain: (source: Dataset<Sample>): Dataset<Example & X> =>
+      map(
+        source,
+        (sample) => convert(sample, prepared(sample, data)),
+        schema as { readonly [name in keyof (Example & X)]: FieldSpec },
+      ),
+    /** Batches whose images were changed as the config says, each in another way in every epoch. */
+    augmented(source: Dataset<Sample>): BatchSource<Example & X> {
+      const { crop, ...options } = data.augment ?? {};
+      const geometry = crop === undefined ? {} : { crop, size };
+      const [labelled, bare] = [["labels"], []].map((masks) =>
+        augmentWith({ ...options, ...geometry, masks })
+      ) as [Augment, Augment];
+      return {
+        batches: (order) =>
+          batches(source, {
+            ...order,
+            augment: (sample, random) => {
+              const whole = prepared(sample, data);
+              return convert(sample, (whole.labels === null ? bare : labelled)(whole, random));
+            },
+          }),
+      };
+    },
+  };
 }
+
+type Augment = ReturnType<typeof augmentWith>;
 
 function atSize(
   { data, shape }: NdArray<Uint8Array>,
