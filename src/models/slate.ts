@@ -9,15 +9,14 @@ import { scan } from "../control/index.ts";
 import { oneStep } from "../implicit/index.ts";
 import { infer, type InferOptions } from "../nested/index.ts";
 import * as nn from "../nn/index.ts";
-import { requireParams } from "../nn/checks.ts";
 import * as np from "../numpy/index.ts";
-import { requireShape } from "../options/index.ts";
 import * as random from "../random/index.ts";
 import { forward } from "../solvers/index.ts";
-import { errorIf, jit } from "../transforms/index.ts";
+import { jit } from "../transforms/index.ts";
 import { keras } from "./conventions.ts";
+import { cachedDecoder } from "./parts/cachedDecoder.ts";
 import { dictionary } from "./parts/dictionary.ts";
-import { discreteVae, requirePatches, squaredError } from "./parts/discreteVae.ts";
+import { discreteVae, squaredError } from "./parts/discreteVae.ts";
 import { gumbelSoftmax } from "./parts/gumbelSoftmax.ts";
 import { perceptron } from "./parts/perceptron.ts";
 import { transformerDecoder } from "./parts/transformerDecoder.ts";
@@ -28,9 +27,11 @@ import {
   checkOptions,
   type Slate,
   type SlateLevel,
+  type SlateMemory,
   type SlateOptions,
   type SlateParams,
 } from "./slateInterface.ts";
+import { slateChecks } from "./slateChecks.ts";
 import { slotCure, whole } from "./parts/whole.ts";
 import { type SlotAttention, slotAttention } from "./slotAttention.ts";
 
@@ -60,7 +61,8 @@ import { type SlotAttention, slotAttention } from "./slotAttention.ts";
  * ```
  *
  * @throws ArgumentError for an image size that is no multiple of 4, and heads that do not divide the size; ShapeError for
- * images, tokens or slots of other shapes; TreeError for parameters that `init` did not make.
+ * images, tokens or slots of other shapes; ArgumentError for parameters of a model of other sizes, and TreeError for those
+ * that `init` did not make.
  */
 export function slate(options: SlateOptions): Slate {
   checkOptions(options);
@@ -75,6 +77,7 @@ export function slate(options: SlateOptions): Slate {
   }
   const side = imageSize / 4;
   const length = side * side;
+  const check = slateChecks({ vocabulary, imageSize, imageChannels, size, blocks });
   const dvae = discreteVae({ vocabulary, channels, imageChannels });
   const words = dictionary({ vocabulary, length, size, dropout });
   const normInputs = nn.layerNorm({ size });
@@ -108,14 +111,22 @@ export function slate(options: SlateOptions): Slate {
       p.head,
       decoder.apply(p.transformer, rows, toMemory.apply(p.memory, slots), key, present),
     );
-  const rowsOf = (p: SlateParams, given: Tensor) =>
-    words.apply(p.embedding, checkedTokens(given, length, vocabulary), null);
+  const rowsOf = (p: SlateParams, tokens: Tensor) => {
+    check.params(p);
+    return words.apply(p.embedding, check.tokens(tokens), null);
+  };
   const inputsOf = (rows: Tensor) => np.slice(rows, [], [1, 1 + length]);
-  const allOf = (slots: Tensor) => np.ones(slots.shape.slice(0, 2), { dtype: "bool" });
+  const presentOf = (slots: Tensor, given: SlateMemory) => {
+    check.slots(slots);
+    const { present = np.ones(slots.shape.slice(0, 2), { dtype: "bool" }) } = given;
+    check.present(present, slots);
+    return present;
+  };
   // Each one program, all of whose results reject where a token is none of the vocabulary.
   const compiled = {
     render: jit((p: SlateParams, given: Tensor) => {
-      const tokens = checkedTokens(given, length, vocabulary);
+      check.params(p);
+      const tokens = check.tokens(given);
       const grid = tokens.reshape([tokens.shape[0]!, side, side]);
       return np.clip(dvae.decode(p.discreteVae, np.oneHot(grid, vocabulary)), 0, 1);
     }),
@@ -131,18 +142,28 @@ export function slate(options: SlateOptions): Slate {
     }),
     generate: jit((p: SlateParams, slots: Tensor, present: Tensor) => {
       const memory = toMemory.apply(p.decoder.memory, slots);
-      const { first, step } = decoder.cached(p.decoder.transformer, memory, length, present);
+      const grid = { rows: side, columns: side };
+      const cached = cachedDecoder(p.decoder.transformer, heads, memory, grid, present);
       const begin = np.full([slots.shape[0]!], -1, { dtype: "int32" });
+      const numbers = np.arange(side, { dtype: "int32" });
       const [, tokens] = scan(
-        ([token, cache], t: Tensor) => {
-          const [grown, y] = step(cache, words.at(p.embedding, token, t), t);
-          const next = np.argmax(head.apply(p.decoder.head, y), { axis: -1 });
-          return [[next, grown] as const, next];
+        ([last, before], row: Tensor) => {
+          const [[token, own], written] = scan(
+            ([token, own], column: Tensor) => {
+              const vector = words.at(p.embedding, token, row.mul(side).add(column));
+              const [grown, y] = cached.step(before, own, vector, { row, column });
+              const next = np.argmax(head.apply(p.decoder.head, y), { axis: -1 });
+              return [[next, grown] as const, next];
+            },
+            [last, cached.row] as const,
+            numbers,
+          );
+          return [[token, cached.append(before, own)] as const, written];
         },
-        [begin, first] as const,
-        np.arange(length, { dtype: "int32" }),
+        [begin, cached.rows] as const,
+        numbers,
       );
-      return np.swapaxes(tokens, 0, 1);
+      return np.moveaxis(tokens, 2, 0).reshape([slots.shape[0]!, length]);
     }),
   };
 
@@ -165,8 +186,8 @@ export function slate(options: SlateOptions): Slate {
     },
     apply(p, image, key, given = {}) {
       checkCall(given);
-      requireParams("slate", p, fields);
-      requireImages(image, imageSize, imageChannels);
+      check.params(p);
+      check.image(image);
       const { training = true, sample = true, hard = false, temperature = 1 } = given;
       const [forCodes, forTokens, forRows, forSlots, forDecoder] = random.split(key, 5);
       const codes = dvae.encode(p.discreteVae, image);
@@ -192,8 +213,8 @@ export function slate(options: SlateOptions): Slate {
       return [output.squaredError.add(output.crossEntropy), output];
     },
     tokenize(p, image) {
-      requireParams("slate", p, fields);
-      requireImages(image, imageSize, imageChannels);
+      check.params(p);
+      check.image(image);
       const codes = dvae.encode(p.discreteVae, image);
       return np.argmax(codes, { axis: -1 }).reshape([image.shape[0]!, length]);
     },
@@ -202,14 +223,12 @@ export function slate(options: SlateOptions): Slate {
     infer: compiled.infer,
     logits(p, tokens, slots, given = {}) {
       checkLogits(given);
-      requireSlots(slots, size);
-      return compiled.logits(p, tokens, slots, given.present ?? allOf(slots));
+      return compiled.logits(p, tokens, slots, presentOf(slots, given));
     },
     generate(p, slots, given = {}) {
       checkGenerate(given);
-      requireParams("slate", p, fields);
-      requireSlots(slots, size);
-      return compiled.generate(p, slots, given.present ?? allOf(slots));
+      check.params(p);
+      return compiled.generate(p, slots, presentOf(slots, given));
     },
     reconstruct(p, image, key) {
       const found = model.infer(p, model.tokenize(p, image), key);
@@ -221,7 +240,6 @@ export function slate(options: SlateOptions): Slate {
 }
 
 const { uniform, xavierUniform } = nn.initializers;
-const fields = ["discreteVae", "embedding", "slotAttention", "decoder"];
 
 /** Options of `infer` for the slots. The last step gives the attention, too, so that it is not computed again. */
 function inferOptions(options: SlateOptions): InferOptions<"last"> {
@@ -274,40 +292,4 @@ function slateSlots(
       };
     },
   };
-}
-
-function requireImages(image: unknown, imageSize: number, channels: number): void {
-  requirePatches("slate: the image is", image, channels);
-  requireShape(
-    "slate: the image is",
-    image,
-    ["batch", imageSize, imageSize, channels],
-    `resize it to the model's size, or make the model with another \`imageSize\``,
-  );
-}
-
-/** Tokens, which are refused where they have another shape than those of an image, or are none of the vocabulary. */
-function checkedTokens(tokens: Tensor, length: number, vocabulary: number): Tensor {
-  requireShape(
-    "slate: the tokens are",
-    tokens,
-    ["batch", length],
-    "give one token for each patch of 4×4 pixels, row by row, as `tokenize` does",
-  );
-  const outside = np.logicalOr(np.less(tokens, 0), np.greaterEqual(tokens, vocabulary));
-  return errorIf(
-    tokens,
-    outside,
-    `slate: a token is not among the ${vocabulary} of the vocabulary`,
-    `give whole numbers from 0 to ${vocabulary - 1}, of a model with the same vocabulary`,
-  );
-}
-
-function requireSlots(slots: unknown, size: number): void {
-  requireShape(
-    "slate: the slots are",
-    slots,
-    ["batch", "slots", size],
-    "give slots as `infer` returns them",
-  );
 }

@@ -156,6 +156,13 @@ for (const name of names) {
       await equal(logits(tokens), tokens);
     });
 
+    test("generation of an image of one token needs no earlier rows", async () => {
+      const one = slate({ ...options, imageSize: 4 });
+      const own = one.init(random.key(3));
+      const logits = one.logits(own, np.zeros([2, 1], { dtype: "int32" }), slots);
+      await equal(one.generate(own, slots), np.argmax(logits, { axis: -1 }));
+    });
+
     test("a slot that is not present is one that was removed, not one of zeros", async () => {
       const present = np.array([[true, false, true], [true, false, true]]);
       const fewer = rows(slots, [0, 2], 1);

@@ -130,6 +130,41 @@ describe("mistakes", () => {
       /vocabulary of 8/,
     ],
     [
+      "parameters of another vocabulary",
+      () => model.generate(slate({ ...options, vocabulary: 9 }).init(key), slots),
+      /parameters are of a model with `vocabulary` 9, and this one has 8/,
+      /make the model with the `vocabulary` of its parameters/,
+    ],
+    [
+      "parameters for images of another size",
+      () => model.tokenize(slate({ ...options, imageSize: 12 }).init(key), np.ones([1, 8, 8, 3])),
+      /a model with `imageSize` 12, and this one has 8/,
+      /or parameters with its own `init`/,
+    ],
+    [
+      "parameters of more blocks",
+      () =>
+        model.logits(
+          slate({ ...options, blocks: 2 }).init(key),
+          np.zeros([2, 4], { dtype: "int32" }),
+          slots,
+        ),
+      /a model with `blocks` 2, and this one has 1/,
+      /`init`/,
+    ],
+    [
+      "which slots are present, of other images",
+      () => model.generate(params, slots, { present: np.ones([2, 2], { dtype: "bool" }) }),
+      /`present` is bool\[2,2\], not \[2, 3\]/,
+      /one boolean for each slot/,
+    ],
+    [
+      "tokens that are no whole numbers",
+      () => model.render(params, np.zeros([1, 4])),
+      /the tokens are float32\[1,4\]/,
+      /int32/,
+    ],
+    [
       "too few tokens",
       () => model.render(params, np.zeros([1, 3], { dtype: "int32" })),
       /the tokens are int32\[1,3\], not \[batch, 4\]/,

@@ -1,6 +1,6 @@
 /**
- * The transformer decoder of SLATE: tokens look at themselves and those before, then at a memory. For whole sequences
- * (`apply`), and one token at a time with what the others left behind (`cached`).
+ * The transformer decoder of SLATE: tokens look at themselves and those before, then at a memory. `cachedDecoder` gives
+ * the same one token at a time.
  */
 import type { Tensor } from "../../public.ts";
 import * as nn from "../../nn/index.ts";
@@ -33,9 +33,6 @@ export type TransformerDecoderParams = {
   readonly norm: nn.NormParams;
 };
 
-/** Keys and values of the tokens so far for each block, [batch, heads, length, size / heads]. */
-export type DecoderCache = readonly { readonly k: Tensor; readonly v: Tensor }[];
-
 /** A decoder of tokens. */
 export interface TransformerDecoder {
   init(key: Tensor): TransformerDecoderParams;
@@ -50,16 +47,6 @@ export interface TransformerDecoder {
     key: Tensor | null,
     present?: Tensor,
   ): Tensor;
-  /** The same one token at a time, for sequences of a length: a first cache, and the step of token t, [batch, size]. */
-  cached(
-    params: TransformerDecoderParams,
-    memory: Tensor,
-    length: number,
-    present?: Tensor,
-  ): {
-    readonly first: DecoderCache;
-    step(cache: DecoderCache, x: Tensor, t: Tensor): readonly [DecoderCache, Tensor];
-  };
 }
 
 const { xavierUniform } = nn.initializers;
@@ -139,35 +126,6 @@ export function transformerDecoder(options: TransformerDecoderOptions): Transfor
         return crossed.add(nn.dropout(c!, wide, rate));
       }, x);
       return norm.apply(params.norm, y);
-    },
-    cached(params, memory, length, present) {
-      const batch = memory.shape[0]!;
-      const memories = params.blocks.map((p) => keyed(p.cross, memory));
-      const mask = toMask(present);
-      const empty = () => np.zeros([batch, heads, length, size / heads], { dtype: memory.dtype });
-      return {
-        first: params.blocks.map(() => ({ k: empty(), v: empty() })),
-        step(cache, token, t) {
-          const place = np.arange(length, { dtype: "int32" });
-          const here = np.equal(place, t).reshape([length, 1]);
-          const before = np.lessEqual(place, t);
-          const grown: { k: Tensor; v: Tensor }[] = [];
-          const y = params.blocks.reduce((z, p, i) => {
-            const normal = norm.apply(p.norm1, z);
-            const own = keyed(p.self, normal);
-            const entry = {
-              k: np.where(here, own.k, cache[i]!.k),
-              v: np.where(here, own.v, cache[i]!.v),
-            };
-            grown.push(entry);
-            const self = (i === 0 ? normal : z).add(attend(p.self, normal, entry, before, null));
-            const across = norm.apply(p.norm2, self);
-            const crossed = self.add(attend(p.cross, across, memories[i]!, mask, null));
-            return crossed.add(mlp.apply(p.mlp, norm.apply(p.norm3, crossed)));
-          }, np.expandDims(token, 1));
-          return [grown, np.squeeze(norm.apply(params.norm, y), 1)];
-        },
-      };
     },
   };
 }

@@ -1,5 +1,6 @@
 /** The `data` of configs of tasks that learn from images. */
 import { Schema } from "effect";
+import { type SpriteColor, spriteColors } from "../../../data/index.ts";
 import { Count, CountOrZero, defaultsTo, Fraction, NonNegative, Positive } from "../../schema.ts";
 import { type ReaderName, readerOf, readers } from "./readers.ts";
 
@@ -27,6 +28,8 @@ const AugmentConfig = Schema.Struct({
   saturation: Schema.optionalKey(Fraction),
 });
 
+const spriteNames = Object.keys(spriteColors) as SpriteColor[]; // the keys of an object that is not extended
+
 /** The images. */
 export const ImageConfig = Schema.Struct({
   source: Schema.Literals(sources),
@@ -49,6 +52,8 @@ export const ImageConfig = Schema.Struct({
   onBroken: Schema.Literals(["stop", "skip"]).pipe(defaultsTo("stop")),
   /** True if the sprites of a generated scene all differ in colour. */
   distinctColors: Schema.Boolean.pipe(defaultsTo(false)),
+  /** The colours that sprites may have; all of them unless given. */
+  colors: Schema.optionalKey(Schema.NonEmptyArray(Schema.Literals(spriteNames))),
   /** The least fraction of each sprite of a generated scene that the others leave visible. */
   minVisibility: Fraction.pipe(defaultsTo(0.5)),
   /** The background of generated sprites: black, or a muted colour that differs between scenes. */

@@ -185,6 +185,7 @@ function sceneSpec(data: ImageConfig): SceneSpec {
         size: height, // and width: others are refused
         count: objects,
         distinctColors: data.distinctColors,
+        ...(data.colors === undefined ? {} : { colors: data.colors }),
         minVisibility: data.minVisibility,
         ...(data.background === "random" ? { background: data.background } : {}),
         radius: data.radius,
