@@ -13,6 +13,8 @@ const errors = ["OptionError"];
 const scenes = {
   binaryShapes: (options = {}) => data.binaryShapes(options, 0, 0),
   clevrScene: (options = {}) => data.clevrScene(options, 0, 0),
+  roomScene: (options = {}) => data.roomScene(options, 0, 0),
+  towerScene: (options = {}) => data.towerScene(options, 0, 0),
   movingSprites: (options = {}) => data.movingSprites(options, 0, 0),
   spritesScene: (options = {}) => data.spritesScene(options, 0, 0),
   tetrominoesScene: (options = {}) => data.tetrominoesScene(options, 0, 0),
@@ -22,8 +24,10 @@ lookAtOptions("scenes", scenes, {
   binaryShapes: [],
   clevrScene: [],
   movingSprites: [],
+  roomScene: [],
   spritesScene: [],
   tetrominoesScene: [],
+  towerScene: [],
 }, { errors });
 
 // Streams look at their options when they begin.
@@ -84,6 +88,14 @@ const functions: Calls<Omit<typeof data, Elsewhere>> = {
   polygonsToMask: [[], [2, 2]],
   readImage: [nowhere],
   renderClevr: [{ objects: [] }],
+  renderRoom: [{
+    floorHue: 0,
+    wallHue: 0,
+    objectHue: 0,
+    scale: 1,
+    shape: "cube",
+    orientation: 0,
+  }],
   resize: [picture, [1, 1]],
   segmentBoxes: { operands: [labels], options: { objects: 1 } },
   segmentCenters: { operands: [labels], options: { objects: 1 } },

@@ -159,6 +159,13 @@ describe("rectangular images", () => {
     expect(problems).toEqual([
       "data.resolution: 16×24, but sprites are made square; give one number",
     ]);
+    const { problems: tower } = await failure(
+      tinyEffect("data.source=towers", "data.resolution=[16,24]", "data.objects=[1,3]"),
+    );
+    expect(tower).toEqual([
+      "data.objects: towers have 2 to 6 blocks, found [1, 3]",
+      "data.resolution: 16×24, but towers are made square; give one number",
+    ]);
     const wrong = await failure(tinyEffect("data.resolution=[16]"));
     expect(wrong.problems.join()).toMatch(/^data\.resolution/);
   });

@@ -110,6 +110,17 @@ describe("a source", () => {
     expect(told).toHaveBeenCalledTimes(7);
   });
 
+  it("is any generator, and teaches the objects of rooms and towers", async () => {
+    for (const [source, objects] of [["rooms", 1], ["towers", 2]] as const) {
+      const examples = await examplesOf(`data.source=${source}`, "data.objects=[2,2]");
+      for (const { image, labels, objects: found } of examples) {
+        expect(image.shape).toEqual([16, 16, 3]);
+        expect(Math.max(...labels!.data)).toBe(objects);
+        expect(found).toHaveLength(objects);
+      }
+    }
+  });
+
   it("that is generated hides no more of a sprite than is asked", async () => {
     for (const least of [0.5, 1]) {
       const { data } = await tinyConfig(`data.minVisibility=${least}`);

@@ -3,18 +3,27 @@
  */
 
 import { type ClevrObject, type ClevrOptions, clevrScene } from "./clevrLike.ts";
+import { type RoomScene, roomScene, type RoomsOptions } from "./rooms.ts";
 import type { Scene } from "./scene.ts";
 import { type Sprite, type SpritesOptions, spritesScene } from "./sprites.ts";
 import { type Tetromino, type TetrominoesOptions, tetrominoesScene } from "./tetrominoes.ts";
+import { type TowerScene, towerScene, type TowersOptions } from "./towers.ts";
 
-/** Options and objects of every kind of scene. */
+/** Options and scenes of every kind. */
 export interface SceneKinds {
   /** Flat sprites, see {@linkcode spritesScene}. */
-  readonly sprites: { readonly options: SpritesOptions; readonly object: Sprite };
+  readonly sprites: { readonly options: SpritesOptions; readonly scene: Scene<Sprite> };
   /** See {@linkcode tetrominoesScene}. */
-  readonly tetrominoes: { readonly options: TetrominoesOptions; readonly object: Tetromino };
+  readonly tetrominoes: {
+    readonly options: TetrominoesOptions;
+    readonly scene: Scene<Tetromino>;
+  };
   /** See {@linkcode clevrScene}. */
-  readonly clevr: { readonly options: ClevrOptions; readonly object: ClevrObject };
+  readonly clevr: { readonly options: ClevrOptions; readonly scene: Scene<ClevrObject> };
+  /** See {@linkcode roomScene}. */
+  readonly rooms: { readonly options: RoomsOptions; readonly scene: RoomScene };
+  /** See {@linkcode towerScene}. */
+  readonly towers: { readonly options: TowersOptions; readonly scene: TowerScene };
 }
 
 /** The name of a generator. */
@@ -26,7 +35,7 @@ export type SceneSpec<K extends SceneKind = SceneKind> = {
 }[K];
 
 /** Scenes of a kind. */
-export type SceneOf<K extends SceneKind> = Scene<SceneKinds[K]["object"]>;
+export type SceneOf<K extends SceneKind> = SceneKinds[K]["scene"];
 
 type Generators = {
   readonly [K in SceneKind]: (
@@ -40,6 +49,8 @@ const generators: Generators = {
   sprites: spritesScene,
   tetrominoes: tetrominoesScene,
   clevr: clevrScene,
+  rooms: roomScene,
+  towers: towerScene,
 };
 
 /**

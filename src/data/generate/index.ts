@@ -15,6 +15,10 @@ export type {
   ClevrOptions,
   ClevrShape,
 } from "./clevrLike.ts";
+export { renderRoom, roomFactors, roomScene } from "./rooms.ts";
+export type { RoomFactors, RoomObject, RoomScene, RoomShape, RoomsOptions } from "./rooms.ts";
+export { blockColors, towerScene } from "./towers.ts";
+export type { Block, BlockShape, TowerScene, TowersOptions } from "./towers.ts";
 export { binaryShapes } from "./binaryShapes.ts";
 export type { BinaryShapes, BinaryShapesOptions } from "./binaryShapes.ts";
 export { movingSprites } from "./movingSprites.ts";

@@ -6,7 +6,7 @@
  *
  * a shard:  8 bytes   "TLscene1"
  *           uint32    length of the header
- *           header    JSON: what is in it, objects and visibility of every scene; padded with spaces
+ *           header    JSON: what is in it, objects and other facts of every scene; padded with spaces
  *           uint8     images [count, height, width, 3]
  *           uint8     masks  [count, height, width]
  *           uint32    CRC-32C of everything before
@@ -30,7 +30,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileAtomically } from "../atomic.ts";
 import { crc32c } from "../formats/crc32c.ts";
-import { type Dataset, type Json, makeDataset } from "../dataset.ts";
+import { type Dataset, type Json, makeDataset, type Sample, schemaOf } from "../dataset.ts";
 import { CorruptError, WrongKindError } from "../errors.ts";
 import { exists, readBytes } from "../files.ts";
 import { generateScene, type SceneKind, type SceneOf, type SceneSpec } from "./generator.ts";
@@ -89,16 +89,10 @@ export async function openScenes<K extends SceneKind>(
   const { size, seed = 0, directory } = options;
   const first = generateScene(spec, seed, 0);
   const shape = first.masks.shape as readonly [number, number];
-  const schema = {
-    image: { shape: [...shape, 3], dtype: "uint8" },
-    masks: { shape, dtype: "uint8" },
-    objects: { shape: [], dtype: "json" },
-    visibility: { shape: [], dtype: "json" },
-  } as const;
   const get = directory === undefined
     ? (i: number) => generateScene(spec, seed, i)
     : await openShards(spec, shape, { ...options, directory });
-  return makeDataset<SceneOf<K>>({ size, schema, get });
+  return makeDataset<SceneOf<K>>({ size, schema: schemaOf(first), get });
 }
 
 interface Header {
@@ -106,7 +100,8 @@ interface Header {
   /** Description, seed, first index and number of scenes. */
   readonly contents: Json;
   readonly shape: readonly [height: number, width: number];
-  readonly scenes: readonly { objects: readonly Json[]; visibility: readonly number[] }[];
+  /** All but image and masks of every scene. */
+  readonly scenes: readonly { readonly [name: string]: Json }[];
 }
 
 async function openShards<K extends SceneKind>(
@@ -151,12 +146,12 @@ async function openShards<K extends SceneKind>(
     loaded.delete(start);
     loaded.set(start, shard);
     if (loaded.size > atMost) loaded.delete(loaded.keys().next().value!);
-    const { image, masks, objects, visibility } = (await shard)[index - start]!;
+    const scene = (await shard)[index - start]!;
+    const { image, masks } = scene;
     return {
+      ...scene,
       image: { data: image.data.slice(), shape: image.shape },
       masks: { data: masks.data.slice(), shape: masks.shape },
-      objects,
-      visibility,
     };
   };
 }
@@ -181,7 +176,7 @@ function encodeShard(
     version: VERSION,
     contents,
     shape,
-    scenes: scenes.map(({ objects, visibility }) => ({ objects, visibility })),
+    scenes: scenes.map(({ image: _, masks: __, ...others }) => others),
   };
   const json = new TextEncoder().encode(JSON.stringify(header));
   const headerLength = Math.ceil(json.length / 8) * 8;
@@ -223,14 +218,13 @@ async function readShard<K extends SceneKind>(path: string, contents: Json): Pro
   }
   const { shape, scenes } = header;
   const pixels = shape[0] * shape[1];
-  return scenes.map(({ objects, visibility }, k) => {
+  return scenes.map((others, k) => {
     const at = start + k * pixels * 3;
     const masksAt = start + scenes.length * pixels * 3 + k * pixels;
     return {
       image: { data: bytes.subarray(at, at + pixels * 3), shape: [...shape, 3] },
       masks: { data: bytes.subarray(masksAt, masksAt + pixels), shape },
-      objects,
-      visibility,
-    } as Scene as SceneOf<K>; // the contents are those of spec
+      ...others,
+    } as Sample as SceneOf<K>; // the contents are those of spec
   });
 }

@@ -4,7 +4,7 @@ import { type SpriteColor, spriteColors } from "../../../data/index.ts";
 import { Count, CountOrZero, defaultsTo, Fraction, NonNegative, Positive } from "../../schema.ts";
 import { type ReaderName, readerOf, readers } from "./readers.ts";
 
-const generators = ["sprites", "tetrominoes", "clevr"] as const;
+const generators = ["sprites", "tetrominoes", "clevr", "rooms", "towers"] as const;
 
 /** The sources of images: generators, then readers of files. */
 export const sources: readonly (typeof generators[number] | ReaderName)[] = [
@@ -127,6 +127,9 @@ export function imageContradictions(
   if (data.together === "folder" && data.source !== "folder") {
     problems.push(`data.together: "${data.source}" is no folder of images; take "scene"`);
   }
+  if (data.source === "towers" && (data.objects[0] < 2 || data.objects[1] > 6)) {
+    problems.push(`data.objects: towers have 2 to 6 blocks, found [${data.objects.join(", ")}]`);
+  }
   const [height, width] = imageSize(data);
   const [cropHeight, cropWidth] = data.augment?.crop ?? [1, 1];
   if (cropHeight > height || cropWidth > width) {
@@ -134,7 +137,7 @@ export function imageContradictions(
       `data.augment.crop: ${cropHeight}×${cropWidth} is larger than the images, ${height}×${width}`,
     );
   }
-  if (height !== width && (data.source === "sprites" || data.source === "tetrominoes")) {
+  if (height !== width && reader === undefined && data.source !== "clevr") {
     problems.push(
       `data.resolution: ${height}×${width}, but ${data.source} are made square; give one number`,
     );

@@ -179,10 +179,14 @@ function sceneSpec(data: ImageConfig): SceneSpec {
         mirror,
         ...(crop === "clevr" ? { crop: clevrCrop } : {}),
       };
+    case "rooms":
+      return { kind: "rooms", size: height }; // and width: others are refused
+    case "towers":
+      return { kind: "towers", size: height, count: objects };
     default:
       return {
         kind: "sprites",
-        size: height, // and width: others are refused
+        size: height,
         count: objects,
         distinctColors: data.distinctColors,
         ...(data.colors === undefined ? {} : { colors: data.colors }),
