@@ -79,6 +79,7 @@ export {
 } from "./image.ts";
 export { defaultLimits, type Limits } from "./limits.ts";
 export * from "./masks.ts";
+export { type MnistOptions, type MnistSample, openMnist } from "./datasets/mnist.ts";
 export * from "./datasets/multiObject.ts";
 export type {
   ClevrWithMasksSample,

@@ -70,6 +70,23 @@ export type {
   SlotDecoderParams,
   WholeOptions,
 } from "./parts/slotDecoder.ts";
+export {
+  type LatentModel,
+  type Vae,
+  vae,
+  type VaeLevel,
+  type VaeOptions,
+  type VaeParams,
+} from "./vae.ts";
+export {
+  type StochasticVariationalInference,
+  stochasticVariationalInference,
+  type StochasticVariationalInferenceLevel,
+  type StochasticVariationalInferenceOptions,
+} from "./stochasticVariationalInference.ts";
+export type { Gaussian } from "./parts/gaussians.ts";
+export type { GatedParams } from "./parts/highway.ts";
+export type { GenerativeParams, LatentOptions } from "./parts/latentVariables.ts";
 export { assignment } from "./assignment.ts";
 export {
   type PropertyOptions,

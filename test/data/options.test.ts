@@ -78,6 +78,7 @@ const functions: Calls<Omit<typeof data, Elsewhere>> = {
   openDsprites: [nowhere],
   openFolder: [nowhere],
   openMultiDsprites: [nowhere],
+  openMnist: [],
   openNem: [nowhere],
   openObjectsRoom: [nowhere],
   openScenePool: [],

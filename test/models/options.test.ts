@@ -48,6 +48,8 @@ const functions: Calls<typeof models> = {
   slateOptimizer: { operands: [], options: slateTraining },
   slotAttention: { operands: [], options: { slots: 3, inputSize: 8 } },
   softKMeans: { operands: [], options: { size: 2, clusters: 3 } },
+  stochasticVariationalInference: { operands: [], options: { pixels: 4, latent: 2 } },
+  vae: { operands: [], options: { pixels: 4, latent: 2 } },
 };
 lookAtOptions("models", models, functions);
 

@@ -6,12 +6,22 @@ import { mixturesTask } from "./mixtures.ts";
 import { neuralEmTask } from "./neuralEm.ts";
 import { properties } from "./properties.ts";
 import { slate } from "./slate.ts";
+import { stochasticVariationalInferenceTask } from "./stochasticVariationalInference.ts";
 import type { Task } from "./task.ts";
+import { vaeTask } from "./vae.ts";
 
 export { discovery, properties };
 
 /** The tasks of this package; the first preset of the first is the default of the command line. */
-export const tasks: readonly Task[] = [discovery, properties, slate, neuralEmTask, mixturesTask];
+export const tasks: readonly Task[] = [
+  discovery,
+  properties,
+  slate,
+  neuralEmTask,
+  mixturesTask,
+  vaeTask,
+  stochasticVariationalInferenceTask,
+];
 
 /** The tasks in use: those of this package, or those that a program provides. */
 export const Tasks = Context.Reference<readonly Task[]>("trilevel/Tasks", {
