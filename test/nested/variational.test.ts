@@ -1,12 +1,11 @@
 /** Variational inference on a linear Gaussian model by `minimise`, and what no adjoint can train. */
-import { expect, test } from "vitest";
+import { test } from "vitest";
 import {
   type Adjoint,
   grad,
   implicit,
   infer,
   minimise,
-  np,
   oneStep,
   optim,
   random,
