@@ -86,7 +86,7 @@ export {
 } from "./stochasticVariationalInference.ts";
 export type { Gaussian } from "./parts/gaussians.ts";
 export type { GatedParams } from "./parts/highway.ts";
-export type { GenerativeParams, LatentOptions } from "./parts/latentVariables.ts";
+export type { GenerativeParams, LatentOptions, NetworkParams } from "./parts/latentVariables.ts";
 export { assignment } from "./assignment.ts";
 export {
   type PropertyOptions,

@@ -19,7 +19,7 @@ import {
   logDensity,
   standardGaussian,
 } from "./gaussians.ts";
-import { type activations, type GatedParams, gatedPerceptron, glorotLinear } from "./highway.ts";
+import { type GatedParams, gatedPerceptron, glorotLinear } from "./highway.ts";
 
 /** Options of a model with latent variables. */
 export interface LatentOptions {
@@ -30,7 +30,7 @@ export interface LatentOptions {
   /** The sizes of the decoder's hidden layers; none makes a linear decoder. */
   readonly hidden?: readonly number[];
   /** The activation of hidden layers. */
-  readonly activation?: keyof typeof activations;
+  readonly activation?: "elu" | "relu" | "tanh";
   /** p(x | z): `"bernoulli"` (the default) for zeros and ones, `"gaussian"` with the variance below. */
   readonly likelihood?: "bernoulli" | "gaussian";
   /** The variance of a Gaussian likelihood; 1. */
@@ -60,7 +60,8 @@ export type GenerativeParams = {
   /** p(z_l | z_{l+1}) for l = 1 … L − 1. */
   readonly priors: readonly (NetworkParams & { readonly logVariance: LinearParams })[];
 };
-type NetworkParams = { readonly network: GatedParams; readonly mean: LinearParams };
+/** Parameters of a network with the mean of what is below as output. */
+export type NetworkParams = { readonly network: GatedParams; readonly mean: LinearParams };
 
 /** The ELBO of a posterior, and what it is made of. */
 export interface Explained {
