@@ -4,11 +4,11 @@ import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
 import { difference } from "../../src/experiments/statistics/difference.ts";
 import {
-  formatInterval,
   formatSample,
   type SeedValues,
   summarize,
 } from "../../src/experiments/statistics/sample.ts";
+import { formatInterval } from "../../src/experiments/statistics/interval.ts";
 import { groupBySeed } from "../../src/experiments/statistics/seeds.ts";
 import { studentTCdf, studentTQuantile } from "../../src/experiments/statistics/studentT.ts";
 import { outcomeOf, tellVerdict } from "../../src/experiments/statistics/verdict.ts";
@@ -183,8 +183,8 @@ describe("a verdict", () => {
     const found = difference(seeded([0.85, 0.86, 0.84]), seeded([0.8, 0.79, 0.81]));
     expect(tellVerdict(found, words)).toBe(
       "FG-ARI: implicit is better, by 3 paired seeds. implicit minus vanilla: +0.05; " +
-        "95 % interval 0.000 to 0.100; exact permutation test p = 0.25, and cannot be below 0.25; " +
-        "effect size g = 1.4.",
+        "95 % t interval 0.000 to 0.100; exact permutation test p = 0.25, and cannot be below 0.25; " +
+        "Wilcoxon signed-rank p = 0.25; effect size g = 1.4.",
     );
     const unsure = difference(seeded([0.9, 0.4, 0.5]), seeded([0.5, 0.3, 0.6]));
     expect(tellVerdict(unsure, words)).toMatch(
@@ -195,9 +195,10 @@ describe("a verdict", () => {
   });
 
   it("numbers of an interval end at the same place", () => {
-    expect(formatInterval({ low: -0.0123, high: 0.4567, level: 0.95 })).toBe("−0.01 to 0.46");
-    expect(formatInterval({ low: 1200, high: 3400, level: 0.95 })).toBe("1200 to 3400");
-    expect(formatInterval({ low: 0.5, high: 0.5, level: 0.95 })).toBe("0.500 to 0.500");
+    const t = { level: 0.95, method: "t" } as const;
+    expect(formatInterval({ low: -0.0123, high: 0.4567, ...t })).toBe("−0.01 to 0.46");
+    expect(formatInterval({ low: 1200, high: 3400, ...t })).toBe("1200 to 3400");
+    expect(formatInterval({ low: 0.5, high: 0.5, ...t })).toBe("0.500 to 0.500");
   });
 });
 

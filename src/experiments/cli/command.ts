@@ -14,7 +14,7 @@ import { denoCommand } from "../runs/environment.ts";
 import { openRun } from "../runs/open.ts";
 import { train } from "../train/runner.ts";
 import { inspectData, makeData } from "./data.ts";
-import { configOf, file, preset, root, runArgument, set, shortcuts } from "./flags.ts";
+import { configOf, file, interval, preset, root, runArgument, set, shortcuts } from "./flags.ts";
 import { answerInterruption } from "./interruption.ts";
 import { evaluate, exportCommand, inspect, probe, render } from "./look.ts";
 import { studyCommand } from "./study.ts";
@@ -101,9 +101,9 @@ const runs = Command.make("runs").pipe(
     ).pipe(Command.withDescription("All runs and how they ended")),
     Command.make(
       "seeds",
-      { names: Argument.String("run").pipe(Argument.atLeast(1)), runs: root },
-      Effect.fn(function* ({ names, runs }) {
-        yield* Console.log(yield* seedTable(runs, names));
+      { names: Argument.String("run").pipe(Argument.atLeast(1)), runs: root, interval },
+      Effect.fn(function* ({ names, runs, interval }) {
+        yield* Console.log(yield* seedTable(runs, names, interval));
       }),
     ).pipe(Command.withDescription("Scores of runs over their seeds, as a Markdown table")),
     Command.make(
@@ -111,13 +111,14 @@ const runs = Command.make("runs").pipe(
       {
         names: Argument.String("run").pipe(Argument.atLeast(2)),
         runs: root,
+        interval,
         out: Flag.Path("out").pipe(
           Flag.withDescription("Where to write the page (default: compare.html)"),
           Flag.withDefault("compare.html"),
         ),
       },
-      Effect.fn(function* ({ names, runs, out }) {
-        yield* Console.log(yield* compareRuns(runs, names, out));
+      Effect.fn(function* ({ names, runs, out, interval }) {
+        yield* Console.log(yield* compareRuns(runs, names, out, interval));
       }),
     ).pipe(Command.withDescription("Differences of configs, scores and curves of some runs")),
   ]),

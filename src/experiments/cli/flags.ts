@@ -37,6 +37,14 @@ export const set = Flag.String("set").pipe(
   Flag.atLeast(0),
 );
 
+/** How differences between kinds are judged. */
+export const interval = Flag.Literals("interval", ["t", "bootstrap"] as const).pipe(
+  Flag.withDescription(
+    "Intervals that verdicts follow from: Student's t (default), or BCa bootstrap",
+  ),
+  Flag.withDefault("t" as const),
+);
+
 /** Flags for fields that are changed often, and the field each stands for. */
 export const shortcuts = {
   adjoint: Flag.Literals("adjoint", adjoints).pipe(

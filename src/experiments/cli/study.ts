@@ -13,6 +13,7 @@ import { Studies, studies } from "../studies/index.ts";
 import { decodeResults } from "../studies/results.ts";
 import { drawResults, runStudy } from "../studies/runStudy.ts";
 import { tellStudy } from "../studies/tell.ts";
+import { interval } from "./flags.ts";
 import { answerInterruption } from "./interruption.ts";
 
 const names = studies.map(({ name }) => name);
@@ -48,6 +49,7 @@ const flags = {
     Flag.withDescription("Run this kind only; may be repeated"),
     Flag.atLeast(0),
   ),
+  interval,
   from: Flag.Path("from").pipe(
     Flag.withDescription("Train nothing: tell and draw what this results.json says"),
     Flag.optional,
@@ -74,7 +76,7 @@ const named = Effect.fnUntraced(function* (name: string) {
 export const studyCommand = Command.make(
   "study",
   flags,
-  Effect.fn(function* ({ name, runs, set, backend, steps, seeds, kinds, from, out }) {
+  Effect.fn(function* ({ name, runs, set, backend, steps, seeds, kinds, from, out, interval }) {
     const study = yield* named(name);
     if (Option.isSome(from)) {
       const text = yield* Effect.tryPromise({
@@ -82,8 +84,8 @@ export const studyCommand = Command.make(
         catch: fileError(`${from.value} cannot be read.`),
       });
       const results = yield* decodeResults(study, text, from.value);
-      yield* drawResults(new RunFolder(out), study, results);
-      return yield* Console.log(tellStudy(study, results));
+      yield* drawResults(new RunFolder(out), study, results, interval);
+      return yield* Console.log(tellStudy(study, results, interval));
     }
     const changes = [
       ...(Option.isSome(backend) ? [`backend=${backend.value}`] : []),
@@ -101,7 +103,10 @@ export const studyCommand = Command.make(
       steps: Option.getOrElse(steps, () => study.steps),
       seeds: Option.getOrElse(seeds, () => study.seeds),
       kinds,
+      interval,
     });
-    yield* Console.log(`\n${tellStudy(study, results)}\n\n${folder.file(`${name}.html`)}`);
+    yield* Console.log(
+      `\n${tellStudy(study, results, interval)}\n\n${folder.file(`${name}.html`)}`,
+    );
   }, Effect.scoped),
 ).pipe(Command.withDescription("Reproduce an experiment of the paper in small"));

@@ -7,6 +7,7 @@ import { mainScore } from "../tasks/scores.ts";
 import type { CurveSpec } from "../tasks/task.ts";
 import { fileError } from "../errors.ts";
 import { formatSample, summarize } from "../statistics/sample.ts";
+import type { IntervalMethod } from "../statistics/interval.ts";
 import { bandName, curvesOf, seedSeries, smooth } from "./curves.ts";
 import { figureFiles } from "./figures.ts";
 import { openGroups, type RunGroup, shortLabel, valuesOf } from "./groups.ts";
@@ -68,12 +69,13 @@ export const compareRuns = Effect.fnUntraced(function* (
   root: string,
   names: readonly string[],
   out: string,
+  method: IntervalMethod = "t",
 ) {
   const groups = yield* openGroups(root, names);
   const table = comparison(groups);
   const charts = compareCharts(groups);
   const several = groups.some(({ runs }) => runs.size > 1);
-  const remarks = [...(several ? [plusMinus] : []), ...verdicts(groups), ...notes(groups)];
+  const remarks = [...(several ? [plusMinus] : []), ...verdicts(groups, method), ...notes(groups)];
   const text = page(
     "Comparison of runs",
     html`<h1>Comparison of runs</h1>

@@ -2,6 +2,7 @@
 import { Effect } from "effect";
 import { difference } from "../statistics/difference.ts";
 import { formatSample, summarize } from "../statistics/sample.ts";
+import type { IntervalMethod } from "../statistics/interval.ts";
 import { tellVerdict } from "../statistics/verdict.ts";
 import type { ScoreSpec } from "../tasks/task.ts";
 import { openGroups, type RunGroup, shortLabel, valuesOf } from "./groups.ts";
@@ -11,13 +12,17 @@ import { markdownTable, type Table, withoutEmptyColumns } from "./tables.ts";
 export const plusMinus = "± is the standard deviation of the sample, over seeds (n − 1).";
 
 /** Markdown: mean ± deviation for each kind, every seed's value, and how each kind differs from the first. */
-export const seedTable = Effect.fnUntraced(function* (root: string, names: readonly string[]) {
+export const seedTable = Effect.fnUntraced(function* (
+  root: string,
+  names: readonly string[],
+  method: IntervalMethod = "t",
+) {
   const groups = yield* openGroups(root, names);
   const several = groups.some(({ runs }) => runs.size > 1);
   return [
     markdownTable(spreadTable(groups)),
     ...(several ? [plusMinus, "Every seed:", markdownTable(seedValues(groups))] : []),
-    ...verdicts(groups),
+    ...verdicts(groups, method),
     ...notes(groups),
   ].join("\n\n");
 });
@@ -65,7 +70,7 @@ export function seedValues(groups: readonly RunGroup[]): Table {
 }
 
 /** The difference of each kind from the first in the main score that both have, in words. */
-export function verdicts(groups: readonly RunGroup[]): string[] {
+export function verdicts(groups: readonly RunGroup[], method: IntervalMethod = "t"): string[] {
   const [first, ...others] = groups;
   if (first === undefined) return [];
   return others.flatMap((group) => {
@@ -75,7 +80,7 @@ export function verdicts(groups: readonly RunGroup[]): string[] {
     const spec = group.task.scores.find((spec) => spec.key === key);
     if (key === undefined || spec === undefined) return [];
     return [
-      tellVerdict(difference(valuesOf(group, key), valuesOf(first, key)), {
+      tellVerdict(difference(valuesOf(group, key), valuesOf(first, key), { method }), {
         measure: spec.name,
         first: shortLabel(group, groups),
         second: shortLabel(first, groups),

@@ -3,7 +3,10 @@
  * with the same seeds are compared seed by seed; others as two independent samples.
  */
 import { gammaln } from "simple-statistics";
-import { type Interval, intervalAround, type SeedValues, summarize, usualLevel } from "./sample.ts";
+import { bootstrapInterval } from "./bootstrap.ts";
+import { type SeedValues, summarize } from "./sample.ts";
+import { type Interval, intervalAround, type IntervalOptions, usualLevel } from "./interval.ts";
+import { signedRankTest } from "./wilcoxon.ts";
 
 /** The difference between the values of `a` and those of `b`. */
 export interface Difference {
@@ -13,7 +16,10 @@ export interface Difference {
   readonly n: number;
   /** The mean of a − b. */
   readonly mean: number;
-  /** The t interval of the mean difference, Welch's where the values are not paired; undefined below two values. */
+  /**
+   * The interval of the mean difference: Student's t, Welch's where the values are not paired, or a bootstrap one; undefined
+   * below two values.
+   */
   readonly interval: Interval | undefined;
   /**
    * The exact two-sided permutation test of the mean: the fraction of all ways to flip the signs of the paired
@@ -21,6 +27,8 @@ export interface Difference {
    * where there are too many ways to try all.
    */
   readonly p: number | undefined;
+  /** The exact signed-rank test of Wilcoxon; undefined where the values are not paired, or all pairs are equal. */
+  readonly wilcoxon: number | undefined;
   /** The least value that `p` can have with so few values. */
   readonly leastP: number;
   /**
@@ -34,31 +42,39 @@ export interface Difference {
 export function difference(
   a: SeedValues,
   b: SeedValues,
-  { level = usualLevel }: { readonly level?: number } = {},
+  { level = usualLevel, method = "t" }: IntervalOptions = {},
 ): Difference {
   const finite = (values: SeedValues) =>
     new Map([...values].filter(([, value]) => Number.isFinite(value)));
   const [left, right] = [finite(a), finite(b)];
   const shared = [...left.keys()].filter((seed) => right.has(seed));
   return shared.length >= 2
-    ? paired(shared.map((seed) => left.get(seed)! - right.get(seed)!), level)
-    : independent([...left.values()], [...right.values()], level);
+    ? paired(shared.map((seed) => left.get(seed)! - right.get(seed)!), {
+      level,
+      method,
+    })
+    : independent([...left.values()], [...right.values()], { level, method });
 }
 
-function paired(differences: readonly number[], level: number): Difference {
-  const { n, mean, deviation, interval } = summarize(differences, { level });
+function paired(differences: readonly number[], options: Required<IntervalOptions>): Difference {
+  const { n, mean, deviation, interval } = summarize(differences, options);
   return {
     paired: true,
     n,
     mean,
     interval,
     p: signFlipTest(differences),
+    wilcoxon: signedRankTest(differences),
     leastP: 2 ** (1 - n),
     effect: corrected(mean / deviation, n - 1),
   };
 }
 
-function independent(a: readonly number[], b: readonly number[], level: number): Difference {
+function independent(
+  a: readonly number[],
+  b: readonly number[],
+  { level, method }: Required<IntervalOptions>,
+): Difference {
   const [one, two] = [summarize(a), summarize(b)];
   const mean = one.mean - two.mean;
   const n = Math.min(one.n, two.n);
@@ -74,7 +90,12 @@ function independent(a: readonly number[], b: readonly number[], level: number):
     paired: false,
     n,
     mean,
-    interval: n < 2 ? undefined : intervalAround(mean, Math.sqrt(u + v), { degrees, level }),
+    interval: n < 2
+      ? undefined
+      : method === "bootstrap"
+      ? bootstrapInterval([a, b], { level })
+      : intervalAround(mean, Math.sqrt(u + v), { degrees, level }),
+    wilcoxon: undefined,
     p: n === 0 ? undefined : allocationTest(a, b),
     // With as many values on both sides, swapping the sides gives the same difference.
     leastP: n === 0 ? 1 : (one.n === two.n ? 2 : 1) / ways,

@@ -1,7 +1,7 @@
 /** A difference in words. What is said follows from the interval alone. */
 import { formatFixed } from "../display/progress.ts";
 import type { Difference } from "./difference.ts";
-import { formatInterval } from "./sample.ts";
+import { formatInterval } from "./interval.ts";
 
 /** The better kind, as far as the seeds tell. */
 export type Outcome = "first" | "second" | "undecided";
@@ -38,15 +38,17 @@ export function tellVerdict(
 }
 
 /** Mean, interval, test and effect of a difference. */
-function numbers({ mean, interval, p, leastP, effect }: Difference): string {
+function numbers({ mean, interval, p, wilcoxon, leastP, effect }: Difference): string {
   const parts = [signed(mean)];
   if (interval !== undefined) {
-    parts.push(`${Math.round(100 * interval.level)} % interval ${formatInterval(interval)}`);
+    const kind = interval.method === "t" ? "t interval" : "bootstrap interval";
+    parts.push(`${Math.round(100 * interval.level)} % ${kind} ${formatInterval(interval)}`);
   }
   if (p !== undefined) {
     const least = leastP > 0.05 ? `, and cannot be below ${formatP(leastP)}` : "";
     parts.push(`exact permutation test p = ${formatP(p)}${least}`);
   }
+  if (wilcoxon !== undefined) parts.push(`Wilcoxon signed-rank p = ${formatP(wilcoxon)}`);
   if (effect !== undefined) {
     parts.push(`effect size g = ${formatFixed(effect, 1).replace("-", "−")}`);
   }

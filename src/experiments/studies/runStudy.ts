@@ -19,6 +19,7 @@ import type { ExperimentConfig } from "../schema.ts";
 import { train } from "../train/runner.ts";
 import { cellOf, encodeResults, type StudyCell, type StudyResults } from "./results.ts";
 import type { Study, StudyKind } from "./study.ts";
+import type { IntervalMethod } from "../statistics/interval.ts";
 import { cellTable, drawStudy, judgeClaims, studyTable } from "./tell.ts";
 
 /** The part of a study to run, and the folder to keep it in. */
@@ -32,6 +33,8 @@ export interface StudyOptions {
   readonly seeds: number;
   /** Names of kinds; all of them unless given. */
   readonly kinds?: readonly string[];
+  /** How the interval of a difference is made; Student's t unless given. */
+  readonly interval?: IntervalMethod;
 }
 
 /** Runs a study; gives its results and the folder with `results.json`, table, picture and page. */
@@ -49,7 +52,12 @@ export const runStudy = Effect.fn("runStudy")(function* (study: Study, options: 
       const { run, status } = yield* finishedRun(folder.path, config, display);
       cells.push(cellOf(study, kind.name, seed, { status, rows: yield* run.metrics() }));
       machine = yield* machineOf(run);
-      yield* writeStudy(folder, study, { study: study.name, steps, machine, cells });
+      yield* writeStudy(
+        folder,
+        study,
+        { study: study.name, steps, machine, cells },
+        options.interval,
+      );
     }
   }
   const results: StudyResults = { study: study.name, steps, machine, cells };
@@ -61,9 +69,10 @@ export const writeStudy = Effect.fnUntraced(function* (
   folder: RunFolder,
   study: Study,
   results: StudyResults,
+  method: IntervalMethod = "t",
 ) {
   yield* folder.write("results.json", encodeResults(results));
-  yield* drawResults(folder, study, results);
+  yield* drawResults(folder, study, results, method);
 });
 
 /** Writes the picture, the table and the page of results. */
@@ -71,10 +80,11 @@ export const drawResults = Effect.fnUntraced(function* (
   folder: RunFolder,
   study: Study,
   results: StudyResults,
+  method: IntervalMethod = "t",
 ) {
   const picture = drawStudy(study, results);
   const table = studyTable(study, results);
-  const claims = judgeClaims(study, results);
+  const claims = judgeClaims(study, results, method);
   const notes = [
     plusMinus,
     ...claims.flatMap(({ claim, verdict, places }) => [`${claim.text} ${verdict}`, ...places]),

@@ -6,6 +6,7 @@ import { plusMinus } from "../report/seeds.ts";
 import { markdownTable, type Table } from "../report/tables.ts";
 import { difference } from "../statistics/difference.ts";
 import { formatSample, type SeedValues, summarize } from "../statistics/sample.ts";
+import type { IntervalMethod } from "../statistics/interval.ts";
 import { outcomeOf, tellVerdict } from "../statistics/verdict.ts";
 import type { StudyResults } from "./results.ts";
 import type { Claim, Study, StudyKind } from "./study.ts";
@@ -72,7 +73,11 @@ export interface JudgedClaim {
 }
 
 /** Compares the lines that each claim speaks of, place by place. */
-export function judgeClaims(study: Study, results: StudyResults): readonly JudgedClaim[] {
+export function judgeClaims(
+  study: Study,
+  results: StudyResults,
+  method: IntervalMethod = "t",
+): readonly JudgedClaim[] {
   const kinds = kindsOf(study, results);
   return study.claims.map((claim) => {
     const measure = study.measures.find(({ key }) => key === claim.measure);
@@ -89,6 +94,7 @@ export function judgeClaims(study: Study, results: StudyResults): readonly Judge
       const found = difference(
         valuesBySeed(results, first, measure.key),
         valuesBySeed(results, second, measure.key),
+        { method },
       );
       count[outcomeOf(found, measure.better)]++;
       return [
@@ -165,11 +171,15 @@ function seedsNote({ cells }: StudyResults): string {
 }
 
 /** All of it in Markdown. */
-export function tellStudy(study: Study, results: StudyResults): string {
+export function tellStudy(
+  study: Study,
+  results: StudyResults,
+  method: IntervalMethod = "t",
+): string {
   return [
     markdownTable(studyTable(study, results)),
     plusMinus,
-    ...judgeClaims(study, results).flatMap(({ claim, verdict, places }) => [
+    ...judgeClaims(study, results, method).flatMap(({ claim, verdict, places }) => [
       `**${claim.text}** ${verdict}`,
       places.map((place) => `- ${place}`).join("\n"),
     ]),
