@@ -18,6 +18,8 @@ import { discoveryPresets } from "./presets.ts";
 import { averaged } from "./scores.ts";
 import {
   attentionMaps,
+  decoderContradictions,
+  decoderOptions,
   describeSlots,
   imageDynamics,
   residualList,
@@ -46,24 +48,11 @@ export const discovery = defineTask({
   notes: [lossScale],
   contradictions(config) {
     const { model: { decoder }, data } = config;
-    const problems = [...imageContradictions(config), ...slotContradictions(config)];
-    if (decoder.kind === "mlp" && imageSize(data).some((n) => n % decoder.patch !== 0)) {
-      const found = JSON.stringify(data.resolution);
-      problems.push(
-        `model.decoder.patch: ${decoder.patch} does not divide data.resolution ${found}`,
-      );
-    }
-    if (decoder.kind !== "broadcast") return problems;
-    const grow = decoder.strides.reduce((product, n) => product * n, 1);
-    if (decoder.strides.length === 0) {
-      problems.push("model.decoder.strides: the broadcast decoder needs at least one");
-    } else if (imageSize(data).some((n) => n % grow !== 0)) {
-      const found = JSON.stringify(data.resolution);
-      problems.push(
-        `model.decoder.strides: their product ${grow} does not divide data.resolution ${found}`,
-      );
-    }
-    return problems;
+    return [
+      ...imageContradictions(config),
+      ...slotContradictions(config),
+      ...decoderContradictions(decoder, { size: imageSize(data), resolution: data.resolution }),
+    ];
   },
   describe: (config) => `Object discovery ${describeSlots(config)}`,
   label: slotLabel,
@@ -97,14 +86,10 @@ export const discovery = defineTask({
   },
   system(whole) {
     const { model: config, data } = whole;
-    const { coordinates, decoder: { kind, channels, layers, frame, patch, kernel, strides } } =
-      config;
     const model = objectDiscovery({
       ...slotOptions(config),
       resolution: imageSize(data),
-      decoder: kind === "mlp"
-        ? { kind: "pixel", channels, layers, frame, patch, coordinates }
-        : { kind: "broadcast", channels, kernel, strides, coordinates },
+      decoder: decoderOptions(config.decoder, config.coordinates),
     });
     return {
       model,

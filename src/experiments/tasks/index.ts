@@ -5,6 +5,7 @@ import { discovery } from "./discovery.ts";
 import { mixturesTask } from "./mixtures.ts";
 import { neuralEmTask } from "./neuralEm.ts";
 import { properties } from "./properties.ts";
+import { saviTask } from "./savi.ts";
 import { slate } from "./slate.ts";
 import { stochasticVariationalInferenceTask } from "./stochasticVariationalInference.ts";
 import type { Task } from "./task.ts";
@@ -21,6 +22,7 @@ export const tasks: readonly Task[] = [
   mixturesTask,
   vaeTask,
   stochasticVariationalInferenceTask,
+  saviTask,
 ];
 
 /** The tasks in use: those of this package, or those that a program provides. */

@@ -8,14 +8,19 @@ import {
   scan,
   type Tensor,
 } from "../../index.ts";
-import type { Keys, SlotAttention, SlotAttentionParams } from "../../models/index.ts";
+import type {
+  Keys,
+  SlotAttention,
+  SlotAttentionParams,
+  SlotDecoderOptions,
+} from "../../models/index.ts";
 import { Count, defaultsTo, type ExperimentConfig, type TaskFields } from "../schema.ts";
 import { type ImageConfig, imageSize } from "./images/config.ts";
 import { adjointOf, inferenceFields, solverOf } from "./inference.ts";
 import type { CurveSpec, ListSpec, Outputs } from "./task.ts";
 
 /** The convolutions that look at an image. */
-const EncoderConfig = Schema.Struct({
+export const EncoderConfig = Schema.Struct({
   /** Channels of every convolution. */
   channels: Count,
   /** Size of the square kernels. */
@@ -24,8 +29,8 @@ const EncoderConfig = Schema.Struct({
   strides: Schema.Array(Count),
 });
 
-/** The decoder, which turns slots into pictures or numbers. */
-const DecoderConfig = Schema.Struct({
+/** The decoder, which makes pictures of slots, or numbers. */
+export const DecoderConfig = Schema.Struct({
   /** `mlp` computes every pixel of every slot alone and is cheap, `broadcast` is the paper's. */
   kind: Schema.Literals(["mlp", "broadcast"]),
   /** Width of the hidden layers, or channels. */
@@ -66,6 +71,37 @@ const SlotConfig = Schema.Struct(slotFields);
 export type SlotConfig = typeof SlotConfig.Type;
 
 type Config = ExperimentConfig<TaskFields & SlotConfig, ImageConfig>;
+
+/** The options of a decoder of pictures. */
+export function decoderOptions(
+  { kind, channels, layers, frame, patch, kernel, strides }: typeof DecoderConfig.Type,
+  coordinates: nn.Coordinates,
+): SlotDecoderOptions {
+  return kind === "mlp"
+    ? { kind: "pixel", channels, layers, frame, patch, coordinates }
+    : { kind: "broadcast", channels, kernel, strides, coordinates };
+}
+
+/** Mistakes of a decoder that draws pictures of a size. */
+export function decoderContradictions(
+  { kind, patch, strides }: typeof DecoderConfig.Type,
+  { size, resolution }: { readonly size: readonly number[]; readonly resolution: unknown },
+): string[] {
+  const found = JSON.stringify(resolution);
+  const fits = (by: number) => size.every((n) => n % by === 0);
+  if (kind === "mlp") {
+    return fits(patch)
+      ? []
+      : [`model.decoder.patch: ${patch} does not divide data.resolution ${found}`];
+  }
+  if (strides.length === 0) {
+    return ["model.decoder.strides: the broadcast decoder needs at least one"];
+  }
+  const grow = strides.reduce((product, n) => product * n, 1);
+  return fits(grow)
+    ? []
+    : [`model.decoder.strides: their product ${grow} does not divide data.resolution ${found}`];
+}
 
 /** Mistakes that no single field shows. */
 export function slotContradictions({ model, data }: Config): string[] {
