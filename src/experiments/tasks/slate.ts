@@ -21,7 +21,7 @@ import {
   pictureOf,
   previewImages,
 } from "./images/examples.ts";
-import { ImageConfig, imageContradictions, imageSize } from "./images/config.ts";
+import { describeSource, ImageConfig, imageContradictions, imageSize } from "./images/config.ts";
 import { entry, overlay, slotHeads as headsOfSlots, slotsOf } from "./images/panels.ts";
 import { imageScores, scoreImage } from "./images/scores.ts";
 import { adjointOf, inferenceFields, solverOf } from "./inference.ts";
@@ -185,9 +185,7 @@ export const slate = defineTask({
   describe({ model, data }) {
     const kind = model.adjoint === "unrolled" ? "Vanilla" : `Implicit (${model.adjoint})`;
     return `${kind} SLATE with ${model.slots} slots of ${model.size}, ${model.iterations} iterations of ` +
-      `${model.solver}, ${model.vocabulary} tokens, on ${
-        data.path ?? `generated ${data.source} scenes`
-      } at ` +
+      `${model.solver}, ${model.vocabulary} tokens, on ${describeSource(data)} at ` +
       `${imageSize(data).join("×")}.`;
   },
   label: ({ model }) => `${model.adjoint}, ${model.iterations} iterations`,

@@ -1,7 +1,7 @@
 /**
  * Presets of SLATE. The quick one runs on two cores; the others have the hyperparameters of the papers, which
- * `slatePresets` of the models names. They train on generated scenes, and on the published files with
- * `data.source` and `data.path`: `clevr-files`, `shapestacks`, `coco` or `3dshapes`, and `folder` for images of any kind.
+ * `slatePresets` of the models names. They train on generated scenes; given `data.path`, on the published files, which
+ * `data.files` names, with SLATE's numbers of images to train on, to validate on and to test with.
  */
 import { slatePresets as papers } from "../../models/index.ts";
 
@@ -9,14 +9,15 @@ import type { ImageInput } from "./images/config.ts";
 
 type Paper = typeof papers[keyof typeof papers];
 
-/** A preset of a paper, with images for so many epochs. */
+/** A preset of a paper, with so many images to train on: an epoch. */
 function preset(
   name: string,
   { model, training }: Paper,
-  data: Omit<ImageInput, "resolution" | "evaluate">,
+  images: number,
+  data: Omit<ImageInput, "resolution" | "scenes">,
 ) {
   const { imageSize: resolution, ...sizes } = model;
-  const epoch = Math.floor(data.scenes / training.batchSize);
+  const epoch = Math.floor(images / training.batchSize);
   return {
     name,
     model: {
@@ -28,7 +29,7 @@ function preset(
       temperatureSteps: training.temperatureSteps,
       patience: 4,
     },
-    data: { ...data, resolution, evaluate: 320 },
+    data: { ...data, scenes: images + 640, resolution, evaluate: 320, test: 320 },
     optimizer: { learningRate: training.learningRate, warmup: training.warmupSteps },
     log: {
       every: 100,
@@ -86,35 +87,64 @@ export const slateTaskPresets = {
     steps: 6000,
     batchSize: 32,
   },
-  /** 64×64, the model that SLATE's code trains on 3D Shapes: one object. */
-  "slate-shapes3d": preset("slate-shapes3d", papers.shapes3d, {
-    source: "clevr",
-    scenes: 430_000,
-    objects: [1, 1],
+  /** 3D Shapes, 64×64, as SLATE's code trains on it; or generated rooms. */
+  "slate-shapes3d": preset("slate-shapes3d", papers.shapes3d, 400_000, {
+    source: "rooms",
+    files: {
+      source: "3dshapes",
+      split: "inOrder",
+      scenes: 460_000,
+      evaluate: 30_000,
+      test: 30_000,
+    },
   }),
-  /** 96×96 scenes of three to ten objects. */
-  "slate-clevr": preset("slate-clevr", papers.clevr, {
+  /** CLEVR, 96×96; or generated scenes of three to ten objects. */
+  "slate-clevr": preset("slate-clevr", papers.clevr, 70_000, {
     source: "clevr",
-    scenes: 70_000,
     objects: [3, 10],
+    files: {
+      source: "clevr-files",
+      split: "official",
+      scenes: 70_000,
+      evaluate: 15_000,
+      test: 15_000,
+    },
   }),
-  /** The same with a mirror. */
-  "slate-clevr-mirror": preset("slate-clevr-mirror", papers.clevrMirror, {
+  /** CLEVR-Mirror, of whose sorted files the first 70 % are trained on; or generated scenes with a mirror. */
+  "slate-clevr-mirror": preset("slate-clevr-mirror", papers.clevrMirror, 70_000, {
     source: "clevr",
-    scenes: 70_000,
     objects: [3, 10],
     mirror: true,
+    files: {
+      source: "clevr-files",
+      split: "inOrder",
+      scenes: 100_000,
+      evaluate: 15_000,
+      test: 15_000,
+    },
   }),
-  /** The model for stacks of blocks. */
-  "slate-shapestacks": preset("slate-shapestacks", papers.shapeStacks, {
-    source: "clevr",
-    scenes: 70_000,
+  /** ShapeStacks with its lists of parts; or generated towers. */
+  "slate-shapestacks": preset("slate-shapestacks", papers.shapeStacks, 70_000, {
+    source: "towers",
     objects: [2, 6],
+    files: {
+      source: "shapestacks",
+      split: "official",
+      scenes: 400_000,
+      evaluate: 50_000,
+      test: 50_000,
+    },
   }),
-  /** The model for photographs. */
-  "slate-coco": preset("slate-coco", papers.coco, {
+  /** COCO; or, for want of generated photographs, scenes of three to ten objects. */
+  "slate-coco": preset("slate-coco", papers.coco, 118_287, {
     source: "clevr",
-    scenes: 118_287,
     objects: [3, 10],
+    files: {
+      source: "coco",
+      split: "official",
+      scenes: 118_287,
+      evaluate: 5_000,
+      test: 40_670,
+    },
   }),
 } as const;

@@ -67,13 +67,15 @@ export function describeBroken({ broken = [] }: Examples): string | undefined {
   return [`left out ${files} that cannot be read:`, ...names, ...more].join("\n");
 }
 
-/** The sizes in words. */
+/** The sizes in words, and the source. */
 export function describeSizes({ samples }: Task, examples: Examples): string {
   const { train, validation, test } = sizesOf(examples);
   const first = train === undefined
     ? `a stream of ${samples} to train on`
     : `${train} ${samples} to train on`;
-  return `${first}, ${validation || "none"} to validate on, ${test || "none"} to test with`;
+  const source = examples.facts?.find(([label]) => label === "source")?.[1];
+  return `${first}, ${validation || "none"} to validate on, ${test || "none"} to test with` +
+    (source === undefined ? "" : `, from ${source}`);
 }
 
 /** The batches of training from a step on. */

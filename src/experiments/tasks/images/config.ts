@@ -30,11 +30,25 @@ const AugmentConfig = Schema.Struct({
 
 const spriteNames = Object.keys(spriteColors) as SpriteColor[]; // the keys of an object that is not extended
 
+const Split = Schema.Literals(["random", "inOrder", "official"]);
+
+/** The published dataset that a generator stands for, and the way it is taken; fields mean what they mean in `data`. */
+const FilesConfig = Schema.Struct({
+  source: Schema.Literals(Object.keys(readers) as ReaderName[]), // an object literal has no other keys
+  scenes: Count,
+  split: Split,
+  splitName: Schema.optionalKey(Schema.String),
+  evaluate: Count,
+  test: CountOrZero,
+});
+
 /** The images. */
 export const ImageConfig = Schema.Struct({
   source: Schema.Literals(sources),
-  /** File or folder; relative to TRILEVEL_DATA where that is set. Not for generators. */
+  /** File or folder; relative to TRILEVEL_DATA where that is set. Generators read none, unless `files` says which. */
   path: Schema.optionalKey(Schema.String),
+  /** The files that take the place of generated scenes where there is a `path`. */
+  files: Schema.optionalKey(FilesConfig),
   /** Number of scenes that generators make, or the most that readers take (by seed where they can choose). */
   scenes: Count,
   /** Images as the model sees them: the side of squares, or `[height, width]`. */
@@ -70,7 +84,7 @@ export const ImageConfig = Schema.Struct({
    * The origin of the parts: drawn by seed; the first images to train on, those after them to validate on and the last
    * to test with; or as the dataset was published, with at most `scenes` of its training part.
    */
-  split: Schema.Literals(["random", "inOrder", "official"]).pipe(defaultsTo("random")),
+  split: Split.pipe(defaultsTo("random")),
   /** ShapeStacks: the folder in `splits` with the lists of the official split. */
   splitName: Schema.optionalKey(Schema.String),
   /**
@@ -99,12 +113,34 @@ export function imageSize(
   return typeof resolution === "number" ? [resolution, resolution] : resolution;
 }
 
+/** The images that a config takes: those of `files` where a generator stands for them and there is a path. */
+export function takenOf({ files, ...data }: ImageConfig): ImageConfig {
+  const stands = files !== undefined && data.path !== undefined &&
+    readerOf(data.source) === undefined;
+  return stands ? { ...data, ...files } : data;
+}
+
+/** The origin of the images in words. */
+export function describeSource(config: ImageConfig): string {
+  const { source, path, mirror } = takenOf(config);
+  return path !== undefined
+    ? `"${path}" (${source})`
+    : `generated ${source} scenes${mirror ? " with a mirror" : ""}`;
+}
+
 /** Mistakes that no single field shows. */
 export function imageContradictions(
-  { data, batchSize }: { readonly data: ImageConfig; readonly batchSize: number },
+  config: { readonly data: ImageConfig; readonly batchSize: number },
 ): string[] {
   const problems: string[] = [];
+  const data = takenOf(config.data);
+  const { batchSize } = config;
   const reader = readerOf(data.source);
+  if (reader === undefined && data.path !== undefined) {
+    problems.push(
+      `data.path: "${data.source}" is generated and reads no files; name their reader in data.source`,
+    );
+  }
   if (reader !== undefined && data.path === undefined) {
     problems.push(`data.path: the source "${data.source}" needs a file or folder`);
   }

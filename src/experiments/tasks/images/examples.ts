@@ -18,15 +18,16 @@ import {
   toFloat,
   withChannels,
 } from "../../../data/index.ts";
-import { datasetError } from "../../errors.ts";
+import { type DatasetError, datasetError } from "../../errors.ts";
 import { blank, colored, type Picture } from "../../display/canvas.ts";
 import type { Panel } from "../../display/panel.ts";
 import type { BatchSource, BrokenFile, Examples, OnProgress } from "../task.ts";
 import { warningsOf } from "./inspect.ts";
-import { type ImageConfig, imageSize } from "./config.ts";
+import { describeSource, type ImageConfig, imageSize, takenOf } from "./config.ts";
 import { closeParts, describeSplit, openParts } from "./parts.ts";
-import { readerOf } from "./readers.ts";
-import { labelsOf } from "./sources.ts";
+import { readerOf, readers } from "./readers.ts";
+import { describeContents, recognize } from "./recognize.ts";
+import { dataPath, labelsOf } from "./sources.ts";
 
 /** An image to learn from. A type, not an interface: samples are records of fields. */
 export type Example = {
@@ -50,20 +51,20 @@ export interface ExtraField<F extends Field> {
 /** Opens the images of a config, with further fields where a task needs them. */
 export const openImages = Effect.fnUntraced(
   function* <X extends { readonly [name: string]: Field }>(
-    data: ImageConfig,
+    config: ImageConfig,
     onProgress: OnProgress,
     extra: { readonly [name in keyof X]: ExtraField<X[name]> },
   ) {
+    const data = takenOf(config);
     // Not acquireRelease, which cannot be interrupted: scenes may take hours to make.
     let broken: readonly BrokenFile[] = [];
-    const parts = yield* Effect.tryPromise({
-      try: () => openParts(data, onProgress, (files) => void (broken = [...broken, ...files])),
-      catch: datasetError(
-        readerOf(data.source) === undefined
-          ? `The ${data.source} scenes cannot be made.`
-          : `The data "${data.path}" cannot be read as ${data.source}.${skipAdvice(data)}`,
+    const parts = yield* Effect.tryPromise(() =>
+      openParts(data, onProgress, (files) => void (broken = [...broken, ...files]))
+    ).pipe(
+      Effect.catch(({ cause }) =>
+        Effect.flatMap(Effect.promise(() => openingError(data, cause)), Effect.fail)
       ),
-    });
+    );
     yield* Effect.addFinalizer(() => Effect.promise(() => closeParts(parts)));
     const { train, validation, test } = parts;
     const problems = Object.entries({ train, validation, test }).flatMap(([name, part]) =>
@@ -88,7 +89,7 @@ export const openImages = Effect.fnUntraced(
       ...(validation === undefined ? {} : { validation: examples.plain(validation) }),
       ...(test === undefined ? {} : { test: examples.plain(test) }),
       facts: [
-        ["source", `${data.source}${data.path ? ` (${data.path})` : ""}`],
+        ["source", describeSource(data)],
         ["fields", describeSchema(train.schema)],
         ["segmented", segmented ? "yes" : "no, so that FG-ARI cannot be computed"],
         ["split", describeSplit(data, train)],
@@ -100,11 +101,31 @@ export const openImages = Effect.fnUntraced(
   },
 );
 
-/** The way to go on where a file of many is broken. */
-const skipAdvice = (data: ImageConfig) =>
-  readerOf(data.source)?.filePerImage && data.onBroken === "stop"
+/** The error of a source that cannot be opened: what was expected at its path, and what is there. */
+async function openingError(data: ImageConfig, cause: unknown): Promise<DatasetError> {
+  const { source, path } = data;
+  const reader = readerOf(source);
+  if (reader === undefined || path === undefined) {
+    return datasetError(`The ${source} scenes cannot be made.`)(cause);
+  }
+  const place = dataPath(path);
+  const found = await recognize(place);
+  if (found !== undefined && found.source !== source && source !== "folder") {
+    return datasetError(
+      `The data "${path}" is another dataset: expected ${reader.contents}; found ${found.sign}, as in ` +
+        `${
+          readers[found.source].contents
+        }. Give its path, or take this one: --set data.source=${found.source}`,
+    )(cause);
+  }
+  const advice = reader.filePerImage && data.onBroken === "stop"
     ? " (--set data.onBroken=skip leaves files out that cannot be read, and names them.)"
     : "";
+  const expected = found === undefined && source !== "folder"
+    ? ` Expected ${reader.contents}; found ${await describeContents(place)}.`
+    : "";
+  return datasetError(`The data "${path}" cannot be read as ${source}.${expected}${advice}`)(cause);
+}
 
 /** A sample at the size of a config, still of bytes, with its labels: what is changed at random before training. */
 type Prepared = {

@@ -16,6 +16,7 @@ import { ConfigError, datasetError } from "../../errors.ts";
 import type { BrokenFile, Inspection, InspectOptions } from "../task.ts";
 import { brokenFile } from "./broken.ts";
 import { ImageConfig, imageSize, sources } from "./config.ts";
+import { recognize } from "./recognize.ts";
 import { readerOf } from "./readers.ts";
 import { cacheFolder, dataPath, labelsOf, openSource } from "./sources.ts";
 
@@ -25,7 +26,8 @@ const most = 64;
 /** Inspects a path: its likely source, the sizes of images, the cropping and distortion by a config, and broken files. */
 export const inspectImages = Effect.fnUntraced(function* (given: string, options: InspectOptions) {
   const path = dataPath(given);
-  const source = options.source ?? (yield* Effect.promise(() => guessSource(path)));
+  const source = options.source ??
+    (yield* Effect.promise(() => recognize(path)))?.source ?? "folder";
   const config = yield* Schema.decodeUnknownEffect(ImageConfig, { errors: "all" })({
     source,
     path: given,
@@ -133,30 +135,6 @@ function openRaw(path: string, config: ImageConfig): Promise<Dataset<Sample>> {
   return reader.cachesItself
     ? reader.open(path, { limit: most, cache: cacheFolder })
     : reader.open(path);
-}
-
-/** The likely source of a path; a folder of images where nothing else fits. */
-async function guessSource(path: string): Promise<ImageConfig["source"]> {
-  const isFolder = await stat(path).then((found) => found.isDirectory(), () => true);
-  const name = path.toLowerCase();
-  if (!isFolder) {
-    if (name.endsWith(".h5") || name.endsWith(".hdf5")) {
-      return name.includes("shapes") ? "3dshapes" : "nem";
-    }
-    if (name.endsWith(".npz")) return "dsprites";
-    if (name.includes("tetromino")) return "tetrominoes-file";
-    if (name.includes("objects_room")) return "objects-room";
-    if (name.includes("clevr")) return "clevr-with-masks";
-    if (name.includes("dsprites")) return "multi-dsprites";
-    return "folder";
-  }
-  const names = await readdir(path).catch((): string[] => []);
-  if (names.includes("recordings")) return "shapestacks";
-  if (names.includes("labels.json")) return "coco";
-  if (names.includes("images") && (names.includes("scenes") || name.includes("clevr"))) {
-    return "clevr-files";
-  }
-  return "folder";
 }
 
 /** Peculiarities of the data of a config, which stop nothing. */

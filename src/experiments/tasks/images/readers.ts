@@ -61,6 +61,8 @@ interface CachesItself {
 
 /** A reader, and the properties of its dataset. */
 type Reader = (Converted | CachesItself) & {
+  /** The dataset, and the files that it consists of. */
+  readonly contents: string;
   /** True where every image has a file of its own, so that a broken one can be left out. */
   readonly filePerImage?: true;
   /** True for datasets that are published in three parts, and for folders, which may have three. */
@@ -74,6 +76,7 @@ type Reader = (Converted | CachesItself) & {
 /** The readers by the names that `data.source` of a config gives them. */
 export const readers = {
   "clevr-files": {
+    contents: "CLEVR or CLEVR-Mirror (images/ with PNG files, and scenes/)",
     open: (path, prepare, { maxObjects, part } = {}) =>
       openClevr(path, {
         ...prepare,
@@ -83,20 +86,51 @@ export const readers = {
     filePerImage: true,
     inParts: true,
   },
-  "clevr-with-masks": { open: openClevrWithMasks, cachesItself: true },
-  "tetrominoes-file": { open: openTetrominoes, cachesItself: true },
-  "multi-dsprites": { open: openMultiDsprites, cachesItself: true },
-  "objects-room": { open: openObjectsRoom, cachesItself: true, backgrounds: 4 },
+  "clevr-with-masks": {
+    contents: "CLEVR with masks (clevr_with_masks_train.tfrecords)",
+    open: openClevrWithMasks,
+    cachesItself: true,
+  },
+  "tetrominoes-file": {
+    contents: "Tetrominoes (tetrominoes_train.tfrecords)",
+    open: openTetrominoes,
+    cachesItself: true,
+  },
+  "multi-dsprites": {
+    contents: "Multi-dSprites (multi_dsprites_*.tfrecords)",
+    open: openMultiDsprites,
+    cachesItself: true,
+  },
+  "objects-room": {
+    contents: "Objects Room (objects_room_train.tfrecords)",
+    open: openObjectsRoom,
+    cachesItself: true,
+    backgrounds: 4,
+  },
   shapestacks: {
+    contents: "ShapeStacks (recordings/ with a folder for each environment)",
     open: openStacks,
     filePerImage: true,
     inParts: true,
     groupOf: ({ environment }) => environment as string, // one scene, which several cameras see
   },
-  coco: { open: openAnnotated, filePerImage: true, inParts: true, backgrounds: 0 },
-  "3dshapes": { open: (path, prepare) => openShapes3d(path, prepare) },
-  dsprites: { open: (path, prepare) => openDsprites(path, prepare) },
+  coco: {
+    contents: "COCO as FiftyOne stores it (data/ with JPEG files, and labels.json)",
+    open: openAnnotated,
+    filePerImage: true,
+    inParts: true,
+    backgrounds: 0,
+  },
+  "3dshapes": {
+    contents: "3D Shapes (3dshapes.h5)",
+    open: (path, prepare) => openShapes3d(path, prepare),
+  },
+  dsprites: {
+    contents: "dSprites (an npz file)",
+    open: (path, prepare) => openDsprites(path, prepare),
+  },
   nem: {
+    contents: "a file of N-EM or R-NEM (HDF5 with training/, validation/ and test/)",
     async open(path, prepare, { part } = {}) {
       const sequences = part === undefined
         ? {}
@@ -107,6 +141,7 @@ export const readers = {
     groupOf: ({ sequence }) => sequence as number, // frames of one video
   },
   folder: {
+    contents: "a folder of PNG or JPEG images",
     // The images of a folder differ in size, so that they are cropped, whatever the config says.
     open: async (path, prepare, { part } = {}) =>
       openFolder(
