@@ -1,5 +1,5 @@
 /** Inspects a folder or a file of images before there is a config: what it holds, and how its images would be changed. */
-import { readdir, stat } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Effect, Schema } from "effect";
 import {
