@@ -8,7 +8,7 @@ import { mergeContractions } from "./passes/mergeContractions.ts";
 import { padsToConcat } from "./passes/padsToConcat.ts";
 import { simplify } from "./passes/simplify.ts";
 import { sinkBroadcasts } from "./passes/sinkBroadcasts.ts";
-import { unrollLoops } from "./passes/unroll.ts";
+import { type Kept, unrollLoops } from "./passes/unroll.ts";
 import { recomputeResiduals } from "./remat/loopResiduals.ts";
 import { recomputeAtPeak } from "./remat/peakMemory.ts";
 
@@ -58,6 +58,13 @@ export const passes: readonly Pass[] = order.filter((s) => !s.only);
 
 /** The passes of the backend "onnx". */
 export const onnxPasses: readonly Pass[] = order.filter((s) => !s.only || s.only.includes("onnx"));
+
+/** The same, with some loops left as they are. */
+export function onnxPassesKeeping(kept: Kept): readonly Pass[] {
+  return onnxPasses.map((pass) =>
+    pass.run === unrollLoops ? { ...pass, run: (program) => unrollLoops(program, kept) } : pass
+  );
+}
 
 /** The passes of the backend "webgpu". */
 export const webgpuPasses: readonly Pass[] = order.filter((s) =>

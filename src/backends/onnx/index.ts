@@ -13,7 +13,7 @@ import type { Backend, DeviceBuffer, Executable } from "../../runtime/backend.ts
 import type { Pass, Program } from "../../core/program.ts";
 import type { DType, TypedArray } from "../../core/dtype.ts";
 import type { Aval } from "../../core/aval.ts";
-import { onnxPasses } from "../../compiler/optimize.ts";
+import { onnxPassesKeeping } from "../../compiler/optimize.ts";
 import { BufferPool, OnnxBuffer } from "./buffers.ts";
 import { CompilationCache, warn } from "./cache/cache.ts";
 import { loadNative, type Native } from "./native.ts";
@@ -22,8 +22,9 @@ import { OnnxExecutable } from "./session.ts";
 import { StagedExecutable } from "./simd/executable.ts";
 import type { Stage } from "./simd/code.ts";
 import { stagesOf } from "./simd/stages.ts";
+import { isFaster, loopsToKeep, wholeStages, type Worth } from "./whole/stages.ts";
 
-/** The backend; with a cache if it is given a directory for that. */
+/** The backend; with a cache if it is given a directory for that. `worth` says which loops are functions. */
 export class OnnxBackend implements Backend {
   readonly name = "onnx";
   readonly passes: readonly Pass[];
@@ -31,17 +32,18 @@ export class OnnxBackend implements Backend {
   readonly #pool = new BufferPool();
   readonly #cache: CompilationCache | undefined;
 
-  constructor(cacheDirectory?: string) {
-    const cache = cacheDirectory === undefined ? undefined : this.#open(cacheDirectory);
+  constructor(cacheDirectory?: string, private readonly worth: Worth = isFaster) {
+    const own = onnxPassesKeeping((program) => loopsToKeep(program, this.worth));
+    const cache = cacheDirectory === undefined ? undefined : this.#open(cacheDirectory, own);
     this.#cache = cache;
     this.passes = cache
       ? [{ name: "optimize", run: (program) => cache.optimize(program) }]
-      : onnxPasses;
+      : own;
   }
 
-  #open(directory: string): CompilationCache | undefined {
+  #open(directory: string, passes: readonly Pass[]): CompilationCache | undefined {
     try {
-      return new CompilationCache(directory, this.#native, this.#pool.heap.pages);
+      return new CompilationCache(directory, this.#native, this.#pool.heap.pages, passes);
     } catch (cause) {
       warn(directory, cause);
       return undefined;
@@ -83,6 +85,12 @@ export class OnnxBackend implements Backend {
   }
 
   #divide(program: Program): readonly Stage[] {
+    const parts = this.#pool.heap.memory && wholeStages(program, this.worth);
+    if (!parts) return this.#divideGraph(program);
+    return parts.flatMap((s) => s.kind === "graph" ? this.#divideGraph(s.program) : [s]);
+  }
+
+  #divideGraph(program: Program): readonly Stage[] {
     const stages = this.#pool.heap.memory && stagesOf(program);
     const whole: Stage = { kind: "graph", program };
     return (stages ?? [whole]).flatMap((stage) =>

@@ -11,9 +11,16 @@ import { type EquationOf, instantiated, isEquation, rewrite } from "../rewrite.t
 // Written-out equations take time to compile: a loop of many is left one.
 const mostEquations = 2000;
 
-/** The program with every `scan` written out whose steps have few equations in all. */
-export function unrollLoops(program: Program): Program {
-  return rewrite(program, unrollLoops, (equation) => {
+/** The loops of a program that are to stay as they are, with all that is in them. */
+export type Kept = (program: Program) => ReadonlySet<Equation>;
+
+/** The program with every `scan` written out whose steps have few equations in all; but for those that are kept. */
+export function unrollLoops(program: Program, keptOf: Kept = () => new Set()): Program {
+  const kept = new Map([...keptOf(program)].map((e) => [e.outputs[0], e.params]));
+  const within = (program: Program) => unrollLoops(program, keptOf);
+  return rewrite(program, within, (equation) => {
+    const params = kept.get(equation.outputs[0]);
+    if (params) return [{ ...equation, params }];
     if (!isEquation(equation, "scan")) return [equation];
     const { length, body } = equation.params;
     const keep = length === 0 || length * equationsIn(body) > mostEquations;

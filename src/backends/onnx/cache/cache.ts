@@ -3,9 +3,9 @@
  * lowered nor assembled again: the code of its stages is loaded. Its key is a hash of the program before all
  * passes, and of everything else that its code depends on. What it is run with is no part of either.
  */
-import { onnxPasses, optimize } from "../../../compiler/optimize.ts";
+import { optimize } from "../../../compiler/optimize.ts";
 import { type Atom, type Aval, Var } from "../../../core/aval.ts";
-import type { Program } from "../../../core/program.ts";
+import type { Pass, Program } from "../../../core/program.ts";
 import type { Native } from "../native.ts";
 import { type Code, type Stage, withCode } from "../simd/code.ts";
 import { host } from "./host.ts";
@@ -54,6 +54,7 @@ export class CompilationCache {
     private readonly directory: string,
     native: Native,
     private readonly pages: number,
+    private readonly passes: readonly Pass[],
   ) {
     this.#store = new Store(directory);
     this.#setting = setting(native.version, navigator.hardwareConcurrency, pages);
@@ -62,10 +63,10 @@ export class CompilationCache {
   /** A program after its passes, found or made. */
   optimize(program: Program): Program {
     const key = this.#keyOf(program);
-    if (key === undefined) return optimize(program, onnxPasses);
+    if (key === undefined) return optimize(program, this.passes);
     // The key is of whoever reads and writes, too, so that they agree about what an entry is.
     const entry = this.#store.read(key) as Entry | undefined;
-    const after = entry ? programOf(entry.program) : optimize(program, onnxPasses);
+    const after = entry ? programOf(entry.program) : optimize(program, this.passes);
     const own = { ...after, inputs: [...after.inputs] };
     this.#known.set(own.inputs, { key, program: own, entry });
     return own;

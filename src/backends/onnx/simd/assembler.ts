@@ -28,6 +28,7 @@ function signed(n: number): number[] {
   }
 }
 
+type LocalType = "v128" | "i32";
 type Unary = (x: Code) => Code;
 type Binary = (x: Code, y: Code) => Code;
 
@@ -70,6 +71,10 @@ export const f32x4 = {
   fromUint32: vector1(0xfb),
   /** The first of four. */
   first: (x: Code): Code => [...x, ...vector(0x1f), 0],
+  /** One of four. */
+  lane: (x: Code, lane: number): Code => [...x, ...vector(0x1f), lane],
+  /** One of four replaced by a float. */
+  withLane: (x: Code, lane: number, value: Code): Code => [...x, ...value, ...vector(0x20), lane],
 };
 
 /** Four integers. */
@@ -100,6 +105,11 @@ export const i32x4 = {
   /** Towards zero, saturating; NaN becomes 0. */
   fromFloatSigned: vector1(0xf8),
   fromFloatUnsigned: vector1(0xf9),
+  shiftRightUnsigned: vector2(0xad),
+  /** One of four. */
+  lane: (x: Code, lane: number): Code => [...x, ...vector(0x1b), lane],
+  /** One of four replaced by an integer. */
+  withLane: (x: Code, lane: number, value: Code): Code => [...x, ...value, ...vector(0x1c), lane],
 };
 
 /** 128 bits. */
@@ -112,14 +122,37 @@ export const v128 = {
   xor: vector2(0x51),
   /** Bits of `a` where the mask has ones, else of `b`. */
   select: (mask: Code, a: Code, b: Code): Code => [...a, ...b, ...mask, ...vector(0x52)],
-  /** The same 32 bits four times. */
-  constant(bits: number): Code {
-    const lane = [0, 8, 16, 24].map((s) => (bits >>> s) & 0xff);
-    return [...vector(0x0c), ...lane, ...lane, ...lane, ...lane];
-  },
+  /** Four times 32 bits. */
+  constants: (bits: readonly number[]): Code => [
+    ...vector(0x0c),
+    ...bits.flatMap((b) => [0, 8, 16, 24].map((s) => (b >>> s) & 0xff)),
+  ],
   load: (address: Code, offset = 0): Code => [...address, ...vector(0), 4, ...unsigned(offset)],
   /** 32 bits from memory, four times. */
-  loadSplat: (address: Code): Code => [...address, ...vector(0x09), 2, 0],
+  loadSplat: (address: Code, offset = 0): Code => [
+    ...[...address, ...vector(0x09), 2, ...unsigned(offset)],
+  ],
+  /** One or two times 32 bits from memory, and zeros. */
+  loadFirst: (address: Code, count: 1 | 2, offset = 0): Code => [
+    ...[...address, ...vector(count === 1 ? 0x5c : 0x5d), 2, ...unsigned(offset)],
+  ],
+  /** The vector with one lane from memory. */
+  loadLane: (address: Code, x: Code, lane: number, offset = 0): Code => [
+    ...[...address, ...x, ...vector(0x56), 2, ...unsigned(offset), lane],
+  ],
+  /** One lane to memory. */
+  storeLane: (address: Code, x: Code, lane: number, offset = 0): Code => [
+    ...[...address, ...x, ...vector(0x5a), 2, ...unsigned(offset), lane],
+  ],
+  /** The first two lanes to memory. */
+  storeTwo: (address: Code, x: Code, offset = 0): Code => [
+    ...[...address, ...x, ...vector(0x5b), 2, ...unsigned(offset), 0],
+  ],
+  /** Four of the eight lanes of two vectors. */
+  shuffle: (x: Code, y: Code, lanes: readonly number[]): Code => [
+    ...[...x, ...y, ...vector(0x0d)],
+    ...lanes.flatMap((l) => [4 * l, 4 * l + 1, 4 * l + 2, 4 * l + 3]),
+  ],
   store: (address: Code, x: Code, offset = 0): Code => [
     ...[...address, ...x],
     ...[...vector(0x0b), 4, ...unsigned(offset)],
@@ -150,6 +183,23 @@ export const i32 = {
     ...[0xfc, 0x0b, 0],
   ],
   load: (address: Code, offset = 0): Code => [...address, 0x28, 2, ...unsigned(offset)],
+  store: (address: Code, x: Code, offset = 0): Code => [
+    ...[...address, ...x, 0x36, 2, ...unsigned(offset)],
+  ],
+  isZero: scalar1(0x45),
+  eq: scalar2(0x46),
+  ltSigned: scalar2(0x48),
+  sub: scalar2(0x6b),
+  divideSigned: scalar2(0x6d),
+  divideUnsigned: scalar2(0x6e),
+  remainderSigned: scalar2(0x6f),
+  remainderUnsigned: scalar2(0x70),
+  and: scalar2(0x71),
+  or: scalar2(0x72),
+  shiftLeft: scalar2(0x74),
+  shiftRightSigned: scalar2(0x75),
+  /** `a`, or `b` where the condition is 0; both are computed. */
+  select: (condition: Code, a: Code, b: Code): Code => [...a, ...b, ...condition, 0x1b],
   loadByte: (address: Code): Code => [...address, 0x2d, 0, 0],
 };
 
@@ -160,8 +210,10 @@ export const f64 = { promote: scalar1(0xbb), demote: scalar1(0xb6) };
 export class Body {
   readonly #prologue: number[] = [];
   readonly #code: number[] = [];
-  readonly #constants = new Map<number, Code>();
+  readonly #constants = new Map<string, Code>();
   readonly #imports = new Map<string, number>();
+  readonly #free: Record<LocalType, Code[]> = { v128: [], i32: [] };
+  #scope: [LocalType, Code][] | undefined;
   #types: number[] = [];
 
   /** Adds code that leaves nothing on the stack. */
@@ -174,8 +226,14 @@ export class Body {
     return this.set(this.local("v128"), value);
   }
 
-  /** A new variable, zero at first; what comes back reads it. */
-  local(type: "v128" | "i32"): Code {
+  /** A variable with anything in it; what comes back reads it. */
+  local(type: LocalType): Code {
+    const code = this.#free[type].pop() ?? this.#fresh(type);
+    this.#scope?.push([type, code]);
+    return code;
+  }
+
+  #fresh(type: LocalType): Code {
     this.#types.push(type === "v128" ? 0x7b : 0x7f);
     return [0x20, ...unsigned(this.#types.length - 1)];
   }
@@ -186,12 +244,18 @@ export class Body {
     return local;
   }
 
-  /** Four times 32 bits, loaded once before anything else. */
+  /** 32 bits four times, loaded once before anything else. */
   bits(bits: number): Code {
-    let found = this.#constants.get(bits | 0);
+    return this.lanes([bits, bits, bits, bits]);
+  }
+
+  /** Four times 32 bits, loaded once before anything else. */
+  lanes(bits: readonly number[]): Code {
+    const key = bits.map((b) => b | 0).join();
+    let found = this.#constants.get(key);
     if (!found) {
-      this.#constants.set(bits | 0, found = this.local("v128"));
-      this.#prologue.push(...v128.constant(bits), 0x21, ...found.slice(1));
+      this.#constants.set(key, found = this.#fresh("v128"));
+      this.#prologue.push(...v128.constants(bits), 0x21, ...found.slice(1));
     }
     return found;
   }
@@ -211,6 +275,39 @@ export class Body {
   loop(inside: () => Code): void {
     this.add([0x03, 0x40]);
     this.add([...inside(), 0x0d, 0, 0x0b]);
+  }
+
+  /** Repeats what `inside` adds as long as the code that `condition` returns does not say 0. */
+  loopWhile(condition: () => Code, inside: () => void): void {
+    this.add([0x02, 0x40, 0x03, 0x40]);
+    this.add([...condition(), 0x45, 0x0d, 1]);
+    inside();
+    this.add([0x0c, 0, 0x0b, 0x0b]);
+  }
+
+  /** Does one or the other. */
+  choose(condition: Code, yes: () => void, no: () => void): void {
+    this.add([...condition, 0x04, 0x40]);
+    yes();
+    this.add([0x05]);
+    no();
+    this.add([0x0b]);
+  }
+
+  /** Gives variables their values all at once, so that these may read the variables. */
+  setAll(locals: readonly Code[], values: readonly Code[]): void {
+    for (const value of values) this.add(value);
+    for (const local of locals.toReversed()) this.add([0x21, ...local.slice(1)]);
+  }
+
+  /** Variables that `inside` makes are free for others afterwards. */
+  scoped<T>(inside: () => T): T {
+    const outer = this.#scope;
+    this.#scope = [];
+    const result = inside();
+    for (const [type, code] of this.#scope) this.#free[type].push(code);
+    this.#scope = outer;
+    return result;
   }
 
   /** The names of what the module needs from outside, beside the memory. */

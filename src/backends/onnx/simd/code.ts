@@ -1,6 +1,7 @@
 /** Stages, and what they are compiled to: plain data, from which executables are made, in this process or another. */
 import type { Program } from "../../../core/program.ts";
 import { type GraphCode, graphCode } from "../session.ts";
+import { wholeCode } from "../whole/code.ts";
 import { type KernelCode, kernelCode } from "./kernel.ts";
 
 /** The code of one stage. */
@@ -8,7 +9,7 @@ export type Code = GraphCode | KernelCode;
 
 /** A part of a program. What it reads comes from outside or from parts before it. */
 export interface Stage {
-  readonly kind: "graph" | "kernel";
+  readonly kind: "graph" | "kernel" | "whole";
   readonly program: Program;
   /** The compiled code, once there is some. */
   readonly code?: Code | undefined;
@@ -22,7 +23,9 @@ export function withCode(stages: readonly Stage[], pages: number): Stage[] {
     if (code) return stage;
     return {
       ...stage,
-      code: kind === "graph" ? graphCode(program, turns) : kernelCode(program, pages),
+      code: kind === "graph"
+        ? graphCode(program, turns)
+        : (kind === "whole" ? wholeCode : kernelCode)(program, pages),
     };
   });
 }

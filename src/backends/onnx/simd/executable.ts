@@ -1,6 +1,7 @@
 /** A program whose stages take turns, in memory that all of them see. */
 import type { DeviceBuffer, Executable } from "../../../runtime/backend.ts";
 import type { TypedArray } from "../../../core/dtype.ts";
+import { BackendError } from "../../../core/errors.ts";
 import type { Atom } from "../../../core/aval.ts";
 import { outputAvals, type Program } from "../../../core/program.ts";
 import { type BufferPool, OnnxBuffer } from "../buffers.ts";
@@ -17,6 +18,12 @@ interface Turn {
   /** Values that nothing reads after it, and that are no results. */
   readonly ends: readonly number[];
 }
+
+const outOfRange = () =>
+  new BackendError(
+    "failed in a run: an index is out of range",
+    "keep indices in range, or use np.take, which says what happens outside",
+  );
 
 /** Graphs and kernels, one after the other. */
 export class StagedExecutable implements Executable {
@@ -99,11 +106,19 @@ export class StagedExecutable implements Executable {
       fresh.forEach((data) => this.pool.give(data));
       return undefined;
     }
-    reused.forEach((k) => free.delete(k));
-    const error = operands.find((b) => b.error)?.error;
-    if (!error) {
-      kernel.run(operands.map((b) => b.data.byteOffset), made.map((d) => d.byteOffset));
+    const scratch = kernel.scratch ? this.pool.heap.take(kernel.scratch) : 0;
+    if (scratch === undefined) {
+      fresh.forEach((data) => this.pool.give(data));
+      return undefined;
     }
+    reused.forEach((k) => free.delete(k));
+    let error = operands.find((b) => b.error)?.error;
+    if (!error) {
+      const positions = [operands.map((b) => b.data), made].map((l) => l.map((d) => d.byteOffset));
+      const went = kernel.run(positions[0]!, positions[1]!, scratch);
+      if (!went) error = outOfRange();
+    }
+    if (kernel.scratch) this.pool.heap.give(scratch, kernel.scratch);
     return made.map((data) => new OnnxBuffer(data, error));
   }
 

@@ -21,6 +21,8 @@ export interface KernelCode {
   readonly reuses: readonly (number | undefined)[];
   /** The bytes of each loop. */
   readonly bytes: readonly number[];
+  /** Of a program with loops: the bytes of memory that it needs beside inputs and outputs. */
+  readonly scratch?: number | undefined;
   readonly module: Uint8Array<ArrayBuffer>;
   /** The scalar functions that the module calls. */
   readonly imports: readonly string[];
@@ -49,22 +51,27 @@ export function kernelCode(program: Program, pages: number): KernelCode {
 export class Kernel {
   readonly text: string;
   readonly reuses: readonly (number | undefined)[];
+  readonly scratch: number | undefined;
   readonly #bytes: readonly number[];
   readonly #run: () => void;
 
   constructor(code: KernelCode, private readonly heap: Heap) {
     this.text = code.text;
     this.reuses = code.reuses;
+    this.scratch = code.scratch;
     this.#bytes = code.bytes;
     this.#run = instantiate(code, heap);
   }
 
-  run(inputs: readonly number[], outputs: readonly number[]): void {
+  /** False if an index was out of range. `scratch` is the position of the memory that it asks for. */
+  run(inputs: readonly number[], outputs: readonly number[], scratch = 0): boolean {
     const { table } = this.heap;
     table.set(inputs);
     table.set(outputs, inputs.length);
-    table.set(this.#bytes, inputs.length + outputs.length);
+    const next = inputs.length + outputs.length;
+    table.set(this.scratch === undefined ? this.#bytes : [scratch, 0], next);
     this.#run();
+    return this.scratch === undefined || table[next + 1] === 0;
   }
 }
 
@@ -210,7 +217,7 @@ function compute(b: Body, e: Equation, operands: readonly Code[], scalar: boolea
 }
 
 /** The bits that a literal has in a lane; a boolean fills it. */
-function literalBits({ value, aval: { dtype } }: Literal): number {
+export function literalBits({ value, aval: { dtype } }: Literal): number {
   if (dtype === "float32") return floatBits(value);
   return dtype === "bool" ? -value : value | 0;
 }

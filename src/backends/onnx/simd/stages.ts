@@ -179,17 +179,21 @@ function inShortSums(e: Equation): Equation[] {
   ];
 }
 
-/** Equations by their turns as programs: with the views that each reads through, and what others read of it. */
-function assembled(
+/**
+ * Equations by their turns as programs, those of even turns in graphs: with the views that each reads through, and what others read of
+ * it.
+ */
+export function assembled(
   equations: readonly Equation[],
   places: ReadonlyMap<Equation, number>,
   tail: readonly Equation[],
   outputs: readonly Atom[],
+  odd: Exclude<Stage["kind"], "graph"> = "kernel",
 ): Stage[] {
   const makers = definitionsOf(equations);
   const turns = Map.groupBy(equations.filter((e) => places.has(e)), (e) => places.get(e)!);
   const parts: { readonly kind: Stage["kind"]; readonly own: readonly Equation[] }[] = [...turns]
-    .sort(([a], [b]) => a - b).map(([place, own]) => ({ kind: kindOf(place), own }));
+    .sort(([a], [b]) => a - b).map(([place, own]) => ({ kind: kindOf(place) === "graph" ? "graph" : odd, own }));
   if (tail.length > 0) parts.push({ kind: "kernel", own: tail });
   const drafts = parts.map(({ kind, own }) => {
     const all: Equation[] = [];

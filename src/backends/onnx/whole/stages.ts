@@ -1,0 +1,72 @@
+/** The parts of a program that run as functions of their own: all of it, or its loops. */
+import type { Atom } from "../../../core/aval.ts";
+import { type Equation, type Program, subprograms } from "../../../core/program.ts";
+import { definitionsOf } from "../../../compiler/rewrite.ts";
+import type { Stage } from "../simd/code.ts";
+import { assembled } from "../simd/stages.ts";
+import { isRepeat, isView } from "../simd/views.ts";
+import { canBeWhole, canBeWritten, isLoop, type Times, timeOf, timesOf } from "./eligible.ts";
+
+/** Decides about a part for which there is code. */
+export type Worth = (part: {
+  readonly times: Times;
+  /** Nanoseconds that it costs beside to take it out of a graph. */
+  readonly apart: number;
+  /** True if there are loops in it. */
+  readonly loops: boolean;
+}) => boolean;
+
+/** One function for loops, where that is faster by a fifth at least. */
+export const isFaster: Worth = ({ times: { whole, graph }, apart, loops }) =>
+  loops && whole + apart < 0.8 * graph;
+
+// A graph that is cut in two: another session to call, with tensors to hand over.
+const cut = 20000;
+
+/** The loops that are to stay loops, when others are written out. */
+export function loopsToKeep(program: Program, worth: Worth): ReadonlySet<Equation> {
+  const loops = program.equations.filter(isLoop);
+  if (loops.length > 0 && isWholeWorth(program, worth)) return new Set(loops);
+  return new Set(loops.filter((e) => isWorth(e, worth)));
+}
+
+function isWholeWorth(program: Program, worth: Worth): boolean {
+  return canBeWhole(program) &&
+    worth({ times: timesOf(program), apart: 0, loops: holdsLoop(program) });
+}
+
+function holdsLoop({ equations }: Program): boolean {
+  return equations.some((e) => isLoop(e) || subprograms(e.params).some(holdsLoop));
+}
+
+function isWorth(e: Equation, worth: Worth): boolean {
+  return isLoop(e) && canBeWritten(e) && worth({ times: timeOf(e), apart: cut, loops: true });
+}
+
+/** The stages of a program, functions and graphs in turn; nothing where it has no loops that are worth a function. */
+export function wholeStages(program: Program, worth: Worth): readonly Stage[] | undefined {
+  if (isWholeWorth(program, worth)) return [{ kind: "whole", program }];
+  const loops = new Set(program.equations.filter((e) => isWorth(e, worth)));
+  if (loops.size === 0) return undefined;
+  return assembled(program.equations, turnsOf(program, loops), [], program.outputs, "whole");
+}
+
+/** Graphs have even turns, loops odd ones. Views have none: they are made where they are read. */
+function turnsOf(program: Program, loops: ReadonlySet<Equation>): Map<Equation, number> {
+  const makers = definitionsOf(program.equations);
+  const results = new Set<Atom>(program.outputs);
+  const turns = new Map<Equation, number>();
+  const ready = (a: Atom): number => {
+    const maker = makers.get(a);
+    if (!maker) return 0;
+    return turns.get(maker) ?? Math.max(0, ...maker.inputs.map(ready));
+  };
+  for (const e of program.equations) {
+    const seenThrough = (isView(e) || isRepeat(e)) && !results.has(e.outputs[0]!);
+    if (seenThrough) continue;
+    const first = Math.max(0, ...e.inputs.map(ready));
+    const odd = first % 2 === 1;
+    turns.set(e, odd === loops.has(e) ? first : first + 1);
+  }
+  return turns;
+}
