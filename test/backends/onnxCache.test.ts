@@ -11,7 +11,7 @@ import { CompilationCache } from "../../src/backends/onnx/cache/cache.ts";
 import { Store } from "../../src/backends/onnx/cache/store.ts";
 import { OnnxBackend } from "../../src/backends/onnx/index.ts";
 import { loadNative } from "../../src/backends/onnx/native.ts";
-import { StagedExecutable } from "../../src/backends/onnx/simd/executable.ts";
+import { StagedExecutable } from "../../src/backends/onnx/staged.ts";
 import { Heap } from "../../src/backends/onnx/simd/memory.ts";
 import { stagesOf } from "../../src/backends/onnx/simd/stages.ts";
 import { onnxPasses } from "../../src/compiler/optimize.ts";
@@ -99,7 +99,8 @@ test("what is found is run, not lowered again", async () => {
 });
 
 test("nothing is kept unless it is asked for", () => {
-  expect(new OnnxBackend().passes).toBe(onnxPasses);
+  const names = new OnnxBackend().passes.map((pass) => pass.name);
+  expect(names).toEqual(onnxPasses.map((pass) => pass.name));
 });
 
 test("results that are inputs, numbers, or twice the same, are what they are", async () => {
@@ -236,12 +237,12 @@ describe("what was compiled under other circumstances is not found", () => {
   };
   test("by another version of ONNX Runtime, or for another memory", () => {
     const directory = fresh();
-    files(new CompilationCache(directory, native, 16));
-    files(new CompilationCache(directory, native, 16));
+    files(new CompilationCache(directory, native, 16, onnxPasses));
+    files(new CompilationCache(directory, native, 16, onnxPasses));
     expect(entries(directory).length).toBe(1);
-    files(new CompilationCache(directory, { ...native, version: "0.0.0" }, 16));
+    files(new CompilationCache(directory, { ...native, version: "0.0.0" }, 16, onnxPasses));
     expect(entries(directory).length).toBe(2);
-    files(new CompilationCache(directory, native, 32));
+    files(new CompilationCache(directory, native, 32, onnxPasses));
     expect(entries(directory).length).toBe(3);
   });
 });
@@ -292,7 +293,7 @@ test("stages that were found run as a whole where there is no room for them", as
   const right = await run(largeProgram, largeInputs, undefined);
   for (let i = 0; i < 2; i++) {
     const pool = new BufferPool(new Heap(2 ** 17));
-    const cache = new CompilationCache(directory, native, pool.heap.pages);
+    const cache = new CompilationCache(directory, native, pool.heap.pages, onnxPasses);
     const program = cache.optimize(largeProgram);
     const stages = cache.stagesOf(program, (program) => stagesOf(program)!);
     expect(stages.some((s) => s.kind === "kernel")).toBe(true);
@@ -349,7 +350,7 @@ test(
       }),
       { numRuns: runs(40) },
     );
-    expect(entries(directory).length).toBeGreaterThan(20);
+    expect(entries(directory).length).toBeGreaterThan(runs(40) / 2);
   },
   0,
 );

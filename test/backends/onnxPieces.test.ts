@@ -6,7 +6,7 @@ import { BufferPool, OnnxBuffer } from "../../src/backends/onnx/buffers.ts";
 import { loadNative } from "../../src/backends/onnx/native.ts";
 import { mostEquations, piecesOf } from "../../src/backends/onnx/pieces.ts";
 import { OnnxExecutable } from "../../src/backends/onnx/session.ts";
-import { StagedExecutable } from "../../src/backends/onnx/simd/executable.ts";
+import { StagedExecutable } from "../../src/backends/onnx/staged.ts";
 import { equationsIn } from "../../src/compiler/cost.ts";
 import { onnxPasses, optimize } from "../../src/compiler/optimize.ts";
 import type { Executable } from "../../src/runtime/backend.ts";

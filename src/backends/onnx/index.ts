@@ -19,8 +19,8 @@ import { CompilationCache, warn } from "./cache/cache.ts";
 import { loadNative, type Native } from "./native.ts";
 import { piecesOf } from "./pieces.ts";
 import { OnnxExecutable } from "./session.ts";
-import { StagedExecutable } from "./simd/executable.ts";
-import type { Stage } from "./simd/code.ts";
+import { StagedExecutable } from "./staged.ts";
+import type { Stage } from "./code.ts";
 import { stagesOf } from "./simd/stages.ts";
 import { isFaster, loopsToKeep, wholeStages, type Worth } from "./whole/stages.ts";
 
@@ -36,9 +36,7 @@ export class OnnxBackend implements Backend {
     const own = onnxPassesKeeping((program) => loopsToKeep(program, this.worth));
     const cache = cacheDirectory === undefined ? undefined : this.#open(cacheDirectory, own);
     this.#cache = cache;
-    this.passes = cache
-      ? [{ name: "optimize", run: (program) => cache.optimize(program) }]
-      : own;
+    this.passes = cache ? [{ name: "optimize", run: (program) => cache.optimize(program) }] : own;
   }
 
   #open(directory: string, passes: readonly Pass[]): CompilationCache | undefined {

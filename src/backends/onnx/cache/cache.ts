@@ -7,7 +7,7 @@ import { optimize } from "../../../compiler/optimize.ts";
 import { type Atom, type Aval, Var } from "../../../core/aval.ts";
 import type { Pass, Program } from "../../../core/program.ts";
 import type { Native } from "../native.ts";
-import { type Code, type Stage, withCode } from "../simd/code.ts";
+import { type Code, type Stage, withCode } from "../code.ts";
 import { host } from "./host.ts";
 import { imageOf, type ProgramImage, programOf } from "./image.ts";
 import { setting } from "./setting.ts";

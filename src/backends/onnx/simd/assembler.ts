@@ -67,6 +67,11 @@ export const f32x4 = {
   max: vector2(0xe9),
   pmin: vector2(0xea),
   pmax: vector2(0xeb),
+  /** x y + z, rounded once where engine and processor do that. */
+  multiplyAdd: (x: Code, y: Code, z: Code): Code =>
+    knowsFused
+      ? fused(x, y, z)
+      : [...x, ...y, 0xfd, ...unsigned(0xe6), ...z, 0xfd, ...unsigned(0xe4)],
   fromInt32: vector1(0xfa),
   fromUint32: vector1(0xfb),
   /** The first of four. */
@@ -351,3 +356,13 @@ export function floatBits(value: number): number {
 const list = (items: readonly Code[]): number[] => [...unsigned(items.length), ...items.flat()];
 const section = (id: number, body: Code): number[] => [id, ...unsigned(body.length), ...body];
 const text = (name: string): number[] => list([...new TextEncoder().encode(name)].map((b) => [b]));
+
+const fused = (x: Code, y: Code, z: Code): Code => [...x, ...y, ...z, ...vector(0x105)];
+
+/** True if the engine has the instruction of relaxed SIMD: https://github.com/WebAssembly/relaxed-simd */
+const knowsFused = (() => {
+  const body = new Body();
+  const zero = body.bits(0);
+  body.keep(fused(zero, zero, zero));
+  return WebAssembly.validate(body.module(1));
+})();

@@ -10,7 +10,7 @@ const { add, sub, mul, div } = f32x4;
 /** c₀ xⁿ + … + cₙ by Horner's rule. */
 function polynomial(b: Body, x: Code, coefficients: readonly number[]): Code {
   return coefficients.map((c) => b.float(c))
-    .reduce((sum, c) => add(mul(sum, x), c));
+    .reduce((sum, c) => f32x4.multiplyAdd(sum, x, c));
 }
 
 /** The sign bits of four floats. */
@@ -23,16 +23,20 @@ export const copySign = (b: Body, x: Code, y: Code): Code => v128.or(f32x4.abs(x
 function reduce(b: Body, x: Code): { n: Code; r: Code; power: Code } {
   // Adding 1.5·2²³ rounds to integers, which are then in the low bits.
   const magic = b.float(12582912);
-  const shifted = b.keep(add(mul(x, b.float(Math.LOG2E)), magic));
+  const shifted = b.keep(f32x4.multiplyAdd(x, b.float(Math.LOG2E), magic));
   const n = b.keep(sub(shifted, magic));
   // log 2 in two parts, the first of which has few bits: n times it is exact.
-  const high = sub(x, mul(n, b.float(0.693359375)));
-  const r = b.keep(sub(high, mul(n, b.float(-2.12194440e-4))));
+  const high = f32x4.multiplyAdd(n, b.float(-0.693359375), x);
+  const r = b.keep(f32x4.multiplyAdd(n, b.float(2.12194440e-4), high));
   const p = polynomial(b, r, [
     ...[1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3],
     ...[4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1],
   ]);
-  return { n: b.keep(i32x4.sub(shifted, magic)), r, power: add(mul(b.keep(p), mul(r, r)), r) };
+  return {
+    n: b.keep(i32x4.sub(shifted, magic)),
+    r,
+    power: f32x4.multiplyAdd(b.keep(p), mul(r, r), r),
+  };
 }
 
 /** 2ᵏ for an integer k that a normal number can have as its exponent. */
@@ -106,7 +110,9 @@ export function tanh(b: Body, x: Code): Code {
     ...[1.33314422036e-1, -3.33332819422e-1],
   ]);
   const near = b.keep(add(mul(mul(p, z), a), a));
-  const e = exp(b, b.keep(add(a, a)));
+  // Beyond 10 the result is 1; up to there the power is a normal number.
+  const { n, power } = reduce(b, b.keep(f32x4.pmin(add(a, a), b.float(20))));
+  const e = mul(add(power, b.float(1)), powerOfTwo(b, n));
   const far = sub(b.float(1), div(b.float(2), add(e, b.float(1))));
   return copySign(b, v128.select(f32x4.lt(a, b.float(0.625)), near, far), x);
 }

@@ -9,7 +9,7 @@ import { primitives } from "../../../primitives/index.ts";
 import { definitionsOf, type EquationOf, isEquation } from "../../../compiler/rewrite.ts";
 import { divisorOf } from "../lower/sums.ts";
 import { isEmpty } from "../operand.ts";
-import type { Stage } from "./code.ts";
+import type { Stage } from "../code.ts";
 import { emitterOf } from "./emit.ts";
 import { loopsOf } from "./loops.ts";
 import { splitEpilogue } from "./elementwiseEpilogue.ts";
@@ -193,7 +193,10 @@ export function assembled(
   const makers = definitionsOf(equations);
   const turns = Map.groupBy(equations.filter((e) => places.has(e)), (e) => places.get(e)!);
   const parts: { readonly kind: Stage["kind"]; readonly own: readonly Equation[] }[] = [...turns]
-    .sort(([a], [b]) => a - b).map(([place, own]) => ({ kind: kindOf(place) === "graph" ? "graph" : odd, own }));
+    .sort(([a], [b]) => a - b).map(([place, own]) => ({
+      kind: kindOf(place) === "graph" ? "graph" : odd,
+      own,
+    }));
   if (tail.length > 0) parts.push({ kind: "kernel", own: tail });
   const drafts = parts.map(({ kind, own }) => {
     const all: Equation[] = [];

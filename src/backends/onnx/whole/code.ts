@@ -24,7 +24,8 @@ export function wholeCode(program: Program, pages: number): KernelCode {
     { w, ramps },
     program,
     inputs,
-    (outputs) => outputs.forEach((p, i) => output(w, p, program.outputs[i]!.aval.dtype, wanted[i]!)),
+    (outputs) =>
+      outputs.forEach((p, i) => output(w, p, program.outputs[i]!.aval.dtype, wanted[i]!)),
     (plan) => {
       for (const [i, a] of program.outputs.entries()) {
         const p = plan.place(a);
@@ -60,9 +61,14 @@ function input(w: Writer, { aval: { shape, dtype } }: Var, base: Code): Place {
     w.set(held.source.splat, i32x4.ne(i32x4.splat(i32.loadByte(base)), w.bits(0)));
   } else {
     const target = held.source;
-    bytes(w, root.size, [{ base, step: 4 }, { base: w.pointer(target).base, step: 16 }], ([from, to]) => {
-      w.add(v128.store(to!, i32x4.ne(v128.loadBytes(from!), w.bits(0))));
-    });
+    bytes(
+      w,
+      root.size,
+      [{ base, step: 4 }, { base: w.pointer(target).base, step: 16 }],
+      ([from, to]) => {
+        w.add(v128.store(to!, i32x4.ne(v128.loadBytes(from!), w.bits(0))));
+      },
+    );
   }
   return all(held, shape);
 }

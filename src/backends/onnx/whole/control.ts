@@ -2,10 +2,18 @@
  * Loops and branches. What a loop carries stays in one place, in variables or in scratch memory, and each step puts its
  * results there: the body writes them there itself where nothing still needs what it replaces.
  */
-import { type Shape, sizeOf } from "../../../core/aval.ts";
+import { sizeOf } from "../../../core/aval.ts";
 import { isEquation } from "../../../compiler/rewrite.ts";
 import { type Code, i32, i32x4 } from "../simd/assembler.ts";
-import { type Address, all, isAll, type Place, type Root, type Source, stridesOf } from "./place.ts";
+import {
+  type Address,
+  all,
+  isAll,
+  type Place,
+  type Root,
+  type Source,
+  stridesOf,
+} from "./place.ts";
 import type { Plan } from "./plan.ts";
 import { type Context, copy, load1, type ProgramWriter, type StepWriter } from "./table.ts";
 
@@ -73,7 +81,11 @@ class Carry {
 }
 
 /** True if a cluster reads an element of a value only when it writes the same one. */
-function readsInOrder(plan: Plan, cluster: Extract<Plan["steps"][number], { kind: "cluster" }> | undefined, root: Root) {
+function readsInOrder(
+  plan: Plan,
+  cluster: Extract<Plan["steps"][number], { kind: "cluster" }> | undefined,
+  root: Root,
+) {
   return cluster !== undefined && cluster.equations.every((e) =>
     e.inputs.every((a) => {
       const p = plan.place(a);
@@ -82,16 +94,15 @@ function readsInOrder(plan: Plan, cluster: Extract<Plan["steps"][number], { kind
   );
 }
 
-/** The element of each step of a stacked value, at this address. */
-function element(dtype: Root["dtype"], shape: Shape, at: Address): Place {
-  return all({ size: sizeOf(shape), dtype, source: at }, shape);
-}
-
 const scan = (writeProgram: ProgramWriter): StepWriter => (context, equation, inputs, outputs) => {
   if (!isEquation(equation, "scan")) return;
   const { w } = context;
   const { body, consts, carry: carried, length, reverse } = equation.params;
-  const carry = new Carry(context, outputs.slice(0, carried), inputs.slice(consts, consts + carried));
+  const carry = new Carry(
+    context,
+    outputs.slice(0, carried),
+    inputs.slice(consts, consts + carried),
+  );
   const xs = inputs.slice(consts + carried);
   const ys = outputs.slice(carried);
   const first = reverse ? length - 1 : 0;
@@ -120,13 +131,19 @@ const scan = (writeProgram: ProgramWriter): StepWriter => (context, equation, in
       if (sizeOf(p.shape) !== 1 || "splat" in p.root.source!) return p;
       return all({ size: 1, dtype: p.root.dtype, source: { splat: load1(w, p) } }, p.shape);
     });
-    writeProgram(context, body, [...inputs.slice(0, consts), ...carry.places, ...given], (results) => {
-      results.slice(carried).forEach((p, i) => {
-        const to = written[i]?.at ?? ys[i]!.source!;
-        copy(w, p, to, stridesOf(p.shape));
-      });
-      carry.replace(results.slice(0, carried));
-    }, (plan) => carry.settle(plan));
+    writeProgram(
+      context,
+      body,
+      [...inputs.slice(0, consts), ...carry.places, ...given],
+      (results) => {
+        results.slice(carried).forEach((p, i) => {
+          const to = written[i]?.at ?? ys[i]!.source!;
+          copy(w, p, to, stridesOf(p.shape));
+        });
+        carry.replace(results.slice(0, carried));
+      },
+      (plan) => carry.settle(plan),
+    );
     for (const moving of [...read, ...written]) {
       if (moving && moving.bytes !== 0) {
         w.set(moving.at.base, i32.add(moving.at.base, i32.constant(moving.bytes)));

@@ -8,7 +8,7 @@ import { type EquationOf, isEquation } from "../../../compiler/rewrite.ts";
 import { type Code, f32x4, i32x4, v128 } from "../simd/assembler.ts";
 import { load, store } from "./lanes.ts";
 import { type Address, joined, type Place, type Root } from "./place.ts";
-import { addressOf, type Context, streamOf, type StepWriter, withCopy } from "./table.ts";
+import { addressOf, type Context, type StepWriter, streamOf, withCopy } from "./table.ts";
 import type { Stream, Writer } from "./writer.ts";
 
 /** One operand: where it is, and how far apart elements are along the axes of one kind, in elements. */
@@ -20,15 +20,26 @@ interface Side {
 }
 
 interface Product {
-  readonly batch: { readonly sizes: readonly number[]; readonly x: readonly number[]; readonly y: readonly number[] };
+  readonly batch: {
+    readonly sizes: readonly number[];
+    readonly x: readonly number[];
+    readonly y: readonly number[];
+  };
   readonly rows: number;
   readonly columns: number;
   readonly terms: number;
   readonly x: Side;
   readonly y: Side;
   readonly add: (a: Code, b: Code) => Code;
-  readonly mul: (a: Code, b: Code) => Code;
+  /** a b + sum */
+  readonly multiplyAdd: (a: Code, b: Code, sum: Code) => Code;
 }
+
+const floats = { add: f32x4.add, multiplyAdd: f32x4.multiplyAdd };
+const integers = {
+  add: i32x4.add,
+  multiplyAdd: (a: Code, b: Code, sum: Code) => i32x4.add(sum, i32x4.mul(a, b)),
+};
 
 const others = (rank: number, ...used: (readonly number[])[]) =>
   Array.from({ length: rank }, (_, i) => i).filter((i) => !used.some((u) => u.includes(i)));
@@ -65,22 +76,33 @@ function write(context: Context, e: EquationOf<"dot">, x: Place, y: Place, out: 
       });
     }
     if (rhs) {
-      Object.assign(moved, { rhsBatch: batch, rhsContract: rhsContract.map((_, i) => batch.length + i) });
+      Object.assign(moved, {
+        rhsBatch: batch,
+        rhsContract: rhsContract.map((_, i) => batch.length + i),
+      });
     }
     write(context, { ...e, params: moved }, x, y, out);
   };
   const left = ordered(x, lhsBatch, lhsFree, lhsContract);
   const right = ordered(y, rhsBatch, rhsContract, rhsFree);
-  if (x.strides.some((s) => s < 0) || rows.sizes.length > 1 || (terms.sizes.length > 1 && !isPlain(left))) {
+  if (
+    x.strides.some((s) => s < 0) || rows.sizes.length > 1 ||
+    (terms.sizes.length > 1 && !isPlain(left))
+  ) {
     return withCopy(w, left, (copied) => again(copied, y, true, false));
   }
   const single = rows.sizes[0] === 1 && columns.sizes[0] === 1;
   const vectors = n === 1 || columns.sizes[0] === 1 || along;
-  if (y.strides.some((s) => s < 0) || columns.sizes.length > 1 || terms.sizes.length > 1 || (!vectors && !single)) {
+  if (
+    y.strides.some((s) => s < 0) || columns.sizes.length > 1 || terms.sizes.length > 1 ||
+    (!vectors && !single)
+  ) {
     return withCopy(w, right, (copied) => again(x, copied, false, true));
   }
-  const float = e.inputs[0]!.aval.dtype === "float32";
-  const sides = joined(pick(x.shape, lhsBatch), [pick(x.strides, lhsBatch), pick(y.strides, rhsBatch)]);
+  const sides = joined(pick(x.shape, lhsBatch), [
+    pick(x.strides, lhsBatch),
+    pick(y.strides, rhsBatch),
+  ]);
   const product: Product = {
     batch: { sizes: sides.sizes, x: sides.strides[0]!, y: sides.strides[1]! },
     rows: rows.sizes[0]!,
@@ -88,8 +110,7 @@ function write(context: Context, e: EquationOf<"dot">, x: Place, y: Place, out: 
     terms: terms.sizes[0]!,
     x: { place: x, free: rows.strides[0]![0]!, summed: terms.strides[0]![0]! },
     y: { place: y, free: n, summed: k },
-    add: float ? f32x4.add : i32x4.add,
-    mul: float ? f32x4.mul : i32x4.mul,
+    ...(e.inputs[0]!.aval.dtype === "float32" ? floats : integers),
   };
   emit(w, product, out);
 }
@@ -113,7 +134,8 @@ function emit(w: Writer, p: Product, out: Root): void {
     }, out);
   }
   const { batch, rows, columns, terms, x, y } = p;
-  const alongTerms = y.free !== 1 && (columns > 1 || (x.summed === 1 && y.summed === 1) || rows === 1);
+  const alongTerms = y.free !== 1 &&
+    (columns > 1 || (x.summed === 1 && y.summed === 1) || rows === 1);
   const [high, wide] = alongTerms ? [2, 4] : [4, 8];
   const work = sizeOf(batch.sizes) * Math.ceil(rows / high) * Math.ceil(columns / wide) *
     (alongTerms ? Math.ceil(terms / 4) * 8 : terms * 8);
@@ -188,7 +210,7 @@ interface Block {
 
 /** Vectors along columns: for every term a row adds its number times each vector of the right operand. */
 function outer(w: Writer, p: Product, { at, high, wide, writtenOut }: Block, out: Root): void {
-  const { x, y, terms, add, mul } = p;
+  const { x, y, terms, multiplyAdd } = p;
   const vectors = Math.ceil(wide / 4);
   const lanes = (v: number) => Math.min(4, wide - 4 * v);
   const sums = Array.from({ length: high * vectors }, () => w.set(w.local("v128"), w.bits(0)));
@@ -204,7 +226,7 @@ function outer(w: Writer, p: Product, { at, high, wide, writtenOut }: Block, out
         const left = w.keep(read(w, x, shifted(xs!, 4 * r * x.free), 0, 4));
         right.forEach((b, v) => {
           const sum = sums[r * vectors + v]!;
-          w.set(sum, add(sum, mul(left, b)));
+          w.set(sum, multiplyAdd(left, b, sum));
         });
       }
     }));
@@ -218,7 +240,7 @@ function outer(w: Writer, p: Product, { at, high, wide, writtenOut }: Block, out
 
 /** Vectors along terms, for some rows and up to four columns, added up across in the end. */
 function sums(w: Writer, p: Product, { at, high, wide, writtenOut }: Block, out: Root): void {
-  const { x, y, terms, add, mul } = p;
+  const { x, y, terms, add, multiplyAdd } = p;
   const [xs, ys, to] = at as [Address, Address, Address];
   const accumulators = Array.from(
     { length: high * wide },
@@ -235,7 +257,7 @@ function sums(w: Writer, p: Product, { at, high, wide, writtenOut }: Block, out:
         const right = w.keep(read(w, y, shifted(ys, 4 * c * y.free), 4 * y.summed, lanes, fill));
         left.forEach((a, r) => {
           const sum = accumulators[r * wide + c]!;
-          w.set(sum, add(sum, mul(a, right)));
+          w.set(sum, multiplyAdd(a, right, sum));
         });
       }
     });

@@ -1,4 +1,4 @@
-/** What element-wise instructions compute, of vectors of four: those of kernels, and lane by lane what these lack. */
+/** Element-wise instructions on vectors of four: those that kernels have, and lane by lane the others. */
 import type { DType } from "../../../core/dtype.ts";
 import type { Equation } from "../../../core/program.ts";
 import { type Body, type Code, f32x4, f64, i32, i32x4 } from "../simd/assembler.ts";
@@ -71,7 +71,10 @@ export function functionOf(equation: Equation, single: boolean): Emit | undefine
     };
     if (single) return i32x4.splat(lane(0));
     const values = lanes.map(lane);
-    return values.slice(1).reduce((x, v, l) => i32x4.withLane(x, l + 1, v), i32x4.splat(values[0]!));
+    return values.slice(1).reduce(
+      (x, v, l) => i32x4.withLane(x, l + 1, v),
+      i32x4.splat(values[0]!),
+    );
   };
 }
 

@@ -3,14 +3,14 @@ import { isEquation } from "../../../compiler/rewrite.ts";
 import { type Code, f32x4, i32, i32x4 } from "../simd/assembler.ts";
 import { nest, type Operand } from "./nest.ts";
 import { type Address, type Place, type Root, stridesOf } from "./place.ts";
-import { type Context, copy, operandOf, streamOf, type StepWriter } from "./table.ts";
+import { type Context, copy, operandOf, type StepWriter, streamOf } from "./table.ts";
 
 /** The axes of an operation with indices `[…, k]`. */
 interface Indexed {
-  /** What is indexed. */
+  /** The value that is indexed. */
   readonly x: Place;
   readonly indices: Place;
-  /** What lies at each index, and one step from index to index. */
+  /** The blocks that lie at each index, on the other side. */
   readonly blocks: { readonly place: Place; readonly from: Address };
 }
 
@@ -62,9 +62,17 @@ const gather: StepWriter = (context, equation, [x, indices], [out]) => {
   const place: Place = { root: out!, shape, offset: 0, strides: stridesOf(shape) };
   const from = "splat" in to ? { base: w.scratchBase, offset: 0 } : to;
   everyIndex(context, { x: x!, indices: indices!, blocks: { place, from } }, (bytes, block) => {
-    const at: Address = { base: w.set(w.local("i32"), i32.add(source.base, bytes)), offset: source.offset };
+    const at: Address = {
+      base: w.set(w.local("i32"), i32.add(source.base, bytes)),
+      offset: source.offset,
+    };
     const root: Root = { size: Infinity, dtype: x!.root.dtype, source: at };
-    const rest: Place = { root, shape: x!.shape.slice(depth), offset: 0, strides: x!.strides.slice(depth) };
+    const rest: Place = {
+      root,
+      shape: x!.shape.slice(depth),
+      offset: 0,
+      strides: x!.strides.slice(depth),
+    };
     copy(w, rest, "splat" in to ? to : block, place.strides.slice(outer));
   });
 };

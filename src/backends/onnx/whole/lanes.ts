@@ -7,18 +7,32 @@ import type { Writer } from "./writer.ts";
  * Lanes from memory, `step` bytes apart. What the others are nobody knows, unless `fill` has them; memory after the
  * last one may be read.
  */
-export function load(w: Writer, { base, offset }: Address, step: number, lanes: number, fill?: Code): Code {
+export function load(
+  w: Writer,
+  { base, offset }: Address,
+  step: number,
+  lanes: number,
+  fill?: Code,
+): Code {
   if (step === 0 && (lanes === 4 || !fill)) return v128.loadSplat(base, offset);
   if (step === 4 && (lanes === 4 || !fill)) return v128.load(base, offset);
   let x = w.keep(fill ?? v128.loadSplat(base, offset));
   for (let lane = fill ? 0 : 1; lane < lanes; lane++) {
-    x = w.keep(at({ base, offset }, lane * step, (base, offset) => v128.loadLane(base, x, lane, offset)));
+    x = w.keep(
+      at({ base, offset }, lane * step, (base, offset) => v128.loadLane(base, x, lane, offset)),
+    );
   }
   return x;
 }
 
 /** Lanes to memory, `step` bytes apart, and nothing beyond the last. */
-export function store(w: Writer, { base, offset }: Address, step: number, lanes: number, x: Code): void {
+export function store(
+  w: Writer,
+  { base, offset }: Address,
+  step: number,
+  lanes: number,
+  x: Code,
+): void {
   if (step === 4 && lanes === 4) return w.add(v128.store(base, x, offset));
   const value = w.keep(x);
   if (step === 4 && lanes >= 2) {
@@ -27,7 +41,13 @@ export function store(w: Writer, { base, offset }: Address, step: number, lanes:
     return;
   }
   for (let lane = 0; lane < lanes; lane++) {
-    w.add(at({ base, offset }, lane * step, (base, offset) => v128.storeLane(base, value, lane, offset)));
+    w.add(
+      at(
+        { base, offset },
+        lane * step,
+        (base, offset) => v128.storeLane(base, value, lane, offset),
+      ),
+    );
   }
 }
 

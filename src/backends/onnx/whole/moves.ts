@@ -7,6 +7,7 @@ import { addressOf, copy, load1, type StepWriter } from "./table.ts";
 const concatenate: StepWriter = ({ w }, equation, inputs, [out]) => {
   if (!isEquation(equation, "concatenate")) return;
   const { axis } = equation.params;
+  if (out!.size === 1) return copy(w, inputs[0]!, out!.source!);
   const strides = stridesOf(equation.outputs[0]!.aval.shape);
   const { base, offset } = addressOf(out!);
   let start = 0;
@@ -19,6 +20,7 @@ const concatenate: StepWriter = ({ w }, equation, inputs, [out]) => {
 const pad: StepWriter = ({ w }, equation, [x, value], [out]) => {
   if (!isEquation(equation, "pad")) return;
   const { low, interior } = equation.params;
+  if (out!.size === 1) return copy(w, x!, out!.source!);
   const strides = stridesOf(equation.outputs[0]!.aval.shape);
   const source = addressOf(out!);
   w.scoped(() => {

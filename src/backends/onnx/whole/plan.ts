@@ -3,11 +3,21 @@
  * what they read from elsewhere is there before it; other equations are steps by themselves, and those that only move
  * elements are no steps at all.
  */
-import { type Atom, Literal, type Shape, sizeOf, type Var } from "../../../core/aval.ts";
+import { type Atom, type Literal, type Shape, sizeOf, type Var } from "../../../core/aval.ts";
 import type { Equation, Program } from "../../../core/program.ts";
 import { isEquation } from "../../../compiler/rewrite.ts";
 import { elementwisePrimitives } from "../../../primitives/index.ts";
-import { all, broadcast, isAll, type Place, reshape, reverse, type Root, slice, transpose } from "./place.ts";
+import {
+  all,
+  broadcast,
+  isAll,
+  type Place,
+  reshape,
+  reverse,
+  type Root,
+  slice,
+  transpose,
+} from "./place.ts";
 
 /** Something to do. */
 export type Step =
@@ -22,7 +32,7 @@ export type Step =
     | { readonly kind: "copy"; readonly from: Place }
   );
 
-/** What planning needs to know of its surroundings. */
+/** Values that all programs of a function share. */
 export interface Surroundings {
   /** A number, four times. */
   literal(a: Literal): Root;
@@ -50,7 +60,7 @@ export class Plan {
     }
   }
 
-  /** Where a value is. */
+  /** The place of a value. */
   place(a: Atom): Place {
     const found = this.#places.get(a);
     if (found) return found;

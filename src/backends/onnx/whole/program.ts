@@ -70,7 +70,9 @@ export function writeProgram(
 
 function writeStep(context: Context, plan: Plan, step: Step): void {
   const { w } = context;
-  if (step.kind === "cluster") return step.shape.length === 0 ? scalars(w, plan, step) : cluster(w, plan, step);
+  if (step.kind === "cluster") {
+    return step.shape.length === 0 ? scalars(w, plan, step) : cluster(w, plan, step);
+  }
   if (step.kind === "copy") return copy(w, step.from, step.writes[0]!.source!);
   const { equation } = step;
   const write = writers[equation.primitive.name]!; // programs are made of what has one

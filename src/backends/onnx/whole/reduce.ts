@@ -5,7 +5,7 @@ import { type Code, f32x4, floatBits, i32x4, v128 } from "../simd/assembler.ts";
 import { load, store } from "./lanes.ts";
 import { nest } from "./nest.ts";
 import { type Address, joined, type Place, type Root, stridesOf } from "./place.ts";
-import { addressOf, load1, operandOf, streamOf, type StepWriter } from "./table.ts";
+import { addressOf, load1, operandOf, type StepWriter, streamOf } from "./table.ts";
 import type { Stream, Writer } from "./writer.ts";
 
 interface Fold {
@@ -227,7 +227,10 @@ const cumsum: StepWriter = ({ w }, equation, [x], [out]) => {
         steps: [4 * turn(list)],
       });
       const still = "splat" in source;
-      const streams = [still ? { from: from!, steps: [0] } : move(from!, x!.strides), move(to!, strides)];
+      const streams = [
+        still ? { from: from!, steps: [0] } : move(from!, x!.strides),
+        move(to!, strides),
+      ];
       w.over([x!.shape[axis]!], streams, false, ([from, to]) => {
         w.set(sum, add(sum, still ? source.splat : load(w, from!, 0, 4)));
         store(w, to!, 4, 1, sum);

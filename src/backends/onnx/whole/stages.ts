@@ -1,11 +1,11 @@
 /** The parts of a program that run as functions of their own: all of it, or its loops. */
-import type { Atom } from "../../../core/aval.ts";
+import { type Atom, Var } from "../../../core/aval.ts";
 import { type Equation, type Program, subprograms } from "../../../core/program.ts";
-import { definitionsOf } from "../../../compiler/rewrite.ts";
-import type { Stage } from "../simd/code.ts";
+import { definitionsOf, Substitution } from "../../../compiler/rewrite.ts";
+import type { Stage } from "../code.ts";
 import { assembled } from "../simd/stages.ts";
 import { isRepeat, isView } from "../simd/views.ts";
-import { canBeWhole, canBeWritten, isLoop, type Times, timeOf, timesOf } from "./eligible.ts";
+import { canBeWhole, canBeWritten, isLoop, timeOf, type Times, timesOf } from "./eligible.ts";
 
 /** Decides about a part for which there is code. */
 export type Worth = (part: {
@@ -48,7 +48,27 @@ export function wholeStages(program: Program, worth: Worth): readonly Stage[] | 
   if (isWholeWorth(program, worth)) return [{ kind: "whole", program }];
   const loops = new Set(program.equations.filter((e) => isWorth(e, worth)));
   if (loops.size === 0) return undefined;
-  return assembled(program.equations, turnsOf(program, loops), [], program.outputs, "whole");
+  const turns = turnsOf(program, loops);
+  return assembled(program.equations, turns, [], program.outputs, "whole").map((stage) => ({
+    ...stage,
+    program: withOwnVariables(stage.program),
+  }));
+}
+
+/** Views are made in every stage that reads them: what a stage makes for itself has variables of its own. */
+function withOwnVariables({ inputs, equations, outputs }: Program): Program {
+  const values = new Substitution();
+  const given = new Set<Atom>(outputs);
+  const own = equations.map((e) => {
+    const copy = {
+      ...e,
+      inputs: values.of(e.inputs),
+      outputs: e.outputs.map((v) => given.has(v) ? v : new Var(v.aval)),
+    };
+    values.set(e.outputs, copy.outputs);
+    return copy;
+  });
+  return { inputs, equations: own, outputs };
 }
 
 /** Graphs have even turns, loops odd ones. Views have none: they are made where they are read. */

@@ -1,4 +1,4 @@
-/** What the writers of steps share. */
+/** Parts that the writers of steps share. */
 import type { Equation, Program } from "../../../core/program.ts";
 import { sizeOf } from "../../../core/aval.ts";
 import { type Code, v128 } from "../simd/assembler.ts";
@@ -37,10 +37,15 @@ export function operandOf({ root, offset, strides }: Place): Operand {
   return { source: { base: source.base, offset: source.offset + 4 * offset }, strides };
 }
 
-/** Where a place begins in memory, and how far its elements are apart there; a splat is nowhere. */
+/** The beginning of a place in memory, and the bytes from element to element; a splat has neither. */
 export function streamOf(w: Writer, p: Place, steps: readonly number[]): Stream {
   const { source } = operandOf(p);
-  if ("splat" in source) return { from: { base: w.scratchBase, offset: 0 }, steps: steps.map(() => 0) };
+  if ("splat" in source) {
+    return {
+      from: { base: w.scratchBase, offset: 0 },
+      steps: steps.map(() => 0),
+    };
+  }
   return { from: source, steps: steps.map((s) => 4 * s) };
 }
 

@@ -34,7 +34,7 @@ class Scratch {
 
 const rounded = (bytes: number) => Math.ceil(bytes / alignment) * alignment;
 
-/** What goes through memory in a loop: where it starts, and the bytes that it moves along each level. */
+/** A pointer that goes through memory in a loop: its start, and the bytes that it moves along each level. */
 export interface Stream {
   readonly from: Address;
   readonly steps: readonly number[];

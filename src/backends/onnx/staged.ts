@@ -1,13 +1,13 @@
 /** A program whose stages take turns, in memory that all of them see. */
-import type { DeviceBuffer, Executable } from "../../../runtime/backend.ts";
-import type { TypedArray } from "../../../core/dtype.ts";
-import { BackendError } from "../../../core/errors.ts";
-import type { Atom } from "../../../core/aval.ts";
-import { outputAvals, type Program } from "../../../core/program.ts";
-import { type BufferPool, OnnxBuffer } from "../buffers.ts";
-import type { Native } from "../native.ts";
-import { OnnxExecutable } from "../session.ts";
-import { Kernel } from "./kernel.ts";
+import type { DeviceBuffer, Executable } from "../../runtime/backend.ts";
+import type { TypedArray } from "../../core/dtype.ts";
+import { BackendError } from "../../core/errors.ts";
+import type { Atom } from "../../core/aval.ts";
+import { outputAvals, type Program } from "../../core/program.ts";
+import { type BufferPool, OnnxBuffer } from "./buffers.ts";
+import type { Native } from "./native.ts";
+import { OnnxExecutable } from "./session.ts";
+import { Kernel } from "./simd/kernel.ts";
 import { type Stage, withCode } from "./code.ts";
 
 /** A stage ready to run. Tensors have numbers: the program's inputs first, then what each stage makes. */

@@ -1,8 +1,8 @@
 /** Stages, and what they are compiled to: plain data, from which executables are made, in this process or another. */
-import type { Program } from "../../../core/program.ts";
-import { type GraphCode, graphCode } from "../session.ts";
-import { wholeCode } from "../whole/code.ts";
-import { type KernelCode, kernelCode } from "./kernel.ts";
+import type { Program } from "../../core/program.ts";
+import { type GraphCode, graphCode } from "./session.ts";
+import { wholeCode } from "./whole/code.ts";
+import { type KernelCode, kernelCode } from "./simd/kernel.ts";
 
 /** The code of one stage. */
 export type Code = GraphCode | KernelCode;
