@@ -15,6 +15,19 @@ export type Case =
     | { readonly workload: "elementwise"; readonly compiled: boolean }
     | { readonly workload: "matmul"; readonly size: number }
     | { readonly workload: "generation" }
+    | {
+      readonly workload: "loop";
+      readonly loop:
+        | "scan"
+        | "forward"
+        | "anderson"
+        | "broyden"
+        | "nested"
+        | "game"
+        | "sinkhorn"
+        | "layer"
+        | "layer-anderson";
+    }
   );
 
 /** The cases of one workload. */
@@ -40,6 +53,13 @@ const matmul = (size: number): Case => ({
   title: `matrix product, ${size}`,
   workload: "matmul",
   size,
+});
+
+const loop = (loop: CaseOf<"loop">["loop"], title: string): Case => ({
+  id: `h-${loop}`,
+  title,
+  workload: "loop",
+  loop,
 });
 
 /** All cases, in the order of the table. */
@@ -72,6 +92,15 @@ export const cases: readonly Case[] = [
     title: "SLATE, 64 tokens from slots with a cache, batch 16, 4 blocks, d 192",
     workload: "generation",
   },
+  loop("scan", "scan of 1000 steps, 8 unknowns"),
+  loop("forward", "plain iteration to a tolerance, 1000 steps, 8 unknowns"),
+  loop("anderson", "Anderson acceleration, at most 20 steps, 8 unknowns"),
+  loop("broyden", "Broyden's method, at most 20 steps, 8 unknowns"),
+  loop("nested", "descent of 50 × 100 nested steps, 24 unknowns"),
+  loop("game", "a Stackelberg game: argmin of 100 steps in argmin of 20, 8 unknowns each"),
+  loop("sinkhorn", "Sinkhorn iteration, 100 steps, 16 × 16"),
+  loop("layer", "an equilibrium layer, 64 × 24, 50 plain steps"),
+  loop("layer-anderson", "an equilibrium layer, 64 × 24, Anderson to a tolerance"),
 ];
 
 /** Cases by name or by first letter: `a` is all of (a). */

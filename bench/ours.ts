@@ -5,6 +5,7 @@ import { conv } from "./workloads/conv.ts";
 import { discovery } from "./workloads/discovery.ts";
 import { elementwise } from "./workloads/elementwise.ts";
 import { generation } from "./workloads/generation.ts";
+import { loops } from "./workloads/loops.ts";
 import { matmul } from "./workloads/matmul.ts";
 import { mlp } from "./workloads/mlp.ts";
 import { slotAttentionGradient } from "./workloads/slotAttention.ts";
@@ -30,5 +31,7 @@ await serve((c) => {
       return matmul(c);
     case "generation":
       return generation();
+    case "loop":
+      return loops(c);
   }
 }, () => ({ trilevel: version, deno: Deno.version.deno }));

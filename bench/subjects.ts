@@ -28,7 +28,7 @@ const fromNpm = (name: string, file: string, device: "wasm" | "webgpu"): Subject
   name: `${name} ${device}`,
   gpu: device === "webgpu",
   command: (c) =>
-    torchAlone(c) ? undefined : [
+    peerAlone(c) ? undefined : [
       deno,
       "run",
       "-A",
@@ -40,14 +40,17 @@ const fromNpm = (name: string, file: string, device: "wasm" | "webgpu"): Subject
     ],
 });
 
-/** True for what of all peers PyTorch alone has. */
-const torchAlone = ({ workload }: Case) => workload === "generation";
+/** The peer that alone has a workload. */
+function peerAlone({ workload }: Case): "torch" | "jax" | undefined {
+  return workload === "generation" ? "torch" : workload === "loop" ? "jax" : undefined;
+}
 
 const python = (name: string, file: string): Subject => ({
   name,
   gpu: false,
   async command(c) {
-    const found = torchAlone(c) && name !== "torch" ? undefined : await pythonWith(name);
+    const alone = peerAlone(c);
+    const found = alone && name !== alone ? undefined : await pythonWith(name);
     return found === undefined ? undefined : [found, here(`peers/${file}`), JSON.stringify(c)];
   },
 });

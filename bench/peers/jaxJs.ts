@@ -218,7 +218,8 @@ function workOf(c: Case): Work {
         make(made(1, [c.size, c.size])),
       );
     case "generation":
-      throw new Error("the bench asks PyTorch alone for generation");
+    case "loop":
+      throw new Error("the bench asks PyTorch alone for generation, and JAX for loops");
   }
 }
 

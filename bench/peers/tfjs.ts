@@ -199,7 +199,8 @@ function workOf(c: Case): Work {
       return reading(() => tf.matMul(x, y));
     }
     case "generation":
-      throw new Error("the bench asks PyTorch alone for generation");
+    case "loop":
+      throw new Error("the bench asks PyTorch alone for generation, and JAX for loops");
   }
 }
 

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from common import discovery_params, grid, noise, serve, slot_params
+from loops import loop
 
 
 def layer_norm(p, x, eps=1e-3):
@@ -166,6 +167,8 @@ def make(case):
 
             f = jax.jit(chain) if case["compiled"] else chain
             return lambda: float(f(x, y).block_until_ready().ravel().__array__()[0])
+        case "loop":
+            return loop(case["loop"])
         case "matmul":
             n = case["size"]
             return on_arrays(jnp.matmul, noise(0, (n, n)), noise(1, (n, n)))

@@ -1,7 +1,8 @@
 /**
  * The onnx backend: a program becomes one ONNX graph, which ONNX Runtime runs on the CPU. Element-wise
  * work on large tensors, and at its end, is WebAssembly instead (`simd/`), in the same memory. A long program
- * becomes several graphs (`pieces.ts`).
+ * becomes several graphs (`pieces.ts`). Loops of small steps are functions of their own, from the first step to the
+ * last, and so is a program in which there is little else (`whole/`).
  *
  * Buffers are typed arrays. A run is done when `run` returns; what went wrong in it is kept in its
  * outputs and comes up when they are read.
