@@ -136,4 +136,5 @@ export {
   slotOrder,
   type SlotPick,
 } from "./slotEdits.ts";
+export { inceptionFeatures, type NamedArrays } from "./inception.ts";
 export { randomFeatures, type RandomFeaturesOptions } from "./randomFeatures.ts";
