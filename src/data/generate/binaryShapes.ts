@@ -17,11 +17,19 @@ const triangle = [
   "..#########..",
 ]
   .concat([".###########.", "#############"]);
-const shapes: readonly (readonly string[])[] = [
-  Array.from({ length: 8 }, () => "########"),
-  triangle,
-  [...triangle].reverse(),
-];
+const shapes: readonly { readonly name: BinaryShape["shape"]; readonly rows: readonly string[] }[] =
+  [
+    { name: "square", rows: Array.from({ length: 8 }, () => "########") },
+    { name: "up", rows: triangle },
+    { name: "down", rows: [...triangle].reverse() },
+  ];
+
+/** A shape of an image: a square, or a triangle that points up or down, and the pixel of its upper left corner. */
+export type BinaryShape = {
+  readonly shape: "square" | "up" | "down";
+  readonly row: number;
+  readonly column: number;
+};
 
 /** A binary image, and the shape that each of its pixels belongs to. */
 export type BinaryShapes = {
@@ -29,6 +37,8 @@ export type BinaryShapes = {
   readonly image: NdArray<Uint8Array>;
   /** `[height, width]`: k where shape k alone is; 0 for the background, and where shapes overlap. */
   readonly labels: NdArray<Uint8Array>;
+  /** Shape k − 1 of the list has the label k. */
+  readonly objects: readonly BinaryShape[];
 };
 
 /** Options of {@linkcode binaryShapes}. */
@@ -72,10 +82,12 @@ export function binaryShapes(
   const random = seeded(seed, index);
   const image = new Uint8Array(size * size);
   const labels = new Uint8Array(size * size);
+  const objects: BinaryShape[] = [];
   for (let k = 1; k <= count; k++) {
-    const rows = shapes[random.below(shapes.length)]!;
+    const { name, rows } = shapes[random.below(shapes.length)]!;
     const top = random.below(size - rows.length + 1);
     const left = random.below(size - rows[0]!.length + 1);
+    objects.push({ shape: name, row: top, column: left });
     rows.forEach((row, i) =>
       [...row].forEach((cell, j) => {
         if (cell !== "#") return;
@@ -85,5 +97,5 @@ export function binaryShapes(
       })
     );
   }
-  return { image: ndarray(image, [size, size]), labels: ndarray(labels, [size, size]) };
+  return { image: ndarray(image, [size, size]), labels: ndarray(labels, [size, size]), objects };
 }

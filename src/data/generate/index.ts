@@ -20,7 +20,7 @@ export type { RoomFactors, RoomObject, RoomScene, RoomShape, RoomsOptions } from
 export { blockColors, towerScene } from "./towers.ts";
 export type { Block, BlockShape, TowerScene, TowersOptions } from "./towers.ts";
 export { binaryShapes } from "./binaryShapes.ts";
-export type { BinaryShapes, BinaryShapesOptions } from "./binaryShapes.ts";
+export type { BinaryShape, BinaryShapes, BinaryShapesOptions } from "./binaryShapes.ts";
 export { movingSprites } from "./movingSprites.ts";
 export type { MovingSprite, MovingSprites, MovingSpritesOptions } from "./movingSprites.ts";
 export { openScenePool } from "./parallel.ts";

@@ -37,7 +37,7 @@ export const set = Flag.String("set").pipe(
   Flag.atLeast(0),
 );
 
-/** How differences between kinds are judged. */
+/** The kind of interval that decides between kinds of runs. */
 export const interval = Flag.Literals("interval", ["t", "bootstrap"] as const).pipe(
   Flag.withDescription(
     "Intervals that verdicts follow from: Student's t (default), or BCa bootstrap",

@@ -7,7 +7,7 @@ import { seeded } from "../../data/index.ts";
 import { normalCdf, normalQuantile } from "./normal.ts";
 import type { Interval } from "./interval.ts";
 
-/** How an interval is made. */
+/** Options of a bootstrap interval. */
 export interface BootstrapOptions {
   readonly level: number;
   /** `"percentile"`, or bias-corrected and accelerated, which is the default. */

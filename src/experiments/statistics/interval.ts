@@ -1,7 +1,7 @@
 /** Intervals, from Student's t or from resamples, and their words. */
 import { studentTQuantile } from "./studentT.ts";
 
-/** How an interval is made: from a normal distribution of the values, or from resamples of them. */
+/** The origin of an interval: a normal distribution of the values, or resamples of them. */
 export type IntervalMethod = "t" | "bootstrap";
 
 /** A range that holds the true value with probability `level`; of a t interval, if the values are normally distributed. */
@@ -12,7 +12,7 @@ export interface Interval {
   readonly method: IntervalMethod;
 }
 
-/** How intervals are made. */
+/** Options of intervals. */
 export interface IntervalOptions {
   readonly level?: number;
   /** Student's t unless given; `"bootstrap"` is the bias-corrected and accelerated bootstrap. */

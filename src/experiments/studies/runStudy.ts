@@ -33,7 +33,7 @@ export interface StudyOptions {
   readonly seeds: number;
   /** Names of kinds; all of them unless given. */
   readonly kinds?: readonly string[];
-  /** How the interval of a difference is made; Student's t unless given. */
+  /** The kind of interval that decides; Student's t unless given. */
   readonly interval?: IntervalMethod;
 }
 

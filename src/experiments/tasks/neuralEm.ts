@@ -5,6 +5,7 @@ import {
   binaryShapes,
   type Dataset,
   fromArrays,
+  type Json,
   map,
   type NdArray,
   ndarray,
@@ -12,13 +13,14 @@ import {
   select,
 } from "../../data/index.ts";
 import { argmaxMasks, foregroundAmi } from "../../metrics/index.ts";
-import { np } from "../../index.ts";
+import { np, type Tensor } from "../../index.ts";
 import { neuralEm, type NeuralEmParams } from "../../models/index.ts";
 import { blank, colored, type Picture } from "../display/canvas.ts";
 import { datasetError } from "../errors.ts";
 import { Count, CountOrZero, defaultsTo, Fraction, NonNegative } from "../schema.ts";
 import { matchedLabels } from "./images/matching.ts";
 import { entry, slotHeads, slotsOf } from "./images/panels.ts";
+import { probeObjects } from "./images/readout.ts";
 import { dataPath } from "./images/sources.ts";
 import { adjointOf, inferenceFields } from "./inference.ts";
 import { averaged } from "./scores.ts";
@@ -65,6 +67,8 @@ type DataConfig = typeof DataConfig.Type;
 type Example = {
   readonly image: NdArray<Float32Array>;
   readonly labels: NdArray<Uint8Array>;
+  /** The shapes and their places; null in a file, which does not say them. */
+  readonly objects: Json;
 };
 
 /** The paper's static shapes with images small enough for minutes on two cores. */
@@ -162,6 +166,16 @@ export const neuralEmTask = defineTask({
         "in the colour of the shape that it matches, and what each component draws.",
     },
   },
+  exports: {
+    masks: { description: "Masks of slots, [slots, height, width]", picture: "labels" },
+    slots: { description: "Slots, [slots, size]" },
+    components: { description: "Pictures of slots, [slots, height, width]", picture: "maps" },
+  },
+  probe: {
+    output: "slots",
+    objects: ({ objects }) => Array.isArray(objects) ? objects : null,
+    fit: probeObjects,
+  },
   curves: [{ title: "Validation AMI", series: [{ key: "validation/ami", name: "AMI" }] }],
   system({ model: config, data }) {
     const model = neuralEm({
@@ -188,6 +202,12 @@ export const neuralEmTask = defineTask({
       predict(params, { image }, key) {
         const { assignment, picture } = model.apply(params, image, key).value;
         return { assignment, picture };
+      },
+      represent(params, { image }, key) {
+        const { theta, assignment, picture } = model.apply(params, image, key).value;
+        const map = (pixels: Tensor) =>
+          pixels.reshape([image.shape[0]!, config.slots, data.resolution, data.resolution]);
+        return { slots: theta, masks: map(assignment), components: map(picture) };
       },
       scorer: () =>
         averaged(({ sample, output: { assignment } }: Seen<Example, "assignment" | "picture">) => ({
@@ -242,15 +262,19 @@ async function open(data: DataConfig): Promise<Examples<Example> & { close(): Pr
 function generated({ resolution: size, objects: count, seed }: DataConfig, n: number) {
   const images = new Float32Array(n * size * size);
   const labels = new Uint8Array(n * size * size);
+  const objects: Json[] = [];
   for (let i = 0; i < n; i++) {
     const made = binaryShapes({ size, count }, seed, i);
     images.set(made.image.data, i * size * size);
     labels.set(made.labels.data, i * size * size);
+    objects.push(made.objects);
   }
-  return fromArrays({
+  const arrays = fromArrays({
     image: ndarray(images, [n, size * size]),
     labels: ndarray(labels, [n, size, size]),
   });
+  const schema = { ...arrays.schema, objects: { shape: [], dtype: "json" } } as const;
+  return map(arrays, (sample, i): Example => ({ ...sample, objects: objects[i]! }), schema);
 }
 
 /** The first frames of a published file, in its own splits. */
@@ -274,9 +298,11 @@ async function openFile(
         pixels,
       ]),
       labels: ndarray(Uint8Array.from(groups.data.subarray(0, pixels)), [height!, width!]),
+      objects: null,
     }), {
       image: { shape: [pixels], dtype: "float32" },
       labels: { shape: [height!, width!], dtype: "uint8" },
+      objects: { shape: [], dtype: "json" },
     });
     opened.push(frames);
     return frames.size <= most ? frames : select(frames, Array.from({ length: most }, (_, i) => i));

@@ -8,6 +8,7 @@ import { ImageConfig, imageContradictions } from "./images/config.ts";
 import { readerOf } from "./images/readers.ts";
 import { type Example, type ExtraField, openImages, previewImages } from "./images/examples.ts";
 import { attentionPanel, panelCaptions } from "./images/panels.ts";
+import { probeObjects } from "./images/readout.ts";
 import { propertyPresets } from "./presets.ts";
 import {
   attentionMaps,
@@ -103,6 +104,16 @@ export const properties = defineTask({
     spectralNormCurve,
   ],
   lists: [residualList],
+  exports: {
+    slots: { description: "Slots, [slots, size]" },
+    attention: { description: "Where slots look, [slots, rows, columns]", picture: "maps" },
+    predictions: { description: "Predicted properties, [slots, 19]" },
+  },
+  probe: {
+    output: "slots",
+    objects: ({ objects }) => Array.isArray(objects) ? objects : null,
+    fit: probeObjects,
+  },
   system(whole) {
     const { model: config } = whole;
     const model = propertyPrediction({ ...slotOptions(config), hidden: config.decoder.channels });
@@ -116,6 +127,10 @@ export const properties = defineTask({
       predict(params, { image }, key) {
         const { predictions, attention } = model.apply(params, image, key);
         return { predictions, attention: attentionMaps(attention, whole) };
+      },
+      represent(params, { image }, key) {
+        const { slots, predictions, attention } = model.apply(params, image, key);
+        return { slots, predictions, attention: attentionMaps(attention, whole) };
       },
       scorer: () => precisionScorer(config.slots),
       draw: (seen) => ({ attention: attentionPanel(seen) }),

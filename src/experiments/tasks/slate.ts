@@ -23,6 +23,7 @@ import {
 } from "./images/examples.ts";
 import { describeSource, ImageConfig, imageContradictions, imageSize } from "./images/config.ts";
 import { entry, overlay, slotHeads as headsOfSlots, slotsOf } from "./images/panels.ts";
+import { probeObjects } from "./images/readout.ts";
 import { imageScores, scoreImage } from "./images/scores.ts";
 import { adjointOf, inferenceFields, solverOf } from "./inference.ts";
 import { averaged } from "./scores.ts";
@@ -241,6 +242,22 @@ export const slate = defineTask({
     spectralNormCurve,
   ],
   lists: [residualList],
+  exports: {
+    masks: { description: "Masks of slots, [slots, height, width]", picture: "labels" },
+    slots: { description: "Slots, [slots, size]" },
+    attention: { description: "Where slots look, [slots, rows, columns]", picture: "maps" },
+    reconstruction: { description: "Reconstructions, [height, width, 3]", picture: "image" },
+    discreteVae: {
+      description: "Images of the discrete VAE, [height, width, 3]",
+      picture: "image",
+    },
+    tokens: { description: "Tokens of images, [tokens]" },
+  },
+  probe: {
+    output: "slots",
+    objects: ({ objects }) => Array.isArray(objects) ? objects : null,
+    fit: probeObjects,
+  },
   system(config) {
     const { model: { clipEntries, discreteVaeRate, patience, temperatureSteps }, optimizer } =
       config;
@@ -290,6 +307,18 @@ export const slate = defineTask({
           wrongCrossEntropy: entropies(others, tokens).reshape([-1, 1]),
           validationLoss: ofImage(np.square(sampled.reconstruction.sub(x)))
             .add(entropies(sampled.logits, sampled.tokens)).reshape([-1, 1]),
+        };
+      },
+      represent(params, { image }, key) {
+        const seen = model.apply(params, toUnit(image), key, { ...whole, sample: false });
+        const maps = attentionMaps(seen.attention);
+        return {
+          slots: seen.slots,
+          attention: maps,
+          masks: np.repeat(np.repeat(maps, 4, { axis: 2 }), 4, { axis: 3 }),
+          tokens: seen.tokens,
+          discreteVae: fromUnit(seen.reconstruction),
+          reconstruction: fromUnit(model.render(params, model.generate(params, seen.slots))),
         };
       },
       scorer: slateScorer,

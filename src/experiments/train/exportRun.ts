@@ -60,9 +60,11 @@ export const exportRun = Effect.fn("exportRun")(function* (run: OpenRun, options
   const written: string[] = [];
   const size = Math.min(count ?? data.size, data.size);
   if (asked.length > 0) {
-    const represent = jit((params: Params, batch: Outputs, key: Tensor) =>
-      system.represent!(params, batch, key) // it was looked for
-    );
+    // Nothing else that the task could make is computed.
+    const represent = jit((params: Params, batch: Outputs, key: Tensor): Outputs => {
+      const all = system.represent!(params, batch, key); // it was looked for
+      return Object.fromEntries(asked.flatMap(([name]) => all[name] ? [[name, all[name]]] : []));
+    });
     const gathered = new Map<string, HostTensor[]>();
     for (let start = 0; start < size; start += batchSize) {
       const found = yield* Effect.tryPromise({
@@ -80,7 +82,14 @@ export const exportRun = Effect.fn("exportRun")(function* (run: OpenRun, options
       });
       for (const [name, path] of asked) {
         const tensor = found[name];
-        if (tensor === undefined) continue;
+        if (tensor === undefined) {
+          return yield* Effect.fail(
+            new RunError(
+              `The task "${task.name}" has the output "${name}" among its exports, but its \`represent\` does not give it.`,
+              "Return it there, or leave it out of `exports`.",
+            ),
+          );
+        }
         if (arrays.includes(extname(path))) {
           gathered.set(name, [...gathered.get(name) ?? [], tensor]);
           continue;

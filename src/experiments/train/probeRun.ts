@@ -26,9 +26,10 @@ export const probeRun = Effect.fn("probeRun")(function* (run: OpenRun, options: 
       new RunError(`The task "${task.name}" has no probe.`, "give it one, see defineTask"),
     );
   }
-  const represent = jit((params: Params, batch: Outputs, key: Tensor) =>
-    system.represent!(params, batch, key) // it was looked for
-  );
+  // Nothing else that the task could make is computed.
+  const represent = jit((params: Params, batch: Outputs, key: Tensor) => ({
+    [probe.output]: system.represent!(params, batch, key)[probe.output]!, // it was looked for
+  }));
   const look = async (part: Dataset<Sample>, most: number): Promise<Probed[]> => {
     const found: Probed[] = [];
     const size = Math.min(part.size, most);
@@ -38,7 +39,7 @@ export const probeRun = Effect.fn("probeRun")(function* (run: OpenRun, options: 
       const batch = placeBatch(task.inputs, collate(samples));
       const key = scope(() => random.foldIn(random.key(1), start));
       const result = represent(state.params, batch, key);
-      const { [probe.output]: tensor } = await readTree({ [probe.output]: result[probe.output] });
+      const { [probe.output]: tensor } = await readTree(result);
       dispose([result, batch, key]);
       const { data: values, shape: [, ...shape] } = tensor!; // what represent gave
       const row = values.length / length;
