@@ -213,7 +213,10 @@ export const insert: (
   declareOptions("np.insert", ["x", "at", "values"], { axis }),
 );
 
-/** The tensor without the elements at static places; flattened unless an axis is given. Exported as `np.delete`. */
+/**
+ * The tensor without the elements at static places; flattened unless an axis is given. Also exported as `np.delete`, a name
+ * that JavaScript reserves among named imports.
+ */
 export const deleteAt: (
   x: TensorLike,
   at: number | readonly number[],
@@ -259,7 +262,7 @@ export const rollaxis: (x: TensorLike, axis: number, start?: number) => Tensor =
 );
 
 /** The shape that several shapes are broadcast to. @throws ShapeError when they do not fit. */
-export function broadcastShapesOf(...shapes: readonly (Shape | number)[]): Shape {
+function broadcastShapesOf(...shapes: readonly (Shape | number)[]): Shape {
   return broadcastShapes("broadcastShapes", shapes.map((s) => shapeOf("broadcastShapes", s)));
 }
 export { broadcastShapesOf as broadcastShapes };
