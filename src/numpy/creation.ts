@@ -93,8 +93,8 @@ export interface FromDataOptions {
  * ```ts
  * import { np } from "trilevel";
  * const x = np.array([[0.1, 0.2, 0.3]]);
- * const kept = { data: await x.data(), dtype: x.dtype, shape: x.shape };
- * console.assert(await np.arrayEqual(np.fromData(kept.data, kept), x).item() === 1);
+ * const { dtype, shape } = x;
+ * console.assert(await np.arrayEqual(np.fromData(await x.data(), { dtype, shape }), x).item() === 1);
  * ```
  *
  * @throws ShapeError when the shape has another number of elements.
