@@ -1,6 +1,6 @@
 /**
  * The types, errors and memory functions of the public face. Folders that hold what users could write themselves
- * (layers, optimizers, models, nested levels, experiments) import these here, and never from `core`. Whoever imports it
+ * (layers, optimizers, models, nested levels, experiments) import these here, and never from `core`. Importing it
  * can compute: tensors have their methods, programs find how to run, and backends are known.
  */
 import "./backends/index.ts";

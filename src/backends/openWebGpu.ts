@@ -7,8 +7,8 @@ export { limitsOf } from "./webgpu/device.ts";
 /**
  * The webgpu backend on a device of the user's, for {@link setBackend}: one that is shared with other code, or of
  * another implementation than Deno's, such as Dawn's (npm's `webgpu`), which reads results back in a fraction of the
- * time. The device should have its limits raised, see {@link limitsOf}. Whoever made it keeps alive what it came from:
- * its adapter until it is handed over, and with npm's `webgpu` the object that `create` gave as long as it is used.
+ * time. The device should have its limits raised, see {@link limitsOf}. The caller keeps alive
+ * its adapter until it is handed over and, with npm's `webgpu`, the object that `create` gave as long as it is used.
  *
  * ```ts
  * import { limitsOf, np, openWebGpu, setBackend } from "trilevel";

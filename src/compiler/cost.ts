@@ -4,7 +4,7 @@ import { sizeOf } from "../core/aval.ts";
 import { bytesOf } from "./liveness.ts";
 import { isEquation } from "./rewrite.ts";
 
-/** Counts over a whole run. Loops whose length nobody knows count once. */
+/** Counts over a whole run. Loops of unknown length count once. */
 export interface Cost {
   /** Multiplications and additions of matrix products and convolutions. */
   readonly multiplyAdds: number;

@@ -246,7 +246,7 @@ export function pswapaxes<T>(
 }
 
 /**
- * Sends values between the elements of a batch: each pair is [source, destination]. Elements that nobody sends to get
+ * Sends values between the elements of a batch: each pair is [source, destination]. Elements that receive nothing get
  * zeros.
  *
  * ```ts

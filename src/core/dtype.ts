@@ -3,7 +3,7 @@
  *
  * The promotion lattice is JAX's, without the types Trilevel lacks (int64, float16, complex):
  * `bool → weak int → {int32, uint32} → weak float → float32 → float64`. A weak type comes from a bare
- * number: it adapts to what it meets. JavaScript does not tell 2 from 2.0, so a bare whole number is a weak int
+ * number: it adapts to what it meets. JavaScript does not distinguish 2 from 2.0, so a bare whole number is a weak int
  * among integers and booleans, and a weak float otherwise. See https://docs.jax.dev/en/latest/type_promotion.html.
  */
 import { BackendError, DTypeError } from "./errors.ts";

@@ -55,7 +55,7 @@ function formatParam(value: unknown, indent: string, inner: FormatInner): string
   if (isProgram(value)) return inner(value, indent);
   if (Array.isArray(value)) return `(${value.map((v) => formatParam(v, indent, inner)).join(",")})`;
   if (typeof value === "function") {
-    // Functions are compared by identity, so the text must tell two of the same name apart.
+    // Functions are compared by identity, so the text must distinguish two of the same name.
     let number = functionNumbers.get(value);
     if (number === undefined) functionNumbers.set(value, number = functionCount++);
     return `${value.name || "function"}#${number}`;

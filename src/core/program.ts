@@ -124,21 +124,21 @@ export interface Primitive<P extends Params = NoParams> {
   readonly asScan?: (
     inputs: readonly Aval[],
     params: P,
-    // The parameters belong to the primitive beside it.
+    // The parameters belong to the primitive in the same equation.
     // deno-lint-ignore no-explicit-any
   ) => { readonly primitive: Primitive<any>; readonly params: Params } | undefined;
 
   /** Of a bare number it makes a tensor of that number. */
   readonly isFill?: boolean;
 
-  /** It does something beside computing outputs, so it is never removed. */
+  /** It has an effect besides its outputs, so it is never removed. */
   readonly effect?: boolean;
 }
 
 /** One instruction: `outputs = primitive[params](inputs)`. */
 export interface Equation {
   /** The instruction. */
-  // The parameters belong to the primitive beside it: the pair was checked where it was bound.
+  // The parameters belong to the primitive in the same equation: the pair was checked when it was bound.
   // deno-lint-ignore no-explicit-any
   readonly primitive: Primitive<any>;
   /** Its static parameters: axes, shapes, programs. */
@@ -163,7 +163,7 @@ export interface Program {
 
 /** A rewriting of programs: it gives one that computes the same. */
 export interface Pass {
-  /** The name, by which stages of compilation are told apart. */
+  /** The name, by which stages of compilation are distinguished. */
   readonly name: string;
   /** The rewriting. */
   run(program: Program): Program;
@@ -241,7 +241,7 @@ export function eliminateDeadCode(program: Program): Program {
 
 const effectful = new WeakMap<Program, boolean>();
 
-/** True if an equation does something beside computing its outputs. Calls that nobody needs do not. */
+/** True if an equation has an effect besides its outputs. Calls whose results are not needed have none. */
 export function hasEffect(equation: Equation): boolean {
   if (equation.primitive.inline) return false;
   return equation.primitive.effect === true || subprograms(equation.params).some(hasEffects);

@@ -29,7 +29,7 @@ export interface Storage {
 
 /** The reference of one tensor to the storage that it owns, alone or with others. */
 export interface StorageRef {
-  /** The storage; throws a DisposedError after the tensor was disposed, whoever else owns it. */
+  /** The storage; throws a DisposedError after the tensor was disposed, even if other tensors own it. */
   readonly storage: Storage;
   /** Gives up the tensor's ownership; the last owner's release frees the memory. */
   release(): void;

@@ -31,7 +31,7 @@ export class Tensor {
   readonly #storageRef: StorageRef | undefined;
 
   /**
-   * For the library's own use: users make tensors with `np.array` and its kin.
+   * For the library's own use: users make tensors with `np.array` and similar functions.
    *
    * @internal
    */

@@ -10,7 +10,7 @@ const partial = ".partial-";
 const temporaryName = (path: string) => `${path}${partial}${crypto.randomUUID()}`;
 
 /**
- * Creates or replaces a file; whoever reads it meanwhile, or after a power failure, sees the old bytes or the new
+ * Creates or replaces a file; a reader sees, at any time and after a power failure, the old bytes or the new
  * ones. When it returns, the new ones are durable.
  */
 export async function writeFileAtomically(
@@ -25,7 +25,7 @@ export async function writeFileAtomically(
     await disk.syncFile(temporary);
     await disk.rename(temporary, path);
   } catch (error) {
-    await disk.remove(temporary).catch(() => {}); // the first error is the one to tell
+    await disk.remove(temporary).catch(() => {}); // the first error is the one to report
     throw error;
   }
   await disk.syncFolder(dirname(path));
@@ -54,7 +54,7 @@ export async function removePartial(folder: string, disk: Disk = nodeDisk): Prom
  *
  * `fill` writes the contents into the temporary folder it is given. If it throws, nothing is kept. If
  * another process finishes the same folder first, that one stays. What a killed process left behind is
- * removed by the next call, once nobody has written to it for an hour.
+ * removed by the next call, once it has not been written to for an hour.
  */
 export async function createFolderAtomically(
   path: string,

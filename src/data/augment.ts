@@ -15,7 +15,7 @@ import type { Random } from "./seeded.ts";
 
 /** The changes of {@linkcode augment}, and their extents. */
 export interface AugmentOptions {
-  /** Fields with pictures to interpolate and recolour; `["image"]` unless told otherwise. */
+  /** Fields with pictures to interpolate and recolour; `["image"]` unless given. */
   readonly images?: readonly string[];
   /** Fields with masks or labels, which move with the images but are never mixed. */
   readonly masks?: readonly string[];

@@ -114,7 +114,7 @@ async function* inOrder<S extends Sample>(dataset: Dataset<S>, ahead = 8): Async
   }
 }
 
-/** The fields of a schema, one line each, for people. */
+/** The fields of a schema, one line each, for messages. */
 export function describeSchema(schema: Schema): string {
   const lines = mapFields(
     schema,

@@ -40,7 +40,7 @@ const checkOptions = dataOptions<DecodeOptions>("decodeImage", ["bytes", "path"]
  * alpha. 16-bit values are scaled to 8 bits; grey of fewer bits is scaled up.
  * @throws {WrongKindError} for anything but PNG and JPEG, {@linkcode TruncatedError},
  * {@linkcode CorruptError}, {@linkcode UnsupportedError} for kinds that are not read, {@linkcode LimitError} for
- * more pixels than 2²⁵ unless told otherwise.
+ * more pixels than 2²⁵ unless given.
  */
 export function decodeImage(
   bytes: Uint8Array,

@@ -151,7 +151,7 @@ function taps(from: number, to: number, antialias: boolean) {
 
 /** Options of {@linkcode resize}. */
 export interface ResizeOptions {
-  /** `"bilinear"` unless told otherwise; masks want `"nearest"`. */
+  /** `"bilinear"` unless given; masks want `"nearest"`. */
   readonly method?: "bilinear" | "nearest";
   /** True if shrinking averages; true unless given. */
   readonly antialias?: boolean;

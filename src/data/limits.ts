@@ -34,7 +34,7 @@ export interface Limits {
   readonly recordBytes: number;
 }
 
-/** The limits that hold unless told otherwise. */
+/** The limits that hold unless given. */
 export const defaultLimits: Limits = {
   pixels: 2 ** 25,
   scans: 100,

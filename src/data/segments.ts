@@ -122,7 +122,7 @@ function extentsOf(
   }));
   labels.forEach((label, p) => {
     const extent = extents[label - 1];
-    if (extent === undefined) return; // the background, or an object that nobody asked for
+    if (extent === undefined) return; // the background, or an object that was not asked for
     const column = p % width;
     const row = (p - column) / width;
     extent.pixels++;

@@ -22,9 +22,9 @@ import { permutation } from "./seeded.ts";
 
 /** Three disjoint parts that together hold every sample once. */
 export interface Split<S extends Sample> {
-  /** 70 % unless told otherwise. */
+  /** 70 % unless given. */
   readonly train: Dataset<S>;
-  /** 15 % unless told otherwise. */
+  /** 15 % unless given. */
   readonly validation: Dataset<S>;
   /** The rest. */
   readonly test: Dataset<S>;
@@ -32,7 +32,7 @@ export interface Split<S extends Sample> {
 
 /** Options of {@linkcode split}. */
 export interface SplitOptions {
-  /** Another seed is another split; 0 unless told otherwise. */
+  /** Another seed is another split; 0 unless given. */
   readonly seed?: number;
   /** The fraction of the whole that each part gets. Default 0.7, 0.15 and 0.15. */
   readonly fractions?: readonly [train: number, validation: number, test: number];
@@ -50,7 +50,7 @@ const checkSplit = dataOptions<SplitOptions>("split", ["dataset"], {
 });
 
 /**
- * Splits by seed, 70 : 15 : 15 unless told otherwise. Part sizes are the rounded cumulative fractions; with groups, the
+ * Splits by seed, 70 : 15 : 15 unless given. Part sizes are the rounded cumulative fractions; with groups, the
  * ends of groups that are nearest to these, and at least one group to train on.
  *
  * @throws {OptionError} when the fractions are negative or do not add up to 1, or there is not one group a sample.

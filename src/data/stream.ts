@@ -41,17 +41,17 @@ export interface Batch<S extends Sample> {
 export interface BatchOptions<S extends Sample, T extends Sample = S> {
   /** Samples in a batch. */
   readonly batchSize: number;
-  /** Decides the orders of all epochs and all augmentations; 0 unless told otherwise. */
+  /** Decides the orders of all epochs and all augmentations; 0 unless given. */
   readonly seed?: number;
   /** True to give each epoch an order of its own; false for the order of the dataset. */
   readonly shuffle?: boolean;
-  /** Passes over the data; endless unless told otherwise. */
+  /** Passes over the data; endless unless given. */
   readonly epochs?: number;
   /** The first step to yield; as if the stream had been running until there. */
   readonly startStep?: number;
   /** True (the default) to leave out the last, smaller batch of an epoch. */
   readonly dropRemainder?: boolean;
-  /** Batches read ahead of the one in use; 2 unless told otherwise. */
+  /** Batches read ahead of the one in use; 2 unless given. */
   readonly prefetch?: number;
   /** Changes a sample; `random` belongs to (seed, epoch, index), so the change can be repeated. */
   readonly augment?: (sample: S, random: Random) => T | Promise<T>;

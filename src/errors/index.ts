@@ -12,7 +12,7 @@
  */
 import { userLine } from "./callSite.ts";
 
-/** Parts of an error beside its message and its hint. */
+/** Parts of an error in addition to its message and its hint. */
 export interface ErrorDetails extends ErrorOptions {
   /** The user's line; it is found in the call stack unless it is given, or given as undefined. */
   readonly line?: string | undefined;

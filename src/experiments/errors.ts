@@ -5,7 +5,7 @@
 import { DataError } from "../data/errors.ts";
 import { type ErrorDetails, TrilevelError } from "../errors/index.ts";
 
-/** The base of them. No line of a program is named: most come of a config, a command or a file. */
+/** The base of them. No line of a program is named: most come from a config, a command or a file. */
 abstract class ExperimentFailure extends TrilevelError {
   constructor(what: string, hint: string, details: ErrorDetails = {}) {
     super(what, hint, { line: undefined, ...details });
@@ -25,7 +25,7 @@ export class ConfigError extends ExperimentFailure {
   }
 }
 
-/** A run folder is missing, or is none. */
+/** A run folder is missing, or the folder holds no run. */
 export class RunError extends ExperimentFailure {
   /** Tells this kind of error from others. */
   get _tag(): "RunError" {

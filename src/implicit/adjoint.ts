@@ -212,7 +212,7 @@ export interface ImplicitOptions {
    */
   linear?: LinearSolver | FixedPointSolver;
   /**
-   * Is told how each solve ended, forward or backward. Silent failure of this solve is the most common
+   * Called with the statistics of each solve, forward or backward. Silent failure of this solve is the most common
    * fault of implicit layers: look here when gradients are strange.
    */
   observe?: ((stats: SolveStats) => void) | undefined;

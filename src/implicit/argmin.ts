@@ -44,7 +44,7 @@ export interface ArgminLimits
   stepSize?: number;
 }
 
-// Each alone may be left out, as the types cannot tell a declaration.
+// Each may be left out if the other is given, which the types of a declaration cannot express.
 type Either = ArgminLimits & {
   optimizer?: GradientTransformation | undefined;
   solver?: FixedPointSolver | undefined;
@@ -145,7 +145,7 @@ function solverOf<Z>(
       "leave batchAxis out and map over samples: vmap(argmin(objective, { optimizer }))",
     );
   };
-  // The loss costs something: it is computed for those who ask.
+  // The loss is computed only on request.
   const extra = (params: unknown): Extra =>
     batchAxis === undefined
       ? {

@@ -16,7 +16,7 @@ const checkOptions = declareOptions<FixedPointOptions<boolean>>("fixedPointItera
 /**
  * The function `(z0, ...args) => { value, aux, stats }` that finds z = step(z, ...args) from z0. z and the
  * arguments are trees; `step` may close over tensors of outer transformations, which get their derivatives. Leaves
- * of z that are not float (counters, flags, random keys) are carried from step to step beside the others and
+ * of z that are not float (counters, flags, random keys) are carried from step to step along with the others and
  * never differentiated. While they change, z is no fixed point, and the iteration goes on: with a counter or a new
  * key in each step it takes all `maxSteps`.
  *
@@ -24,8 +24,8 @@ const checkOptions = declareOptions<FixedPointOptions<boolean>>("fixedPointItera
  * applied N times, and so equals a written-out loop; other solvers return their best iterate. The value for
  * `maxSteps: 0` is z0.
  *
- * Adjoints other than `unrolled` and `truncated` differentiate as if the value were a fixed point, also where it is none:
- * see `stats.converged`, or have `onFail: "warn"` tell. `unrolled` differentiates the steps that were taken. From
+ * Adjoints other than `unrolled` and `truncated` differentiate as if the value were a fixed point, even if it is not:
+ * see `stats.converged`, or set `onFail: "warn"`. `unrolled` differentiates the steps that were taken. From
  * a start that is within the tolerance already no step is taken, and the derivative is 0; with `atol: 0, rtol: 0`
  * all steps are.
  *

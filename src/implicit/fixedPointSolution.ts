@@ -26,12 +26,12 @@ import { linearize } from "../transforms/linearize.ts";
 import { watch } from "./onFail.ts";
 import { stopGradient } from "../transforms/stopGradient.ts";
 
-/** Options, checked, and what `argmin` has beside. */
+/** Options, checked, and the additional ones of `argmin`. */
 export interface InnerOptions extends FixedPointOptions<boolean> {
   /** The name of the function in errors. */
   readonly name: string;
   readonly maxSteps: number;
-  /** The step's aux is f(z) - z, more precisely than the difference tells. */
+  /** The step's aux is f(z) - z, more precisely than as a difference. */
   readonly auxIsChange?: boolean;
 }
 

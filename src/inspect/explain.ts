@@ -1,4 +1,4 @@
-/** `explain`: what becomes of a function on its way to the device. */
+/** `explain`: the stages of a function on its way to the device. */
 import { type Cost, costOf } from "../compiler/cost.ts";
 import { peakBytes } from "../compiler/liveness.ts";
 import type { BackendName } from "../core/source.ts";
@@ -31,7 +31,7 @@ export class Explanation {
     readonly cost: Cost,
     /** The most bytes of values made inside, alive at one time, equation by equation. */
     readonly peakBytes: number,
-    /** The number of kernels a call runs, where the backend tells. */
+    /** The number of kernels a call runs, where the backend reports it. */
     readonly dispatches: number | undefined,
     /** The kernels themselves: their texts, or names. */
     readonly kernels: readonly string[] | undefined,

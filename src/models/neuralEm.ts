@@ -130,7 +130,7 @@ const floor = 1e-6;
  *     γ_k = p(x; ψ_k) / Σ_j p(x; ψ_j),  p(x; ψ) = xψ + (1 − x)(1 − ψ) + 10⁻⁶
  *
  * The loss of an iterate is Σ γ BCE(ψ, x) + w Σ (1 − γ)(−log(1 − ψ)): components pay for what they explain, and for
- * whatever they draw elsewhere. All components begin alike (θ = 0, ψ = 0); random assignments tell them apart.
+ * whatever they draw elsewhere. All components begin alike (θ = 0, ψ = 0); random assignments break the symmetry.
  *
  * ```ts
  * import { neuralEm } from "trilevel/models";

@@ -122,7 +122,7 @@ export function slate(options: SlateOptions): Slate {
     check.present(present, slots);
     return present;
   };
-  // Each one program, all of whose results reject where a token is none of the vocabulary.
+  // One program each, all of whose results reject if a token is not in the vocabulary.
   const compiled = {
     render: jit((p: SlateParams, given: Tensor) => {
       check.params(p);

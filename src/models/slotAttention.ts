@@ -343,7 +343,7 @@ export function slotAttention(options: SlotAttentionOptions): SlotAttention {
     finalStep: adjoint.kind === "atSolution",
     initGrad: options.initGrad ?? "zero",
   });
-  // Those who use the parts, as diagnostics do, get the changed ones.
+  // Users of the parts, such as diagnostics, get the changed ones.
   const step: SlotAttention["step"] = changed.step === model.level.step
     ? model.step
     : (p, slots, keys) => {

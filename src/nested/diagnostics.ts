@@ -77,7 +77,7 @@ const checkContraction = declareOptions<ContractionOptions>("contraction", ["lev
 });
 
 /**
- * The function `(w, z, x, key) => { norm, radius }` that tells how a step moves small differences at λ = z: the spectral norm
+ * The function `(w, z, x, key) => { norm, radius }` that measures how a step changes small differences at λ = z: the spectral norm
  * of J = ∂step/∂λ bounds how much one step stretches them, the spectral radius is the rate at which the iteration
  * converges near a fixed point (below 1: it does).
  */

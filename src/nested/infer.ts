@@ -197,7 +197,7 @@ function refuseContradictions({ adjoint, noise, collect, solver, atol, rtol, ...
   }
 }
 
-/** The place of step t. The key is made only for those who look at it. */
+/** The place of step t. The key is made only when it is read. */
 export function at(t: Tensor, key: Tensor): At {
   return {
     t,
@@ -260,7 +260,7 @@ function allIterates<W, X, Z, Y>(
     const z0 = level.init(w, x, key);
     const [[value], [each, ys]] = scan(stored, [z0, zero()] as const, null, { length: steps });
     const trace = distances(z0, each, batchAxis);
-    // One more step, which compiled functions leave out when nobody reads the residual.
+    // One more step, which compiled functions leave out when the residual is not read.
     const beyond = level.step(
       w,
       value,

@@ -91,13 +91,13 @@ function cheapest(
   return best;
 }
 
-/** An operand summed over the axes that nobody needs. */
+/** An operand summed over the axes that are not needed. */
 function summed({ x, axes }: Named, needed: (axis: string) => boolean): Named {
   const over = axes.flatMap((axis, i) => needed(axis) ? [] : [i]);
   return { x: lax.reduceSum(x, over), axes: axes.filter(needed) };
 }
 
-/** The product of two operands, summed over the axes that nobody else needs. */
+/** The product of two operands, summed over the axes that are not needed elsewhere. */
 function multiply(a: Named, b: Named, needed: (axis: string) => boolean): Named {
   const left = summed(a, (axis) => needed(axis) || b.axes.includes(axis));
   const right = summed(b, (axis) => needed(axis) || a.axes.includes(axis));

@@ -76,7 +76,7 @@ const checkVectorize = declareOptions<VectorizeOptions>("np.vectorize", ["f"], {
  * console.assert(apply(np.ones([5, 2, 3]), np.ones([3])).shape.join() === "5,2");
  * ```
  *
- * @throws ArgumentError for a signature that is none; ShapeError for operands that do not fit it.
+ * @throws ArgumentError for an invalid signature; ShapeError for operands that do not fit it.
  */
 export function vectorize(
   f: (...xs: Tensor[]) => TensorLike,

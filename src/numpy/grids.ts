@@ -25,7 +25,7 @@ import {
 import { integers } from "./taking.ts";
 
 /**
- * The indices of all places of a shape, one grid for each axis along a new first one; int32 unless told.
+ * The indices of all places of a shape, one grid for each axis along a new first one; int32 unless given.
  *
  * ```ts
  * import { np } from "trilevel";
@@ -214,7 +214,7 @@ export interface RavelOptions {
 
 /**
  * Indices, one tensor for each axis, as numbers of places of the flattened tensor; see {@link unravelIndex}. There
- * is no mode `"raise"`, since nobody looks at values: indices outside are clipped unless told.
+ * is no mode `"raise"`, since values are not checked: indices that are out of bounds are clipped by default.
  *
  * @throws ArgumentError unless there is one tensor for each axis.
  */

@@ -26,7 +26,7 @@ export type Index =
  * Negative indices count from the end first.
  */
 export interface OutOfBounds {
-  /** Each function says what it does unless told. */
+  /** The mode; each function says its default. */
   readonly mode?: "clip" | "fill" | undefined;
   /** The value of `"fill"`; NaN unless given, or the smallest int32, the largest uint32, true. */
   readonly fillValue?: TensorLike | undefined;

@@ -123,7 +123,7 @@ export const maskIndices: (
   }),
 );
 
-/** The numbers of places of the flattened tensor that are not 0, int32; 0 behind the last unless told. */
+/** The numbers of places of the flattened tensor that are not 0, int32; 0 behind the last unless given. */
 export const flatnonzero: (x: TensorLike, options: FillOptions) => Tensor = managedWithOptions(
   (x: TensorLike, options: FillOptions) => {
     const t = asTensor(x);

@@ -73,7 +73,7 @@ function requireSome(name: string, x: Tensor): void {
 
 /** Options of {@link unique}. */
 export interface UniqueOptions extends FillOptions {
-  /** An axis, along which whole sub-tensors are told apart; elements of the flattened tensor unless given. */
+  /** An axis, along which whole sub-tensors are compared; elements of the flattened tensor unless given. */
   readonly axis?: number | undefined;
   /** True if all NaN count as one value; true unless given. */
   readonly equalNan?: boolean | undefined;
@@ -268,7 +268,7 @@ export const intersect1d: SetOperation = setOperation(
   (x) => x,
   (v, _, y) => within(v, y),
 );
-/** The distinct elements of the first tensor that are not in the second; 0 behind the last unless told. */
+/** The distinct elements of the first tensor that are not in the second; 0 behind the last unless given. */
 export const setdiff1d: SetOperation = setOperation(
   "setdiff1d",
   (x) => x,

@@ -49,7 +49,7 @@ export interface AdamOptions {
   readonly nesterov?: boolean;
 }
 
-/** The kinds of options that {@link adam} and its kin take. */
+/** The kinds of options that {@link adam} and its variants take. */
 export const adamKinds = {
   b1: scalarOf(fraction),
   b2: scalarOf(fraction),

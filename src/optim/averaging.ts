@@ -101,7 +101,7 @@ export interface LookaheadOptions {
   readonly syncPeriod: number;
   /** The fraction of the distance to the fast weights that slow weights move. */
   readonly slowStepSize: Scalar;
-  /** If true, the optimizer then begins anew. Default false. */
+  /** If true, the optimizer is then initialized again. Default false. */
   readonly resetState?: boolean;
 }
 

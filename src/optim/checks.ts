@@ -57,7 +57,7 @@ function shapeOf(leaf: unknown): string | undefined {
   return leaf instanceof Tensor ? leaf.shape.join() : undefined;
 }
 
-/** Throws an ArgumentError unless a transformation is one: an optimizer that was not called is none. */
+/** Throws an ArgumentError unless the value is a transformation; `optim.adam` without a call is a function instead. */
 export function requireTransformation(name: string, given: unknown): void {
   const { update } = Object(given) as { update?: unknown };
   if (typeof update === "function") return;

@@ -23,7 +23,7 @@ export interface InjectState<H, Inner> {
 }
 
 /**
- * The transformation that `make` makes of hyperparameters, with their values kept in the state: a
+ * The transformation that `make` returns for hyperparameters, with their values kept in the state: a
  * compiled step need not be compiled again when they change.
  *
  * ```ts

@@ -1,4 +1,4 @@
-/** L-BFGS: steps scaled by an inverse Hessian that past gradients tell. */
+/** L-BFGS: steps scaled by an inverse Hessian that is estimated from past gradients. */
 import { scan } from "../control/index.ts";
 import type { Tensor } from "../public.ts";
 import * as np from "../numpy/index.ts";

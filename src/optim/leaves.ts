@@ -85,7 +85,7 @@ export function unbiased(average: Tensor, decay: Scalar, count: Tensor): Tensor 
 }
 
 /**
- * The average gradient of Adam and its kin, rid of its bias; with `nesterov` that of one step ahead,
+ * The average gradient of Adam and its variants, rid of its bias; with `nesterov` that of one step ahead,
  * `b1 m̂ₜ₊₁ + (1 - b1) ĝₜ` (Dozat, 2016).
  */
 export function direction(

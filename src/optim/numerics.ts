@@ -40,7 +40,7 @@ export function rootMeanSquare(x: Tensor): Tensor {
 
 /**
  * √x of an average of squares, or NaN where it is infinite. The squares of finite gradients overflow from 1.8e19 on in
- * float32; divided by an infinite root, a parameter would stand still from then on, and nothing would say so.
+ * float32; divided by an infinite root, a parameter would not move any more, without any message.
  */
 export function rootOfSquares(x: Tensor): Tensor {
   return np.sqrt(x).add(x.mul(0)); // ∞ · 0 is NaN

@@ -22,7 +22,7 @@ export interface SamState<Inner, Adversary> {
 export interface SamOptions {
   /** The number of updates one descent takes, all but the last of which climb; 2. */
   readonly syncPeriod?: number;
-  /** If true, the ascent begins anew each time. Default true. */
+  /** If true, the ascent starts again from its initial state each time. Default true. */
   readonly resetState?: boolean;
 }
 

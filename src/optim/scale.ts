@@ -62,7 +62,7 @@ export function requireRate(name: string, learningRate: unknown): void {
 /**
  * Multiplies updates by `-learningRate`: descends. The last transformation of most optimizers.
  *
- * @throws ArgumentError when the learning rate is none.
+ * @throws ArgumentError when the learning rate is neither a number nor a schedule.
  */
 export function scaleByLearningRate(
   learningRate: LearningRate,

@@ -141,7 +141,7 @@ export function nullable<T>(of: Kind<T>): Kind<T | null> {
 
 /**
  * An object that functions of the library make, known by a field that it alone has: a solver, an optimizer.
- * One who gives the function itself, or its name, is told to call it.
+ * The error for the function itself, or for its name, says to call it.
  */
 export function madeBy<T>(
   expected: string,

@@ -1,4 +1,4 @@
-/** The name that was probably meant: what is told to one who mistypes an option. */
+/** The name that was probably meant, for the error about a misspelt option. */
 
 /** The nearest of some known names, or undefined where none is near. */
 export function nearest(given: string, known: readonly string[]): string | undefined {

@@ -48,7 +48,7 @@ export interface Declaration {
   readonly spec: { readonly [option: string]: Kind<never> & { readonly required?: true } };
 }
 
-/** Looks at options of a type, and throws at what is none. */
+/** Checks options of a type, and throws for invalid ones. */
 export interface Check<O> {
   /** Throws unless options are an object of known names with values of the declared kinds; `args` are all of a call. */
   (given: unknown, args?: readonly unknown[]): void;
@@ -185,7 +185,7 @@ export function requireArgument(
   );
 }
 
-/** An object that is nobody's instance: not a tensor, a list or a date. */
+/** A plain object: no tensor, list, date or instance of another class. */
 export function isPlain(value: unknown): boolean {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
   const prototype = Object.getPrototypeOf(value);

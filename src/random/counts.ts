@@ -56,7 +56,7 @@ function logFactorial(k: Tensor): Tensor {
 }
 
 /**
- * Poisson: how many events there are when `rate` are expected; int32 unless told. Below a rate of 10 exponential waits
+ * Poisson: how many events there are when `rate` are expected; int32 unless given. Below a rate of 10 exponential waits
  * are added (Knuth), from there on numbers are transformed and rejected (Hörmann, 1993).
  *
  * ```ts

@@ -41,7 +41,7 @@ export async function openBackend(name: BackendName): Promise<Backend> {
   if (!made) {
     made = Promise.resolve(factoryOf(name)());
     opening.set(name, made);
-    // A failure is told to whoever waits; the next one who asks tries again.
+    // A failure rejects the promises of those that wait; the next call tries again.
     made.then((backend) => open.set(name, backend), () => {}).finally(() => opening.delete(name));
   }
   return await made;
@@ -106,7 +106,7 @@ function best(): Backend {
   backend.ready.then((opened) => {
     if (current === backend) current = opened;
   }, () => {
-    // The error is told to whoever reads a result; the next operation tries again.
+    // Reading a result rejects with the error; the next operation tries again.
     if (current === backend) current = undefined;
   });
   return backend;

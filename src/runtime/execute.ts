@@ -113,7 +113,7 @@ export class Compiled {
   }
 }
 
-/** An input as its backend has it; a bare number is nobody's storage. */
+/** An input as its backend has it; a bare number has no storage of its own. */
 function place(x: Tensor, backend: Backend): { buffer: DeviceBuffer; storage?: DeviceStorage } {
   const storage = storageOf(x);
   if (storage) return { storage, buffer: storage.buffer };

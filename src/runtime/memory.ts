@@ -126,7 +126,7 @@ export class DeviceStorage implements Storage {
     return new DeviceStorageRef(owner, this);
   }
 
-  /** One owner less; the last one's `end` is what becomes of the memory. */
+  /** One owner less; after the last one, the memory is treated as `end` says. */
   release(end: (buffer: DeviceBuffer) => void = (buffer) => this.backend.free(buffer)): void {
     if (--this.#owners > 0) return;
     this.#use.tensors--;
@@ -153,7 +153,7 @@ export function readAfter(
   if (checks.length === 0) return;
   const given = new Set<DeviceStorage | undefined>(inputs);
   const all = Promise.all(checks);
-  all.catch(() => {}); // told when a result is read
+  all.catch(() => {}); // reported when a result is read
   for (const x of results) {
     const storage = storageOf(x);
     if (!storage || given.has(storage)) continue;
@@ -180,7 +180,7 @@ export function asDeviceStorage(storage: Storage): DeviceStorage {
   throw new InternalError("a tensor holds memory that this runtime did not make");
 }
 
-/** The tensor was the only owner, and its memory was handed to a run: nobody frees it here. */
+/** The tensor was the only owner, and its memory was handed to a run: it is not freed here. */
 export function donate(x: Tensor): void {
   if (x.storageRef instanceof DeviceStorageRef) x.storageRef.donate();
 }
@@ -195,7 +195,7 @@ class DeviceStorageRef implements StorageRef {
     scoped?.add(owner);
   }
 
-  /** The storage; throws when the tensor was disposed, whoever else shares it. */
+  /** The storage; throws when the tensor was disposed, even if other tensors share it. */
   get storage(): DeviceStorage {
     if (!this.#ended) return this.held;
     const line = this.#site?.line;
@@ -311,7 +311,7 @@ export function scope<R>(f: () => R): R {
   }, false);
 }
 
-/** A scope whose intermediates nobody but `f` has seen. */
+/** A scope whose intermediates only `f` has seen. */
 export function internalScope<R>(f: () => R): R {
   return scopeOf(f, true);
 }
@@ -338,7 +338,7 @@ function scopeOf<R>(f: () => R, internal: boolean): R {
   }
 }
 
-/** Runs `f` outside of all scopes: what it makes is owned by whoever holds it. */
+/** Runs `f` outside of all scopes: the tensors that it makes belong to their holders. */
 export function unscoped<R>(f: () => R): R {
   const outer = scoped;
   scoped = undefined;

@@ -51,7 +51,7 @@ export class OpeningBackend implements Backend {
       for (const start of this.#waiting.splice(0)) start(backend);
       return backend;
     });
-    this.ready.catch(() => {}); // told to whoever reads a result
+    this.ready.catch(() => {}); // reported when a result is read
   }
 
   get name(): BackendName {

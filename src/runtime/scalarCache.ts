@@ -9,7 +9,7 @@ const kept = 256;
 
 const placed = new WeakMap<Backend, LruCache<DeviceBuffer>>();
 
-/** A number on a backend, which keeps it for the next time: nobody else may free it. */
+/** A number on a backend, which keeps it for the next time and alone may free it. */
 export function cachedScalar(value: number, aval: Aval, backend: Backend): DeviceBuffer {
   let numbers = placed.get(backend);
   if (!numbers) placed.set(backend, numbers = new LruCache(kept, (unused) => backend.free(unused)));

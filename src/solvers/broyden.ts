@@ -20,7 +20,7 @@ import type { FixedPointSolver, RowMap } from "./solver.ts";
 
 /** Options of `broyden`. */
 export interface BroydenOptions {
-  /** The number of updates to keep before starting afresh. Costs 2·memory·n per sample. Default 10. */
+  /** The number of updates to keep before a restart. Costs 2·memory·n per sample. Default 10. */
   memory?: number;
   /** Halve steps that do not reduce the residual (Armijo), at most 5 times. Default false. */
   lineSearch?: boolean;

@@ -1,6 +1,6 @@
 /**
  * The loop around every fixed-point solver: measures residuals, stops each sample on its own, keeps its best
- * iterate, and tells what happened. What is told is always about the value that is returned.
+ * iterate, and reports statistics, which always belong to the value that is returned.
  */
 import { scan, whileLoop } from "../control/index.ts";
 import type { Tensor } from "../core/tensor.ts";
@@ -26,11 +26,11 @@ export type Point = { readonly rows: Tensor; readonly carried: readonly Tensor[]
 
 /** The map on whole iterates. */
 export interface PointMap {
-  /** The next point, and f(z) - z where the map knows it more precisely than the difference tells. */
+  /** The next point, and f(z) - z where the map knows it more precisely than as a difference. */
   (z: Point): Point & { readonly change?: Tensor };
 }
 
-/** The part of `Packing` that tells carried leaves apart by sample. */
+/** The part of `Packing` that separates carried leaves by sample. */
 export interface Carrier {
   choose(condition: Tensor, a: readonly Tensor[], b: readonly Tensor[]): Tensor[];
   same(a: readonly Tensor[], b: readonly Tensor[]): Tensor;
@@ -116,7 +116,7 @@ export function iterate(
     const { change, residual, within, finite } = look(s.z, image, carrier, options);
     const mapHere = (rows: Tensor) => map({ rows, carried: s.z.carried }).rows;
     const next = solver.next(s.z.rows, image.rows, s.state, mapHere, change);
-    // Where the next iterate is not the image, nobody has seen yet that it is finite.
+    // Where the next iterate is not the image, it has not been checked yet that it is finite.
     const sound = best || next.z === image.rows
       ? finite
       : lax.and(finite, lax.finite(lax.reduceSum(stopGradient(next.z), [1])));
@@ -218,7 +218,7 @@ function look(
   const change = image.change ?? lax.sub(image.rows, z.rows);
   const seen = stopGradient(change);
   const residual = rowNorm(seen, norm);
-  // Where only rest and NaN count, a plain sum knows both, and is cheaper than a norm that nobody reads.
+  // Where only rest and NaN count, a plain sum knows both, and is cheaper than a norm that is not read.
   const fixed = atol === 0 && rtol === 0;
   const measure = fixed ? lax.reduceSum(lax.abs(seen), [1]) : residual;
   // Below a few roundings of f(z), a residual is chance.

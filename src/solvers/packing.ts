@@ -27,7 +27,7 @@ export const batchAxisKind: Kind<BatchAxis> = kind(
 export class Packing {
   readonly batch: number;
   readonly dtype: Aval["dtype"];
-  /** For each leaf the axis that counts samples; undefined where samples are not told apart. */
+  /** For each leaf the axis that counts samples; undefined without a sample axis. */
   readonly axes: readonly (number | undefined)[];
   readonly #avals: readonly Aval[];
   readonly #batched: boolean;

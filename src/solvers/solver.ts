@@ -40,7 +40,7 @@ export const solverKind: Kind<FixedPointSolver> = madeBy(
 export interface LinearStats {
   /** Applications of the matrix, int32. */
   readonly steps: Tensor;
-  /** ‖b - A x‖ / ‖b‖, computed anew from x. */
+  /** ‖b - A x‖ / ‖b‖, computed from x. */
   readonly residual: Tensor;
   /** True if the residual is within the tolerance. */
   readonly converged: Tensor;

@@ -12,7 +12,7 @@ import { type Aval, type Shape, sizeOf } from "../core/aval.ts";
 import type { WebGpuBackend } from "../backends/webgpu/backend.ts";
 import { WebGpuBuffer } from "../backends/webgpu/memory.ts";
 
-/** tfjs's backend, made to wait for us and to tell us when it lets go. */
+/** tfjs's backend, made to wait for our work and to notify us when it releases memory. */
 export class SharedDevice extends WebGPUBackend {
   readonly #lent = new Map<DataId, () => void>();
 

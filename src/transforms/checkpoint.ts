@@ -18,13 +18,13 @@ export interface CheckpointOptions {
   policy?: SavePolicy;
 }
 
-/** Policies by their names in JAX; see `saveOnlyTheseNames` and its kin for those that take names. */
+/** Policies by their names in JAX; policies that take names are functions, such as `saveOnlyTheseNames`. */
 export const savePolicies = {
   /** Keep nothing. */
   nothingSaveable: () => false,
   /** Keep everything, as if there were no checkpoint. */
   everythingSaveable: () => true,
-  /** Keep products: cheap things are computed again, dear ones are not. */
+  /** Keep products: cheap operations are computed again, expensive ones are not. */
   dotsSaveable: (primitive: string) => primitive === "dot" || primitive === "conv",
   /** Keep products without batch axes, such as those of layers with their weights. */
   dotsWithNoBatchDimsSaveable: (primitive: string, params: object) =>

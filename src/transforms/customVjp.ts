@@ -77,7 +77,7 @@ export function customVjp<A extends unknown[], R, Residuals>(
 ): (...args: A) => R;
 /**
  * With `symbolicZeros`, `forward` gets every leaf as `{ value, perturbed }`, where `perturbed` says whether it is being
- * differentiated, and `backward` gets `null` for cotangents that are zero: both may skip what nobody needs.
+ * differentiated, and `backward` gets `null` for cotangents that are zero: both may skip work that is not needed.
  */
 export function customVjp<A extends unknown[], R, Residuals>(
   f: (...args: A) => R,

@@ -138,7 +138,7 @@ export function grad<
   return (...args) => {
     const [value, gradient] = both(...args);
     if (options.hasAux) return [gradient, (value as [Tensor, Aux<R>])[1]] as never;
-    (value as Tensor).dispose(); // computed on the way, and nobody's
+    (value as Tensor).dispose(); // an intermediate without an owner
     return gradient as never;
   };
 }

@@ -188,7 +188,7 @@ export function hvp<A extends unknown[]>(
   const product = (primals: A, tangents: Optional<A>): A[0] => {
     const slope = grad(f) as (...args: A) => A[0];
     const [gradient, moved] = pushForward("hvp", slope, primals, tangents);
-    dispose(gradient); // computed on the way, and nobody's
+    dispose(gradient); // an intermediate without an owner
     return moved;
   };
   return at.length === 0 ? product : product(...at);

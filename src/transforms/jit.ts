@@ -149,13 +149,13 @@ const checkOptions = declareOptions<JitOptions>("jit", ["f"], {
 
 /**
  * The function `f`, traced and compiled at the first call with arguments of a kind (structure, shapes,
- * element types, static values), and from then on run as one program. Within other transformations its program,
+ * element types, static values), and then run as one program. Within other transformations its program,
  * traced once for each kind, becomes part of theirs: the outermost `jit` compiles the whole.
  *
  * The 1024 kinds that were used last stay compiled, as long as the function itself is held: jit once, outside of
  * loops. A function that is called with more kinds in turn is compiled again each time, and a warning says so.
  *
- * What `f` does beside computing (logging, random numbers of the host) happens while it is traced only.
+ * Side effects of `f` (logging, random numbers of the host) happen only while it is traced.
  * Tensors that `f` closes over are read at every call; they must not be disposed.
  *
  * ```ts

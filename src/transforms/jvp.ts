@@ -32,7 +32,7 @@ export function jvp<A extends unknown[], R>(
   return pushForward("jvp", f, primals, tangents);
 }
 
-/** `jvp` for whoever needs it, under that function's own name. */
+/** `jvp` for other functions, whose names appear in its errors. */
 export function pushForward<A extends unknown[], R>(
   name: string,
   f: (...args: A) => R,

@@ -1,4 +1,4 @@
-/** Static arguments of `jit` as text: how it tells them apart. */
+/** Static arguments of `jit` as text, by which they are compared. */
 import { ArgumentError } from "../core/errors.ts";
 import { formatAval } from "../core/aval.ts";
 import { Tensor } from "../core/tensor.ts";

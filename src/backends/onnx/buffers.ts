@@ -36,7 +36,7 @@ export class BufferPool {
     return data.buffer === this.heap.buffer;
   }
 
-  /** Takes memory back that nobody reads any more. */
+  /** Takes back memory that is not read any more. */
   give(data: TypedArray): void {
     if (this.holds(data)) this.heap.give(data.byteOffset, data.byteLength);
   }

@@ -3,7 +3,7 @@
  * it for loops and branches.
  *
  * Nodes are hash-consed: the same operation on the same values is one node. So lowerings may ask for a
- * reshaped or expanded value wherever they need one, and views they asked for in vain (no output
+ * reshaped or expanded value wherever they need one, and views that they asked for without using them (no output
  * depends on them) are left out when the model is written.
  */
 import type { DType, TypedArray } from "../../core/dtype.ts";
@@ -284,7 +284,7 @@ function namesRead(node: Node): string[] {
     : [...node.inputs, ...inner.flatMap((graph) => graph.read())];
 }
 
-/** A key that tells operations apart; undefined for operations with graphs inside. */
+/** A key by which operations are compared; undefined for operations with graphs inside. */
 function keyOf(
   op: string,
   inputs: readonly string[],

@@ -46,7 +46,7 @@ export interface Native {
 
 /** Members of the package that are not part of its types. */
 interface Binding extends Pick<Native, "InferenceSession"> {
-  /** `Tensor` is what it makes of an output. */
+  /** The class of its outputs is `Tensor`. */
   initOrtOnce(logLevel: number, Tensor: TensorConstructor, isMainThread: boolean): void;
 }
 
@@ -113,7 +113,7 @@ const advice: Record<ReturnType<typeof platform>, string> = {
   browser: "it is native code for Deno and Node: in a browser, use WebGPU where there is a GPU",
 };
 
-/** Makes the package's tensors, for whoever else uses it, except while we refuse them. */
+/** Makes the package's tensors, for its other users, except while we refuse them. */
 function refusable(Tensor: TensorConstructor): TensorConstructor {
   return class {
     constructor(...[type, data, dims]: ConstructorParameters<TensorConstructor>) {

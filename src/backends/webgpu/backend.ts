@@ -102,7 +102,7 @@ function wordsOf(data: TypedArray, dtype: DType): Words {
   }
 }
 
-/** True if data has the right type already, in memory that nobody shares. */
+/** True if data has the right type already, in memory that is not shared. */
 function isOwn<T extends Words>(data: TypedArray, type: new (size: number) => T): data is T {
   return data instanceof type && data.buffer instanceof ArrayBuffer;
 }

@@ -113,7 +113,7 @@ export class RowCluster extends Base {
     return new RowCluster(memory, source, target);
   }
 
-  /** Its members at another element; undefined if that cannot be told to be one. */
+  /** Its members at another element; undefined if it is not known to be a single one. */
   at(spot: Spot): Pick<RowCluster, "members" | "domain"> | undefined {
     const view = this.#viewAt(spot);
     if (this.filled) {
@@ -191,7 +191,7 @@ export class ContractionCluster extends Base {
     return this;
   }
 
-  /** Its members at a place, where the product is known; undefined if it cannot be told to be one place. */
+  /** Its members at a place, where the product is known; undefined if it is not known to be a single place. */
   at(place: Expr, product: Expr): Member[] | undefined {
     const reader = this.#readerAt(place, product);
     const members = [...this.values].map((v) =>

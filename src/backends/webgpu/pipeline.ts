@@ -17,7 +17,7 @@ export class Pipeline {
     else this.#gpu = device.createComputePipeline(descriptor);
   }
 
-  /** The pipeline that a pass is given; it is compiled now if nobody has waited for it. */
+  /** The pipeline that a pass is given; it is compiled now if it is not yet. */
   get gpu(): GPUComputePipeline {
     return this.#gpu ??= this.device.createComputePipeline(this.descriptor);
   }
@@ -27,7 +27,7 @@ export class Pipeline {
       const made = await this.device.createComputePipelineAsync(this.descriptor);
       this.#gpu ??= made;
     } catch {
-      // Compiled again where it is used, within the error scopes of a run, which tells whose it is.
+      // Compiled again where it is used, within the error scopes of a run, so that an error belongs to that run.
     }
     this.ready = undefined;
   }

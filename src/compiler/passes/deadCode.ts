@@ -1,6 +1,6 @@
 /**
- * Dead code, also within loops: what a loop carries along or stacks up and nobody reads (the statistics of a
- * fixed point, say) is not computed.
+ * Removes dead code, also within loops: values that a loop carries or stacks and that are not read, such as the statistics
+ * of a fixed point, are not computed.
  */
 import type { Atom, Var } from "../../core/aval.ts";
 import { type Equation, hasEffect, type Program } from "../../core/program.ts";
@@ -80,7 +80,7 @@ const trimmers = {
     const inputs = [...conditionInputs.slice(0, conditionConsts), ...bodyInputs];
     return trim(equation, params, inputs, carries);
   },
-  /** Results that nobody reads are taken out of every branch. */
+  /** Removes unread results from every branch. */
   cond(equation: EquationOf<"cond">, used: Keep): Equation {
     const { params } = equation;
     const branches = params.branches.map((b) => trimmedTo(b, used));

@@ -3,7 +3,7 @@ import { type Atom, Var } from "../../core/aval.ts";
 import { type Equation, hasEffect, type Program } from "../../core/program.ts";
 import { isEquation, rewrite, Substitution } from "../rewrite.ts";
 
-// Cheaper to make anew, as part of what reads them, than to keep.
+// Cheaper to compute again, within their reader, than to keep.
 const views = new Set(["broadcast", "reshape", "iota"]);
 
 /** The program with invariants of `scan` and `while` bodies moved out. Dead code is left inside. */

@@ -16,7 +16,7 @@ const byte = 1 / 8;
 export function recomputeResiduals(program: Program, equation: number = worthEquation): Program {
   let now = rewrite(program, (within) => recomputeResiduals(within, equation), (e) => [e]);
   const loops = now.equations.filter((e) => isEquation(e, "scan")).map((e) => e.outputs);
-  // What nobody reads is taken away on the way, so loops are known by what they define.
+  // Unread values are removed on the way, so loops are identified by the variables that they define.
   const find = (outputs: readonly Var[]) =>
     now.equations.find((e) => e.outputs.some((v) => outputs.includes(v)));
   for (const [i, written] of loops.entries()) {

@@ -1,4 +1,4 @@
-/** A folder of images, as people have them. */
+/** A folder of images. */
 
 import { join } from "node:path";
 import { type Dataset, makeDataset } from "../dataset.ts";

@@ -43,7 +43,7 @@ export interface MultiObjectOptions extends Omit<Prepare, "channels"> {
   readonly limit?: number;
   /** A folder for the conversion cache, for gzipped files that do not fit into memory. */
   readonly cache?: string;
-  /** Bytes of samples that may be held in memory; 2 GiB unless told otherwise. */
+  /** Bytes of samples that may be held in memory; 2 GiB unless given. */
   readonly memory?: number;
   /** Bounds of the sizes that a file may claim, see {@linkcode Limits}. */
   readonly limits?: Partial<Limits> | undefined;

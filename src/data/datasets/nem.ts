@@ -26,7 +26,7 @@ export type NemSample = {
 
 /** Options of {@linkcode openNem}. */
 export interface NemOptions {
-  /** The group of the file; `"training"` unless told otherwise. */
+  /** The group of the file; `"training"` unless given. */
   readonly split?: "training" | "validation" | "test";
   /** Bounds of the sizes that a file may claim. */
   readonly limits?: Partial<Limits>;

@@ -42,7 +42,7 @@ export type ShapeStacksSample = {
 export interface ShapeStacksOptions extends Omit<ImageOptions, "channels"> {
   /**
    * Labels by stability (`"vseg"`: 1 base, 2 violating, 3 above it, 4 top), by block (`"iseg"`), or
-   * none. Unless told otherwise, `"iseg"` where there are such files, else `"vseg"`.
+   * none. The default is `"iseg"` where there are such files, else `"vseg"`.
    */
   readonly masks?: "vseg" | "iseg" | "none";
   /** A list of environments: `{ name: "env_ccs+blocks-hard+easy", part: "train" }`. */

@@ -1,4 +1,4 @@
-/** The orientation that cameras note beside the pixels (Exif 2.32, tag 274), and turning pictures by it. */
+/** The orientation that cameras store with the pixels (Exif 2.32, tag 274), and turning pictures by it. */
 
 import type { Image } from "./decoded.ts";
 

@@ -93,7 +93,7 @@ export async function openHdf5(path: string, limits?: Partial<Limits>): Promise<
   };
 }
 
-/** The part of emscripten's file system that tells which files are open. */
+/** The part of emscripten's file system that knows which files are open. */
 interface HeldFiles {
   readonly streams: readonly ({ readonly fd: number } | null | undefined)[];
   fstat(fd: number): { readonly dev: number; readonly ino: number };
@@ -102,7 +102,7 @@ interface HeldFiles {
 // When files had changed that were opened, by device and inode.
 const opened = new Map<string, number>();
 
-// HDF5 keeps a file open after an error, and would show what it was to whoever opens it again.
+// HDF5 keeps a file open after an error, and would show its old contents when it is opened again.
 async function refuseStale(held: HeldFiles, path: string): Promise<void> {
   const { dev, ino, mtimeMs } = await stat(path).catch((error) => {
     throw fileError(error, path);

@@ -1,7 +1,7 @@
 /**
  * The element type of an HDF5 array, read from its object header (HDF5 File Format Specification 3.0, IV.A).
  *
- * h5wasm tells class and size of a type, but neither offset nor precision: an integer of 12 bits in two bytes, or
+ * h5wasm reports class and size of a type, but neither offset nor precision: an integer of 12 bits in two bytes, or
  * one that begins at another bit, comes out with the bits beside it. So the type is read here as well, and what is
  * not an ordinary number is refused.
  */
@@ -106,7 +106,7 @@ async function* messages(
     at += width;
   }
   const blocks = [{ at: start + at, length }];
-  // A block that continues another may be told only once, or headers could go in circles.
+  // A block that continues another may be visited only once, or headers could go in circles.
   for (let i = 0; i < blocks.length && i < 1000; i++) {
     const block = await read(blocks[i]!.at, blocks[i]!.length);
     const prefix = second ? (ordered ? 6 : 4) : 8;

@@ -1,5 +1,5 @@
 /**
- * Checking JSON before it is parsed: JSON.parse tells neither where the text is wrong nor whether it only ends too
+ * Checking JSON before it is parsed: JSON.parse says neither where the text is wrong nor whether it only ends too
  * early, and takes lists inside lists as deep as they come.
  */
 
@@ -25,7 +25,7 @@ const isNumeric = (byte: number) =>
  * Judges UTF-8 bytes in one pass.
  *
  * @param depth how many lists and objects may be inside one another.
- * @param onKey told of every key, without its quotes and as it is written, and how deep it stands (1: outermost).
+ * @param onKey called with every key, as it is written but without its quotes, and with its depth (1: outermost).
  */
 export function judgeJson(
   bytes: Uint8Array,

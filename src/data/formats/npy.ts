@@ -10,7 +10,7 @@ import { type DType, elements } from "../ndarray.ts";
 
 /** The contents of a `.npy` header. */
 export interface NpyHeader {
-  /** `"int64"` is what NumPy makes of Python's integers; readers convert it. */
+  /** NumPy stores Python's integers as `"int64"`; readers convert it. */
   readonly dtype: DType | "int64";
   readonly shape: readonly number[];
   /** The offset of the first row. */

@@ -89,7 +89,7 @@ const checkIndex = dataOptions<ReadOptions>("indexTfRecords", ["file"], { limits
  * The records of a TFRecord file from front to back, gzipped or not, all checksums verified.
  *
  * @throws {MissingFileError}, {@linkcode WrongKindError}, {@linkcode TruncatedError},
- * {@linkcode CorruptError}, {@linkcode LimitError} for records of more than 64 MiB unless told otherwise.
+ * {@linkcode CorruptError}, {@linkcode LimitError} for records of more than 64 MiB unless given.
  */
 export async function* readTfRecords(
   path: string,

@@ -1,6 +1,6 @@
 /**
  * Filled shapes on a binary image, as neural expectation maximization is tried on: squares and triangles of one colour,
- * which nothing but their form tells apart.
+ * which differ in nothing but their form.
  */
 import { count as countKind, size as sizeKind } from "../../options/index.ts";
 import { OptionError } from "../errors.ts";

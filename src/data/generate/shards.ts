@@ -46,7 +46,7 @@ export interface ScenesOptions {
   readonly size: number;
   /** Another seed is another set of scenes. Default 0. */
   readonly seed?: number;
-  /** The folder that holds sets of scenes; without one, every scene is made anew when asked for. */
+  /** The folder that holds sets of scenes; without one, every scene is made again when it is read. */
   readonly directory?: string;
   /** Threads that make scenes, see {@linkcode openScenePool}. */
   readonly workers?: number;

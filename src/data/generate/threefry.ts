@@ -9,7 +9,7 @@ import { fromBits, type Random } from "../seeded.ts";
 
 const ROTATIONS = [[13, 15, 26, 6], [17, 29, 16, 24]] as const;
 
-/** The two words that threefry2x32 (20 rounds) makes of a key and a counter, all unsigned 32-bit. */
+/** The two words of threefry2x32 (20 rounds) for a key and a counter, all unsigned 32-bit. */
 export function threefry2x32(
   [k0, k1]: readonly [number, number],
   [c0, c1]: readonly [number, number],

@@ -22,7 +22,7 @@ function tell(): void {
 
 Deno.addSignalListener("SIGINT", answer);
 if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", answer);
-// The main thread heard the signal as well, so that there is nothing to tell.
+// The main thread heard the signal as well, so that nothing needs to be sent.
 self.addEventListener("message", () => clearTimeout(telling));
 // Modules are checked as those of a page, whose `self` is a window.
 (self as unknown as { postMessage(message: string): void }).postMessage("listening");

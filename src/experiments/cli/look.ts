@@ -65,7 +65,7 @@ const outputs = Object.fromEntries(
   ]),
 );
 
-/** `export`: what a model makes of data, as files. */
+/** `export`: writes the outputs of a model to files. */
 export const exportCommand = Command.make(
   "export",
   {

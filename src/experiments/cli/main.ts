@@ -5,6 +5,6 @@ import { main } from "./command.ts";
 
 main.pipe(
   Effect.provide(NodeServices.layer),
-  // Errors were told already, in words.
+  // Errors were shown already.
   NodeRuntime.runMain({ disableErrorReporting: true }),
 );

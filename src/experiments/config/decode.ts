@@ -1,5 +1,5 @@
 /**
- * Checking configs. What is read from outside is checked as a whole, so that every mistake is told at once; unknown
+ * Checking configs. What is read from outside is checked as a whole, so that all mistakes are reported at once; unknown
  * fields are mistakes. The task that `model.task` names knows the fields of `model` and `data`.
  */
 import { Effect, Schema, SchemaIssue } from "effect";
@@ -34,7 +34,7 @@ export const decodeConfig = Effect.fnUntraced(function* (
   const problems = result._tag === "Failure"
     ? problemsOf(result.failure.issue, input, originOf)
     : [];
-  // A field that nobody knows is a mistake, also where it is unset.
+  // An unknown field is a mistake even if it is unset.
   const unset = yield* Effect.result(decode(given));
   if (unset._tag === "Failure") problems.push(...unknownNulls(unset.failure.issue, given));
   if (task === undefined) {

@@ -1,6 +1,6 @@
 /**
  * `--set model.iterations=9`: any field of a config, changed by its path. Values are JSON; what is no JSON is
- * text. Whether field and value make sense is for the config's schema to say, so that all is told at once.
+ * text. Whether field and value make sense is for the config's schema to say, so that all mistakes are reported at once.
  */
 import { Effect } from "effect";
 import { produce } from "immer";

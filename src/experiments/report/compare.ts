@@ -36,7 +36,7 @@ export const listTable = Effect.fnUntraced(function* (root: string) {
   return rows.length === 1 ? `There are no runs in ${root}.` : textTable(rows);
 });
 
-/** The main score of a run; of one whose config is damaged there is none to tell. */
+/** The main score of a run; unknown for a run whose config is damaged. */
 const scoreText = (root: string, path: string, results: Summary["results"]) =>
   openRun(root, path).pipe(
     Effect.flatMap(({ config }) => taskOf(config)),

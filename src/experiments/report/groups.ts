@@ -18,7 +18,7 @@ export interface FoundRun {
   readonly rows: readonly MetricRow[];
 }
 
-/** Runs of one kind, with a name for people. */
+/** Runs of one kind, with a name for reports. */
 export interface RunGroup extends SeedGroup<FoundRun> {
   /** The part that the names of the configs share. */
   readonly name: string;
@@ -65,7 +65,7 @@ function nameOf(names: readonly string[]): string {
   return shared.replace(/[-_.]*(seed)?[-_.]*$/, "") || "runs";
 }
 
-/** The name of a kind where its fields are told beside it; with a number where others have the same name. */
+/** The name of a kind where its fields are shown next to it; with a number where others have the same name. */
 export function shortLabel(group: RunGroup, groups: readonly RunGroup[]): string {
   const same = groups.filter(({ name }) => name === group.name);
   return same.length < 2 ? group.name : `${group.name} (${same.indexOf(group) + 1})`;

@@ -195,7 +195,7 @@ export class RunFolder {
     }
   }
 
-  /** Notes where a run goes on. A damaged environment.json is kept aside, and that is told. */
+  /** Notes where a run goes on. A damaged environment.json is set aside, which is reported. */
   readonly addEnvironment = (environment: unknown) =>
     Effect.gen({ self: this }, function* () {
       const { value, damage } = yield* this.environments();

@@ -17,9 +17,9 @@ import { onDisk, type RunFolder } from "./folder.ts";
 const HolderSchema = Schema.Struct({
   host: Schema.String,
   pid: Schema.Int,
-  /** The start of the process as its system tells it; compared, never read. */
+  /** The start of the process as its system reports it; compared, never parsed. */
   started: Schema.String,
-  /** The time of the lock, for people. */
+  /** The time of the lock, for messages. */
   since: Schema.String,
 });
 
@@ -92,7 +92,7 @@ export const lockRun = (run: RunFolder, time: Date) =>
             throw error;
           }),
       );
-      // Others may have judged the same old locks, or have been writing theirs: whoever sees another one gives way.
+      // Others may have judged the same old locks, or have been writing theirs: a process that sees another one gives way.
       const judged = found.map((lock) => lock.name);
       const rivals: Lock[] = [];
       for (const lock of yield* locksOf(run)) {

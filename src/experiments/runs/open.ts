@@ -55,7 +55,7 @@ export const openRun = Effect.fnUntraced(function* (root: string, name: string) 
   );
 });
 
-/** The config of a run is in config.json, where people may change it, and in its checkpoints. */
+/** The config of a run is in config.json, where users may change it, and in its checkpoints. */
 const openFolder = Effect.fnUntraced(function* (folder: RunFolder) {
   const path = folder.file("config.json");
   const bytes = yield* folder.read("config.json");

@@ -97,7 +97,7 @@ const refuseToBeginAgain = Effect.fnUntraced(function* (
   );
 });
 
-/** Changes in the folder before the first step from a checkpoint; gives what to tell. */
+/** Changes in the folder before the first step from a checkpoint; returns the notices. */
 export const putRight = Effect.fnUntraced(function* (
   run: RunFolder,
   { checkpoint, damaged }: Recovery,

@@ -11,7 +11,7 @@ export interface SeedGroup<R> {
   readonly repeated: readonly number[];
 }
 
-/** Fields that do not tell kinds apart: a run's name is only a label, and often has the seed in it. */
+/** Fields that do not distinguish kinds: a run's name is only a label, and often has the seed in it. */
 const aside = new Set(["seed", "name"]);
 
 /** Groups runs by all fields of their configs but the seed and the name, in the order in which the groups begin. */

@@ -1,4 +1,4 @@
-/** N-EM and RNN-EM (Greff et al., 2017): components explain binary images, and pixels are grouped by who explains them. */
+/** N-EM and RNN-EM (Greff et al., 2017): components explain binary images, and pixels are grouped by the component that explains them. */
 import { Effect, Schema } from "effect";
 import { join } from "node:path";
 import {

@@ -18,7 +18,7 @@ const quick = {
     mlpHidden: 64,
     iterations: 3,
     adjoint: "oneStep",
-    // Slots that begin apart part earlier than slots drawn alike; none is told what to become.
+    // Slots that begin at different values specialize earlier than slots drawn alike; what they become is not prescribed.
     start: "learned",
     initGrad: "throughLastStep",
     // Around zero, so that places differ more than they agree.

@@ -29,7 +29,7 @@ export interface HostArray {
   readonly shape: readonly number[];
 }
 
-/** A sample, and what the model makes of it. */
+/** A sample, and the outputs of the model for it. */
 export interface Seen<S extends Sample = Sample, Y extends string = string> {
   readonly sample: S;
   readonly output: { readonly [name in Y]: HostArray };
@@ -177,7 +177,7 @@ export interface Inspection {
 /** Told while data is made or converted: how many samples there are, of how many at most. */
 export type OnProgress = (done: number, size: number) => void;
 
-/** A score as people know it. */
+/** A score, with its name for reports. */
 export interface ScoreSpec {
   readonly key: string;
   readonly name: string;
@@ -225,9 +225,9 @@ export interface Readout {
 export interface ProbeSpec {
   /** The output of `represent` that is read from. */
   readonly output: string;
-  /** The objects of a sample; null where nobody knows them. */
+  /** The objects of a sample; null where they are unknown. */
   objects(sample: Sample): readonly Json[] | null;
-  /** Fits readouts on some images, and tells how well they read others. */
+  /** Fits readouts on some images, and returns their accuracy on others. */
   fit(fit: readonly Probed[], held: readonly Probed[]): Promise<readonly Readout[]>;
 }
 

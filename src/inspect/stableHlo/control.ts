@@ -78,7 +78,7 @@ export const controlLowerings: Lowerings<keyof typeof controlPrimitives> = {
   },
 
   cond(w, [at, ...operands], { branches }, outputs) {
-    // XLA takes the last branch for every index that is none.
+    // XLA takes the last branch for every index that is out of bounds.
     const chosen = w.one("stablehlo.maximum", [at!, number(w, 0)], index);
     return w.many(
       "stablehlo.case",

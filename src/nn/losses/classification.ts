@@ -186,7 +186,7 @@ const checkPoly = declareOptions<PolyOptions>(
 );
 
 /**
- * Cross-entropy with the first term of its series in `1 - pₜ` weighted anew:
+ * Cross-entropy with the first term of its series in `1 - pₜ` reweighted:
  * `softmaxCrossEntropy + ε Σ labels (1 - softmax(logits))` (Leng et al., 2022).
  *
  * ```ts

@@ -58,7 +58,7 @@ function fitted(x: Tensor, axis: number, length: number): Tensor {
   return n < length ? padAfter(x, axis, length) : stretchOf(x, axis, 0, length);
 }
 
-/** The transform of numbers [parts, …]; of a last axis only the first `kept` elements, if told. */
+/** The transform of numbers [parts, …]; of a last axis only the first `kept` elements, if given. */
 function transformed({ x, axes, sign }: Task, kept?: number): Tensor {
   const moving = axes.map((a) => a + 1);
   const lines = x.shape.map((_, i) => i).slice(1).filter((i) => !moving.includes(i));

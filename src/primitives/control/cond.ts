@@ -58,7 +58,7 @@ function sideBySide(branches: readonly Program[], shared: number): Program[] {
 interface SharedResiduals {
   /** The primal programs, with as many outputs each: a residual or a zero in every slot. */
   readonly primals: Program[];
-  /** The types of what comes out beside the outputs. */
+  /** The types of the results that are returned in addition to the outputs. */
   readonly slots: readonly Aval[];
   /** For each residual of each branch its place among the slots and, after them, the operands. */
   readonly places: readonly (readonly number[])[];

@@ -21,7 +21,7 @@ import { type LinearOptions, linearSolver } from "./solver.ts";
 
 /** Options of `gmres`. */
 export interface GmresOptions extends LinearOptions {
-  /** Directions kept before starting afresh; costs 3·restart·n per sample. Default 20. */
+  /** Directions kept before a restart; costs 3·restart·n per sample. Default 20. */
   restart?: number;
 }
 

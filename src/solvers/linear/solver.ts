@@ -21,7 +21,7 @@ export type LinearAlgorithm = (
 
 /**
  * A solver from an algorithm. Right-hand sides are scaled to length 1 first, so that cotangents of 1e-30 are
- * solved as well as any; the residual that is told is computed from the solution, not taken on trust.
+ * solved as well as any; the reported residual is computed from the solution and not taken from the recurrence.
  */
 export function linearSolver(
   name: string,

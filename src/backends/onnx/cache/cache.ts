@@ -1,7 +1,7 @@
 /**
  * Compiled programs on disk, for the processes to come. A program that is found there is neither optimized, divided,
  * lowered nor assembled again: the code of its stages is loaded. Its key is a hash of the program before all
- * passes, and of everything else that its code depends on. What it is run with is no part of either.
+ * passes, and of everything else that its code depends on. The values of its inputs are not part of either.
  */
 import { optimize } from "../../../compiler/optimize.ts";
 import { type Atom, type Aval, Var } from "../../../core/aval.ts";
@@ -64,7 +64,7 @@ export class CompilationCache {
   optimize(program: Program): Program {
     const key = this.#keyOf(program);
     if (key === undefined) return optimize(program, this.passes);
-    // The key is of whoever reads and writes, too, so that they agree about what an entry is.
+    // The key also depends on the code that reads and writes entries, so that both agree about their form.
     const entry = this.#store.read(key) as Entry | undefined;
     const after = entry ? programOf(entry.program) : optimize(program, this.passes);
     const own = { ...after, inputs: [...after.inputs] };
@@ -114,7 +114,7 @@ function entryOf(program: Program, computed: readonly Atom[], stages: readonly S
   };
 }
 
-/** The stages that an entry has for its program. What they compute is told by their code alone. */
+/** The stages that an entry has for its program. Only their code says what they compute. */
 function restored({ stages, results }: Entry, { inputs, outputs }: Program): Stage[] {
   const tensors = [...inputs];
   return stages.map((stage) => {

@@ -1,4 +1,4 @@
-/** Everything that compiled code depends on beside its program: the compiler, its place, and the machine. */
+/** Everything that compiled code depends on besides its program: the compiler, its place, and the machine. */
 import { host } from "./host.ts";
 
 /** The folders of `src` that have a say in what a program becomes. */

@@ -315,7 +315,7 @@ export class Body {
     return result;
   }
 
-  /** The names of what the module needs from outside, beside the memory. */
+  /** The names of the module's imports, apart from the memory. */
   get imports(): string[] {
     return [...this.#imports.keys()];
   }

@@ -17,7 +17,7 @@ export interface KernelCode {
   readonly kind: "kernel";
   /** A description: equations by the number of elements. */
   readonly text: string;
-  /** For an output the input whose memory it may take, if nobody needs that any more. */
+  /** For an output the input whose memory it may take, if that is not needed any more. */
   readonly reuses: readonly (number | undefined)[];
   /** The bytes of each loop. */
   readonly bytes: readonly number[];

@@ -58,7 +58,7 @@ export function loopsOf(program: Program, root: Root = rootsOf(program)): Loop[]
       found = { elements, equations: [], repeats: [], reads: [], writes: [] };
       drafts.set(a, found);
     }
-    // The way to the draft that it became is made shorter for the next who goes it.
+    // Paths to the resulting draft are compressed, so that the next search is short.
     while (found.joined) {
       if (found.joined.joined) found.joined = found.joined.joined;
       found = found.joined;

@@ -9,7 +9,7 @@ const pageBytes = 65536;
 const largest = 2 ** 30;
 const smallest = 2 ** 27;
 
-// V8 does not see what is used of a memory, so it does not hurry to collect tensors that nobody disposed. From
+// V8 does not see how much of a memory is in use, so it does not hurry to collect tensors that were not disposed. From
 // so many bytes on, each time they double, it is told in a way that it understands.
 const alarm = 2 ** 27;
 
@@ -62,7 +62,7 @@ export class Heap {
     if (this.#used < this.#alarm / 4) this.#alarm = Math.max(alarm, 2 * this.#used);
   }
 
-  /** An ordinary buffer that nobody keeps counts as garbage; pages that are not touched cost nothing. */
+  /** An ordinary buffer without references counts as garbage; pages that are not touched cost nothing. */
   #urgeCollection(): void {
     new ArrayBuffer(this.#used);
     this.#alarm = 2 * this.#used;

@@ -24,7 +24,7 @@ function target(read: Read, indices: Value, outer: readonly Expr[], limits: read
   );
 }
 
-/** Adds each update; floats by trying again until nobody came in between. */
+/** Adds each update; floats by trying again until no other thread interfered. */
 export function scatterAdd(indices: Value, updates: Value): CustomKernel["write"] {
   const rank = indices.shape.length - 1;
   return (kernel, read, self) =>

@@ -174,7 +174,7 @@ export class KernelWriter implements KernelBody {
     inside(start, `${end}u`, widths);
   }
 
-  /** A function beside the main one; everything in it depends on its parameters alone. */
+  /** A function in addition to the main one; everything in it depends on its parameters alone. */
   function(header: string, level: number, body: () => void): void {
     const scope: Scope = { level, lines: [], names: new Map() };
     const outside = this.#scopes.splice(0, Infinity, scope);
@@ -183,7 +183,7 @@ export class KernelWriter implements KernelBody {
     this.#functions.push(`${header} {\n${scope.lines.map((l) => `  ${l}`).join("\n")}\n}`);
   }
 
-  /** The name of a value's buffer, for those who name its elements themselves. */
+  /** The name of a value's buffer, for code that addresses its elements by itself. */
   buffer(value: Value, access: Binding["access"], element = storageType(value)): string {
     this.accesses.at(-1)!.single(value);
     return this.#buffer(value, access, element);

@@ -21,7 +21,7 @@ const ofOneFile: readonly string[] = [
 /** The file that an error is about; undefined for errors of another kind. */
 export function brokenFile(error: unknown, index: number): BrokenFile | undefined {
   if (!(error instanceof DataError) || !ofOneFile.includes(error._tag)) return undefined;
-  // The name stands beside it.
+  // The name is shown next to it.
   const what = error.what.replace(/ \([^()]*\)$/, "");
   const place = error.offset === undefined ? "" : `, byte ${error.offset}`;
   return { name: error.path ?? `sample ${index}`, reason: `${what}${place}` };

@@ -35,7 +35,7 @@ export type Example = {
   readonly image: NdArray<Float32Array>;
   /** The object of each pixel, `[height, width]`: 0 for the background; null where it is unknown. */
   readonly labels: NdArray<Uint8Array> | null;
-  /** The objects with their properties; null where nobody knows. */
+  /** The objects with their properties; null where they are unknown. */
   readonly objects: Json;
 };
 
@@ -226,7 +226,7 @@ export function pictureOf(
   return picture;
 }
 
-/** The true objects of an image in colours; white where nobody knows them. */
+/** The true objects of an image in colours; white where they are unknown. */
 export function labelPicture({ image: { shape }, labels }: Example): Picture {
   const [height, width] = shape as readonly [number, number, number];
   return labels === null ? blank(width, height) : colored(labels.data, width, height, 0);

@@ -1,7 +1,7 @@
 /**
  * Panels of what a model with slots sees, one row an image:
  *
- * - `overview`: the first image alone, and all that its slots make of it
+ * - `overview`: the first image alone, with all outputs of its slots
  * - `reconstruction`: image, reconstruction, and each slot's own picture where its mask is
  * - `masks`: image, true objects (where known), and whose pixel it is
  * - `attention`: image, and the image where each slot looks
@@ -131,7 +131,7 @@ export const panelCaptions = {
     title: "One image, taken apart",
     caption:
       "An image that the model was not trained on, what the model draws of it, which slot each pixel belongs to, and the " +
-      "part that each slot draws alone. The parts laid together are the drawing. Nobody told the model what an object is.",
+      "part that each slot draws alone. The parts laid together are the drawing. The model was given no labels.",
   },
   reconstruction: {
     title: "Reconstruction by slots",

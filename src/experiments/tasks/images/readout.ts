@@ -1,6 +1,6 @@
 /**
  * Probes: what can be read from slots. A linear map and an MLP learn to predict the properties of objects from each slot
- * alone; which slot stands for which object is not known, so every image is matched anew: the cheapest assignment of
+ * alone; which slot stands for which object is not known, so every image is matched by itself: the cheapest assignment of
  * predictions to objects by the Hungarian method, as in set prediction (Locatello et al., 2020, §3.2).
  */
 import {
@@ -185,7 +185,7 @@ function costs(y: Tensor, { t, real }: Batch, properties: readonly Property[]): 
     .add(np.softplus(exists).mul(np.subtract(1, isReal)));
 }
 
-/** Fits a layer, and tells how well it reads each property of other images. */
+/** Fits a layer, and returns its accuracy for each property of other images. */
 async function readWith<P>(
   layer: nn.Layer<P, [x: Tensor], Tensor>,
   setting: Setting,

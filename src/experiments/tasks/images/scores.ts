@@ -33,7 +33,7 @@ export function scoreImage(
   return { fgAri: foregroundAri(labels.data, segments), ...overlaps, ...others };
 }
 
-/** The scores above as people know them. */
+/** The scores above with their names for reports. */
 export const imageScores: readonly ScoreSpec[] = [
   { key: "fgAri", name: "FG-ARI", digits: 3 },
   { key: "meanIou", name: "mIoU", digits: 3 },
