@@ -1,5 +1,5 @@
 /** The house keeps its arrows: which folders of `src` each folder imports, and that no import leads in a circle. */
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
@@ -217,6 +217,18 @@ test.each(Object.keys(arrows))("%s imports only the packages that it may", (fold
     return !folders.includes(folder);
   });
   expect(wrong.map(({ file, target }) => `${file} imports ${target}`)).toEqual([]);
+});
+
+test("modules that tests replace exist", () => {
+  const tests = fileURLToPath(new URL(".", import.meta.url));
+  const replaced = readdirSync(tests, { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".test.ts"))
+    .flatMap((file) =>
+      [...readFileSync(join(tests, file), "utf8").matchAll(/\bvi\.mock\(\s*"(\.[^"]+)"/g)]
+        .map(([, target]) => join(tests, dirname(file), target!))
+    );
+  expect(replaced.length).toBeGreaterThan(10);
+  expect([...new Set(replaced)].filter((path) => !existsSync(path))).toEqual([]);
 });
 
 test("files are short (a warning, not a failure)", () => {

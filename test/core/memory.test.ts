@@ -33,6 +33,7 @@ import {
 } from "trilevel";
 import { openBackend } from "../../src/runtime/choice.ts";
 import { collectGarbage, survivors } from "../support/garbage.ts";
+import { runs } from "../support/tier.ts";
 
 beforeAll(() => setBackend("reference"));
 
@@ -82,7 +83,7 @@ describe("eager calls leave nothing but their results", () => {
     const slope = grad((y: Tensor) => np.sum(np.sin(y).mul(y)));
     slope(x).dispose();
     const before = live();
-    for (let i = 0; i < 10_000; i++) slope(x).dispose();
+    for (let i = 0; i < runs(10_000); i++) slope(x).dispose();
     expect(live()).toEqual(before);
     expect((await slope(x).data())[0]).toBeCloseTo(Math.sin(0.1) + 0.1 * Math.cos(0.1), 6);
   });
@@ -97,7 +98,7 @@ describe("a derivative as a function owns what it remembers", () => {
   test.each(Object.entries(owners))("%s: 10,000 calls leave memory flat", (_, make) => {
     const x = np.array([0.1, 0.2, 0.3]);
     const before = live();
-    for (let i = 0; i < 5_000; i++) {
+    for (let i = 0; i < runs(5_000); i++) {
       dispose(make(x));
       const [value, derivative] = make(x);
       using _derivative = derivative;

@@ -11,6 +11,7 @@ import { evaluateRun, renderRun } from "../../src/experiments/train/evaluateRun.
 import { train, type TrainOptions } from "../../src/experiments/train/runner.ts";
 import type { RunFolder } from "../../src/experiments/runs/folder.ts";
 import { openRun } from "../../src/experiments/runs/open.ts";
+import { full } from "../support/tier.ts";
 import { webgpuPresent } from "../support/webgpu.ts";
 import { failure, remember, temporaryFolder, tinyConfig } from "./support.ts";
 
@@ -30,10 +31,14 @@ async function outcome(where: RunFolder) {
   return { tensors: checkpoint!.tensors, rows };
 }
 
-const available: readonly BackendName[] = await webgpuPresent()
+const available: readonly BackendName[] = full && await webgpuPresent()
   ? ["reference", "onnx", "webgpu"]
   : ["reference", "onnx"];
 
+vi.mock("../../src/experiments/train/memory.ts", async (load) => ({
+  ...await load<object>(),
+  collectGarbage: () => {},
+}));
 // Seconds each, but minutes where several things share the machine.
 vi.setConfig({ testTimeout: 180_000 });
 

@@ -99,15 +99,15 @@ test("three levels, each in closed form", async () => {
   const phi = (lambda: Tensor, x: Tensor) =>
     minimise((l: Tensor, p: Tensor, x: Tensor) => np.square(p.sub(l)).add(np.square(p.sub(x))), {
       init: (_, x: Tensor) => np.zerosLike(x),
-      optimizer: optim.sgd(0.25),
-      steps: 40,
+      optimizer: optim.sgd(0.25), // arrives in one step
+      steps: 3,
       adjoint: implicit(),
     })(lambda, x, key).value;
   const lambda = (w: Tensor, x: Tensor) =>
     minimise((w: Tensor, l: Tensor, x: Tensor) => np.square(phi(l, x).sub(x).sub(w.mul(0.5))), {
       init: (_, x: Tensor) => np.zerosLike(x),
-      optimizer: optim.sgd(0.5),
-      steps: 80,
+      optimizer: optim.sgd(1.5), // a quarter of the distance is left
+      steps: 16,
       adjoint: implicit(),
     })(w, x, key).value;
   await closeTo(lambda(f64(0.7), f64(1.5)), 2.2, 1e-7);
@@ -116,8 +116,8 @@ test("three levels, each in closed form", async () => {
   await closeTo(slope, 2 * (2.2 - 4), 1e-6);
   const best = minimise((_: null, w: Tensor) => outer(w), {
     init: () => f64(0),
-    optimizer: optim.sgd(0.4),
-    steps: 40,
+    optimizer: optim.sgd(0.4), // a fifth of the distance is left
+    steps: 12,
     noise: "fixed",
   })(null, null, key);
   await closeTo(best.value, 2.5, 1e-6);

@@ -1,8 +1,8 @@
 /**
  * Panels: tiles in rows under the heads of their columns, as reports, event files and papers show them. Pixels are
- * repeated, never blended, and what is transparent lies on a checkerboard.
+ * repeated, never blended, and transparent pixels lie on a checkerboard.
  */
-import { blank, type Picture } from "./canvas.ts";
+import type { Picture } from "./canvas.ts";
 import { encodeApng, encodePng, type Pixels, type Png } from "./png.ts";
 import { fontFamily, rasterize } from "./rasterize.ts";
 
@@ -53,19 +53,19 @@ async function panelPixels({ heads, rows, headColumns = 0 }: Panel): Promise<Pix
   const centers = heads.map((_, c) => left(c) + tileWidth / 2);
   const strip = heads.length === 0 ? undefined : await headStrip(heads, centers, wide, tileWidth);
   const top = strip?.height ?? 0;
-  const whole = blank(wide, top + rows.length * (tileHeight + gap) + gap);
-  const data = pixelsOf(whole).data;
+  const high = top + rows.length * (tileHeight + gap) + gap;
+  const data = new Uint8Array(3 * wide * high).fill(255);
   if (strip !== undefined) data.set(strip.data);
   rows.forEach((row, r) =>
     row.forEach((tile, c) => {
-      const pixels = pixelsOf(enlarge(tile, times)).data;
+      const pixels = pixelsOf(tile, times).data;
       for (let y = 0; y < tileHeight; y++) {
         const line = pixels.subarray(3 * y * tileWidth, 3 * (y + 1) * tileWidth);
         data.set(line, 3 * ((top + gap + r * (tileHeight + gap) + y) * wide + left(c)));
       }
     })
   );
-  return { width: whole.width, height: whole.height, channels: 3, data };
+  return { width: wide, height: high, channels: 3, data };
 }
 
 /** The heads of columns on white, as large as the longest one allows. */
@@ -88,40 +88,36 @@ async function headStrip(
         texts.join("")
       }</svg>`,
   );
-  const opaque = Uint8Array.from(
-    { length: 3 * width * height },
-    (_, i) => data[i + Math.floor(i / 3)]!,
-  );
+  const opaque = new Uint8Array(3 * width * height);
+  for (let i = 0; i < opaque.length; i++) opaque[i] = data[i + Math.floor(i / 3)]!;
   return { width, height, channels: 3, data: opaque };
 }
 
 const escaped = (text: string) => text.replace(/[&<>]/g, (c) => `&#${c.charCodeAt(0)};`);
 
-/** Repeats pixels so that small pictures can be looked at. */
-export function enlarge({ width, height, data, alpha }: Picture, times: number): Picture {
-  const large = blank(width * times, height * times);
-  const opaque = alpha && new Float32Array(large.width * large.height);
-  for (let y = 0; y < large.height; y++) {
-    for (let x = 0; x < large.width; x++) {
+/**
+ * The bytes of a picture, each pixel repeated in both directions so that small pictures can be looked at. Values outside of
+ * [0, 1] are clipped, and transparent pixels show the checkerboard.
+ */
+function pixelsOf({ width, height, data, alpha }: Picture, times = 1): Pixels {
+  const clipped = (x: number) => Math.min(1, Math.max(0, x));
+  const [wide, high] = [width * times, height * times];
+  const bytes = new Uint8Array(3 * wide * high);
+  for (let y = 0; y < high; y++) {
+    if (alpha === undefined && y % times > 0) {
+      bytes.copyWithin(3 * y * wide, 3 * (y - 1) * wide, 3 * y * wide); // the same row again
+      continue;
+    }
+    for (let x = 0; x < wide; x++) {
       const from = Math.floor(y / times) * width + Math.floor(x / times);
-      const to = y * large.width + x;
-      for (let c = 0; c < 3; c++) large.data[3 * to + c] = data[3 * from + c]!;
-      if (alpha && opaque) opaque[to] = alpha[from]!;
+      const a = alpha === undefined ? 1 : clipped(alpha[from]!);
+      const behind = (1 - a) * squares[((x >> 3) + (y >> 3)) % 2]!;
+      for (let c = 0; c < 3; c++) {
+        bytes[3 * (y * wide + x) + c] = Math.round(
+          255 * (a * clipped(data[3 * from + c]!) + behind),
+        );
+      }
     }
   }
-  return opaque ? { ...large, alpha: opaque } : large;
-}
-
-/** The bytes of a picture; values outside of [0, 1] are clipped, and what is transparent shows the checkerboard. */
-function pixelsOf({ width, height, data, alpha }: Picture): Pixels {
-  const clipped = (x: number) => Math.min(1, Math.max(0, x));
-  const bytes = Uint8Array.from(data, (value, i) => {
-    if (alpha === undefined) return Math.round(255 * clipped(value));
-    const p = Math.floor(i / 3);
-    const [x, y] = [p % width, Math.floor(p / width)];
-    const square = squares[((x >> 3) + (y >> 3)) % 2]!;
-    const a = clipped(alpha[p]!);
-    return Math.round(255 * (a * clipped(value) + (1 - a) * square));
-  });
-  return { width, height, channels: 3, data: bytes };
+  return { width: wide, height: high, channels: 3, data: bytes };
 }
