@@ -1,4 +1,4 @@
-/** What SLATE refuses: parameters of another model, and images, tokens and slots that it cannot read. */
+/** The checks of SLATE: it refuses parameters of another model, and images, tokens and slots that it cannot read. */
 import { ArgumentError, type Tensor } from "../public.ts";
 import { requireParams } from "../nn/checks.ts";
 import * as np from "../numpy/index.ts";
