@@ -3,9 +3,8 @@
  * import what users import and the two runners cannot disagree.
  */
 import { fileURLToPath } from "node:url";
-import { configDefaults, defineConfig } from "vitest/config";
+import { defineConfig } from "vitest/config";
 import manifest from "./deno.json" with { type: "json" };
-import { full } from "./test/support/tier.ts";
 
 export default defineConfig({
   resolve: {
@@ -16,8 +15,6 @@ export default defineConfig({
   },
   test: {
     include: ["test/**/*.test.ts"],
-    // Packing and installing for npm takes long, and is left to the full tier.
-    exclude: [...configDefaults.exclude, ...(full ? [] : ["test/package/**"])],
     setupFiles: ["test/support/seed.ts"],
     // Deno does not implement what vitest's thread pool needs.
     pool: "forks",

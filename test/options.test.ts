@@ -35,6 +35,7 @@ const unchecked: Readonly<Record<string, string>> = {
   "data.preparedShape": "a helper of openers, which have looked at all of their options",
   "data.nemFrames": "a helper of openers, which have looked at all of their options",
   "data.clevrProperties": "its objects are a scene's",
+  "data.flowColors": "it takes an array",
   "data.parseExample": "it is told where the bytes are, for errors",
   "data.decodeCounts": "it is told where the text is, for errors",
   "data.runLengthsToMask": "it is told where the lengths are, for errors",

@@ -1,9 +1,10 @@
 /** What models say to options that are none. */
-import { describe } from "vitest";
+import { describe, expect } from "vitest";
 import { anderson, np, random, setBackend, unrolled } from "trilevel";
 import * as models from "trilevel/models";
+import { declarationBehind } from "../../src/options/index.ts";
 import { answered, loose } from "../support/mistakes.ts";
-import { type Calls, lookAtOptions } from "../support/options.ts";
+import { type Call, type Calls, lookAtOptions } from "../support/options.ts";
 
 await setBackend("reference"); // before the operands below are made
 
@@ -26,10 +27,10 @@ const slateTraining = {
   temperatureSteps: 5,
 };
 
-const functions: Calls<typeof models> = {
+/** Calls of models that need arguments. */
+const needing: { readonly [name: string]: Call } = {
   bernoulliMixture: { operands: [], options: { size: 2, clusters: 3 } },
   broadcastDecoder: { operands: [], options: { resolution: [16, 16] } },
-  cnnEncoder: [],
   conceptLibrary: {
     operands: [np.zeros([4, 2]), random.key(0)],
     options: { concepts: 2 },
@@ -41,7 +42,6 @@ const functions: Calls<typeof models> = {
   paperOptimizer: { operands: [], options: training },
   pixelDecoder: { operands: [], options: { resolution: [16, 16] } },
   propertyPrediction: { operands: [], options: { slots: 3 } },
-  randomFeatures: [],
   savi: { operands: [], options: { resolution: [64, 64], slots: 3 } },
   saviOptimizer: { operands: [], options: { ...models.saviPresets.small.training } },
   slate: { operands: [], options: { vocabulary: 16, imageSize: 8, slots: 3 } },
@@ -51,6 +51,24 @@ const functions: Calls<typeof models> = {
   stochasticVariationalInference: { operands: [], options: { pixels: 4, latent: 2 } },
   vae: { operands: [], options: { pixels: 4, latent: 2 } },
 };
+
+/** Models that need none, by their declarations: a new one has no entry here. */
+const freely = Object.entries(models).filter(([name, f]) => {
+  if (typeof f !== "function" || name in needing) return false;
+  try {
+    loose(f)({ nobodyKnowsThis: 1 });
+  } catch (error) {
+    const declaration = declarationBehind(error as Error); // as all that is thrown here
+    return declaration?.operands.length === 0 &&
+      !Object.values(declaration.spec).some((kind) => kind.required);
+  }
+  return false;
+}).map(([name]): [string, Call] => [name, []]);
+expect(freely.map(([name]) => name)).toEqual(
+  expect.arrayContaining(["cnnEncoder", "randomFeatures"]),
+);
+// The types of all others say what they need.
+const functions = { ...needing, ...Object.fromEntries(freely) } as Calls<typeof models>;
 lookAtOptions("models", models, functions);
 
 const { objectDiscovery, propertyPrediction, savi } = models;

@@ -3,6 +3,7 @@ import { jit, random, setBackend, type Tensor, vmap } from "trilevel";
 import { beforeAll, describe, expect, it } from "vitest";
 import { backends } from "../support/backends.ts";
 import { draw, keyOf, type Sample, samples, seeds } from "./support.ts";
+import { someOf } from "../support/tier.ts";
 
 const exact = (x: Tensor) => x.dtype !== "float32" && x.dtype !== "float64";
 
@@ -53,14 +54,15 @@ describe.each(["reference", ...backends.map((b) => b.name)] as const)("samples o
     backends.some((b) => b.name === name && b.supports("float64"));
   const cases = samples.filter((s) => doubles || s.value.dtype !== "float64")
     .map((s) => [title(s), s] as const);
-  it.each(cases)("%s", async (_, sample) => {
+  // On the reference all, on other backends some.
+  it.each(name === "reference" ? cases : someOf(cases))("%s", async (_, sample) => {
     const x = draw(sample);
     // The fixture has only the first of long permutations.
     const long = sample.name === "permutation" && sample.args[0] === 3000;
     await expectSame(long ? x.slice([0, 20]) : x, sample);
   });
 
-  it.each(cases.filter((_, i) => i % 5 === 0))("jit: %s", async (_, sample) => {
+  it.each(someOf(cases.filter((_, i) => i % 5 === 0)))("jit: %s", async (_, sample) => {
     if (sample.args[0] === 3000) return;
     await expectSame(jit((k: Tensor) => draw(sample, k))(keyOf(sample.key)), sample);
   });

@@ -1,12 +1,21 @@
 /**
  * The two tiers of tests. `TRILEVEL_TESTS=full`, as in CI, tries every case. The everyday tier (`deno task test`) ends within
- * minutes: every property is tried in it, but on fewer cases where many take long, and tests of slow things as a whole,
- * such as packing for npm, are left to the full tier.
+ * minutes: properties are tried on fewer cases where many take long, and `deno task test` leaves out the files below,
+ * which take long as a whole. They run when they are named, or their folder is.
  */
 import process from "node:process";
 
 /** True where every case is tried. */
 export const full = process.env["TRILEVEL_TESTS"] === "full";
+
+/** Files of end-to-end tests that are left to the full tier, unless they are named. */
+export const long: readonly string[] = [
+  "test/package/**", // packs, installs and bundles
+  "test/backends/webgpuDawn*.test.ts", // compiles kernels in a second implementation of WebGPU
+  "test/nested/amortized.test.ts", // trains until it converges
+  // Runs of a real model; `tasks`, `resume` and `durability` try the runner on tasks that take milliseconds.
+  "test/experiments/{train,look,probe,command,slate,memory,studies}.test.ts",
+];
 
 /** The number of random cases that a property is tried on, given that of CI: a fifteenth in the everyday tier, two at least. */
 export function runs(all: number): number {
