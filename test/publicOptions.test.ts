@@ -1,6 +1,6 @@
 /** Public options and names agree: one name for one thing, and one kind of value for one name. */
 import { expect, test, vi } from "vitest";
-import * as ours from "../src/options/options.ts";
+import type * as ours from "../src/options/options.ts";
 import jax from "./fixtures/jax-names.json" with { type: "json" };
 
 type Declare = typeof ours.declareOptions;

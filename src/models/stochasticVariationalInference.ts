@@ -28,7 +28,7 @@ export interface StochasticVariationalInferenceOptions extends LatentOptions {
   /** The size α of a step; 0.05. */
   readonly rate?: number;
   /**
-   * How the iteration is differentiated. Unless given, the posterior that was found is a constant to the weights, as in the
+   * The adjoint, which differentiates the iteration. Unless given, the posterior is a constant to the weights, as in the
    * original: where the ELBO has its maximum all adjoints agree with that.
    */
   readonly adjoint?: Adjoint;

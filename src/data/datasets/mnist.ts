@@ -15,7 +15,7 @@ import { permutation } from "../seeded.ts";
 export type MnistSample = {
   /** 0 … 255, `[28, 28, 1]`. */
   readonly image: NdArray<Uint8Array>;
-  /** Which digit it is, `[]`. */
+  /** The digit, `[]`. */
   readonly label: NdArray<Uint8Array>;
 };
 

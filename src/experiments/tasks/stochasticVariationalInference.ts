@@ -29,7 +29,7 @@ const ModelConfig = Schema.Struct({
   iterations,
   /** The size of a step. */
   rate: Positive.pipe(defaultsTo(0.05)),
-  /** How the steps are differentiated; `constant`: not at all, as in the original. */
+  /** The adjoint of the steps; `constant`: they are not differentiated, as in the original. */
   adjoint: Schema.Literals(["constant", ...adjoints]).pipe(defaultsTo("constant")),
   adjointTerms,
   linear,

@@ -79,7 +79,7 @@ export interface Explained {
   readonly mean: Tensor;
 }
 
-/** What `latentVariables` makes of options. */
+/** The functions of `latentVariables`. */
 export interface LatentVariables {
   init(key: Tensor): GenerativeParams;
   /** The ELBO of x [batch, pixels] for a posterior of each level, bottom first: [batch, latent] each. */
@@ -139,7 +139,7 @@ export function latentVariables(name: string, options: HierarchyOptions): Latent
   });
   const top = latents.length - 1;
 
-  /** What level l says of the one below. */
+  /** The prediction of level l for the level below. */
   const below = (l: number, params: NetworkParams, z: Tensor) => {
     const { network, head } = levels[l]!;
     const h = network.apply(params.network, z);

@@ -48,7 +48,7 @@ export const linearGaussian = {
   variance: 0.25,
 } as const;
 
-/** What contradicts itself in the fields. */
+/** The contradictions between fields. */
 export function dataProblems(
   { data, model, batchSize }: {
     readonly data: LatentData;

@@ -1,4 +1,4 @@
-/** What tasks with latent variables have in common: config fields, what is made of data, scores and pictures. */
+/** Shared by tasks with latent variables: config fields, outputs, scores and pictures. */
 import { Schema } from "effect";
 import { np, random, type Tensor } from "../../../index.ts";
 import type { GenerativeParams, LatentModel } from "../../../models/index.ts";
@@ -28,7 +28,7 @@ export const seenAs = (x: Tensor, likelihood: "bernoulli" | "gaussian", key: Ten
 /** The outputs that are scored and drawn. */
 export type LatentOutputs = "seen" | "elbo" | "importance" | "reconstruction" | "sample";
 
-/** What a model makes of data at a posterior. */
+/** The outputs of a model for data at a posterior. */
 export function latentOutputs<P, Q>(
   model: LatentModel<P, Q, unknown>,
   params: P,
