@@ -38,7 +38,7 @@ const checkOptions = declareOptions<ScanOptions>("scan", ["f", "init", "xs"], {
  *     (c₁, y₀) = f(c₀, x₀),  (c₂, y₁) = f(c₁, x₁),  …
  *
  * Gives the last carry and the ys, stacked along axis 0. Carry, xs and ys are trees; xs may be `null`
- * if `length` is given. The step is traced once, whatever the length; it may close over anything, and
+ * if `length` is given. The step is traced once, for any length; it may close over anything, and
  * all is differentiable in both directions. A carry that starts as a bare number takes the type that
  * the step gives.
  *

@@ -23,7 +23,7 @@ const checkOptions = declareOptions<WhileOptions>("whileLoop", ["condition", "bo
 
 /**
  * Repeats `carry = body(carry)` while `condition(carry)` holds, and gives the last carry, a tree. With
- * `maxSteps` it ends after so many steps at the latest, and can be differentiated in reverse (each
+ * `maxSteps` it ends after at most that many steps, and can be differentiated in reverse (each
  * step's residuals are kept); without, it has forward derivatives only. Under `vmap` an element that
  * has ended stays what it is; the step runs on what it carried into its last one, so that a step may be undefined
  * for a carry that ends the loop.

@@ -59,7 +59,7 @@ export const OptimizerConfig = Schema.Struct({
   /** The rate is multiplied by `decayRate` every `decaySteps`; 0 steps: never. */
   decayRate: Positive.pipe(defaultsTo(0.5)),
   decaySteps: CountOrZero.pipe(defaultsTo(0)),
-  /** Greatest global norm of a gradient; 0: whatever it is. */
+  /** Greatest global norm of a gradient; 0: no limit. */
   clip: NonNegative.pipe(defaultsTo(0)),
   /** Transformations in place of Adam: `[{ "adamw": ["learningRate", { "weightDecay": 0.01 }] }]`. */
   chain: Schema.optionalKey(Schema.Array(Call)),
@@ -106,7 +106,7 @@ export const LogConfig = Schema.Struct({
   checkpointEvery: Count.pipe(defaultsTo(200)),
   /** The score on validation data that chooses the best checkpoint, or `loss`; the task's main one unless given. */
   best: Schema.optionalKey(Schema.String),
-  /** Training ends after so many evaluations in a row without a better score; 0: never. */
+  /** The number of evaluations in a row without a better score after which training ends; 0: never. */
   patience: CountOrZero.pipe(defaultsTo(0)),
   /** The number of latest checkpoints to keep. */
   keep: Count.pipe(defaultsTo(2)),

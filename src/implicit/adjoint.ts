@@ -70,7 +70,7 @@ const checkUnrolled = declareOptions<{ checkpoint?: boolean }>("unrolled", [], {
  *
  * ```ts
  * import { fixedPointIteration, grad, np, type Tensor, unrolled } from "trilevel";
- * // Two steps of z/2 + a from 0 are 3a/2, whatever the fixed point.
+ * // Two steps of z/2 + a from 0 are 3a/2, although the fixed point is 2a.
  * const twice = fixedPointIteration((z: Tensor, a: Tensor) => z.mul(0.5).add(a), {
  *   adjoint: unrolled(),
  *   maxSteps: 2,
@@ -224,9 +224,9 @@ const checkImplicit = declareOptions<ImplicitOptions>("implicit", [], {
 });
 
 /**
- * The implicit function theorem: ż = (I - J)⁻¹ f_θ θ̇ by a linear solve, exact at a fixed point whatever solver
+ * The implicit function theorem: ż = (I - J)⁻¹ f_θ θ̇ by a linear solve, exact at a fixed point no matter which solver
  * found it, in constant memory. Where the iteration has not converged there is no fixed point to
- * differentiate, and the result is the derivative of nothing in particular: see `stats.converged`.
+ * differentiate, and the result is not the derivative of any function: see `stats.converged`.
  *
  * ```ts
  * import { debug, fixedPointIteration, grad, implicit, np, type Tensor } from "trilevel";

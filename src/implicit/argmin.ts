@@ -64,7 +64,7 @@ const checkOptions = declareOptions<Either>("argmin", ["objective"], {
  * dz* = -(∂²h/∂z²)⁻¹ (∂²h/∂z∂θ) dθ. `stats.residual` is α‖∇_z h‖ at the value. With `unrolled()` the derivative is
  * that of the optimizer's steps.
  *
- * A sample ends where its gradient is within the tolerance, whatever velocity its optimizer still has; where the
+ * A sample ends where its gradient is within the tolerance, regardless of the velocity of its optimizer; where the
  * steps run out the value is that after the last update (with `best`, the iterate with the smallest gradient that
  * was seen). With `atol: 0, rtol: 0` exactly `steps` updates are made.
  *

@@ -31,7 +31,7 @@ export interface FixedPointOptions<HasAux extends boolean = false> {
   /**
    * Stop where ‖f(z) - z‖ ≤ atol + rtol ‖f(z)‖ (and leaves of z that are not float stay the same). Defaults 1e-6 and
    * 1e-5 (1e-10 and 1e-9 in float64). A bound below four roundings of ‖f(z)‖ counts as that. With both
-   * 0, `forward` takes `maxSteps` steps, whatever happens: a loop written out, also to derivatives.
+   * 0, `forward` always takes `maxSteps` steps: it is the loop written out, for derivatives too.
    */
   atol?: number;
   /** See `atol`. */

@@ -20,7 +20,7 @@ export interface Training {
   readonly learningRate: number;
   /** Steps in which the rate rises from 0. */
   readonly warmupSteps: number;
-  /** The rate is multiplied by `decayRate` over so many steps. */
+  /** The number of steps over which the rate is multiplied by `decayRate`. */
   readonly decaySteps: number;
   /** See `decaySteps`. */
   readonly decayRate: number;

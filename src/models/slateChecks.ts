@@ -70,10 +70,10 @@ export function slateChecks(own: SlateSizes): SlateChecks {
       );
     },
     present(present, slots) {
-      const cure = "give one boolean for each slot of each image";
-      requireShape("slate: `present` is", present, slots.shape.slice(0, 2), cure);
+      const hint = "give one boolean for each slot of each image";
+      requireShape("slate: `present` is", present, slots.shape.slice(0, 2), hint);
       if (present.dtype === "bool") return;
-      throw new ArgumentError(`slate: \`present\` is ${describeTree(present)}, not booleans`, cure);
+      throw new ArgumentError(`slate: \`present\` is ${describeTree(present)}, not booleans`, hint);
     },
     tokens(tokens) {
       requireShape(

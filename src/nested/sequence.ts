@@ -9,7 +9,7 @@ import { type At, cutWhere, type Level, mapLeaves } from "./level.ts";
 
 /** Options of {@link sequence}: those of `infer` for each frame, and where the derivative through time is cut. */
 export interface SequenceOptions extends Omit<InferOptions<"last">, "collect"> {
-  /** Cut the derivative through time every so many frames. Default: never. */
+  /** The number of frames after which the derivative through time is cut, again and again. Default: never. */
   readonly truncate?: number;
 }
 

@@ -31,7 +31,7 @@ const placesOf = (x: Tensor, axis: number, bitorder: "big" | "little") => {
 };
 
 /**
- * Bits (whatever is not 0) as bytes, eight in one; zeros are added at the end. Bytes are uint32 here (in JAX uint8).
+ * Packs bits (elements that are not 0) into bytes, eight in one; zeros are added at the end. Bytes are uint32 here (in JAX uint8).
  *
  * ```ts
  * import { np } from "trilevel";

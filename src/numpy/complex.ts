@@ -116,7 +116,7 @@ export const iscomplex: (z: ComplexLike) => Tensor = test(
   false,
 );
 
-/** True of a pair `{ re, im }`, whatever its imaginary part is. */
+/** True for a pair `{ re, im }`, also if its imaginary part is 0. */
 export function iscomplexobj(z: ComplexLike): boolean {
   return isPair("iscomplexobj", z);
 }

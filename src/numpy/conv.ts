@@ -25,7 +25,7 @@ import { integerConv } from "./integerConv.ts";
 import { promote, type TensorLike, toNumber } from "./promote.ts";
 
 /** Zeros around the input: as many as make the output's size that of the input (divided by the
- * strides), none, or so many before and after each spatial axis. */
+ * strides), none, or given numbers before and after each spatial axis. */
 export type Padding = "SAME" | "VALID" | readonly (readonly [low: number, high: number])[];
 
 /**
@@ -201,7 +201,7 @@ export const convTranspose: (
   }),
 );
 
-/** The padding with which JAX surrounds a dilated input, for filters that reach over so many elements. */
+/** The padding with which JAX surrounds a dilated input, for filters that span this many elements. */
 function transposedPadding(
   reach: number,
   stride: number,
@@ -266,7 +266,7 @@ export function perAxis(name: string, what: string, value: PerAxis, rank: number
   );
 }
 
-/** Zeros before and after each spatial axis, for windows that reach over so many elements. */
+/** Zeros before and after each spatial axis, for windows that span this many elements. */
 export function paddingOf(
   name: string,
   padding: Padding,

@@ -39,7 +39,7 @@ function vector(name: string, x: TensorLike): Tensor {
   );
 }
 
-/** Coefficients with zeros for higher powers, until there are so many. */
+/** Coefficients with zeros for higher powers, up to a given number. */
 function lengthened(p: Tensor, size: number): Tensor {
   return lax.pad(p, { low: [size - p.size], high: [0], interior: [0] });
 }

@@ -196,7 +196,7 @@ export function requireIntegers(name: string, inputs: readonly TensorLike[]): vo
   );
 }
 
-/** An operand as booleans: whatever is not 0 is true, NaN too. */
+/** An operand as booleans: elements that are not 0 are true, NaN too. */
 export function truth(x: TensorLike): Tensor {
   const t = asTensor(x);
   return t.dtype === "bool" ? t : lax.ne(t, lax.fullLike(t, 0));

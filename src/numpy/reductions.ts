@@ -150,7 +150,7 @@ const c = lax.fullLike;
 
 /**
  * The sum. In float32 a sum of n numbers is off by at most 4 log₂(n) 2⁻²⁴ Σ|x|, on every backend and along any axis: long ones are
- * made in stages, of a hundred or so numbers each. So is whatever sums: means, norms, running sums, and products
+ * made in stages, of a hundred or so numbers each. So are all functions that sum: means, norms, running sums, and products
  * and convolutions along many elements; products of up to 512 terms on `onnx` may be off by twice that. All reductions take the same options:
  *
  * ```ts

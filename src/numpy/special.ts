@@ -59,7 +59,7 @@ export const erf: Unary = onFloats("erf", lax.erf);
 export const erfInv: Unary = onFloats("erfInv", lax.erfInv);
 
 /**
- * `x · log(y)`, and 0 where `x` is 0, whatever number `y` is; derivatives are 0 there, if `log(y)` is not finite.
+ * `x · log(y)`, and 0 where `x` is 0 and `y` is any number; derivatives are 0 there, if `log(y)` is not finite.
  */
 export const xlogy: Binary = managed((x, y) => {
   const [a, b] = alignPair("xlogy", x, y, toFloat);

@@ -161,7 +161,7 @@ function isCallback(args: readonly unknown[]): boolean {
   return Array.isArray(array) && typeof index === "number" && array[index] === element;
 }
 
-/** The part of a kind that a value is compared with, whatever its type. */
+/** The part of a kind that a value is compared with, regardless of its type. */
 type AnyKind = Pick<Kind<unknown>, "expected" | "example" | "accepts" | "meant" | "refusal">;
 
 /**

@@ -130,7 +130,7 @@ const padPrimitive: Primitive<PadParams> = {
         strides: interior.map((n) => n + 1),
       });
     const all = low.map((_, i) => i);
-    // The padding's cotangent is whatever did not go to the operand: masked, not subtracted, so that
+    // The padding's cotangent is the part that does not go to the operand: masked, not subtracted, so that
     // nothing cancels.
     const outside = () => {
       const mask = pad(fullLike({ aval: aval(from, ct.dtype) }, 0), {

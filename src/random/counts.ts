@@ -20,7 +20,7 @@ const minus = (n: number, x: Tensor) => lax.sub(c(x, n), x);
 const sum = (...terms: readonly Tensor[]) => terms.reduce((a, b) => lax.add(a, b));
 
 /**
- * Steps after which a loop ends, whatever it has found: that many events of which ten are expected, or so many
+ * The number of steps after which a loop ends in any case: that many events of which ten are expected, or that many
  * rejections in a row, are less likely than 2⁻⁶⁴.
  */
 const mostSteps = 96;

@@ -7,7 +7,7 @@ import * as lax from "../primitives/index.ts";
 type Stateful<R> = (...sharedAndState: Tensor[]) => R;
 
 /**
- * Repeats a step while a condition holds, for so many steps at the most: a bound that random numbers do not reach, but
+ * Repeats a step while a condition holds, for at most this many steps: a bound that random numbers do not reach, but
  * that backends need which cannot branch on a value of their own.
  */
 export function loop(

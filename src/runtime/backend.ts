@@ -16,9 +16,9 @@ export interface DeviceBuffer {
 /** A compiled program. */
 export interface Executable {
   /**
-   * Starts a run and returns its outputs at once; whatever goes wrong later rejects `download` of an
+   * Starts a run and returns its outputs at once; a later failure rejects `download` of an
    * output. `donated` are positions of inputs whose memory the run may overwrite or hand on as
-   * outputs; whatever of them it does not hand on, it frees.
+   * outputs; the run frees those that it does not hand on.
    */
   run(inputs: readonly DeviceBuffer[], donated?: ReadonlySet<number>): DeviceBuffer[];
   /** Frees what the compiled program holds; runs under way finish. */

@@ -16,7 +16,7 @@ const checkOptions = declareOptions<ForwardOptions>("forward", [], { damping: fi
 /**
  * Plain, optionally damped iteration z⁺ = λ f(z) + (1 - λ) z. It converges where f is a contraction.
  * Without convergence it returns the last iterate: N undamped steps give exactly f applied N times. The stop
- * test looks at ‖f(z) - z‖, whatever the damping.
+ * test looks at ‖f(z) - z‖, regardless of the damping.
  *
  * ```ts
  * import { fixedPointIteration, forward, np, oneStep, type Tensor } from "trilevel";

@@ -10,7 +10,7 @@ import { customVjp } from "./customVjp.ts";
 
 /**
  * The function x ↦ y, where `f` gives `[y, pull]`, and `pull` takes the cotangent of y and gives those of the arguments:
- * one if there is one argument, else a list; `null` means zero. `pull` may use whatever `f` computed. JAX's
+ * one if there is one argument, else a list; `null` means zero. `pull` may use all values that `f` computed. JAX's
  * `custom_gradient`; `customVjp` is the same with the two halves apart.
  *
  * ```ts

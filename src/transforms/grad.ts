@@ -41,7 +41,7 @@ const checkBoth = declareOptions<GradOptions<number | readonly number[], boolean
 /**
  * The function that gives `f`'s value and its gradient: `[value, gradient]`, or
  * `[[value, aux], gradient]` with `hasAux`. The gradient has the structure of the argument. All other
- * arguments, and whatever `f` closes over, stay differentiable from outside.
+ * arguments, and all that `f` closes over, stay differentiable from outside.
  *
  * ```ts
  * import { np, type Tensor, valueAndGrad } from "trilevel";

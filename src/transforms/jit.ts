@@ -75,7 +75,7 @@ function traceEntry(
     let next = 0;
     return f(...statics.map((fixed) => fixed ? fixed.value : given[next++]));
   };
-  // Constants that `f` makes are the program's, whatever scope the first call is in.
+  // Constants that `f` makes belong to the program, not to the scope of the first call.
   const traced = unscoped(() => traceLeaves(call, structures, avals, "jit"));
   return { ...traced, compiled: new Map() };
 }

@@ -11,7 +11,7 @@ export type SolveWith<T> = (multiply: (x: T) => T, b: T) => T;
 
 /**
  * x with `multiply(x) = b`, found by `solve`, whose workings are never differentiated:
- * ẋ = A⁻¹(ḃ - Ȧx) and b̄ = A⁻ᵀx̄, to any order. Whatever `multiply` closes over gets its derivatives.
+ * ẋ = A⁻¹(ḃ - Ȧx) and b̄ = A⁻ᵀx̄, to any order. Values that `multiply` closes over get their derivatives.
  * `solveTransposed` is for algorithms that need another way for the transposed system.
  *
  * ```ts

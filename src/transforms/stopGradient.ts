@@ -18,7 +18,7 @@ export function stopGradient<T>(tree: T): T {
   return unflatten(structure, leaves.map(stop));
 }
 
-/** The value of `f`, constant to every differentiation: in its arguments, and in whatever it closes over. */
+/** The value of `f`, constant to every differentiation: in its arguments, and in all that it closes over. */
 export function detached<A extends unknown[], R>(f: (...args: A) => R, ...args: A): R {
   const { program, captured, leaves, output } = traceFunction(f, args, "detached");
   return unflatten(output, evaluate(program, [...captured, ...leaves].map(stop)));

@@ -17,7 +17,10 @@ import {
 import { train } from "../../src/experiments/train/runner.ts";
 import { failure, remember, temporaryFolder } from "./support.ts";
 
-vi.mock("../../src/experiments/train/garbage.ts", () => ({ collectGarbage: () => {} }));
+vi.mock("../../src/experiments/train/memory.ts", async (load) => ({
+  ...await load<object>(),
+  collectGarbage: () => {},
+}));
 
 const folder = temporaryFolder();
 const run = <A, E>(effect: Effect.Effect<A, E>) => Effect.runPromise(effect);

@@ -4,6 +4,7 @@
  */
 import type { Atom, Var } from "../../core/aval.ts";
 import { type Equation, hasEffect, type Program } from "../../core/program.ts";
+import { fixedFlags } from "../../primitives/control/scan.ts";
 import { flagsKey, Remembered } from "../../primitives/interpreters/remembered.ts";
 import { type EquationOf, isEquation } from "../rewrite.ts";
 
@@ -35,7 +36,7 @@ const trimmers = {
   /** A carry is needed if it comes out, or if what is needed of the next step reads it. */
   scan(equation: EquationOf<"scan">, used: Keep): Equation {
     const { body, consts, carry, ...rest } = equation.params;
-    const carries = grow(used.slice(0, carry), (c) => {
+    const carries = fixedFlags(used.slice(0, carry), (c) => {
       const reads = readersIn(trimmedTo(body, [...c, ...used.slice(carry)]));
       return body.inputs.slice(consts, consts + carry).map(reads);
     });
@@ -59,7 +60,7 @@ const trimmers = {
     const decide = trimmedTo(condition, [true]);
     const decides = readersIn(decide);
     const decisive = condition.inputs.slice(conditionConsts).map(decides);
-    const carries = grow(
+    const carries = fixedFlags(
       used.map((u, i) => u || decisive[i]!),
       (c) => body.inputs.slice(bodyConsts).map(readersIn(trimmedTo(body, c))),
     );
@@ -113,16 +114,6 @@ function trimmedTo(program: Program, keep: Keep): Program {
 function readersIn({ equations, outputs }: Program): (v: Var) => boolean {
   const read = new Set<Atom>([...outputs, ...equations.flatMap((e) => e.inputs)]);
   return (v) => read.has(v);
-}
-
-/** Flags that only ever become true, until they stay. */
-function grow(initial: Keep, next: (flags: Keep) => Keep): Keep {
-  let flags = initial;
-  for (;;) {
-    const more = next(flags);
-    if (more.every((g, i) => !g || flags[i])) return flags;
-    flags = flags.map((f, i) => f || more[i]!);
-  }
 }
 
 const pick = <T>(list: readonly T[], keep: Keep) => list.filter((_, i) => keep[i]);

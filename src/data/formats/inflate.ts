@@ -1,4 +1,4 @@
-/** Inflates compressed data within bounds. */
+/** The largest size that compressed data can have once it is inflated. */
 
 /**
  * The most bytes that `length` bytes of deflate can become: a match of 258 bytes takes at least two bits, which

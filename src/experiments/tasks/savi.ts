@@ -47,7 +47,7 @@ const ModelConfig = Schema.Struct({
   ),
   adjointTerms,
   linear,
-  /** The derivative through time is cut every so many frames; 0: never. */
+  /** The number of frames after which the derivative through time is cut, again and again; 0: never. */
   truncate: CountOrZero.pipe(defaultsTo(0)),
   encoder: EncoderConfig,
   /** The hidden size of the encoder's MLP. */

@@ -48,11 +48,11 @@ export const SlateConfig = Schema.Struct({
   ...inferenceFields,
   /** The discrete VAE's learning rate, without warmup; the other one is that of the optimizer. */
   discreteVaeRate: Positive,
-  /** The greatest entry of the whole gradient, discrete VAE and rest together; 0: whatever it is. */
+  /** The greatest entry of the whole gradient, discrete VAE and rest together; 0: no limit. */
   clipEntries: NonNegative.pipe(defaultsTo(1)),
   /** Steps in which the temperature of relaxed tokens falls from 1 to 0.1. */
   temperatureSteps: Count,
-  /** Both rates are halved after so many evaluations in a row without a lower validation loss; 0: never. */
+  /** The number of evaluations in a row without a lower validation loss after which both rates are halved; 0: never. */
   patience: CountOrZero.pipe(defaultsTo(4)),
 });
 type Config = ExperimentConfig<typeof SlateConfig.Type, ImageConfig>;

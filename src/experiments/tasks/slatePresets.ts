@@ -9,7 +9,7 @@ import type { ImageInput } from "./images/config.ts";
 
 type Paper = typeof papers[keyof typeof papers];
 
-/** A preset of a paper, with so many images to train on: an epoch. */
+/** A preset of a paper, and the number of images to train on, which is an epoch. */
 function preset(
   name: string,
   { model, training }: Paper,

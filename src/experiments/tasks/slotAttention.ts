@@ -153,7 +153,7 @@ export function attentionMaps(attention: Tensor, { model, data }: Config): Tenso
   return np.reshape(np.swapaxes(attention, 1, 2), [batch, slots, ...map]);
 }
 
-/** The number of iterations in residual curves, whatever the number that the model takes. */
+/** The number of iterations in residual curves, regardless of the number that the model takes. */
 const residualSteps = 20;
 
 /**

@@ -42,7 +42,7 @@ export interface CachedDecoder {
   append(before: DecoderCache, own: DecoderCache): DecoderCache;
 }
 
-/** Makes one of a decoder with so many heads; `present`, booleans [batch, entries], hides entries of the memory. */
+/** Makes one for a decoder with this number of heads; `present`, booleans [batch, entries], hides entries of the memory. */
 export function cachedDecoder(
   params: TransformerDecoderParams,
   heads: number,

@@ -5,13 +5,13 @@ import { ArgumentError } from "../../public.ts";
  * A model that cannot be spread. Its functions know each other, so that `apply` of `{ ...model, step }` would go on with
  * the old step; making such a copy throws instead.
  */
-export function whole<M extends object>(name: string, cure: string, model: M): M {
+export function whole<M extends object>(name: string, hint: string, model: M): M {
   return Object.defineProperty(model, Symbol("whole"), {
     enumerable: true, // spreading reads it
     get: () => {
       throw new ArgumentError(
         `${name}: a copy of a model, as { ...model, step } makes it, would go on with its old parts`,
-        cure,
+        hint,
       );
     },
   });

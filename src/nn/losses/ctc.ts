@@ -50,7 +50,7 @@ export function ctcLoss(
 
 /**
  * {@link ctcLoss} with the logarithms of forward probabilities: [times, batch, n + 1] of paths that end with a
- * blank after so many labels, and [times, batch, n] of those that end with the label.
+ * blank after that many labels, and [times, batch, n] of those that end with the label.
  *
  * ```ts
  * import { nn, np } from "trilevel";

@@ -29,7 +29,7 @@ const lastWhere = (holds: Tensor) => {
 
 /** The most steps of the QR algorithm: it took less than 3 n² on all of some thousand matrices, permutations included. */
 const mostSteps = (n: number) => 4 * n * n + 10 * n;
-/** After so many sweeps in which no block became smaller, shifts are chosen in another way. */
+/** The number of sweeps without a smaller block after which shifts are chosen in another way. */
 const patience = 7;
 
 /**

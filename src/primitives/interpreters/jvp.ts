@@ -62,7 +62,7 @@ function derive(
 
 /**
  * Runs a program on primals and tangents at once (`null` is a symbolic zero). Variables that are
- * `given` keep that value, whatever their equation computes. Tangents that do not move are symbolic zeros too.
+ * `given` keep that value instead of the one that their equation computes. Tangents that do not move are symbolic zeros too.
  */
 export function jvpEval(
   program: Program,

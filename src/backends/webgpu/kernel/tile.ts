@@ -37,7 +37,7 @@ export const plain = 12;
 export const longest = 64;
 
 /**
- * The block of an invocation that loads for itself alone: as large as registers hold, wasting least, in fours where
+ * The block of an invocation that loads for itself alone: as large as registers hold, wasting least, in vectors of four where
  * that is how memory is read. Large ones take long to compile, so they are for products that take long to compute, of
  * operands that are short to write down: `operands` says of how many expressions the longer one consists.
  */

@@ -100,7 +100,7 @@ class Panel {
   /** The number of vectors for each k. */
   readonly lanes: number;
   /**
-   * The stride between the elements of a vector: 1 where memory is read or written in fours, else chosen such that
+   * The stride between the elements of a vector: 1 where memory is read or written four at a time, else chosen such that
    * neighbouring invocations read neighbours.
    */
   readonly apart: number;
@@ -138,13 +138,13 @@ class Panel {
     const [i, p] = [index(letter, 2, this.#limit), index("k", 2, definition.k)];
     this.#long = this.vector > 1 && countParts(this.#element(i, p), longest) === longest;
     const fast = definition.fast[side];
-    const fours = {
+    const vectorized = {
       k: this.#inFours(definition.k, (four) => this.#element(i, four)),
       letter: this.vector === 4 && this.#inFours(this.#limit, (four) => this.#element(four, p)),
     };
-    this.#deep = fours.k && (fast === "k" || !fours.letter) ? 4 : 1;
-    this.#alongK = fast === "k" && this.#deep === 1 && !fours.letter;
-    this.apart = fours.letter || this.#deep === 4 || this.#alongK ? 1 : this.lanes;
+    this.#deep = vectorized.k && (fast === "k" || !vectorized.letter) ? 4 : 1;
+    this.#alongK = fast === "k" && this.#deep === 1 && !vectorized.letter;
+    this.apart = vectorized.letter || this.#deep === 4 || this.#alongK ? 1 : this.lanes;
   }
 
   #inFours(size: number, element: (i: Expr) => Expr): boolean {

@@ -8,7 +8,7 @@ import { quarter } from "../expression.ts";
 /** A place in a kernel where something is loaded or stored, once in each block. */
 interface Places {
   readonly ones: Set<Expr>;
-  readonly fours: Set<Expr>;
+  readonly vectorized: Set<Expr>;
 }
 
 /** A block of a kernel, by how deep in its loops it is. */
@@ -26,10 +26,10 @@ export class Accesses {
     let blocks = this.#places.get(value);
     if (!blocks) this.#places.set(value, blocks = new Map());
     let places = blocks.get(block);
-    if (!places) blocks.set(block, places = { ones: new Set(), fours: new Set() });
+    if (!places) blocks.set(block, places = { ones: new Set(), vectorized: new Set() });
     places.ones.add(at);
     const found = quarter(at);
-    if (found) places.fours.add(found.of);
+    if (found) places.vectorized.add(found.of);
     else this.#single.add(value);
   }
 
@@ -44,11 +44,11 @@ export class Accesses {
   }
 
   /** The values whose elements' places among four neighbours are always known, where that is of use. */
-  get fours(): ReadonlySet<Value> {
+  get vectorized(): ReadonlySet<Value> {
     const found = new Set<Value>();
     for (const value of this.#places.keys()) {
       if (this.#single.has(value) || value.size % 4 !== 0) continue;
-      if (this.#count(value, "ones") >= 2 * this.#count(value, "fours")) found.add(value);
+      if (this.#count(value, "ones") >= 2 * this.#count(value, "vectorized")) found.add(value);
     }
     return found;
   }
@@ -58,20 +58,21 @@ export class Accesses {
     return [...blocks].reduce((sum, places) => sum + places[kind].size, 0);
   }
 
-  /** True if it takes in fours whatever is not the same element each time. */
+  /** True if it takes four at a time whatever is not the same element each time. */
   get neighbours(): boolean {
-    const { fours } = this;
+    const { vectorized } = this;
     const once = (value: Value) => this.#count(value, "ones") === 1;
-    return fours.size > 0 && [...this.values].every((v) => fours.has(v) || once(v));
+    return vectorized.size > 0 && [...this.values].every((v) => vectorized.has(v) || once(v));
   }
 
   /** Loads and stores, those at each level so many times. */
   cost(times: (level: number) => number): number {
-    const { fours } = this;
+    const { vectorized } = this;
     let total = 0;
     for (const [value, blocks] of this.#places) {
       for (const [{ level }, places] of blocks) {
-        total += times(level) * (fours.has(value) ? 2 * places.fours.size : places.ones.size);
+        total += times(level) *
+          (vectorized.has(value) ? 2 * places.vectorized.size : places.ones.size);
       }
     }
     return total;
@@ -79,14 +80,14 @@ export class Accesses {
 }
 
 /**
- * The values that each part of a kernel takes in fours. What one part takes in fours and another does not is bound
+ * The values that each part of a kernel takes four at a time. What one part takes four at a time and another does not is bound
  * twice, while `room` for more buffers lasts.
  */
 export function vectorize(parts: readonly Accesses[], room: number): ReadonlySet<Value>[] {
-  const fours = parts.map((p) => new Set(p.fours));
-  for (const value of new Set(fours.flatMap((f) => [...f]))) {
-    if (!parts.some((p, i) => p.values.has(value) && !fours[i]!.has(value))) continue;
-    if (room-- <= 0) fours.forEach((f) => f.delete(value));
+  const vectorized = parts.map((p) => new Set(p.vectorized));
+  for (const value of new Set(vectorized.flatMap((f) => [...f]))) {
+    if (!parts.some((p, i) => p.values.has(value) && !vectorized[i]!.has(value))) continue;
+    if (room-- <= 0) vectorized.forEach((f) => f.delete(value));
   }
-  return fours;
+  return vectorized;
 }

@@ -48,19 +48,19 @@ export class KernelWriter implements KernelBody {
   #workgroups = 0;
   #workgroupSize = 0;
 
-  /** `fours` are the values that each part takes four elements at a time. */
+  /** `vectorized` are the values that each part takes four elements at a time. */
   constructor(
     private readonly target: Target,
-    private readonly fours: readonly ReadonlySet<Value>[] = [],
+    private readonly vectorized: readonly ReadonlySet<Value>[] = [],
   ) {}
 
-  /** The text that `write` writes, in fours where that pays. */
+  /** The text that `write` writes, as vectors of four where that pays. */
   static kernel(target: Target, write: (kernel: KernelWriter) => void): Kernel {
     const single = new KernelWriter(target);
     write(single);
-    const fours = vectorize(single.accesses, target.maxBuffers - single.#bindings.length);
-    if (fours.every((f) => f.size === 0)) return single.finish();
-    const kernel = new KernelWriter(target, fours);
+    const vectorized = vectorize(single.accesses, target.maxBuffers - single.#bindings.length);
+    if (vectorized.every((f) => f.size === 0)) return single.finish();
+    const kernel = new KernelWriter(target, vectorized);
     write(kernel);
     return kernel.finish();
   }
@@ -207,7 +207,7 @@ export class KernelWriter implements KernelBody {
   }
 
   #inFours(value: Value): boolean {
-    return this.fours[this.#parts.length]?.has(value) ?? false;
+    return this.vectorized[this.#parts.length]?.has(value) ?? false;
   }
 
   /** Writes elements of a value. */

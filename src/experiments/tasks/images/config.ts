@@ -74,7 +74,7 @@ export const ImageConfig = Schema.Struct({
   background: Schema.Literals(["black", "random"]).pipe(defaultsTo("black")),
   /** Least and greatest radius of generated sprites, as fractions of the resolution. */
   radius: Schema.Tuple([Positive, Positive]).pipe(defaultsTo([0.15, 0.2])),
-  /** Sprites stand on a grid of so many pixels, two cells wide, and share no cell; 0: they are anywhere, of any size. */
+  /** The cell size in pixels of a grid for sprites, which are two cells wide and share no cell; 0: any place and size. */
   grid: CountOrZero.pipe(defaultsTo(0)),
   /** True if generated sprites stand upright, false if they are turned by any angle. */
   upright: Schema.Boolean.pipe(defaultsTo(false)),
