@@ -132,7 +132,7 @@ export function unflatten<S = unknown>(structure: Structure, leaves: readonly un
 
 /** The leaves of a tree, in order. */
 export function leaves<T>(tree: Tree<T>): T[] {
-  // Whatever is no container is a T, by the type of the tree.
+  // By the type of the tree, everything but containers is a T.
   return flatten(tree)[0] as T[];
 }
 

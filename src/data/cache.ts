@@ -2,7 +2,7 @@
  * The conversion cache: a dataset written down once, in a form that is read back at disk speed.
  *
  * Gzipped, badly chunked or compressed sources become a folder named by the hash of their key, see
- * `cacheFolder.ts`. Whatever is read from it is compared with a checksum, so that a damaged disk, or files that
+ * `cacheFolder.ts`. All that is read from it is compared with a checksum, so that a damaged disk, or files that
  * changed places, cannot pass for data.
  */
 
@@ -33,7 +33,7 @@ function isJson(value: unknown): boolean {
     return typeof value === "string" || typeof value === "boolean" || Number.isFinite(value);
   }
   if (value === null) return true;
-  // What is left out by JSON is no part of a key.
+  // Fields that JSON leaves out are not part of a key.
   const parts = Object.values(value).filter((part) => part !== undefined);
   return (Array.isArray(value) || nested().accepts(value)) && parts.every(isJson);
 }

@@ -33,7 +33,7 @@ export interface RandomAccessFile {
 const code = (error: unknown): string | undefined =>
   error instanceof Error && "code" in error ? String(error.code) : undefined;
 
-// What can be wrong with a path, by the system's code.
+// Problems of a path, by the system's code.
 const pathFaults: { readonly [code: string]: readonly [what: string, hint: string] } = {
   ENOENT: ["there is no such file", "Check the path, and that the download is complete"],
   ENOTDIR: ["there is no such file", "Check the path, and that the download is complete"],

@@ -102,7 +102,7 @@ export function split<S extends Sample>(
     const target = Math.round(size * fraction);
     return members === undefined ? target : nearest(starts, target);
   };
-  // What is trained on is not rounded away: a dataset of one group is all of it.
+  // The training part is not rounded to nothing: a dataset of one group is all in it.
   const end = members === undefined || first === 0
     ? cut(first)
     : Math.max(cut(first), starts[1] ?? 0);

@@ -110,7 +110,7 @@ export function partsOf(error: unknown): Pick<TrilevelError, "what" | "hint" | "
   };
 }
 
-// What happened, and what to do about it.
+// Descriptions of system errors, with advice.
 const systemErrors: { readonly [code: string]: readonly [what: string, hint: string] } = {
   ENOSPC: ["The disk is full", "Make room on it"],
   EDQUOT: ["The disk quota is used up", "Make room"],

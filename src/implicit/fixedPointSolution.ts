@@ -178,7 +178,7 @@ function solveAtSolution(
   theta: Tensor[],
   adjoint: Extract<Adjoint, { kind: "atSolution" }>,
 ): Solution {
-  // What the solver closes over (a learning rate, say) does not move the solution: it has no derivative.
+  // Values that the solver closes over, such as a learning rate, do not move the solution: they have no derivative.
   const { program, captured, output } = traceFunction(solve, [z, theta], problem.options.name);
   const differentiable: (zs: Tensor[], th: Tensor[], own: Tensor[]) => Solution = customJvp(
     (zs, th, own) => unflatten(output, evaluate(program, [...own, ...zs, ...th])),

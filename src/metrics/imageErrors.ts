@@ -1,4 +1,4 @@
-// How far a reconstruction is from its image, in the scalings that papers use without saying which.
+// The error of a reconstruction, in the scalings that papers use without saying which.
 
 import { finite, pairOf, size } from "../options/index.ts";
 import { metricOptions } from "./options.ts";

@@ -1,4 +1,4 @@
-// How metrics declare their options: as all of the library, with an error of their own.
+// Declares the options of metrics, as everywhere in the library but with an error class of metrics.
 
 import { type Check, declareOptions, type Spec } from "../options/index.ts";
 import { MetricError } from "./errors.ts";

@@ -1,4 +1,4 @@
-// How well predicted segments cover the true objects: intersection over union.
+// Intersection over union, which measures how well predicted segments cover the true objects.
 
 import { integer, listOf } from "../options/index.ts";
 import { metricOptions } from "./options.ts";

@@ -182,7 +182,7 @@ export function neuralEm(options: NeuralEmOptions): NeuralEm {
   };
   const level = options.level?.(own) ?? own;
 
-  // What is differentiated at the solution is a step from it.
+  // Adjoints at the solution differentiate one step from it.
   const finalStep = adjoint.kind === "atSolution";
   const shared = { steps, adjoint, finalStep, batchAxis: 0 } as const;
   const drawn = options.redraw === undefined

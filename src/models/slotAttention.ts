@@ -339,7 +339,7 @@ export function slotAttention(options: SlotAttentionOptions): SlotAttention {
     atol: options.atol ?? 0,
     rtol: options.rtol ?? 0,
     batchAxis: 0,
-    // What is differentiated at the solution is a step from it: the paper's code returns that step.
+    // Adjoints at the solution differentiate one step from it, which the paper's code returns.
     finalStep: adjoint.kind === "atSolution",
     initGrad: options.initGrad ?? "zero",
   });

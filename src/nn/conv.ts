@@ -192,7 +192,7 @@ export function convTranspose(options: ConvTransposeOptions): Layer<LinearParams
   const extra = axes("outputPadding", options.outputPadding ?? 0);
   const pads = kernel.map((k, i) => {
     const reach = dilation[i]! * (k - 1);
-    // What is cut off the full result of size (n - 1) stride + reach + 1.
+    // The number of elements to cut off the full result of size (n - 1) stride + reach + 1.
     const surplus = reach + 1 - strides[i]!;
     const cut = padding === "same"
       ? [Math.floor(Math.max(surplus, 0) / 2), surplus - Math.floor(Math.max(surplus, 0) / 2)]

@@ -120,7 +120,7 @@ function allowedBy(
       "give booleans, true where a query may look, or add numbers to the logits as `bias`",
     );
   }
-  // How far a key is ahead of a query.
+  // The number of places that a key is ahead of a query.
   const ahead = np.subtract(np.arange(keys), np.expandDims(np.arange(queries), 1));
   const [back, forth] = typeof localWindowSize === "number"
     ? [localWindowSize, localWindowSize]

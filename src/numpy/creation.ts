@@ -263,7 +263,7 @@ export const arange: {
   const given = args.filter((a) => a !== undefined);
   const numbers = given.slice(0, 3).filter((a) => typeof a === "number");
   const [start, stop, step = 1] = numbers.length === 1 ? [0, ...numbers] : numbers;
-  // What else stands there is refused as options.
+  // Any other argument in that place is refused as options.
   return range(start, stop, step, given.at(numbers.length) as DTypeOptions | undefined);
 };
 

@@ -68,7 +68,7 @@ export const cov: (x: TensorLike, options?: CovarianceOptions) => Tensor = manag
     const center = average(rows, w === undefined ? { axis: 1 } : { axis: 1, weights: w });
     const centered = subtract(rows, keep(center, rows.shape, [1]));
     const weighted = w === undefined ? centered : multiply(centered, w);
-    // What is taken off counts by the mean importance of observations.
+    // The correction is scaled by the mean importance of observations.
     const off = weight === undefined || w === undefined || take === 0
       ? asTensor(take)
       : divide(multiply(take, sum(lax.mul(w, weight))), sum(w));

@@ -156,7 +156,7 @@ function runEquation<P extends Params>(
 ): Tensor[] {
   if (primitive.inline) return evaluate(primitive.inline(params), inputs);
   const backend = backendOf(inputs);
-  // What is run follows from this; to write the program down each time would take longer than to run it.
+  // The key determines the program; printing the program each time would take longer than running it.
   const types = inputs.map((x) => `${formatAval(x.aval)}${lazyFillOf(x) ? " throughout" : ""}`);
   const key = `${primitive.name}${formatParams(params)} ${types.join(" ")}`;
   const program = () => {

@@ -317,7 +317,7 @@ export function internalScope<R>(f: () => R): R {
 }
 
 function scopeOf<R>(f: () => R, internal: boolean): R {
-  // What is made while a function is traced is a constant of its program.
+  // A tensor that is made while a function is traced is a constant of its program.
   if (currentTrace()) return f();
   const outer = scoped;
   const inner = scoped = new Set<Owner>();

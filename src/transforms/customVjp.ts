@@ -115,7 +115,7 @@ export function customVjp<A extends unknown[], R, Residuals>(
     const values = outputAvals(primal.program);
     const avals = leaves.map((x) => x.aval);
     const floats = values.filter((a) => isFloat(a.dtype));
-    // What forward gave last says how residuals are laid out: it is the same however often it is traced.
+    // The structure of the residuals is that of forward's last trace; every trace has the same.
     let residualStructure: Structure = { kind: "null" };
     const runForward = (perturbed?: readonly boolean[]) => (...inputs: Tensor[]) => {
       const seen = perturbed

@@ -12,7 +12,7 @@ function numberOf(value: object): string {
   return `#${number}`;
 }
 
-// What is larger, or contains itself, is compared by identity.
+// Larger values, and those that contain themselves, are compared by identity.
 const mostParts = 10_000;
 
 /**

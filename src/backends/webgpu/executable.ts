@@ -241,7 +241,7 @@ export class WebGpuExecutable implements Executable {
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    // What is under way comes before whatever uses these buffers next.
+    // Runs under way come before the next use of these buffers.
     this.#blocks.forEach((b) => this.queue.pool.give(b));
     this.#bound.clear();
     this.#commands = [];

@@ -185,7 +185,7 @@ class Scheduler implements Memory {
     const cost = this.cost(value);
     const leaves = this.leaves(value);
     if (this.#required.has(value)) return true;
-    // What costs nothing to make need not wait behind a fence.
+    // Values that cost nothing to compute need not wait behind a fence.
     if (this.#fenced.has(value) && leaves.size > 0) return true;
     if (cost > longest || this.#depths.get(value)! > deepest) return true;
     const consumers = [...this.#consumers.get(value) ?? []];

@@ -170,7 +170,7 @@ class Planner {
         const extent: Extent = { region: step.loop.body, slots: new Set(), start: this.#time };
         this.#measure(step.body, [...loops, extent]);
         step.swaps.flat().forEach((slot) => this.#touch(slot, this.#time, [...loops, extent]));
-        // What comes from outside is needed from the first step to the last.
+        // Values from outside the loop are needed from its first step to the last.
         for (const slot of extent.slots) {
           slot.first = Math.min(slot.first, extent.start);
           slot.last = Math.max(slot.last, this.#time);
@@ -214,7 +214,7 @@ function mostAlive(slots: readonly Slot[]): number {
     { time: last + 1, bytes: -bytes },
   ]);
   let [alive, most] = [0, 0];
-  // What ends at a step makes room for what begins there.
+  // Values that end at a step make room for those that begin there.
   for (const { bytes } of changes.toSorted((a, b) => a.time - b.time || a.bytes - b.bytes)) {
     most = Math.max(most, alive += bytes);
   }

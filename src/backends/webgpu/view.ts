@@ -57,7 +57,7 @@ export class Reader {
     const known = places.get(key);
     if (known) return known;
     const found = definition.element(this.read, at);
-    // What was found on a way that the cluster will not go must be asked again.
+    // A result from an attempt that the cluster gives up must not be kept.
     if (!this.misaligned) places.set(key, found);
     return found;
   };

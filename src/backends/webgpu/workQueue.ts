@@ -35,7 +35,7 @@ export class WorkQueue {
   }
 
   /**
-   * Other code works on the device and cannot know about waiting work: from now on no work waits. What waited need not be
+   * Other code works on the device and cannot know about waiting work: from now on no work waits. Waiting work need not be
    * ready: a kernel that is not compiled yet is compiled at once.
    */
   stopWaiting(): void {

@@ -16,7 +16,7 @@ type Term = EquationOf<"dot"> | EquationOf<"reduceSum">;
 /** The program with the terms of every sum joined where that moves less. */
 export function mergeContractions(program: Program): Program {
   const sums = new Sums(program);
-  // What is joined leaves its terms and the partial sums as dead code.
+  // The terms and partial sums of merged contractions remain as dead code.
   return rewrite(program, mergeContractions, (equation) => {
     const terms = sums.termsOf(equation);
     if (!terms) return [equation];

@@ -52,7 +52,7 @@ function between(
     stacks.set(body.outputs[carry + i]!, y);
     valueOf.set(y, body.outputs[carry + i]!);
   });
-  // What the reader's slices are in the writer's body.
+  // The values in the writer's body that correspond to the reader's slices.
   const known = new Map<Atom, Var>();
   reader.inputs.slice(firstX).forEach((x, i) => {
     const value = valueOf.get(x);
@@ -80,7 +80,7 @@ function between(
   const { kept, again } = split(known.values(), definitions, prices);
   if (again.size === 0) return undefined;
 
-  // What is kept comes to the reader as a constant, or step by step.
+  // Kept values come to the reader as constants, or step by step.
   const fixed = new Set<Atom>(body.inputs.slice(0, consts));
   const added = { consts: new Map<Var, Atom>(), xs: new Map<Var, Atom>() };
   const fresh = [...kept].filter((v) => !given.has(v) && !stacks.has(v));

@@ -12,13 +12,13 @@ import { Network } from "./network.ts";
 type Names = ReadonlySet<string>;
 const named = (names: string): Names => new Set(names.split(" "));
 
-// What costs nothing where it is read.
+// Operations that cost nothing where they are read.
 const views = named("broadcast reshape slice iota");
 
-// What only puts elements elsewhere.
+// Operations that only move elements.
 const moves = named("broadcast reshape slice transpose reverse pad concatenate");
 
-// What takes no longer than to read its operands: no sums, no series, no search, nothing random, no effect.
+// Operations that take no longer than reading their operands: no sums, series, searches, random numbers or effects.
 const arithmetic = named(
   "neg abs sign floor ceil round sqrt rsqrt not stopGradient add sub mul div max min and or xor shiftLeft " +
     "shiftRightLogical shiftRightArithmetic eq ne lt le gt ge isFinite select convert transpose reverse",

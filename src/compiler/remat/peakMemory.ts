@@ -10,10 +10,10 @@ import { eliminateDeadCodeDeep } from "../passes/deadCode.ts";
 import { bytesOf, peakBytes, peakOf } from "../liveness.ts";
 import { definitionsOf } from "../rewrite.ts";
 
-// A value that lies there takes no time, so that computing it again has to save twice as much.
+// A value that is kept costs no time, so that computing it again has to save twice as much.
 const byte = 1 / 2;
 
-// How many bytes more may be moved, where nothing is fused, for each byte less at the peak, and how much less that is.
+// The most additional bytes moved, without fusion, for each byte less at the peak; and the least relative gain.
 const mostMoved = 4;
 const leastGain = 1 / 32;
 
@@ -33,7 +33,7 @@ export function recomputeAtPeak(program: Program, equation: number = worthEquati
 function across({ inputs, equations, outputs }: Program, at: number, equation: number): Program {
   const [early, late] = [equations.slice(0, at), equations.slice(at)];
   const definitions = definitionsOf(early);
-  // What is there at that moment in any case.
+  // The values that exist at that moment in any case.
   const there = new Set<Atom>([
     ...inputs,
     ...outputs,

@@ -35,7 +35,7 @@ export function judgeJson(
   const open: number[] = []; // the brackets that are to close
   const end = bytes.length;
   let at = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
-  // What may come next: a value; the first element or key, or the end; a key; a colon; a comma or the end.
+  // The next token may be a value; the first element or key, or the end; a key; a colon; a comma or the end.
   let expected: "value" | "first" | "key" | "colon" | "comma" = "value";
   const short: JsonVerdict = { kind: "short" };
   const wrong = (offset: number): JsonVerdict => ({ kind: "wrong", offset });

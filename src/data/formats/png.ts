@@ -285,8 +285,8 @@ function unfilter(raw: Uint8Array, start: number, { rows, rowBytes }: Pass, bpp:
   return true;
 }
 
-// Which neighbour is nearest to left + up − corner: left, if it is at least as near as the others, else up, else the
-// corner. Chosen by sign bits, since branches that depend on noise take several times as long.
+// The neighbour nearest to left + up − corner: left, if it is at least as near as the others, else up, else the
+// corner. It is chosen by sign bits, since branches that depend on noise take several times as long.
 function paeth(left: number, up: number, corner: number): number {
   const a = Math.abs(up - corner);
   const b = Math.abs(left - corner);

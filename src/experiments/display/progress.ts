@@ -71,7 +71,7 @@ function plain(out: Out, now: () => number, everyMs = 5000): Display {
   return {
     update(state) {
       const { what, step, steps, facts } = state;
-      // What is counted anew is shown at once.
+      // A new kind of count is shown at once.
       if (what === counted && now() - last < everyMs && step < steps) return;
       [last, counted] = [now(), what];
       out.write(`${[`${what} ${step}/${steps}`, ...facts].join("  ")}\n`);

@@ -79,7 +79,7 @@ export const restore = <S>(checkpoint: Checkpoint, like: S) =>
       return same ? [] : [`${name} is ${found.dtype}[${found.shape}], not ${dtype}[${shape}]`];
     });
     if (problems.length > 0) {
-      // What people know comes first: the optimizer's state has the same shapes again.
+      // Parameters come first, because users know them: the optimizer's state has the same shapes again.
       problems.sort((a, b) => Number(b.startsWith("params")) - Number(a.startsWith("params")));
       return yield* Effect.fail(
         new CheckpointError(

@@ -182,7 +182,7 @@ export function toReal(
       "give the length: 1",
     );
   }
-  // What is cut off the last axis need not be transformed.
+  // Elements that are cut off the last axis need not be transformed.
   const half = fitted(x, last + 1, Math.min(x.shape[last + 1]!, Math.floor(n / 2) + 1));
   const inner = others.length > 0 ? transformed({ x: half, axes: others, sign }) : half;
   const y = ofHalf({ x: inner, axes: [last], sign }, n);

@@ -307,6 +307,6 @@ function normalized([re, im]: Pair): Pair {
   const size = lax.sqrt(lax.add(lax.mul(p, p), lax.mul(q, q)));
   const length = lax.mul(size, lax.sqrt(lax.reduceSum(squares, axis)));
   const turned = times([x, y], [by(lax.div(p, length)), by(lax.neg(lax.div(q, length)))]);
-  // What is real there is exactly so.
+  // The largest component is made exactly real.
   return [turned[0], lax.select(atLargest, c(turned[1], 0), turned[1])];
 }

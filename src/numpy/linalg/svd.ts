@@ -85,7 +85,7 @@ export function decompose(a: Tensor): [u: Tensor, s: Tensor, v: Tensor] {
       const dv = product(v, symmetric(lax.mul(rows, d)));
       const ds = diagonalOf(d);
       if (u.shape.at(-2) === u.shape.at(-1)) return [u, s, v, du, ds, dv];
-      // What U does not span moves it, too.
+      // The part of the perturbation outside the span of U moves U, too.
       const outside = lax.sub(dxv, product(u, d));
       const sizes = lax.broadcast(s, u.shape, [...kept.slice(0, -1), u.ndim - 1]);
       return [u, s, v, lax.add(du, lax.div(outside, sizes)), ds, dv];

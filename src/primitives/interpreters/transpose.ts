@@ -59,7 +59,7 @@ export function backwardPass(
   const env = new Environment([], []);
   program.inputs.forEach((v, i) => values[i] && env.define([v], [values[i]]));
 
-  // What does not depend on linear inputs is computed forwards, first.
+  // Values that do not depend on linear inputs are computed first, forwards.
   const linear = program.equations.filter((equation) => {
     if (equation.inputs.some((a) => unknown.has(a))) {
       equation.outputs.forEach((v) => unknown.add(v));

@@ -134,7 +134,7 @@ function transposed(g: Graph, x: Value, w: Value, params: ConvParams, shape: Sha
     transpose(g, split, order),
     [groups * inside!, out! / groups, ...window],
   );
-  // What the full result has beyond the wanted one is cut off by `pads`; what it lacks is added.
+  // `pads` cuts off the elements of the full result beyond the wanted one; missing elements are added.
   const reach = window.map((n, i) => dilated(n, rhsDilation[i]!) - 1);
   const beyond = padding.map(([low, high], i) => [reach[i]! - low, reach[i]! - high] as const);
   const pads = beyond.map(([low, high]) => [Math.max(0, low), Math.max(0, high)] as const);

@@ -109,7 +109,7 @@ export function runningSums(g: Graph, x: Value, axis: number, reverse: boolean):
   const last = slice(g, within, ends.map(([from]) => from!), ends.map(([, to]) => to!));
   const totals = reshape(g, last, x.shape.with(axis, parts));
   const sums = runningSums(g, totals, axis, reverse);
-  // Those of the parts before: moved on by one.
+  // The sums of the parts before, moved on by one.
   const [from, to] = reverse ? [1, parts] : [0, parts - 1];
   const kept = slice(g, sums, none.with(axis, from), totals.shape.with(axis, to));
   const [low, high] = [none.with(axis, reverse ? 0 : 1), none.with(axis, reverse ? 1 : 0)];

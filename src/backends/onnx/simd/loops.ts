@@ -76,7 +76,7 @@ export function loopsOf(program: Program, root: Root = rootsOf(program)): Loop[]
     else e.inputs.map(root).forEach((a) => isScalar(a) || join(draftOf(place(e)), draftOf(a)));
   }
   if (program.equations.some((e) => isSum(e) && isScalar(place(e)))) return undefined;
-  // What is repeated has to be in memory.
+  // Repeated values have to be in memory.
   const repeated = new Set<Atom>(own.filter(isRepeat).map((e) => e.outputs[0]!));
   if (own.some((e) => isRepeat(e) && repeated.has(root(e.inputs[0]!)))) return undefined;
   // Joined now, and filled in the program's order.
@@ -160,7 +160,7 @@ export function reusesOf(
   root: Root,
 ): (number | undefined)[] {
   const reuses = program.outputs.map((): number | undefined => undefined);
-  // What is repeated is read again and again.
+  // Repeated values are read again and again, so that their memory cannot be reused.
   const repeated = new Set(program.equations.filter(isRepeat).map((e) => root(e.inputs[0]!)));
   for (const { reads, writes } of loops) {
     const left = reads.filter((v) => !repeated.has(v));

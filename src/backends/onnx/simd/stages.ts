@@ -88,7 +88,7 @@ function placesOf(
     const place = places.get(maker);
     if (place === undefined) {
       const source = ready(maker.inputs[0]!);
-      // What a kernel repeats it finds in memory.
+      // A kernel repeats only values in memory.
       const waits = isRepeat(maker) && !isScalar(maker.inputs[0]!) && source.graph > 0;
       return waits ? { ...source, kernel: source.graph + 1 } : source;
     }

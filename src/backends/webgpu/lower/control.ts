@@ -70,7 +70,7 @@ const scan: Lowering<ScanParams> = (inputs, params, context) => {
   const loop: Loop = { length, reverse, depth, body: inner, carries, stacks };
   const left = (r: Region, shape: Value["shape"], dtype: Value["dtype"]) =>
     new Value(r, shape, dtype, { kind: "loop", loop });
-  // What the loop needs is made before it, so that it comes before its results.
+  // The loop's initial values are made before it, so that they come before its results.
   const initial = init.map((x) => copy(region, x));
   return outputs.map((out, i) => {
     const result = left(region, out.shape, out.dtype);

@@ -82,7 +82,7 @@ function reductionOfParts(
   const outer = domain.toSpliced(axis!, 1);
   const within = (at: readonly Expr[], place: Expr) =>
     at.toSpliced(axis!, 0, indexCode(size, `min($0, ${size - 1}u)`, place));
-  // What lies beyond the end is the last element again, and equal ones leave the first where it is.
+  // Places beyond the end repeat the last element, and among equal elements the first is chosen.
   const each = reduction(region, { shape: [...outer, parts], dtype: out.dtype }, {
     ...definition,
     domain: [...outer, parts, width],

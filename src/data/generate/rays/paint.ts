@@ -70,7 +70,7 @@ export function paint(
     });
     each((column, row, pixel) => {
       if (!inside(column, row) || row % 2 + column % 2 === 0 || edges[pixel]) return;
-      // Those traced already lie beside it, above and below it, or at its corners.
+      // Pixels that are already traced lie to its left and right, above and below it, or at its corners.
       const a = row % 2 === 0 ? 1 : column % 2 === 0 ? width : width + 1;
       const b = row % 2 === 0 ? 1 : column % 2 === 0 ? width : width - 1;
       if (alike(values, pixel, a) && alike(values, pixel, b)) average(values, pixel, a, b);
