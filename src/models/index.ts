@@ -55,6 +55,17 @@ export {
   type SoftKMeansParams,
 } from "./mixtures.ts";
 export {
+  type NoisyFrame,
+  type NoisyVideos,
+  type Parts,
+  parts,
+  type PartsLevel,
+  type PartsOptions,
+  type PartsOutput,
+  type PartsParams,
+  type Posteriors,
+} from "./parts.ts";
+export {
   type Savi,
   savi,
   type SaviLevel,

@@ -40,6 +40,7 @@ const needing: { readonly [name: string]: Call } = {
   gumbelSoftmax: [random.key(0), np.zeros([3])],
   objectDiscovery: { operands: [], options: { resolution: [16, 16], slots: 3 } },
   paperOptimizer: { operands: [], options: training },
+  parts: { operands: [], options: { resolution: [16, 16], slots: 3 } },
   pixelDecoder: { operands: [], options: { resolution: [16, 16] } },
   propertyPrediction: { operands: [], options: { slots: 3 } },
   savi: { operands: [], options: { resolution: [64, 64], slots: 3 } },
@@ -82,6 +83,8 @@ lookAtOptions("parts", {
   encoderOfProperties: (encoder: object) => propertyPrediction({ slots: 3, encoder }),
   encoderOfVideos: (encoder: object) => savi({ ...wide, encoder }),
   predictorOfVideos: (predictor: object) => savi({ ...wide, predictor }),
+  encoderOfParts: (encoder: object) => models.parts({ ...base, encoder }),
+  predictorOfParts: (predictor: object) => models.parts({ ...base, latentSize: 48, predictor }),
 }, {
   encoderOfObjects: [],
   broadcastDecoder: { operands: [], options: { kind: "broadcast" } },
@@ -89,6 +92,8 @@ lookAtOptions("parts", {
   encoderOfProperties: [],
   encoderOfVideos: [],
   predictorOfVideos: [],
+  encoderOfParts: [],
+  predictorOfParts: [],
 });
 
 describe("options", () => {

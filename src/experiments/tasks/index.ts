@@ -4,6 +4,7 @@ import type { ExperimentConfig } from "../schema.ts";
 import { discovery } from "./discovery.ts";
 import { mixturesTask } from "./mixtures.ts";
 import { neuralEmTask } from "./neuralEm.ts";
+import { partsTask } from "./parts.ts";
 import { properties } from "./properties.ts";
 import { saviTask } from "./savi.ts";
 import { slate } from "./slate.ts";
@@ -23,6 +24,7 @@ export const tasks: readonly Task[] = [
   vaeTask,
   stochasticVariationalInferenceTask,
   saviTask,
+  partsTask,
 ];
 
 /** The tasks in use: those of this package, or those that a program provides. */

@@ -1,4 +1,4 @@
-/** The task of SAVi: a small run that is resumed, its scores and pictures, and mistakes. */
+/** The tasks of SAVi and PARTS: a small run that is resumed, its scores and pictures, and mistakes. */
 import { Effect } from "effect";
 import { expect, it, vi } from "vitest";
 import { ndarray } from "../../src/data/index.ts";
@@ -76,6 +76,21 @@ it("trains learned slots with two iterations to draw the frames", async () => {
   const { summary } = await trained("learned", [...model, "model.mlpHidden=4", "steps=1"]);
   const { status } = (await run(summary())).value!;
   expect(status).toBe("finished");
+});
+
+it("PARTS learns from the same videos", async () => {
+  const overrides = [
+    ...small.filter((one) => !/model.(slotSize|startHidden)/.test(one)),
+    ...["model.latentSize=4", "model.memorySize=4", "model.hidden=4", "steps=1"],
+  ];
+  const config = await run(
+    Effect.flatMap(
+      Effect.flatMap(presetNamed("parts-quick"), (preset) => applyOverrides(preset, overrides)),
+      (config) => decodeConfig(config, "The config"),
+    ),
+  );
+  const { summary } = await run(train(config, { root: folder("parts"), display: remember() }));
+  expect((await run(summary())).value!.status).toBe("finished");
 });
 
 it("scores all frames of a video together: an object that changes its slot is no longer one", () => {
