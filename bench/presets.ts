@@ -1,19 +1,21 @@
 /**
- * One training step of every preset at its full size, on images of noise: seconds and memory, each preset in a process of its
- * own. Batches are cut to a few samples (`--batch`, 2), since the time of a sample is the question; memory is the peak of the
- * process.
+ * One training step of every preset of images at its full size, on images of noise, with both adjoints: seconds and memory,
+ * each in a process of its own. Batches are cut to a few samples (`--batch`, 2), since the time of a sample is the
+ * question; memory is the peak of the process.
  *
- *     deno run -A bench/presets.ts [--backend onnx] [--batch 2] [preset …]
+ *     deno run -A bench/presets.ts [--backend onnx] [--batch 2] [--limit 1200] [preset …]
  *
- * Writes docs/presets.md.
+ * Writes docs/presets.md. Rows of presets that are not named, or that took longer than the limit (in seconds), stay as
+ * they were.
  */
 import { parseArgs } from "node:util";
 import process from "node:process";
 import { Effect } from "effect";
-import { type BackendName, memory, random, setBackend } from "trilevel";
+import { type BackendName, random, setBackend } from "trilevel";
 import { decodeConfig, tasks } from "trilevel/experiments";
 import { taskOf } from "../src/experiments/tasks/index.ts";
 import { makeTrainer } from "../src/experiments/train/step.ts";
+import { replaceRows, type Row } from "./presetsTable.ts";
 
 const { values, positionals } = parseArgs({
   args: Deno.args,
@@ -21,30 +23,44 @@ const { values, positionals } = parseArgs({
   options: {
     backend: { type: "string", default: "onnx" },
     batch: { type: "string", default: "2" },
+    limit: { type: "string", default: "1200" },
     child: { type: "boolean", default: false },
   },
 });
 
-const presets = new Map(tasks.flatMap((task) => Object.entries(task.presets)));
-
-interface Measured {
-  readonly firstSeconds: number;
-  readonly seconds: number;
-  readonly peakMiB: number;
+interface Preset {
+  readonly name: string;
+  readonly model: { readonly adjoint: string; readonly slots: number };
+  readonly data: { readonly resolution: number };
 }
 
+/** Presets that learn from images by slots. */
+const presets = tasks.flatMap((task) => Object.entries(task.presets)).flatMap(([name, preset]) => {
+  const { model, data } = preset as { model: unknown; data: unknown };
+  const fits = typeof Object(model).adjoint === "string" && Number(Object(model).slots) > 0 &&
+    typeof Object(data).resolution === "number";
+  return fits ? [{ ...preset, name } as unknown as Preset] : []; // as was looked at
+});
+const adjoints = ["oneStep", "unrolled"] as const;
+
+type Measured = Pick<Row, "firstSeconds" | "seconds" | "peakMiB">;
+
 /** The first step, and the faster of two more. */
-async function measure(name: string, batch: number): Promise<Measured> {
+async function measure(name: string, adjoint: string, batch: number): Promise<Measured> {
   await setBackend(values.backend as BackendName); // an unknown name is refused with the names there are
+  const preset = presets.find((one) => one.name === name);
   const program = Effect.gen(function* () {
-    const config = yield* decodeConfig(presets.get(name), name);
+    const config = yield* decodeConfig(
+      { ...preset, model: { ...preset?.model, adjoint } },
+      name,
+    );
     const task = yield* taskOf(config);
     return { config, system: task.system(config) };
   });
   const { config, system } = await Effect.runPromise(program);
   const trainer = makeTrainer(system, config.optimizer);
-  const { resolution } = config.data as { resolution: number }; // of the presets' own tasks
-  const { slots } = config.model as unknown as { slots: number };
+  const { resolution } = config.data as Preset["data"]; // as presets are chosen
+  const { slots } = config.model as unknown as Preset["model"];
   const inputs = {
     image: random.uniform(random.key(0), [batch, resolution, resolution, 3]),
     targets: random.uniform(random.key(1), [batch, slots, 19]),
@@ -58,7 +74,6 @@ async function measure(name: string, batch: number): Promise<Measured> {
     state = next;
     times.push((performance.now() - start) / 1000);
   }
-  console.assert(memory()[values.backend as BackendName] !== undefined);
   const peak = /VmHWM:\s+(\d+) kB/.exec(Deno.readTextFileSync("/proc/self/status"))?.[1];
   return {
     firstSeconds: times[0]!,
@@ -69,38 +84,37 @@ async function measure(name: string, batch: number): Promise<Measured> {
 
 const batch = Number(values.batch);
 if (values.child) {
-  console.log(JSON.stringify(await measure(positionals[0]!, batch)));
+  const [name, adjoint] = positionals as [string, string];
+  console.log(JSON.stringify(await measure(name, adjoint, batch)));
   process.exit(0);
 }
 
-const rows: string[] = [];
-for (const name of positionals.length > 0 ? positionals : presets.keys()) {
-  const args = ["run", "-A", import.meta.filename!, "--child", "--backend", values.backend];
-  const { stdout, success } = await new Deno.Command(Deno.execPath(), {
-    args: [...args, "--batch", values.batch, name],
-    stderr: "inherit",
-  }).output();
-  if (!success) throw new Error(`${name} failed`);
-  const found: Measured = JSON.parse(new TextDecoder().decode(stdout));
-  const numbers = [found.firstSeconds, found.seconds, found.seconds / batch];
-  const row = [name, batch, ...numbers.map((x) => x.toFixed(2)), found.peakMiB.toFixed(0)];
-  rows.push(`| ${row.join(" | ")} |`);
-  console.log(rows.at(-1));
-}
-if (positionals.length === 0) {
-  const head = ["preset", "batch", "first step (s)", "a step (s)", "a sample (s)", "peak (MiB)"];
-  Deno.writeTextFileSync(
-    new URL("../docs/presets.md", import.meta.url),
-    [
-      "# One step of every preset",
-      "",
-      `Written by \`deno task bench:presets\` on ${navigator.hardwareConcurrency} cores, backend \`${values.backend}\`:`,
-      "one training step at the preset's full resolution and size of model, on a small batch; the first step compiles.",
-      "",
-      `| ${head.join(" | ")} |`,
-      `| ${head.map(() => "---").join(" | ")} |`,
-      ...rows,
-      "",
-    ].join("\n"),
-  );
+/** Presets with one model and one size of images take the same step. */
+const stepOf = ({ model, data }: Preset) => JSON.stringify([model, data.resolution]);
+const wanted = presets.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
+const path = new URL("../docs/presets.md", import.meta.url);
+for (
+  const preset of wanted.filter((one, i) =>
+    wanted.findIndex((other) => stepOf(other) === stepOf(one)) === i
+  )
+) {
+  for (const adjoint of adjoints) {
+    const args = ["run", "-A", import.meta.filename!, "--child", "--backend", values.backend];
+    const { stdout, success } = await new Deno.Command(Deno.execPath(), {
+      args: [...args, "--batch", values.batch, preset.name, adjoint],
+      stderr: "inherit",
+      signal: AbortSignal.timeout(1000 * Number(values.limit)),
+    }).output();
+    if (!success) {
+      console.log(`${preset.name} with ${adjoint}: no step within ${values.limit} s, or a failure`);
+      continue;
+    }
+    const measured: Measured = JSON.parse(new TextDecoder().decode(stdout));
+    const names = presets.filter((one) => stepOf(one) === stepOf(preset)).map(({ name }) => name);
+    const rows = names.map((name): Row => ({ name, adjoint, batch, ...measured }));
+    console.log(rows);
+    const order = presets.flatMap(({ name }) => adjoints.map((adjoint) => ({ name, adjoint })));
+    const old = await Deno.readTextFile(path).catch(() => "");
+    Deno.writeTextFileSync(path, replaceRows(old, rows, order, values.backend));
+  }
 }

@@ -75,8 +75,15 @@ export function encodeSafetensors({ tensors, metadata }: SafetensorsFile): Uint8
 /** The longest header that the official reader takes. */
 const longestHeader = 100_000_000;
 
-/** Decodes the bytes of a file. @throws Error that names the mistake and its byte. */
-export function decodeSafetensors(bytes: Uint8Array): SafetensorsFile {
+/**
+ * Decodes the bytes of a file. Tensors that are not wanted are left out, and may have any element type.
+ *
+ * @throws Error that names the mistake and its byte.
+ */
+export function decodeSafetensors(
+  bytes: Uint8Array,
+  wanted: (name: string) => boolean = () => true,
+): SafetensorsFile {
   const headerLength = bytes.length < 8
     ? 0
     : Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
@@ -90,7 +97,9 @@ export function decodeSafetensors(bytes: Uint8Array): SafetensorsFile {
   const { __metadata__: texts, ...entries } = parseHeader(bytes.subarray(8, headerEnd));
   const metadata = parseMetadata(texts);
   const tensors = new Map<string, HostTensor>();
-  const parsed = Object.entries(entries).map(([name, entry]) => parseEntry(name, entry))
+  const parsed = Object.entries(entries).map(([name, entry]) =>
+    parseEntry(name, entry, wanted(name))
+  )
     .sort((a, b) => a.from - b.from || a.to - b.to);
   let end = 0;
   for (const { name, code, shape, from, to } of parsed) {
@@ -106,6 +115,7 @@ export function decodeSafetensors(bytes: Uint8Array): SafetensorsFile {
         `the file ends at byte ${bytes.length}, ${name} at byte ${headerEnd + to}: it is cut short`,
       );
     }
+    if (!wanted(name)) continue;
     const stored = dtypes.get(code)!.dtype;
     const data = new arrays[stored](shape.reduce((n, size) => n * size, 1));
     new Uint8Array(data.buffer).set(bytes.subarray(headerEnd + from, headerEnd + to));
@@ -117,7 +127,8 @@ export function decodeSafetensors(bytes: Uint8Array): SafetensorsFile {
   }
   const own = [...metadata].filter(([key]) => !key.startsWith(narrowed));
   // In the order of the header, as they were given to the writer.
-  const named = Object.keys(entries).map((name) => [name, tensors.get(name)!] as const);
+  const named = Object.keys(entries).filter(wanted)
+    .map((name) => [name, tensors.get(name)!] as const);
   return { tensors: Object.fromEntries(named), metadata: Object.fromEntries(own) };
 }
 
@@ -171,22 +182,23 @@ function parseMetadata(texts: unknown): ReadonlyMap<string, string> {
   return new Map(entries as [string, string][]); // as was checked
 }
 
-function parseEntry(name: string, entry: unknown) {
+function parseEntry(name: string, entry: unknown, wanted: boolean) {
   const { dtype: code, shape, data_offsets: offsets } = (entry ?? {}) as Record<string, unknown>;
   const whole = (list: unknown): list is number[] =>
     Array.isArray(list) && list.every((n) => Number.isSafeInteger(n) && n >= 0);
-  if (typeof code === "string" && others.test(code)) {
+  const other = typeof code === "string" && others.test(code);
+  if (other && wanted) {
     throw new Error(
       `${name} has the element type ${code}, which is not supported: convert it to F32 first`,
     );
   }
   const type = typeof code === "string" ? dtypes.get(code) : undefined;
-  if (type === undefined || !whole(shape) || !whole(offsets) || offsets.length !== 2) {
+  if ((type === undefined && !other) || !whole(shape) || !whole(offsets) || offsets.length !== 2) {
     throw new Error(`the header's entry for ${name} is ${JSON.stringify(entry).slice(0, 200)}`);
   }
   const [from, to] = offsets as [number, number];
-  const length = shape.reduce((n, size) => n * size, 1) * type.size;
-  if (to - from !== length) {
+  const length = type && shape.reduce((n, size) => n * size, 1) * type.size;
+  if (to < from || (length !== undefined && to - from !== length)) {
     throw new Error(`${name} of shape [${shape}] takes ${length} bytes, not those of [${offsets}]`);
   }
   return { name, code: code as string, shape, from, to };

@@ -27,6 +27,12 @@ import { probeObjects } from "./images/readout.ts";
 import { imageScores, scoreImage } from "./images/scores.ts";
 import { adjointOf, inferenceFields, solverOf } from "./inference.ts";
 import { averaged } from "./scores.ts";
+import {
+  type DistanceFeatures,
+  distanceFeatures,
+  distanceScorer,
+  distanceScores,
+} from "./slateDistance.ts";
 import { slateTaskPresets } from "./slatePresets.ts";
 import { residualList, slotDynamics, spectralNormCurve } from "./slotAttention.ts";
 import { defineTask, type Scorer, type Seen } from "./task.ts";
@@ -50,6 +56,8 @@ export const SlateConfig = Schema.Struct({
   discreteVaeRate: Positive,
   /** The greatest entry of the whole gradient, discrete VAE and rest together; 0: no limit. */
   clipEntries: NonNegative.pipe(defaultsTo(1)),
+  /** Safetensors file with the weights of FID's Inception network. Without it the distance is FD-random. */
+  inception: Schema.optionalKey(Schema.String),
   /** Steps in which the temperature of relaxed tokens falls from 1 to 0.1. */
   temperatureSteps: Count,
   /** The number of evaluations in a row without a lower validation loss after which both rates are halved; 0: never. */
@@ -66,7 +74,9 @@ type Outputs =
   | "tokens"
   | "crossEntropy"
   | "wrongCrossEntropy"
-  | "validationLoss";
+  | "validationLoss"
+  | "features"
+  | "generatedFeatures";
 
 /** Scores of one image: those of its reconstruction from slots, of the discrete VAE's, and of the tokens. */
 function scoreOne(seen: Seen<Example, Outputs>) {
@@ -95,13 +105,15 @@ function constantImage(pixels: ArrayLike<number>): Float32Array {
   return Float32Array.from(pixels, (_, i) => medians[i % 3]!);
 }
 
-/** The mean of the scores of images; and how many tokens are in use, of all images together. */
-function slateScorer(): Scorer<Example, Outputs> {
+/** The mean of the scores of images; and of all images together the number of tokens in use, and their distance. */
+function slateScorer(distanceName: DistanceFeatures["name"]): Scorer<Example, Outputs> {
   const means = averaged(scoreOne);
+  const distance = distanceScorer(distanceName);
   const uses = new Map<number, number>();
   return {
     add(seen) {
       means.add(seen);
+      distance.add(seen.output.features.data, seen.output.generatedFeatures.data);
       for (const token of Array.from(seen.output.tokens.data)) {
         uses.set(token, (uses.get(token) ?? 0) + 1);
       }
@@ -109,7 +121,12 @@ function slateScorer(): Scorer<Example, Outputs> {
     result() {
       const all = [...uses.values()].reduce((sum, n) => sum + n, 0);
       const entropy = [...uses.values()].reduce((sum, n) => sum - n / all * Math.log(n / all), 0);
-      return { ...means.result(), codes: uses.size, perplexity: Math.exp(entropy) };
+      return {
+        ...means.result(),
+        ...distance.result(),
+        codes: uses.size,
+        perplexity: Math.exp(entropy),
+      };
     },
   };
 }
@@ -201,6 +218,7 @@ export const slate = defineTask({
     { key: "crossEntropy", name: "CE", digits: 1, better: "lower" },
     { key: "wrongCrossEntropy", name: "CE, wrong slots", digits: 1 },
     { key: "perplexity", name: "perplexity", digits: 1 },
+    ...distanceScores,
     { key: "spectralNorm", name: "σmax of ∂f/∂z", digits: 2, better: "lower" },
     { key: "spectralRadius", name: "ρ of ∂f/∂z", digits: 2, better: "lower" },
   ],
@@ -262,6 +280,7 @@ export const slate = defineTask({
     const { model: { clipEntries, discreteVaeRate, patience, temperatureSteps }, optimizer } =
       config;
     const model = modelOf(config);
+    const distance = distanceFeatures(config.model.inception);
     const temperatureAt = slateTemperature(temperatureSteps);
     const whole = { training: false } as const;
     return {
@@ -303,6 +322,8 @@ export const slate = defineTask({
           attention: maps,
           masks: np.repeat(np.repeat(maps, 4, { axis: 2 }), 4, { axis: 3 }),
           tokens,
+          features: distance.of(x),
+          generatedFeatures: distance.of(np.clip(generated, 0, 1)),
           crossEntropy: entropies(seen.logits, tokens).reshape([-1, 1]),
           wrongCrossEntropy: entropies(others, tokens).reshape([-1, 1]),
           validationLoss: ofImage(np.square(sampled.reconstruction.sub(x)))
@@ -321,7 +342,7 @@ export const slate = defineTask({
           reconstruction: fromUnit(model.render(params, model.generate(params, seen.slots))),
         };
       },
-      scorer: slateScorer,
+      scorer: () => slateScorer(distance.name),
       draw: (seen) => ({ slate: slatePanel(seen) }),
       diagnose(params, { image }, key) {
         const tokens = model.tokenize(params, toUnit(image));
