@@ -24,6 +24,32 @@ test.each(scipy.distances)("distances are SciPy's to float64, $features features
   expect(frechetDistance(a, b, features) / distance).toBeCloseTo(1, 11);
 });
 
+test("roots of singular and of repeated matrices square to them, and NaN stays NaN", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 12 }), fc.integer({ min: 0, max: 12 }), (n, rank) => {
+      // A sum of outer products with small integers, so that rank and repetitions are exact.
+      const vectors = Array.from(
+        { length: rank },
+        (_, k) => Array.from({ length: n }, (_, i) => (i * (k + 2) * 7 + k) % 5 - 2),
+      );
+      const matrix = Array.from(
+        { length: n * n },
+        (_, at) => vectors.reduce((sum, v) => sum + v[at % n]! * v[Math.floor(at / n)]!, 0),
+      );
+      const root = covarianceRoot(matrix, n);
+      const size = Math.max(1, ...matrix.map(Math.abs));
+      matrix.forEach((x, at) => {
+        const [i, j] = [Math.floor(at / n), at % n];
+        let sum = 0;
+        for (let k = 0; k < n; k++) sum += root[i * n + k]! * root[k * n + j]!;
+        expect(Math.abs(sum - x) / size).toBeLessThan(1e-12);
+        expect(Math.abs(root[i * n + j]! - root[j * n + i]!) / size).toBeLessThan(1e-12);
+      });
+    }),
+  );
+  expect([...covarianceRoot([NaN, 0, 0, 1], 2)].some(Number.isNaN)).toBe(true);
+});
+
 test("closed forms: a shift, and Gaussians of one dimension", () => {
   const { a } = scipy.distances[0]!;
   const shifted = a.map((x, i) => x + [1, -2, 3][i % 3]!);
