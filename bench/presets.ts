@@ -38,7 +38,7 @@ interface Preset {
 const presets = tasks.flatMap((task) => Object.entries(task.presets)).flatMap(([name, preset]) => {
   const { model, data } = preset as { model: unknown; data: unknown };
   const fits = typeof Object(model).adjoint === "string" && Number(Object(model).slots) > 0 &&
-    typeof Object(data).resolution === "number";
+    typeof Object(data).resolution === "number" && typeof Object(data).source === "string";
   return fits ? [{ ...preset, name } as unknown as Preset] : []; // as was looked at
 });
 const adjoints = ["oneStep", "unrolled"] as const;

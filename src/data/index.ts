@@ -77,6 +77,8 @@ export {
   toFloat,
   withChannels,
 } from "./image.ts";
+export { type CifarSample, openCifar } from "./datasets/cifar.ts";
+export { type IdxSample, openIdx } from "./datasets/idx.ts";
 export { defaultLimits, type Limits } from "./limits.ts";
 export * from "./masks.ts";
 export { type MnistOptions, type MnistSample, openMnist } from "./datasets/mnist.ts";
