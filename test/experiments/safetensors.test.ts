@@ -1,7 +1,7 @@
 /** Safetensors files that the official reader refuses are refused here. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { decodeSafetensors, encodeSafetensors } from "../../src/experiments/runs/safetensors.ts";
+import { decodeSafetensors, encodeSafetensors } from "../../src/experiments/safetensors.ts";
 import { runs } from "../support/tier.ts";
 
 /** A file with this header, and so many bytes behind it. */

@@ -10,8 +10,8 @@
  * A file that is cut short, or whose header contradicts its contents, is refused as a whole, as the official reader
  * does: tensors must follow each other without gap or overlap, from the first byte to the last, each name once.
  */
-import { judgeJson } from "../../data/formats/json.ts";
-import type { DType, TypedArray } from "../../public.ts";
+import { judgeJson } from "../data/formats/json.ts";
+import type { DType, TypedArray } from "../public.ts";
 
 /** A tensor on the host. */
 export interface HostTensor {
