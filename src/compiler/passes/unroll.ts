@@ -22,10 +22,13 @@ export function unrollLoops(program: Program, keptOf: Kept = () => new Set()): P
     const params = kept.get(equation.outputs[0]);
     if (params) return [{ ...equation, params }];
     if (!isEquation(equation, "scan")) return [equation];
-    const { length, body } = equation.params;
-    const keep = length === 0 || length * equationsIn(body) > mostEquations;
-    return keep ? [equation] : steps(equation);
+    return hasFewSteps(equation) ? steps(equation) : [equation];
   });
+}
+
+/** True if a loop has few equations in all: it is written out unless it is to be kept. */
+export function hasFewSteps({ params: { length, body } }: EquationOf<"scan">): boolean {
+  return length > 0 && length * equationsIn(body) <= mostEquations;
 }
 
 /** The steps of a `scan`, one after the other; its outputs are defined at the end. */

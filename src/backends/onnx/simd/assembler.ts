@@ -69,7 +69,7 @@ export const f32x4 = {
   pmax: vector2(0xeb),
   /** x y + z, rounded once where engine and processor do that. */
   multiplyAdd: (x: Code, y: Code, z: Code): Code =>
-    knowsFused
+    knowsRelaxed
       ? fused(x, y, z)
       : [...x, ...y, 0xfd, ...unsigned(0xe6), ...z, 0xfd, ...unsigned(0xe4)],
   fromInt32: vector1(0xfa),
@@ -125,8 +125,11 @@ export const v128 = {
   andNot: vector2(0x4f),
   or: vector2(0x50),
   xor: vector2(0x51),
-  /** Bits of `a` where the mask has ones, else of `b`. */
-  select: (mask: Code, a: Code, b: Code): Code => [...a, ...b, ...mask, ...vector(0x52)],
+  /** Lanes of `a` where the mask is all ones, of `b` where it is 0. */
+  select: (mask: Code, a: Code, b: Code): Code => [
+    ...[...a, ...b, ...mask],
+    ...vector(knowsRelaxed ? 0x10b : 0x52),
+  ],
   /** Four times 32 bits. */
   constants: (bits: readonly number[]): Code => [
     ...vector(0x0c),
@@ -359,8 +362,8 @@ const text = (name: string): number[] => list([...new TextEncoder().encode(name)
 
 const fused = (x: Code, y: Code, z: Code): Code => [...x, ...y, ...z, ...vector(0x105)];
 
-/** True if the engine has the instruction of relaxed SIMD: https://github.com/WebAssembly/relaxed-simd */
-const knowsFused = (() => {
+/** True if the engine has the instructions of relaxed SIMD: https://github.com/WebAssembly/relaxed-simd */
+const knowsRelaxed = (() => {
   const body = new Body();
   const zero = body.bits(0);
   body.keep(fused(zero, zero, zero));

@@ -1,6 +1,6 @@
 /**
- * Functions of four floats, in single precision: good to two units in the last place (`logistic`: to two and
- * a half) over the whole range, with subnormal numbers, infinities and NaN. Each names where its
+ * Functions of four floats, in single precision: good to two units in the last place (`tanh` and `logistic`: to
+ * two and a half) over the whole range, with subnormal numbers, infinities and NaN. Each names where its
  * polynomial is from; the tests hold all of them against double precision.
  */
 import { type Body, type Code, f32x4, i32, i32x4, v128 } from "./assembler.ts";
@@ -101,20 +101,14 @@ export function log1p(b: Body, x: Code): Code {
   return copySign(b, v128.select(finite, add(y, lost), y), x);
 }
 
-/** tanh x: an odd polynomial near 0 as in Cephes' tanhf, 1 - 2 / (e²ˣ + 1) further out. */
+/** tanh x = t / (t + 2) with t = e²ˣ - 1, which keeps its digits near 0: 2ⁿ (eʳ - 1) + (2ⁿ - 1) */
 export function tanh(b: Body, x: Code): Code {
   const a = b.keep(f32x4.abs(x));
-  const z = b.keep(mul(a, a));
-  const p = polynomial(b, z, [
-    ...[-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2],
-    ...[1.33314422036e-1, -3.33332819422e-1],
-  ]);
-  const near = b.keep(add(mul(mul(p, z), a), a));
   // Beyond 10 the result is 1; up to there the power is a normal number.
   const { n, power } = reduce(b, b.keep(f32x4.pmin(add(a, a), b.float(20))));
-  const e = mul(add(power, b.float(1)), powerOfTwo(b, n));
-  const far = sub(b.float(1), div(b.float(2), add(e, b.float(1))));
-  return copySign(b, v128.select(f32x4.lt(a, b.float(0.625)), near, far), x);
+  const scale = b.keep(powerOfTwo(b, n));
+  const t = b.keep(f32x4.multiplyAdd(scale, power, sub(scale, b.float(1))));
+  return v128.or(div(t, add(t, b.float(2))), signBits(b, x));
 }
 
 /** 1 / (1 + e⁻ˣ), with e to a negative power on either side, so that small results keep their digits. */

@@ -5,6 +5,7 @@
 import { type Atom, sizeOf } from "../../../core/aval.ts";
 import { type Equation, type Program, subprograms } from "../../../core/program.ts";
 import { multiplyAddsOf } from "../../../compiler/cost.ts";
+import { hasFewSteps } from "../../../compiler/passes/unroll.ts";
 import { type EquationOf, isEquation } from "../../../compiler/rewrite.ts";
 import { elementwisePrimitives } from "../../../primitives/index.ts";
 import { isEmpty } from "../operand.ts";
@@ -57,7 +58,7 @@ export interface Times {
 // for a multiplication and addition. The same for code of one's own.
 const node = { graph: 350, whole: 4 };
 const step = { graph: 1500, whole: 2 };
-const term = { graph: 0.03, whole: 0.1 };
+const term = { graph: 0.03, whole: 0.06 };
 const element = { graph: 0.12, whole: 0.12 };
 const hardElement = { graph: 0.5, whole: 0.8 };
 const lane = { graph: 3, whole: 12 };
@@ -73,7 +74,8 @@ export function timesOf(program: Program): Times {
 /** The time that an equation takes. */
 export function timeOf(e: Equation): Times {
   if (isEquation(e, "scan")) {
-    return scaled(added(timesOf(e.params.body), step), e.params.length);
+    const each = hasFewSteps(e) ? { ...step, graph: 0 } : step;
+    return scaled(added(timesOf(e.params.body), each), e.params.length);
   }
   if (isEquation(e, "while")) {
     const { condition, body, maxSteps = someSteps } = e.params;

@@ -1,6 +1,7 @@
 /** The parts of a program that run as functions of their own: all of it, or its loops. */
 import { type Atom, Var } from "../../../core/aval.ts";
 import { type Equation, type Program, subprograms } from "../../../core/program.ts";
+import { equationsIn } from "../../../compiler/cost.ts";
 import { definitionsOf, Substitution } from "../../../compiler/rewrite.ts";
 import type { Stage } from "../code.ts";
 import { assembled } from "../simd/stages.ts";
@@ -23,6 +24,9 @@ export const isFaster: Worth = ({ times: { whole, graph }, apart, loops }) =>
 // A graph that is cut in two: another session to call, with tensors to hand over.
 const cut = 20000;
 
+// Engines take long to compile a function of more, and run it none the faster.
+const mostEquations = 3000;
+
 /** The loops that are to stay loops, when others are written out. */
 export function loopsToKeep(program: Program, worth: Worth): ReadonlySet<Equation> {
   const loops = program.equations.filter(isLoop);
@@ -31,7 +35,7 @@ export function loopsToKeep(program: Program, worth: Worth): ReadonlySet<Equatio
 }
 
 function isWholeWorth(program: Program, worth: Worth): boolean {
-  return canBeWhole(program) &&
+  return equationsIn(program) <= mostEquations && canBeWhole(program) &&
     worth({ times: timesOf(program), apart: 0, loops: holdsLoop(program) });
 }
 
@@ -40,7 +44,8 @@ function holdsLoop({ equations }: Program): boolean {
 }
 
 function isWorth(e: Equation, worth: Worth): boolean {
-  return isLoop(e) && canBeWritten(e) && worth({ times: timeOf(e), apart: cut, loops: true });
+  return isLoop(e) && equationsIn({ equations: [e] }) <= mostEquations && canBeWritten(e) &&
+    worth({ times: timeOf(e), apart: cut, loops: true });
 }
 
 /** The stages of a program, functions and graphs in turn; nothing where it has no loops that are worth a function. */
