@@ -2,7 +2,8 @@
 import { type Atom, Var } from "../../../core/aval.ts";
 import { type Equation, type Program, subprograms } from "../../../core/program.ts";
 import { equationsIn } from "../../../compiler/cost.ts";
-import { definitionsOf, Substitution } from "../../../compiler/rewrite.ts";
+import { hasFewSteps } from "../../../compiler/passes/unroll.ts";
+import { definitionsOf, isEquation, Substitution } from "../../../compiler/rewrite.ts";
 import type { Stage } from "../code.ts";
 import { assembled } from "../simd/stages.ts";
 import { isRepeat, isView } from "../simd/views.ts";
@@ -13,7 +14,7 @@ export type Worth = (part: {
   readonly times: Times;
   /** Nanoseconds that it costs beside to take it out of a graph. */
   readonly apart: number;
-  /** True if there are loops in it. */
+  /** True if there are loops in it that are not as good as written out. */
   readonly loops: boolean;
 }) => boolean;
 
@@ -40,12 +41,20 @@ function isWholeWorth(program: Program, worth: Worth): boolean {
 }
 
 function holdsLoop({ equations }: Program): boolean {
-  return equations.some((e) => isLoop(e) || subprograms(e.params).some(holdsLoop));
+  return equations.some((e) => isLongLoop(e) || subprograms(e.params).some(holdsLoop));
+}
+
+// The steps of models: written out, they are the same graph to the last bit as when a user writes them out.
+const fewSteps = 16;
+
+function isLongLoop(e: Equation): boolean {
+  return isLoop(e) &&
+    !(isEquation(e, "scan") && e.params.length <= fewSteps && hasFewSteps(e));
 }
 
 function isWorth(e: Equation, worth: Worth): boolean {
   return isLoop(e) && equationsIn({ equations: [e] }) <= mostEquations && canBeWritten(e) &&
-    worth({ times: timeOf(e), apart: cut, loops: true });
+    worth({ times: timeOf(e), apart: cut, loops: isLongLoop(e) });
 }
 
 /** The stages of a program, functions and graphs in turn; nothing where it has no loops that are worth a function. */
