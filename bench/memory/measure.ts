@@ -6,7 +6,7 @@ import { jit, setBackend, type Tensor, vjp } from "trilevel";
 import { peakBytes } from "../../src/compiler/liveness.ts";
 import { webgpuPasses } from "../../src/compiler/optimize.ts";
 import { openBackend } from "../../src/runtime/choice.ts";
-import { Compiled } from "../../src/runtime/execute.ts";
+import { Compiled } from "../../src/runtime/compiled.ts";
 import { flatten } from "../../src/core/tree.ts";
 import type { Program } from "../../src/core/program.ts";
 import { withExpressions } from "../../src/backends/webgpu/expression.ts";

@@ -133,6 +133,26 @@ export interface Primitive<P extends Params = NoParams> {
 
   /** It has an effect besides its outputs, so it is never removed. */
   readonly effect?: boolean;
+
+  /** The host computes it: the function from the values of the inputs to those of the outputs. */
+  readonly host?: (params: P) => HostFunction;
+
+  /** Its steps, one after the other: they are taken where a program inside it calls the host. */
+  readonly stepwise?: (inputs: readonly Tensor[], params: P, host: Stepping) => Tensor[];
+}
+
+/** A function of the host, whose results have the sizes of the outputs. */
+export type HostFunction = (
+  values: readonly TypedArray[],
+  avals: readonly Aval[],
+) => readonly TypedArray[];
+
+/** The part of the host between the steps of a loop. */
+export interface Stepping {
+  /** Runs a program of the loop. */
+  run(program: Program, inputs: readonly Tensor[]): Tensor[];
+  /** The value of a scalar. @throws BackendError on a backend whose values the host cannot see without waiting. */
+  look(x: Tensor): number;
 }
 
 /** One instruction: `outputs = primitive[params](inputs)`. */
@@ -251,5 +271,19 @@ export function hasEffect(equation: Equation): boolean {
 function hasEffects(program: Program): boolean {
   let found = effectful.get(program);
   if (found === undefined) effectful.set(program, found = program.equations.some(hasEffect));
+  return found;
+}
+
+const calling = new WeakMap<Program, boolean>();
+
+/** True if the host computes an equation, or one inside its programs. */
+export function callsHost({ primitive, params }: Pick<Equation, "primitive" | "params">): boolean {
+  return primitive.host !== undefined || subprograms(params).some(programCallsHost);
+}
+
+/** True if the host computes a part of a program. */
+export function programCallsHost(program: Program): boolean {
+  let found = calling.get(program);
+  if (found === undefined) calling.set(program, found = program.equations.some(callsHost));
   return found;
 }

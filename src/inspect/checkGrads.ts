@@ -1,5 +1,5 @@
 /** `checkGrads`: whether a function's derivatives are its derivatives. */
-import { backendOf } from "../runtime/execute.ts";
+import { backendOf } from "../runtime/compiled.ts";
 import type { Backend } from "../runtime/backend.ts";
 import { setBackend } from "../runtime/choice.ts";
 import { allocate, isFloat } from "../core/dtype.ts";

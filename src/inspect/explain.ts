@@ -5,10 +5,10 @@ import type { BackendName } from "../core/source.ts";
 import { BackendError } from "../core/errors.ts";
 import { liftEffects } from "../runtime/effects.ts";
 import { stillOpening } from "../runtime/opening.ts";
-import { backendOf, Compiled } from "../runtime/execute.ts";
+import { backendOf, Compiled } from "../runtime/compiled.ts";
 import { traceFunction } from "../core/function.ts";
 import { inlineCalls } from "../core/inline.ts";
-import { eliminateDeadCode, type Program } from "../core/program.ts";
+import { eliminateDeadCode, type Program, programCallsHost } from "../core/program.ts";
 import { formatProgram } from "../core/printer.ts";
 
 /** The program at one point on its way. */
@@ -96,6 +96,12 @@ export function explain<A extends unknown[]>(f: (...args: A) => unknown, ...args
     throw new BackendError(
       "explain: the backend is still opening, and what it makes of a program is not known yet",
       "await setBackend() first",
+    );
+  }
+  if (programCallsHost(program)) {
+    throw new BackendError(
+      "explain: the function contains a pureCallback, at which its program is cut",
+      "explain what comes before and after the call",
     );
   }
   const { program: inlined } = liftEffects(eliminateDeadCode(inlineCalls(program)));

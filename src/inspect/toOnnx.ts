@@ -2,7 +2,8 @@
 import { encodeProgram } from "../backends/onnx/encode.ts";
 import { traceFunction } from "../core/function.ts";
 import { inlineCalls } from "../core/inline.ts";
-import { eliminateDeadCode } from "../core/program.ts";
+import { BackendError } from "../core/errors.ts";
+import { eliminateDeadCode, type Program, subprograms } from "../core/program.ts";
 
 /**
  * The bytes of an ONNX model that computes `f` for arguments like these: inputs `arg0`, `arg1` … are the leaves of
@@ -23,5 +24,20 @@ export async function toOnnx<A extends unknown[]>(
 ): Promise<Uint8Array> {
   const { program, captured } = traceFunction(f, examples, "toOnnx");
   const constants = await Promise.all(captured.map((x) => x.data()));
-  return encodeProgram(eliminateDeadCode(inlineCalls(program)), constants);
+  const pure = eliminateDeadCode(inlineCalls(program));
+  refuseHost(pure);
+  return encodeProgram(pure, constants);
+}
+
+/** Throws where a program, at any depth, needs the host. */
+function refuseHost(program: Program): void {
+  for (const { primitive, params } of program.equations) {
+    if (primitive.host || primitive.effect) {
+      throw new BackendError(
+        `toOnnx: "${primitive.name}" calls the host, which an exported program cannot`,
+        "leave out debug.print, debug.callback, errorIf and pureCallback in the function to export",
+      );
+    }
+    subprograms(params).forEach(refuseHost);
+  }
 }

@@ -37,6 +37,7 @@ export * from "./elementwise.ts";
 export { erfInv } from "./erfInv.ts";
 export * from "./host.ts";
 export * from "./indexing.ts";
+export { pureCallback, type PureCallbackParams, type VmapMethod } from "./pureCallback.ts";
 export * from "./random.ts";
 export * from "./reduce.ts";
 export * from "./shape.ts";

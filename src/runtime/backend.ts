@@ -1,8 +1,8 @@
 /** The interface of a backend: the runtime knows backends by it alone. */
-import type { DType, TypedArray } from "../core/dtype.ts";
-import { DTypeError } from "../core/errors.ts";
-import { type Aval, formatAval } from "../core/aval.ts";
-import type { Pass, Program } from "../core/program.ts";
+import { allocate, type DType, type TypedArray } from "../core/dtype.ts";
+import { BackendError, DTypeError } from "../core/errors.ts";
+import { type Aval, formatAval, sizeOf } from "../core/aval.ts";
+import type { HostFunction, Pass, Program } from "../core/program.ts";
 import type { BackendName } from "../core/source.ts";
 
 /** Memory of a backend, opaque to everyone else. A failed run leaves its error in its outputs. */
@@ -33,6 +33,24 @@ export interface Executable {
   readonly neededBytes?: number;
 }
 
+/** A function of the host, and the types that it takes and gives. */
+export interface HostCall {
+  /** The function. */
+  readonly run: HostFunction;
+  /** The types of the inputs. */
+  readonly inputs: readonly Aval[];
+  /** The types of the outputs. */
+  readonly outputs: readonly Aval[];
+}
+
+/** The outputs of a function of the host, and when they are there. */
+export interface HostResults {
+  /** The outputs. */
+  readonly buffers: readonly DeviceBuffer[];
+  /** Settles when the function has run. */
+  readonly done: Promise<unknown>;
+}
+
 /** A place where programs run. */
 export interface Backend {
   /** The name that {@link setBackend} and `x.to` take. */
@@ -50,6 +68,11 @@ export interface Backend {
    * @throws the error of the run that should have made them.
    */
   peek?(buffer: DeviceBuffer): TypedArray;
+  /**
+   * For backends that cannot `peek`: computes outputs by a function of the host, when the inputs are there. Whatever is
+   * asked for afterwards comes after it. `done` rejects if the function throws; the outputs then hold nothing of use.
+   */
+  callHost?(call: HostCall, inputs: readonly DeviceBuffer[]): HostResults;
   /** Lets the memory be used again; runs under way finish. */
   free(buffer: DeviceBuffer): void;
   /** The passes over a program before it is compiled; its outputs may become inputs or constants. */
@@ -89,4 +112,29 @@ export function numberOf(backend: Backend): number {
 /** Values cached for a backend that was still opening serve the backend that it became. */
 export function succeed(opening: Backend, opened: Backend): void {
   if (!numbers.has(opened)) numbers.set(opened, numberOf(opening));
+}
+
+/** Computes outputs by a function of the host, on any backend. */
+export function callHost(
+  backend: Backend,
+  call: HostCall,
+  inputs: readonly DeviceBuffer[],
+): HostResults {
+  if (backend.callHost) return backend.callHost(call, inputs);
+  const { peek } = backend;
+  if (!peek) {
+    throw new BackendError(
+      `the backend "${backend.name}" cannot call a function of the host`,
+      'choose another one: await setBackend("reference")',
+    );
+  }
+  let done = Promise.resolve();
+  let values: readonly TypedArray[];
+  try {
+    values = call.run(inputs.map((x) => peek.call(backend, x).slice()), call.inputs);
+  } catch (error) {
+    done = Promise.reject(error);
+    values = call.outputs.map(({ dtype, shape }) => allocate(dtype, sizeOf(shape)));
+  }
+  return { buffers: values.map((data, i) => backend.upload(data, call.outputs[i]!)), done };
 }

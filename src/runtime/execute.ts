@@ -1,150 +1,27 @@
 /**
- * From programs to runs: what all backends share. Calls are inlined, effects become outputs, outputs
- * that are no new values are taken out, and compiled programs are cached.
+ * Running operations at once, when no trace is open: programs of one operation, which are compiled and cached.
  */
-import {
-  type Backend,
-  checkSupported,
-  type DeviceBuffer,
-  type Executable,
-  numberOf,
-} from "./backend.ts";
-import { currentBackend } from "./choice.ts";
+import { type Backend, checkSupported, type DeviceBuffer, numberOf } from "./backend.ts";
+import { backendOf, type Runnable } from "./compiled.ts";
 import { setRuntime } from "../core/dispatch.ts";
-import { collectChecks, type Effect, liftEffects, perform } from "./effects.ts";
-import { BackendError, InternalError } from "../core/errors.ts";
+import { collectChecks } from "./effects.ts";
 import { evaluate } from "../core/evaluate.ts";
-import { inlineCalls } from "../core/inline.ts";
+import { compile, runByHost } from "./hosted.ts";
 import { LruCache } from "../core/lru.ts";
-import {
-  asDeviceStorage,
-  DeviceStorage,
-  disposeTogether,
-  donate,
-  type LazyFill,
-  readAfter,
-  storageOf,
-} from "./memory.ts";
-import {
-  eliminateDeadCode,
-  type Params,
-  type Primitive,
-  type Program,
-  withoutSites,
-} from "../core/program.ts";
-import { type Atom, type Aval, formatAval, Literal, Var } from "../core/aval.ts";
+import { DeviceStorage, donate, type LazyFill, readAfter, storageOf } from "./memory.ts";
+import { callsHost, type Params, type Primitive, type Program } from "../core/program.ts";
+import { type Aval, formatAval, Var } from "../core/aval.ts";
 import { formatParams } from "../core/printer.ts";
-import { cachedScalar } from "./scalarCache.ts";
 import { lazyFillOf, mayWait, operandsOf } from "./lazyFill.ts";
-import type { Source } from "../core/source.ts";
 import { Tensor } from "../core/tensor.ts";
 
-/** A program ready to run on one backend. */
-export class Compiled {
-  readonly executable: Executable;
-  readonly #program: Program;
-  readonly #effects: readonly Effect[];
-  readonly #shown: number;
-  readonly #results: readonly Atom[];
-  readonly #computed: readonly Var[];
-
-  readonly #backend: Backend;
-
-  constructor(program: Program, backend: Backend) {
-    this.#backend = backend;
-    const { program: lifted, effects } = liftEffects(eliminateDeadCode(inlineCalls(program)));
-    const pure = (backend.passes ?? []).reduce((p, { run }) => run(p), lifted);
-    const defined = new Set(pure.equations.flatMap((e) => e.outputs));
-    const computed = new Set(pure.outputs.filter((a): a is Var => defined.has(a as Var)));
-    this.#results = pure.outputs;
-    this.#computed = [...computed];
-    this.#effects = effects;
-    this.#shown = effects.reduce((sum, e) => sum + e.avals.length, 0);
-    this.#program = withoutSites({ ...pure, outputs: this.#computed });
-    const { inputs, equations } = this.#program;
-    for (const v of [...inputs, ...equations.flatMap((e) => e.outputs)]) {
-      checkSupported(v.aval, backend);
-    }
-    this.executable = backend.compile(this.#program);
-  }
-
-  /** The backend it runs on. */
-  get backend(): Backend {
-    return this.#backend.opened ?? this.#backend;
-  }
-
-  /** Starts a run; `donated` are positions of inputs whose memory may be reused. */
-  run(inputs: readonly Tensor[], donated: ReadonlySet<number> = new Set()): Tensor[] {
-    const backend = this.backend;
-    const placed = inputs.map((x) => place(x, backend));
-    const kept = new Set<Atom>(this.#results);
-    const given = new Set([...donated].filter((i) => {
-      const { storage } = placed[i]!;
-      return storage?.owners === 1 && !kept.has(this.#program.inputs[i]!) &&
-        placed.filter((p) => p.storage === storage).length === 1;
-    }));
-    const made = this.executable.run(placed.map((p) => p.buffer), given);
-    const env = new Map<Atom, Source>();
-    this.#computed.forEach((v, i) =>
-      env.set(v, { kind: "stored", storage: new DeviceStorage(backend, made[i]!) })
-    );
-    this.#program.inputs.forEach((v, i) => env.set(v, inputs[i]!.source));
-    const outputs = this.#results.map((a) =>
-      new Tensor(a.aval, a instanceof Literal ? { kind: "literal", value: a.value } : env.get(a)!)
-    );
-    if (donated.size > 0) {
-      disposeTogether(() => {
-        for (const i of donated) {
-          given.has(i) ? donate(inputs[i]!) : inputs[i]!.dispose();
-        }
-      });
-    }
-    const guards = placed.flatMap((p) => p.storage?.guard ?? []);
-    const results = outputs.slice(0, outputs.length - this.#shown);
-    if (this.#effects.length > 0) {
-      guards.push(perform(this.#effects, outputs.slice(results.length)));
-    }
-    readAfter(guards, results, placed.map((p) => p.storage));
-    return results;
-  }
-
-  dispose(): void {
-    this.executable.dispose();
-  }
-}
-
-/** An input as its backend has it; a bare number has no storage of its own. */
-function place(x: Tensor, backend: Backend): { buffer: DeviceBuffer; storage?: DeviceStorage } {
-  const storage = storageOf(x);
-  if (storage) return { storage, buffer: storage.buffer };
-  if (x.source.kind !== "literal") throw new InternalError("a traced tensor reached a backend");
-  return { buffer: cachedScalar(x.source.value, x.aval, backend) };
-}
-
-/** The backend on which these tensors live; the current one when they are only numbers. */
-export function backendOf(inputs: readonly Tensor[]): Backend {
-  let found: Backend | undefined;
-  for (const { source } of inputs) {
-    if (source.kind !== "stored") continue;
-    const { backend } = asDeviceStorage(source.storage);
-    if (found && found !== backend) {
-      throw new BackendError(
-        `tensors from two backends meet: "${found.name}" and "${backend.name}"`,
-        `move one of them: await x.to("${found.name}")`,
-      );
-    }
-    found = backend;
-  }
-  return found ?? currentBackend();
-}
-
 // Enough for the distinct operations of a large model.
-const eager = new LruCache<Compiled>(2048, (unused) => unused.dispose());
+const eager = new LruCache<Runnable>(2048, (unused) => unused.dispose());
 
 /** Compiles a program, or finds it compiled. Programs of the same text are the same. */
-export function compileCached(key: string, make: () => Program, backend: Backend): Compiled {
+export function compileCached(key: string, make: () => Program, backend: Backend): Runnable {
   const fullKey = `${numberOf(backend)} ${key}`;
-  return eager.get(fullKey) ?? eager.add(fullKey, new Compiled(make(), backend));
+  return eager.get(fullKey) ?? eager.add(fullKey, compile(make(), backend));
 }
 
 /** Runs one primitive at once. */
@@ -156,6 +33,7 @@ function runEquation<P extends Params>(
 ): Tensor[] {
   if (primitive.inline) return evaluate(primitive.inline(params), inputs);
   const backend = backendOf(inputs);
+  if (callsHost({ primitive, params })) return runByHost(primitive, inputs, params, avals, backend);
   // The key determines the program; printing the program each time would take longer than running it.
   const types = inputs.map((x) => `${formatAval(x.aval)}${lazyFillOf(x) ? " throughout" : ""}`);
   const key = `${primitive.name}${formatParams(params)} ${types.join(" ")}`;

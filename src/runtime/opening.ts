@@ -7,9 +7,12 @@
  */
 import {
   type Backend,
+  callHost,
   checkSupported,
   type DeviceBuffer,
   type Executable,
+  type HostCall,
+  type HostResults,
   succeed,
 } from "./backend.ts";
 import type { BackendName } from "../core/source.ts";
@@ -78,6 +81,23 @@ export class OpeningBackend implements Backend {
   async download(buffer: DeviceBuffer, aval: Aval): Promise<TypedArray> {
     const backend = await this.ready;
     return await backend.download(settled(buffer), aval);
+  }
+
+  callHost(call: HostCall, inputs: readonly DeviceBuffer[]): HostResults {
+    let buffers: readonly DeviceBuffer[] = [];
+    const done = new Promise<void>((resolve, reject) => {
+      buffers = this.#later(call.outputs, (backend) => {
+        try {
+          const made = callHost(backend, call, inputs.map(settled));
+          made.done.then(() => resolve(), reject);
+          return [...made.buffers];
+        } catch (error) {
+          reject(error);
+          throw error;
+        }
+      });
+    });
+    return { buffers, done };
   }
 
   free(buffer: DeviceBuffer): void {

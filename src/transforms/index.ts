@@ -21,6 +21,12 @@ export { jit, type JitOptions } from "./jit.ts";
 export { jvp, type Optional } from "./jvp.ts";
 export { linearize, linearTranspose } from "./linearize.ts";
 export { linearSolve, type SolveWith } from "./linearSolve.ts";
+export {
+  type HostArray,
+  type HostArrayType,
+  pureCallback,
+  type PureCallbackOptions,
+} from "./pureCallback.ts";
 export { stopGradient } from "./stopGradient.ts";
 export { vjp } from "./vjp.ts";
 export { type Axes, vmap, type VmapOptions } from "./vmap.ts";

@@ -2,7 +2,8 @@
 import { numberOf } from "../runtime/backend.ts";
 import { axisNamesKey } from "../core/axisNames.ts";
 import { ArgumentError } from "../core/errors.ts";
-import { backendOf, Compiled } from "../runtime/execute.ts";
+import { backendOf, type Runnable } from "../runtime/compiled.ts";
+import { compile } from "../runtime/hosted.ts";
 import { runsAsItStands } from "../core/jitSwitch.ts";
 import { LruCache } from "../core/lru.ts";
 import { type Aval, formatAval } from "../core/aval.ts";
@@ -37,7 +38,7 @@ interface Entry {
   readonly captured: readonly Tensor[];
   readonly output: Structure;
   /** By the number of the backend. */
-  readonly compiled: Map<number, Compiled>;
+  readonly compiled: Map<number, Runnable>;
 }
 
 // Kinds of arguments for which one function stays compiled: each may hold a model's intermediates.
@@ -206,7 +207,7 @@ export function jit<A extends unknown[], R>(
     const backend = backendOf(inputs);
     const number = numberOf(backend);
     let compiled = entry.compiled.get(number);
-    if (!compiled) entry.compiled.set(number, compiled = new Compiled(entry.program, backend));
+    if (!compiled) entry.compiled.set(number, compiled = compile(entry.program, backend));
     const donated = new Set<number>();
     let position = entry.captured.length;
     flat.forEach((part, i) =>

@@ -15,7 +15,7 @@ import { StagedExecutable } from "../../src/backends/onnx/staged.ts";
 import { Heap } from "../../src/backends/onnx/simd/memory.ts";
 import { stagesOf } from "../../src/backends/onnx/simd/stages.ts";
 import { onnxPasses } from "../../src/compiler/optimize.ts";
-import { Compiled } from "../../src/runtime/execute.ts";
+import { Compiled } from "../../src/runtime/compiled.ts";
 import { formatProgram } from "../../src/core/printer.ts";
 import type { Program } from "../../src/core/program.ts";
 import type { Shape } from "../../src/core/aval.ts";

@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { OnnxBackend } from "../../src/backends/onnx/index.ts";
-import { Compiled } from "../../src/runtime/execute.ts";
+import { Compiled } from "../../src/runtime/compiled.ts";
 import { aval, type Shape } from "../../src/core/aval.ts";
 import { eliminateDeadCode, type Program } from "../../src/core/program.ts";
 import type { Tensor } from "../../src/core/tensor.ts";

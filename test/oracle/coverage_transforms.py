@@ -76,6 +76,24 @@ program("jax.custom_gradient", "customGradient", [
     jax.grad(lambda x: weighted(jax.grad(weigh)(x, x + 1)))(x),
 ])
 seen = []
+# The host sees arguments as they are, or with the axis of the batch in front; it gives sums along the last one.
+def host_sums(x, factor):
+    return np.cumsum(x * factor, axis=-1).astype(np.float32)
+
+
+def called(method):
+    like = jax.ShapeDtypeStruct((2,), jnp.float32)
+    return lambda x, factor: jax.pure_callback(host_sums, like, x, factor, vmap_method=method)
+
+
+factors = jnp.array([2.0, -1.0], jnp.float32)
+program("jax.pure_callback", "pureCallback", [
+    jax.jit(lambda x, factor: called(None)(jnp.sin(x), factor) * 2)(wave(2), factors),
+    *[jax.vmap(called(method), in_axes=(0, None))(wave(3, 2), factors)
+      for method in ["sequential", "sequential_unrolled", "expand_dims", "broadcast_all"]],
+    jax.lax.scan(lambda c, x: (called(None)(c, x), c), factors, wave(3, 2)),
+])
+
 with jax.disable_jit():
     summed = jax.jit(lambda x: lax.scan(lambda c, x: (seen.append(c + 0) or c + x, c * x), jnp.zeros(2), x))(x)
 program("jax.disable_jit", "disableJit", [summed, seen])

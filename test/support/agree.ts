@@ -1,7 +1,7 @@
 /** Runs a program on a backend, and holds it against the reference. */
 import type { Backend } from "../../src/runtime/backend.ts";
 import { isFloat } from "../../src/core/dtype.ts";
-import { Compiled } from "../../src/runtime/execute.ts";
+import { Compiled } from "../../src/runtime/compiled.ts";
 import { inlineCalls } from "../../src/core/inline.ts";
 import { formatProgram } from "../../src/core/printer.ts";
 import { type Program, subprograms } from "../../src/core/program.ts";

@@ -7,6 +7,7 @@ import {
   customGradient,
   disableJit,
   grad,
+  type HostArray,
   jit,
   jvp,
   np,
@@ -19,7 +20,10 @@ import {
   psum,
   psumScatter,
   pswapaxes,
+  pureCallback,
+  type PureCallbackOptions,
   scan,
+  ShapeDType,
   type Tensor,
   vmap,
 } from "trilevel";
@@ -143,6 +147,31 @@ export const programs: { readonly [there: string]: () => unknown } = {
     vmap(grad(weigh))(x(), x().add(1)),
     grad((x: Tensor) => weighted(grad(weigh)(x, x.add(1))))(x()),
   ],
+  "jax.pure_callback": () => {
+    const factors = np.array([2, -1]);
+    const called = (options: PureCallbackOptions = {}) =>
+      pureCallback(
+        (x: HostArray, factor: HostArray) =>
+          Array.from(x.data, (_, i) => {
+            const at = (k: number) => x.data[k]! * factor.data[k % factor.data.length]!;
+            return i % 2 === 0 ? at(i) : at(i - 1) + at(i);
+          }),
+        new ShapeDType([2]),
+        options,
+      );
+    const compiled = jit((x: Tensor, factor: Tensor) => called()(np.sin(x), factor).mul(2));
+    const methods = ["sequential", "sequentialUnrolled", "expandDims", "broadcastAll"] as const;
+    return [
+      compiled(wave(2), factors),
+      ...methods.map((vmapMethod) =>
+        vmap((x: Tensor, y: Tensor) => called({ vmapMethod })(x, y), { inAxes: [0, null] })(
+          wave(3, 2),
+          factors,
+        )
+      ),
+      scan((c: Tensor, x: Tensor) => [called()(c, x), c], factors, wave(3, 2)),
+    ];
+  },
   "jax.disable_jit": () => {
     const seen: Tensor[] = [];
     const sums = (x: Tensor) =>

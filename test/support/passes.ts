@@ -2,7 +2,7 @@
 import { expect } from "vitest";
 import { passes } from "../../src/compiler/optimize.ts";
 import { type Equation, type Pass, type Program, subprograms } from "../../src/core/program.ts";
-import { Compiled } from "../../src/runtime/execute.ts";
+import { Compiled } from "../../src/runtime/compiled.ts";
 import { inlineCalls } from "../../src/core/inline.ts";
 import type { Aval } from "../../src/core/aval.ts";
 import { validateProgram } from "../../src/core/validate.ts";

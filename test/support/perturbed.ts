@@ -7,7 +7,7 @@
 import { isFloat } from "../../src/core/dtype.ts";
 import { CallSite } from "../../src/core/errors.ts";
 import { Environment } from "../../src/core/evaluate.ts";
-import { Compiled } from "../../src/runtime/execute.ts";
+import { Compiled } from "../../src/runtime/compiled.ts";
 import { inlineCalls } from "../../src/core/inline.ts";
 import { type Equation, inputAvals, isProgram, type Program } from "../../src/core/program.ts";
 import { formatAval } from "../../src/core/aval.ts";

@@ -1,9 +1,9 @@
 /** The webgpu backend: tensors in GPU buffers, programs as generated kernels. */
 import { webgpuPasses } from "../../compiler/optimize.ts";
-import type { Backend, DeviceBuffer } from "../../runtime/backend.ts";
+import type { Backend, DeviceBuffer, HostCall, HostResults } from "../../runtime/backend.ts";
 import { allocate, type DType, type TypedArray } from "../../core/dtype.ts";
-import { InternalError } from "../../core/errors.ts";
-import type { Aval } from "../../core/aval.ts";
+import { BackendError, InternalError } from "../../core/errors.ts";
+import { type Aval, sizeOf } from "../../core/aval.ts";
 import type { Program } from "../../core/program.ts";
 import { guarded, Health } from "./device.ts";
 import { WebGpuExecutable } from "./executable.ts";
@@ -55,6 +55,33 @@ export class WebGpuBackend implements Backend {
     const words = await reading;
     this.#health.check();
     return fromWords(words, aval);
+  }
+
+  callHost(call: HostCall, inputs: readonly DeviceBuffer[]): HostResults {
+    const { queue } = this;
+    queue.begin();
+    const reading = inputs.map((x, i) => this.download(x, call.inputs[i]!));
+    queue.reader.flush();
+    const results = Promise.all(reading).then((values) => call.run(values, call.inputs));
+    const buffers = call.outputs.map(({ shape }) => queue.allocate(Math.max(4, 4 * sizeOf(shape))));
+    let words: Words[] | undefined;
+    const ready = results.then(
+      (all) => words = all.map((data, i) => wordsOf(data, call.outputs[i]!.dtype)),
+      () => words = [], // the outputs are not to be read
+    );
+    const written = queue.line.add(() => {
+      queue.recording.submit();
+      if (words === undefined) {
+        throw new BackendError(
+          "a function of the host is called on a device that others use, too, so that nothing can wait for it",
+          "call it outside of compiled functions: await x.data()",
+        );
+      }
+      words.forEach((own, i) => {
+        if (own.length > 0) this.device.queue.writeBuffer(buffers[i]!.gpu, 0, own);
+      });
+    }, ready);
+    return { buffers, done: Promise.all([results, written]) };
   }
 
   free(buffer: DeviceBuffer): void {

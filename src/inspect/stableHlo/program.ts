@@ -34,7 +34,7 @@ function loweringOf(name: string): Lowering<Params> {
   }
   throw new BackendError(
     `toStableHlo: "${name}" calls the host, which an exported program cannot`,
-    "leave out debug.print and debug.callback in the function to export",
+    "leave out debug.print, debug.callback, errorIf and pureCallback in the function to export",
   );
 }
 

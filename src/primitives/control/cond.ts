@@ -13,6 +13,7 @@ import {
   type Params,
   type Primitive,
   type Program,
+  type Stepping,
 } from "../../core/program.ts";
 import { type Atom, type Aval, aval, formatAval, sameShape } from "../../core/aval.ts";
 import { literal, type Tensor } from "../../core/tensor.ts";
@@ -97,6 +98,7 @@ function sharingResiduals(split: readonly Linearized[], shared: number): SharedR
 
 const condPrimitive: Primitive<CondParams> = {
   name: "cond",
+  stepwise: condStep,
   ownWeakness: true,
   branches: ({ branches }) => ({
     branches,
@@ -228,3 +230,13 @@ export function cond(index: Tensor, operands: readonly Tensor[], params: CondPar
 }
 
 export { condPrimitive };
+
+/** The branch that `cond` takes. */
+function condStep(
+  [index, ...operands]: readonly Tensor[],
+  { branches }: CondParams,
+  host: Stepping,
+): Tensor[] {
+  const taken = Math.min(Math.max(host.look(index!), 0), branches.length - 1);
+  return host.run(branches[taken]!, operands);
+}

@@ -53,7 +53,7 @@ export function mayRunIdle(
 
 function isHarmless(program: Program, batched: readonly boolean[]): boolean {
   const holdsMore = program.equations.some((e) =>
-    hasEffect(e) || e.primitive.inline || subprograms(e.params).length > 0
+    hasEffect(e) || e.primitive.host || e.primitive.inline || subprograms(e.params).length > 0
   );
   if (holdsMore) return false;
   const floats = program.inputs.map((v) => isFloat(v.aval.dtype));

@@ -13,6 +13,7 @@ import {
   type Params,
   type Primitive,
   type Program,
+  type Stepping,
 } from "../../core/program.ts";
 import { aval, formatAval, sameShape } from "../../core/aval.ts";
 import type { Tensor } from "../../core/tensor.ts";
@@ -21,9 +22,9 @@ import { batchProgram } from "../interpreters/batch.ts";
 import { linearizeProgram } from "../interpreters/linearize.ts";
 import { backwardPass } from "../interpreters/transpose.ts";
 import { add } from "../elementwise.ts";
-import { broadcastBatch, fullLike, instantiate } from "../broadcast.ts";
+import { broadcastBatch, full, fullLike, instantiate, reshape } from "../broadcast.ts";
 import { weakest } from "../rules.ts";
-import { transpose } from "../shape.ts";
+import { concatenate, slice, transpose } from "../shape.ts";
 
 /**
  * Parameters of `scan`. The operands are the constants, the initial carry, and the `xs` (with the
@@ -63,6 +64,7 @@ export function fixedFlags(
 
 const scanPrimitive: Primitive<ScanParams> = {
   name: "scan",
+  stepwise: scanSteps,
   ownWeakness: true,
   loop: (params) => ({ ...params, withBody: (body) => ({ ...params, body }) }),
   abstractEval(inputs, params) {
@@ -251,3 +253,35 @@ export function scan(operands: readonly Tensor[], params: ScanParams): Tensor[] 
 }
 
 export { scanPrimitive };
+
+/** The slice of this number along axis 0. */
+function sliceAt(x: Tensor, at: number): Tensor {
+  const part = slice(x, {
+    start: x.shape.map((_, axis) => axis === 0 ? at : 0),
+    limit: x.shape.map((n, axis) => axis === 0 ? at + 1 : n),
+    strides: x.shape.map(() => 1),
+  });
+  return reshape(part, x.shape.slice(1));
+}
+
+/** The steps of `scan`. */
+function scanSteps(
+  inputs: readonly Tensor[],
+  { body, consts, carry, length, reverse }: ScanParams,
+  host: Stepping,
+): Tensor[] {
+  const constants = inputs.slice(0, consts);
+  const xs = inputs.slice(consts + carry);
+  let state = inputs.slice(consts, consts + carry).map((x) => x.alias());
+  const rows: Tensor[][] = Array.from({ length });
+  for (let i = 0; i < length; i++) {
+    const at = reverse ? length - 1 - i : i;
+    const results = host.run(body, [...constants, ...state, ...xs.map((x) => sliceAt(x, at))]);
+    state = results.slice(0, carry);
+    rows[at] = results.slice(carry).map((y) => reshape(y, [1, ...y.shape]));
+  }
+  const stacked = body.outputs.slice(carry).map(({ aval: { shape, dtype } }, k) =>
+    length === 0 ? full([0, ...shape], 0, dtype) : concatenate(rows.map((row) => row[k]!), 0)
+  );
+  return [...state, ...stacked];
+}

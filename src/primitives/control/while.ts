@@ -12,6 +12,7 @@ import {
   type Params,
   type Primitive,
   type Program,
+  type Stepping,
 } from "../../core/program.ts";
 import { type Aval, formatAval, sameShape } from "../../core/aval.ts";
 import type { Tensor } from "../../core/tensor.ts";
@@ -50,6 +51,7 @@ function parts<T>(list: readonly T[], p: WhileParams): [condition: T[], body: T[
 
 const whilePrimitive: Primitive<WhileParams> = {
   name: "while",
+  stepwise: whileSteps,
   ownWeakness: true,
   asScan(inputs, params) {
     const { maxSteps, condition } = params;
@@ -238,3 +240,19 @@ export function whileLoop(operands: readonly Tensor[], params: WhileParams): Ten
 }
 
 export { whilePrimitive };
+
+/** The steps of `while`. */
+function whileSteps(
+  inputs: readonly Tensor[],
+  { condition, body, conditionConsts, bodyConsts, maxSteps = Infinity }: WhileParams,
+  host: Stepping,
+): Tensor[] {
+  const forCondition = inputs.slice(0, conditionConsts);
+  const forBody = inputs.slice(conditionConsts, conditionConsts + bodyConsts);
+  let state = inputs.slice(conditionConsts + bodyConsts).map((x) => x.alias());
+  const holds = () => host.look(host.run(condition, [...forCondition, ...state])[0]!) !== 0;
+  for (let step = 0; step < maxSteps && holds(); step++) {
+    state = host.run(body, [...forBody, ...state]);
+  }
+  return state;
+}
