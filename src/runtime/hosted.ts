@@ -19,7 +19,7 @@ import {
   type Program,
   programCallsHost,
 } from "../core/program.ts";
-import { type Aval, Literal, Var } from "../core/aval.ts";
+import { type Aval, Var } from "../core/aval.ts";
 import { Tensor } from "../core/tensor.ts";
 
 /** Compiles a program, in pieces if the host computes a part of it. */
