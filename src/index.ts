@@ -12,9 +12,16 @@
  */
 export * from "./public.ts";
 export type { Cost } from "./compiler/cost.ts";
-export type { Backend, DeviceBuffer, Executable } from "./runtime/backend.ts";
+export type {
+  Backend,
+  DeviceBuffer,
+  Executable,
+  HostCall,
+  HostResults,
+} from "./runtime/backend.ts";
 export type {
   Equation,
+  HostFunction,
   LinearInput,
   MappedAxis,
   NoParams,
@@ -23,6 +30,7 @@ export type {
   Pass,
   Primitive,
   Program,
+  Stepping,
   Tangents,
 } from "./core/program.ts";
 export { limitsOf, openWebGpu } from "./backends/openWebGpu.ts";

@@ -21,6 +21,7 @@ export { jit, type JitOptions } from "./jit.ts";
 export { jvp, type Optional } from "./jvp.ts";
 export { linearize, linearTranspose } from "./linearize.ts";
 export { linearSolve, type SolveWith } from "./linearSolve.ts";
+export type { VmapMethod } from "../primitives/index.ts";
 export {
   type HostArray,
   type HostArrayType,
