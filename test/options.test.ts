@@ -34,6 +34,7 @@ const unchecked: Readonly<Record<string, string>> = {
   "data.prepareGeometry": "a helper of openers, which have looked at all of their options",
   "data.preparedShape": "a helper of openers, which have looked at all of their options",
   "data.nemFrames": "a helper of openers, which have looked at all of their options",
+  "data.flowColors": "it takes an array alone",
   "data.clevrProperties": "its objects are a scene's",
   "data.flowColors": "it takes an array",
   "data.parseExample": "it is told where the bytes are, for errors",

@@ -17,6 +17,18 @@ export { cholesky } from "./linalg/cholesky.ts";
 export { det } from "./linalg/det.ts";
 export { eig, eigvals } from "./linalg/eig.ts";
 export { eigh, eigvalsh } from "./linalg/eigh.ts";
+export { expm } from "./linalg/expm.ts";
+export {
+  choFactor,
+  type CholeskyFactor,
+  type CholeskyOptions,
+  choSolve,
+  lu,
+  luFactor,
+  type LuFactors,
+  luSolve,
+  type LuSolveOptions,
+} from "./linalg/factors.ts";
 export { inv, matrixPower, slogdet, solve, trace } from "./linalg/lu.ts";
 export { lstsq, matrixRank, pinv, type RankOptions } from "./linalg/leastSquares.ts";
 export {

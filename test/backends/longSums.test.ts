@@ -50,9 +50,7 @@ for (const [backend, { layouts, terms }] of Object.entries(sizes)) {
         if (n > 4000) return;
         for (const [name, product] of Object.entries({ stacks: stacks(n), ...products(n) })) {
           const error = await errorOfProduct(product, (_, operand) => operand === 0 ? x : 1);
-          // ONNX Runtime adds up to 512 products of small matrices in turn: to cut those takes longer than they do.
-          const most = backend === "onnx" && n <= 512 ? 2 : 1;
-          expect(error, name).toBeLessThanOrEqual(most);
+          expect(error, name).toBeLessThanOrEqual(1);
         }
       },
     );

@@ -1,6 +1,6 @@
 /**
  * Sums of many float32 numbers, by everything that sums, against double precision. The bound is a small multiple of that of
- * pairwise summation: |error| ≤ 4 log₂(n) 2⁻²⁴ Σ|terms|.
+ * pairwise summation: |error| ≤ 4 log₂(n) 2⁻²⁴ Σ|terms|; of products of up to 512 terms n 2⁻²⁴ Σ|terms|, if that is more.
  */
 import { grad, nn, np, random, type Tensor } from "../../src/index.ts";
 
@@ -9,6 +9,13 @@ const rounding = 2 ** -24;
 
 /** The error of a sum of so many terms, as a part of the sum of their absolute values. */
 export const boundOf = (terms: number): number => 4 * Math.log2(terms) * rounding;
+
+/**
+ * The error of the terms of a product, likewise. ONNX Runtime adds up to 512 of them in turn, where the error is one
+ * rounding a term at most.
+ */
+const boundOfProduct = (terms: number): number =>
+  terms <= 512 ? Math.max(terms * rounding, boundOf(terms)) : boundOf(terms);
 
 /** Between 0 and 1, always the same for the same number. */
 function noise(i: number): number {
@@ -313,7 +320,7 @@ export async function errorOfProduct(
       const term = a[i]! * b[k]!;
       [sum, all, count] = [sum + term, all + Math.abs(term), count + 1];
     }
-    const error = Math.abs(actual[result]! - sum) / (boundOf(count) * all);
+    const error = Math.abs(actual[result]! - sum) / (boundOfProduct(count) * all);
     worst = Number.isNaN(error) ? Infinity : Math.max(worst, error);
   }
   return worst;

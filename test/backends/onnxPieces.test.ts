@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { grad, np, type Tensor } from "trilevel";
 import { BufferPool, OnnxBuffer } from "../../src/backends/onnx/buffers.ts";
 import { loadNative } from "../../src/backends/onnx/native.ts";
+import { mostOptimized, sessionOptions } from "../../src/backends/onnx/options.ts";
 import { mostEquations, piecesOf } from "../../src/backends/onnx/pieces.ts";
 import { OnnxExecutable } from "../../src/backends/onnx/session.ts";
 import { StagedExecutable } from "../../src/backends/onnx/staged.ts";
@@ -117,6 +118,14 @@ test("an unrolled loop computes the same in pieces as in one", () => {
     40,
   );
   expect(pieces.length).toBeGreaterThan(4);
+});
+
+test("a program of thousands of equations is one session, whose graph is taken as it is", () => {
+  const program = unrolled(700);
+  expect(equationsIn(program)).toBeGreaterThan(2 * mostOptimized);
+  expect(piecesOf(program)).toEqual([program]);
+  expect(sessionOptions(program, "alone").graphOptimizationLevel).toBe("disabled");
+  expect(sessionOptions(unrolled(30), "alone").graphOptimizationLevel).toBe("basic");
 });
 
 test("what fits into one session stays one", () => {

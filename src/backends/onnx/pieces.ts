@@ -1,14 +1,15 @@
 /**
- * Long programs in pieces. The time that ONNX Runtime takes to make a session grows as the square of its graph, so that
- * a program of many equations becomes several graphs, which run one after the other.
+ * Very long programs in pieces: several graphs, which run one after the other. Without its optimizations, ONNX Runtime
+ * makes a session in time that is proportional to the graph, and values that are handed from one session to the next
+ * cost more than they do within one: there are as few pieces as memory for one graph allows.
  */
 import { equationsIn } from "../../compiler/cost.ts";
 import { type Atom, Var } from "../../core/aval.ts";
 import type { Equation, Program } from "../../core/program.ts";
 import { isRepeat, isView } from "./simd/views.ts";
 
-/** The most equations of one piece: sessions of fewer take time in proportion to their size. */
-export const mostEquations = 4000;
+/** The most equations of one piece. */
+export const mostEquations = 16_000;
 
 /**
  * The program as programs of at most `most` equations, in order; each reads the inputs and what earlier pieces

@@ -70,14 +70,17 @@ export function solveMatrices(a: Tensor, b: Tensor): Tensor {
 }
 
 /**
- * L and U in one matrix (the ones on L's diagonal left out), the order of rows, and the sign of that
- * permutation: `A[order] = L U`. Column by column, the largest element below becomes the pivot.
+ * L and U in one matrix (the ones on L's diagonal left out), the order of rows, the sign of that permutation, and the row
+ * with which each was exchanged: `A[order] = L U`. Column by column, the largest element below becomes the pivot.
  */
-export function decompose(a: Tensor): [factors: Tensor, order: Tensor, sign: Tensor] {
+export function decompose(
+  a: Tensor,
+): [factors: Tensor, order: Tensor, sign: Tensor, pivots: Tensor] {
   const one = (m: Tensor): Tensor[] => {
     const n = m.shape[0]!;
     const index = lax.iota([n], "int32", 0);
     const spread = (x: Tensor) => lax.broadcast(x, [n], []);
+    if (n === 0) return [m, index, literal(1, m.dtype), index];
     return forRows(n, [m, index, literal(1, m.dtype)], (k, before, order, sign) => {
       const open = lax.ge(index, spread(k));
       const candidates = lax.abs(rowAt(transposed(before!), k));
@@ -104,11 +107,12 @@ export function decompose(a: Tensor): [factors: Tensor, order: Tensor, sign: Ten
         lax.select(inColumn, stored, reduced),
         lax.gather(order!, rows),
         lax.select(moved, lax.neg(sign!), sign!),
+        best,
       ];
     });
   };
-  const [factors, order, sign] = overLeading("lu", (m) => one(m!), [a], [2]);
-  return [factors!, order!, sign!];
+  const [factors, order, sign, pivots] = overLeading("lu", (m) => one(m!), [a], [2]);
+  return [factors!, order!, sign!, pivots!];
 }
 
 /**

@@ -40,10 +40,11 @@ const rssKinds = { initialAccumulatorValue: nonNegative, eps: scalarOf(nonNegati
 const checkRss = declareOptions<AdagradOptions>("optim.scaleByRss", [], rssKinds);
 const checkAdagrad = declareOptions<AdagradOptions>("optim.adagrad", ["1e-3"], rssKinds);
 
-/** `g / √(s + eps)`, or 0 where `s` is 0. */
+/** `g / √(s + eps)`, or 0 where both are 0. (In optax where `s` is: the squares of small gradients are 0, too.) */
 function overRoot(g: Tensor, sum: Tensor, eps: Scalar): Tensor {
-  const none = np.lessEqual(sum, 0);
-  return np.where(none, 0, g.div(rootOfSquares(np.where(none, 1, sum).add(eps))));
+  const inside = sum.add(eps);
+  const none = np.lessEqual(inside, 0);
+  return np.where(none, 0, g.div(rootOfSquares(np.where(none, 1, inside))));
 }
 
 /** `g / √(Σ g² + eps)`, with the sum of all squares so far (Duchi et al., 2011). */
