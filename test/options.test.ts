@@ -31,9 +31,6 @@ const entries = {
 /** Functions whose last argument has a name of options, and why they do not look at them. */
 const unchecked: Readonly<Record<string, string>> = {
   "trilevel.openWebGpu": "its target is measured, and tests alone give one",
-  "data.prepareGeometry": "a helper of openers, which have looked at all of their options",
-  "data.preparedShape": "a helper of openers, which have looked at all of their options",
-  "data.nemFrames": "a helper of openers, which have looked at all of their options",
   "data.flowColors": "it takes an array alone",
   "data.clevrProperties": "its objects are a scene's",
   "data.flowColors": "it takes an array",
@@ -87,7 +84,7 @@ describe("every function", () => {
 
   const optional = functions.filter(([name, f]) =>
     !isManaged(f) && !(name in unchecked) &&
-    /\boptions\b|\bgiven\b|\btraining\b|\{/.test(partsOf(f).parameters)
+    /\boptions\b|\bprepare\b|\bgiven\b|\btraining\b|\{/.test(partsOf(f).parameters)
   );
   test.each(optional)("%s checks its options", (_, f) => {
     // Those of scenes in several files hand theirs on together with the check.

@@ -16,8 +16,7 @@ import {
   type PlainDataError,
   WorkerError,
 } from "./errors.ts";
-import { boolean, count } from "../options/index.ts";
-import { dataOptions, limitsKind, prepareKinds } from "./options.ts";
+import { dataOptions, imageKinds, readKinds } from "./options.ts";
 import { readBytes } from "./files.ts";
 import { type Prepare, prepareImage } from "./image.ts";
 import type { Limits } from "./limits.ts";
@@ -62,9 +61,6 @@ export interface DecodeRequest {
 /** The answer of a worker. */
 export type DecodeReply = { readonly image: Image } | { readonly error: PlainDataError };
 
-const readKinds = { ...prepareKinds, rotate: boolean, limits: limitsKind } as const;
-/** The kinds of the options of images that are read by threads. */
-export const imageKinds = { ...readKinds, workers: count } as const;
 const checkRead = dataOptions<Prepare & ReadOptions>("readImage", ["path"], readKinds);
 const checkOpen = dataOptions<ImageOptions>("openDecoder", [], imageKinds);
 

@@ -7,7 +7,8 @@
 
 import { OptionError, SampleShapeError } from "./errors.ts";
 import { boolean, oneOf } from "../options/index.ts";
-import { type Box, dataOptions } from "./options.ts";
+import { type Box, dataOptions, imageKinds } from "./options.ts";
+import type { Limits } from "./limits.ts";
 import { allocate, dtypeOf, elements, type NdArray, type TypedArray } from "./ndarray.ts";
 
 /** The preparation of every picture that is read. */
@@ -255,12 +256,24 @@ export function withChannels(image: NdArray<Uint8Array>, channels: 1 | 3): NdArr
   return { data, shape: [...image.shape.slice(0, -1), channels] };
 }
 
+/** Openers hand on all of their options, some of which are the reader's. */
+type Handed = Prepare & {
+  readonly rotate?: boolean | undefined;
+  readonly limits?: Partial<Limits> | undefined;
+  readonly workers?: number | undefined;
+};
+const checkGeometry = dataOptions<Handed>("prepareGeometry", ["picture"], imageKinds);
+const checkPrepare = dataOptions<Handed>("prepareImage", ["image"], imageKinds);
+const checkShape = dataOptions<Handed>("preparedShape", [], imageKinds);
+
 /** Crops and resizes as `prepare` says; masks use `method: "nearest"`. */
 export function prepareGeometry<D extends TypedArray>(
   picture: NdArray<D>,
-  { crop: box, size, antialias = true }: Prepare,
+  prepare: Prepare,
   method: "bilinear" | "nearest",
 ): NdArray<D> {
+  checkGeometry(prepare);
+  const { crop: box, size, antialias = true } = prepare;
   const { height, width } = axesOf(picture.shape);
   const cropped = box === undefined
     ? picture
@@ -272,15 +285,16 @@ export function prepareGeometry<D extends TypedArray>(
 
 /** Crops, resizes and chooses channels of an image as `prepare` says. */
 export function prepareImage(image: NdArray<Uint8Array>, prepare: Prepare): NdArray<Uint8Array> {
+  checkPrepare(prepare);
   const { channels = 3 } = prepare;
   const chosen = channels === "file" ? image : withChannels(image, channels);
   return prepareGeometry(chosen, prepare, "bilinear");
 }
 
 /** The shape that images have after {@linkcode prepareImage}, `null` where it depends on the file. */
-export function preparedShape(
-  { crop: box, size, channels = 3 }: Prepare,
-): readonly (number | null)[] {
+export function preparedShape(prepare: Prepare): readonly (number | null)[] {
+  checkShape(prepare);
+  const { crop: box, size, channels = 3 } = prepare;
   const [height, width] = size ??
     (typeof box === "object" ? [box.height, box.width] : [null, null]);
   return [height, width, channels === "file" ? null : channels];

@@ -2,6 +2,7 @@
 import {
   boolean,
   type Check,
+  count,
   declareOptions,
   either,
   type Kind,
@@ -68,6 +69,11 @@ export const geometryKinds = {
 
 /** The options of preparing pictures. */
 export const prepareKinds = { ...geometryKinds, channels: oneOf(1, 3, "file") } as const;
+
+/** The options of reading one image file. */
+export const readKinds = { ...prepareKinds, rotate: boolean, limits: limitsKind } as const;
+/** The options of readers of image files, which have threads. */
+export const imageKinds = { ...readKinds, workers: count } as const;
 
 /** A list of names of fields. */
 export const names = listOf(

@@ -1,6 +1,7 @@
 /** Hyperparameters as part of the state, where they can be read and changed between steps. */
-import type { Tensor } from "../public.ts";
+import { ArgumentError, type Tensor } from "../public.ts";
 import * as np from "../numpy/index.ts";
+import { nearest } from "../options/index.ts";
 import { requireState } from "./checks.ts";
 import { floatType, increment, zeroCount } from "./leaves.ts";
 import type { Schedule } from "./schedules.ts";
@@ -20,6 +21,23 @@ export interface InjectState<H, Inner> {
   readonly hyperparams: HyperparamValues<H>;
   /** The state of the inner transformation. */
   readonly inner: Inner;
+}
+
+/** The values, of which a name that is not there throws instead of being undefined. */
+function named<V extends object>(values: V): V {
+  return new Proxy(values, {
+    get(target, name) {
+      if (typeof name === "symbol" || Object.hasOwn(target, name)) return Reflect.get(target, name);
+      const known = Object.keys(target);
+      const near = nearest(name, known);
+      throw new ArgumentError(
+        `optim.injectHyperparams: no hyperparameter is named \`${name}\``,
+        `${near === undefined ? "" : `did you mean \`${near}\`? `}there are { ${
+          known.join(", ")
+        } }`,
+      );
+    },
+  });
 }
 
 /**
@@ -54,12 +72,12 @@ export function injectHyperparams<const H extends Hyperparams, Inner>(
     init(params) {
       const count = zeroCount();
       const values = valuesAt(count, params);
-      return { count, hyperparams: values, inner: make(values).init(params) };
+      return { count, hyperparams: values, inner: make(named(values)).init(params) };
     },
     update(updates, state, params, extra) {
       requireState("injectHyperparams", state, ["count", "hyperparams", "inner"]);
       const values = valuesAt(state.count, updates, state.hyperparams);
-      const [updated, inner] = make(values).update(updates, state.inner, params, extra);
+      const [updated, inner] = make(named(values)).update(updates, state.inner, params, extra);
       return [updated, { count: increment(state.count), hyperparams: values, inner }];
     },
   };

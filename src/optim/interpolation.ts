@@ -14,6 +14,7 @@ import {
 import {
   constantSchedule,
   joinSchedules,
+  requireSteps,
   type Schedule,
   type WarmupCosineDecayOptions,
   warmupCosineDecaySchedule,
@@ -39,6 +40,7 @@ export function piecewiseInterpolateSchedule(
   const name = "optim.piecewiseInterpolateSchedule";
   requireArgument(name, "interpolateType", oneOf("linear", "cosine"), interpolateType);
   requireArgument(name, "initValue", finite, initValue, ['"linear"']);
+  requireSteps(name, boundariesAndScales);
   const pieces = Object.entries(boundariesAndScales).map(([step, scale]) => ({
     step: Number(step),
     scale,

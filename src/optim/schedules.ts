@@ -177,6 +177,17 @@ export function cosineDecaySchedule(options: CosineDecayOptions): Schedule {
   };
 }
 
+/** Throws unless the names of a dictionary are numbers of steps, and its values finite numbers. */
+export function requireSteps(name: string, given: { readonly [step: number]: number }): void {
+  for (const [step, scale] of Object.entries(given)) {
+    if (/^\d+$/.test(step) && Number.isFinite(scale)) continue;
+    throw new ArgumentError(
+      `${name}: the dictionary holds ${step}: ${scale}`,
+      "its names are whole numbers of steps, its values numbers: { 100: 0.5 }",
+    );
+  }
+}
+
 /**
  * `initValue`, multiplied by a factor at each boundary that has been reached.
  *
@@ -190,6 +201,7 @@ export function piecewiseConstantSchedule(
   initValue: number,
   boundariesAndScales: { readonly [step: number]: number },
 ): Schedule {
+  requireSteps("optim.piecewiseConstantSchedule", boundariesAndScales);
   return (count, dtype = "float32") =>
     Object.entries(boundariesAndScales).reduce(
       (value, [step, scale]) =>

@@ -22,7 +22,7 @@ import {
   type Tensor,
   vmap,
 } from "../../src/index.ts";
-import { Compiled } from "../../src/runtime/execute.ts";
+import { Compiled } from "../../src/runtime/compiled.ts";
 import * as lax from "../../src/primitives/index.ts";
 import { agree } from "../support/agree.ts";
 import { type HostArray, hostArray, place, Random, read } from "../support/arrays.ts";

@@ -1,6 +1,7 @@
 /** What optimizers and schedules say to options that are none. */
 import { describe, expect, test } from "vitest";
 import { np, optim, random, setBackend } from "trilevel";
+import { caught } from "../support/caught.ts";
 import { answered, loose } from "../support/mistakes.ts";
 import { type Calls, lookAtOptions } from "../support/options.ts";
 
@@ -127,4 +128,24 @@ describe("options", () => {
     expect(() => optim.adam(np.array(0.1), { b1: np.array(0.9) })).not.toThrow();
     expect(() => optim.adam(0.1, { b1: np.ones([2]) })).toThrow(/`b1` must be/);
   });
+});
+
+test("names of dictionaries are looked at, too", () => {
+  const { piecewiseConstantSchedule, piecewiseInterpolateSchedule } = loose(optim);
+  for (const wrong of [{ "10a": 0.5 }, { "-1": 1 }, { 1.5: 1 }, { 10: NaN }, { step: 2 }]) {
+    for (
+      const call of [
+        () => piecewiseConstantSchedule(1, wrong),
+        () => piecewiseInterpolateSchedule("linear", 1, wrong),
+      ]
+    ) {
+      expect(caught(call).message).toMatch(/Schedule: the dictionary holds .*\n.*whole numbers/s);
+    }
+  }
+  const optimizer = optim.injectHyperparams(
+    { learningRat: 0.1 },
+    (values) => optim.sgd(loose(values).learningRate),
+  );
+  expect(caught(() => optimizer.init(np.zeros([1]))).message)
+    .toMatch(/named `learningRate`.*did you mean `learningRat`/s);
 });

@@ -8,10 +8,10 @@
 
 import { basename, join } from "node:path";
 import { type Dataset, makeDataset } from "../dataset.ts";
-import { imageKinds, type ImageOptions, openDecoder } from "../decoder.ts";
+import { type ImageOptions, openDecoder } from "../decoder.ts";
 import { MissingFileError, OptionError, SampleShapeError, WrongKindError } from "../errors.ts";
 import { count, oneOf } from "../../options/index.ts";
-import { dataOptions } from "../options.ts";
+import { dataOptions, imageKinds } from "../options.ts";
 import { exists, isFolder, listFiles, readJson } from "../files.ts";
 import { preparedShape } from "../image.ts";
 import type { NdArray } from "../ndarray.ts";

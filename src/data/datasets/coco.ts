@@ -7,10 +7,10 @@
 
 import { join } from "node:path";
 import { type Dataset, makeDataset } from "../dataset.ts";
-import { imageKinds, type ImageOptions, openDecoder } from "../decoder.ts";
+import { type ImageOptions, openDecoder } from "../decoder.ts";
 import { CorruptError, MissingFileError, WrongKindError } from "../errors.ts";
 import { boolean, oneOf } from "../../options/index.ts";
-import { dataOptions } from "../options.ts";
+import { dataOptions, imageKinds } from "../options.ts";
 import { exists, listFiles, readJson } from "../files.ts";
 import { preparedShape, prepareGeometry } from "../image.ts";
 import { checkLimit, type Limits } from "../limits.ts";

@@ -2,10 +2,10 @@
 
 import { join } from "node:path";
 import { type Dataset, makeDataset } from "../dataset.ts";
-import { imageKinds, type ImageOptions, openDecoder } from "../decoder.ts";
+import { type ImageOptions, openDecoder } from "../decoder.ts";
 import { MissingFileError } from "../errors.ts";
 import { boolean } from "../../options/index.ts";
-import { dataOptions } from "../options.ts";
+import { dataOptions, imageKinds } from "../options.ts";
 import { listFiles } from "../files.ts";
 import { preparedShape } from "../image.ts";
 import type { NdArray } from "../ndarray.ts";

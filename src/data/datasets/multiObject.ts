@@ -249,6 +249,8 @@ function decoder<S extends MultiObjectSample>(
     const names = Object.entries(kind.features).map(([field, { from = field }]) => from);
     const extra = [...features.keys()].filter((name) => !names.includes(name));
     if (kind.exact && extra.length > 0) throw wrong(`it has the feature "${extra[0]}"`, offset);
+    const { crop, size, antialias } = prepare; // what else an opener takes is no part of it
+    const geometry = { crop, size, antialias };
     const arrays: Record<string, NdArray> = {};
     for (const [field, { kind: type, shape, from = field }] of Object.entries(kind.features)) {
       const feature: Feature | undefined = features.get(from);
@@ -264,8 +266,8 @@ function decoder<S extends MultiObjectSample>(
       arrays[field] = { data: feature.data as Uint8Array | Float32Array, shape: lengths };
     }
     if (kind === multiDsprites) arrays["mask"] = entitiesFirst(arrays["mask"]!);
-    arrays["image"] = prepareGeometry(arrays["image"]!, prepare, "bilinear");
-    arrays["mask"] = prepareGeometry(arrays["mask"]!, prepare, "nearest");
+    arrays["image"] = prepareGeometry(arrays["image"]!, geometry, "bilinear");
+    arrays["mask"] = prepareGeometry(arrays["mask"]!, geometry, "nearest");
     return arrays as S; // the fields are those of the kind
   };
 }

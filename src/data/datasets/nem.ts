@@ -9,7 +9,7 @@
 import { type Dataset, type FieldSpec, makeDataset, type Schema } from "../dataset.ts";
 import { UnsupportedError, WrongKindError } from "../errors.ts";
 import { oneOf } from "../../options/index.ts";
-import { dataOptions, limitsKind } from "../options.ts";
+import { dataOptions, limitsKind, prepareKinds } from "../options.ts";
 import { type Hdf5Array, openHdf5 } from "../formats/hdf5.ts";
 import { type Prepare, preparedShape, prepareGeometry, prepareImage } from "../image.ts";
 import type { Limits } from "../limits.ts";
@@ -100,6 +100,8 @@ function label(x: number): number {
   });
 }
 
+const checkFrames = dataOptions<Prepare>("nemFrames", ["sequences"], prepareKinds);
+
 /**
  * All frames of all sequences as single pictures: frame `t` of sequence `n` is picture `n · time + t`.
  * Each reads its whole sequence, so wrap them in `cached` for training.
@@ -108,6 +110,7 @@ export function nemFrames(
   sequences: Dataset<NemSample>,
   prepare: Prepare = {},
 ): Dataset<NemFrame> {
+  checkFrames(prepare);
   const [time, height, width] = sequences.schema["features"]!.shape as readonly number[];
   const { dtype } = sequences.schema["features"]!;
   if (!["uint8", "float32", "float64"].includes(dtype)) {

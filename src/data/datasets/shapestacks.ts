@@ -10,16 +10,10 @@
 import { join } from "node:path";
 import type { Image } from "../codec.ts";
 import { type Dataset, makeDataset } from "../dataset.ts";
-import {
-  imageKinds,
-  type ImageOptions,
-  openDecoder,
-  readImage,
-  type ReadOptions,
-} from "../decoder.ts";
+import { type ImageOptions, openDecoder, readImage, type ReadOptions } from "../decoder.ts";
 import { MissingFileError, SampleShapeError } from "../errors.ts";
 import { kind, oneOf } from "../../options/index.ts";
-import { dataOptions } from "../options.ts";
+import { dataOptions, imageKinds } from "../options.ts";
 import { listFiles, readBytes } from "../files.ts";
 import { preparedShape, prepareGeometry } from "../image.ts";
 import type { NdArray } from "../ndarray.ts";
