@@ -31,7 +31,6 @@ const entries = {
 /** Functions whose last argument has a name of options, and why they do not look at them. */
 const unchecked: Readonly<Record<string, string>> = {
   "trilevel.openWebGpu": "its target is measured, and tests alone give one",
-  "data.flowColors": "it takes an array alone",
   "data.clevrProperties": "its objects are a scene's",
   "data.flowColors": "it takes an array",
   "data.parseExample": "it is told where the bytes are, for errors",
