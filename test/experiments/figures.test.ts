@@ -179,6 +179,22 @@ describe("charts", () => {
     expect(texts).toContain("step, last fifth");
   });
 
+  it("show it where lines end close together on the whole axis, by themselves", () => {
+    const falling = (end: number) =>
+      Array.from({ length: 100 }, (_, i) => ({ x: i, y: end + 5 * Math.exp(-i / 8) }));
+    const series = [{ name: "a", points: falling(0.1) }, { name: "b", points: falling(0.12) }];
+    const shows = (more: object) =>
+      textsOf(chart({ title: "loss", series, zoom: "auto", ...more }).text).includes(
+        "step, last fifth",
+      );
+    expect(shows({})).toBe(true);
+    // A logarithmic axis has spread these ends, and a line that goes on falling has no others.
+    const straight = [{ name: "a", points: falling(0.1).map(({ x }) => ({ x, y: 100 - x })) }];
+    expect(shows({ series: straight, logarithmic: true })).toBe(false);
+    expect(shows({ series: [{ name: "a", points: falling(0.1).slice(0, 4) }] })).toBe(false);
+    expect(shows({ zoom: false })).toBe(false);
+  });
+
   it("dash the lines for which there is no colour of their own", () => {
     const series = Array.from({ length: 2 * lineColors.length + 1 }, (_, i) => ({
       name: `line ${i}`,

@@ -1,6 +1,8 @@
 /** What is told of several runs: their folders are written here, nothing is trained. */
 import { Effect } from "effect";
 import { expect, it } from "vitest";
+import { readFile } from "node:fs/promises";
+import { compareRuns } from "../../src/experiments/report/compare.ts";
 import { latexTable, markdownTable, textTable } from "../../src/experiments/report/tables.ts";
 import { seedTable } from "../../src/experiments/report/seeds.ts";
 import { RunFolder } from "../../src/experiments/runs/folder.ts";
@@ -40,6 +42,13 @@ it("runs of a study are found, and grouped though each has a name of its own", a
   expect(text).toContain("| implicit-3, model.iterations=3 | 4 | 3 | 0.850 ± 0.050 |");
   expect(text).toContain("standard deviation of the sample");
   expect(text).toContain("| vanilla-3 | 1 | 0.600 |"); // every seed's value
+  // A comparison has a column for each kind, with its mean, not one for each run.
+  const page = folder("compare.html");
+  const compared = await Effect.runPromise(compareRuns(folder("study"), names, page, "bootstrap"));
+  expect(compared).toMatch(/FG-ARI +0\.850 ± 0\.050 +0\.60 ± 0\.10/);
+  expect(compared).toMatch(/seeds +0, 1, 2 +0, 1, 2/);
+  expect(compared).toMatch(/95 % bootstrap interval −0\.28\d* to −0\.21/);
+  expect(await readFile(page, "utf8")).toContain("0.850 ± 0.050");
   // The differences are 0.3, 0.25, 0.2: their interval excludes 0 whichever kind comes first.
   expect(text).toMatch(/FG-ARI: implicit-3 is better, by 3 paired seeds/);
 });

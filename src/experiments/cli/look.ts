@@ -48,9 +48,9 @@ export const evaluate = Command.make(
   ]),
 );
 
-// A flag for each output that a task can write.
+// A flag for each output that a task can write; the first task with an output describes it.
 const outputs = Object.fromEntries(
-  tasks.flatMap(({ exports = {} }) => Object.entries(exports)).map((
+  tasks.flatMap(({ exports = {} }) => Object.entries(exports)).reverse().map((
     [name, { description, picture }],
   ) => [
     name,

@@ -51,6 +51,7 @@ function curve(rows: readonly MetricRow[], spec: CurveSpec, window = 1): ChartOp
       name,
       points: smooth(curvesOf(rows, key), window),
     })),
+    zoom: "auto",
     note: window > 1 ? `n = 1 run; moving mean over ${window} steps` : "n = 1 run",
   };
 }

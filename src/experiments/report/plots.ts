@@ -26,8 +26,11 @@ export interface ChartOptions extends AxesOptions {
   readonly title: string;
   /** The last line: how many runs, and what bands and ± are. */
   readonly note?: string;
-  /** If true, the last fifth is drawn again beside the whole, on an axis of its own, which spreads the ends of curves. */
-  readonly zoom?: boolean;
+  /**
+   * If true, the last fifth is drawn again beside the whole, on an axis of its own, which spreads the ends of curves; `"auto"`
+   * does so where they fill less than a third of the whole axis.
+   */
+  readonly zoom?: boolean | "auto";
   readonly width?: number;
   readonly height?: number;
 }
@@ -51,9 +54,11 @@ const lineHeight = 16;
 
 /** A chart: an SVG element. */
 export function chart(options: ChartOptions): Markup {
-  const { title, series, note, zoom = false, width = 440, height = 250 } = options;
+  const { title, series, note, height = 250 } = options;
   const drawn = series.map((s, i) => ({ ...s, color: s.color ?? i }))
     .filter(({ points }) => points.length > 0);
+  const zoom = options.zoom === "auto" ? isFlatAtEnd(options, drawn) : options.zoom ?? false;
+  const { width = zoom ? 640 : 440 } = options;
   const keys = legendRows(drawn.map((s) => ({ ...s, name: withEnd(s) })), width - 16);
   const notes = note === undefined ? [] : wrapped(note, width - 16, 11);
   const top = 24 + keys.height;
@@ -175,6 +180,21 @@ function axes(options: AxesOptions & { readonly width: number; readonly height: 
   const { outerHTML } = element as unknown as { outerHTML: string };
   // The library has escaped its texts. Its style sheet is for a page of its own.
   return rounded(outerHTML.replace(/<style>[^]*?<\/style>/g, ""));
+}
+
+/** True where the last fifth fills less than a third of the axis of values, so that lines cannot be told apart there. */
+function isFlatAtEnd(options: ChartOptions, series: readonly Series[]): boolean {
+  const { logarithmic = false } = options;
+  const late = zoomed(options, series).series;
+  if (!late.some(({ points }) => points.length > 2)) return false;
+  const valid = validFor(logarithmic);
+  const length = (all: readonly Series[]) => {
+    const [low, high] = valuesOf(
+      all.map(({ points, ...s }) => ({ ...s, points: points.filter(valid) })),
+    );
+    return logarithmic ? Math.log(high / low) : high - low;
+  };
+  return length(late) < length(series) / 3;
 }
 
 /** The last fifth of the steps. */

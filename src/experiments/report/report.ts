@@ -23,8 +23,10 @@ export const writeReport = Effect.fn("writeReport")(
     const environment = (yield* run.environments()).value ?? [];
     const body = [
       headline(run, task.describe(config), config, summary),
+      // The first picture is the one that needs no explanation.
+      pictures.slice(0, 1).map((picture) => pictureSection(task, picture)),
       tiles(scoresOf(task), summary),
-      pictures.map((picture) => pictureSection(task, picture)),
+      pictures.slice(1).map((picture) => pictureSection(task, picture)),
       html`<h2>Curves</h2>`,
       (task.notes ?? []).map((note) => html`<p>${note}</p>`),
       figures(runCharts(task, rows)),

@@ -45,6 +45,7 @@ figure { margin: 0; }
 .plots figure {
   background: var(--raised); border: 1px solid var(--line); border-radius: 8px; padding: 12px 12px 4px;
 }
+.plots figure:has(svg[width="640"]) { grid-column: 1 / -1; }
 .plots svg { display: block; width: 100%; height: auto; overflow: visible; }
 details { border-top: 1px solid var(--line); margin-top: 28px; padding-top: 12px; }
 details + details { margin-top: 12px; }

@@ -161,6 +161,11 @@ export const saviTask = defineTask({
   main: ["fgAri"],
   pictures: videoCaptions,
   curves: [{ title: "Validation FG-ARI", series: [{ key: "validation/fgAri", name: "FG-ARI" }] }],
+  exports: {
+    slots: { description: "Slots of videos, [frames, slots, size]" },
+    masks: { description: "Masks of slots in videos, [frames, slots, height, width]" },
+    reconstruction: { description: "What videos are drawn as, [frames, height, width, channels]" },
+  },
   system({ model: config, data }) {
     const places = [-1, 1] as const;
     const model = savi({
@@ -205,6 +210,14 @@ export const saviTask = defineTask({
           masks: np.swapaxes(masks, 0, 1),
           reconstruction: np.swapaxes(reconstruction, 0, 1),
         };
+      },
+      represent(params, batch, key) {
+        const { target: _, ...videos } = framesFirst(batch);
+        const { corrected, masks, reconstruction } = model.apply(params, videos, key);
+        const [slots, parts, drawn] = [corrected, masks, reconstruction].map((x) =>
+          np.swapaxes(x, 0, 1)
+        );
+        return { slots: slots!, masks: parts!, reconstruction: drawn! };
       },
       scorer: () => averaged(scoreVideo),
       draw: (seen) => ({ strip: stripPanel(seen), film: videoFilm(seen) }),

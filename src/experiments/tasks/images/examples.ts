@@ -12,6 +12,7 @@ import {
   type FieldSpec,
   type Json,
   map,
+  MissingFileError,
   type NdArray,
   prepareGeometry,
   type Sample,
@@ -118,7 +119,9 @@ async function openingError(data: ImageConfig, cause: unknown): Promise<DatasetE
         }. Give its path, or take this one: --set data.source=${found.source}`,
     )(cause);
   }
-  const advice = reader.filePerImage && data.onBroken === "stop"
+  // What is not there cannot be left out.
+  const advice = reader.filePerImage && data.onBroken === "stop" &&
+      !(cause instanceof MissingFileError)
     ? " (--set data.onBroken=skip leaves files out that cannot be read, and names them.)"
     : "";
   const expected = found === undefined && source !== "folder"
