@@ -4,7 +4,7 @@
  */
 
 import { ArgumentError, type Tensor } from "../public.ts";
-import { flatten } from "../tree.ts";
+import { flatten, map } from "../tree.ts";
 import * as np from "../numpy/index.ts";
 import { declareOptions, integer, key as keyKind, oneOf, size } from "../options/index.ts";
 import { adjointKind } from "../implicit/options.ts";
@@ -14,9 +14,9 @@ import {
   jacobianSpectralNorm,
   jacobianSpectralRadius,
 } from "../implicit/index.ts";
-import { grad } from "../transforms/index.ts";
+import { grad, vjp } from "../transforms/index.ts";
 import { at, infer, type InferOptions, inferOptions } from "./infer.ts";
-import { type Level, splitStep } from "./level.ts";
+import { type Level, mapLeaves, splitStep } from "./level.ts";
 
 const checkObjectiveTrace = declareOptions<Pick<InferOptions, "steps" | "noise">>(
   "objectiveTrace",
@@ -123,10 +123,69 @@ export function adjointError<W, X, Z, Y>(
     const gradient = (adjoint: Adjoint) => {
       const solve = infer(level, { ...own, noise: "fixed", adjoint });
       const slopes = grad((w: W) => loss(w, solve(w, x, key).value, x))(w);
-      return np.concatenate(flatten(slopes)[0].map((g) => np.ravel(g as Tensor))); // a tree of tensors
+      return vector(slopes);
     };
     const [a, b] = [gradient(own.adjoint ?? exact), gradient(exact)];
     const [lengthA, lengthB] = [np.linalg.norm(a), np.linalg.norm(b)];
     return { cosine: np.sum(a.mul(b)).div(lengthA.mul(lengthB)), ratio: lengthA.div(lengthB) };
   };
 }
+
+const checkAdjointResidual = declareOptions<Omit<InferOptions<"last">, "collect" | "noise">>(
+  "adjointResidual",
+  ["level", "loss"],
+  shared,
+);
+
+/**
+ * The function `(w, x, key) => r` that tells how well an adjoint solves its linear system. At the λ that is found, with
+ * J = ∂step/∂λ and g = ∂loss/∂λ, an exact adjoint is u = Jᵀu + g; of the u in use this gives
+ *
+ *     r = ‖u − Jᵀu − g‖ / ‖g‖,
+ *
+ * over all samples: 0 for an exact solution, ‖Jᵀg‖ / ‖g‖ for `oneStep()`, whose u is g.
+ *
+ * ```ts
+ * import { adjointResidual, implicit, type Level, np, oneStep, random, type Tensor } from "trilevel";
+ * const level: Level<Tensor, Tensor, Tensor> = {
+ *   init: (_w, x) => np.zerosLike(x),
+ *   step: (w, z, x) => w.mul(z).add(x), // J = w
+ * };
+ * const loss = (_w: Tensor, z: Tensor) => np.sum(z);
+ * for (const [adjoint, expected] of [[oneStep(), 0.5], [implicit(), 0]] as const) {
+ *   const of = adjointResidual(level, loss, { steps: 40, adjoint });
+ *   const r = await of(np.array(0.5), np.ones([2]), random.key(0)).item();
+ *   console.assert(Math.abs(r - expected) < 1e-5);
+ * }
+ * ```
+ */
+export function adjointResidual<W, X, Z, Y>(
+  level: Level<W, X, Z, Y>,
+  loss: (w: W, z: Z, x: X) => Tensor,
+  options: Omit<InferOptions<"last">, "collect" | "noise">,
+): (w: W, x: X, key: Tensor) => Tensor {
+  checkAdjointResidual(options);
+  // A number that is added to every step has the adjoint as its gradient: ∂step/∂b is the identity.
+  const moved: Level<W, { readonly x: X; readonly b: Z }, Z> = {
+    init: (w, { x }, key) => level.init(w, x, key),
+    step: (w, z, { x, b }, place) => sum(splitStep(z, level.step(w, z, x, place))[0], b),
+  };
+  const solve = infer(moved, { ...options, noise: "fixed" });
+  return (w, x, key) => {
+    const none = mapLeaves((leaf) => np.zerosLike(leaf), level.init(w, x, key));
+    const { value: z } = solve(w, { x, b: none }, key);
+    const g = grad((z: Z) => loss(w, z, x))(z);
+    const u = grad((b: Z) => np.sum(vector(solve(w, { x, b }, key).value).mul(vector(g))))(none);
+    const place = at(np.array(0, { dtype: "int32" }), key);
+    const [, pull] = vjp((z: Z) => splitStep(z, level.step(w, z, x, place))[0], z);
+    const [carried] = pull(u as Parameters<typeof pull>[0]); // a tree like z
+    const left = vector(u).sub(vector(carried)).sub(vector(g));
+    return np.linalg.norm(left).div(np.linalg.norm(vector(g)));
+  };
+}
+
+/** All elements of a tree in one vector. */
+const vector = (tree: unknown): Tensor =>
+  np.concatenate(flatten(tree)[0].map((leaf) => np.ravel(leaf as Tensor))); // a tree of tensors
+
+const sum = <Z>(a: Z, b: Z): Z => map((x: Tensor, y: Tensor) => x.add(y), a, b) as Z; // a tree like a

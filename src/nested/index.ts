@@ -2,6 +2,7 @@
 export {
   adjointError,
   type AdjointErrorOptions,
+  adjointResidual,
   contraction,
   type ContractionOptions,
   objectiveTrace,

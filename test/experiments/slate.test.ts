@@ -9,7 +9,7 @@ import { presetNamed } from "../../src/experiments/config/presets.ts";
 import { latestCheckpoint } from "../../src/experiments/runs/checkpoint.ts";
 import type { RunFolder } from "../../src/experiments/runs/folder.ts";
 import { train } from "../../src/experiments/train/runner.ts";
-import { failure, remember, temporaryFolder } from "./support.ts";
+import { failure, remember, smallestSlate, temporaryFolder } from "./support.ts";
 
 vi.mock("../../src/experiments/train/memory.ts", async (original) => ({
   ...await original<typeof import("../../src/experiments/train/memory.ts")>(),
@@ -23,34 +23,9 @@ const configured = (...overrides: string[]) =>
     Effect.flatMap(presetNamed("slate-quick"), (preset) => applyOverrides(preset, overrides)),
     (config) => decodeConfig(config, "The config"),
   );
-/** A run of the smallest model: 4 tokens. */
-const small = [
-  "data.resolution=8",
-  "data.grid=0",
-  "data.objects=[1,1]",
-  "data.scenes=40",
-  "data.evaluate=4",
-  "data.test=0",
-  "model.vocabulary=8",
-  "model.channels=4",
-  "model.size=8",
-  "model.heads=2",
-  "model.blocks=1",
-  "model.slots=2",
-  "model.temperatureSteps=4",
-  "optimizer.warmup=2",
-  "log.every=1",
-  "log.evaluateEvery=1",
-  "log.panelEvery=100",
-  "log.firstPanel=2",
-  "log.panelImages=2",
-  "log.checkpointEvery=1",
-  "batchSize=4",
-  "backend=reference",
-];
 const trained = async (root: string, overrides: string[], resume?: RunFolder) =>
   await run(
-    train(await run(configured(...small, ...overrides)), {
+    train(await run(configured(...smallestSlate, ...overrides)), {
       root: folder(root),
       display: remember(),
       ...(resume === undefined ? {} : { resume }),

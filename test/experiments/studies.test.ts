@@ -166,7 +166,12 @@ describe("a study", () => {
 it("the page of results says what the committed results say, and shows their picture", async () => {
   const docs = new URL("../../docs/", import.meta.url);
   const read = (name: string) => readFile(new URL(name, docs), "utf8");
+  const made = await readdir(new URL("results/", docs));
   for (const study of studies) {
+    if (!made.includes(`${study.name}.json`)) {
+      expect(await read("results.md")).toContain(`| \`deno task study ${study.name}\` |`);
+      continue;
+    }
     const path = `results/${study.name}.json`;
     const committed = await Effect.runPromise(decodeResults(study, await read(path), path));
     expect(await read("results.md")).toContain(tellStudy(study, committed));

@@ -128,3 +128,29 @@ export async function failure<E>(effect: Effect.Effect<unknown, E>): Promise<E> 
   if (Exit.isSuccess(exit)) return exit.value;
   throw new Error("the effect did not fail");
 }
+
+/** Overrides of `slate-quick` for a run of the smallest model: 4 tokens. */
+export const smallestSlate = [
+  "data.resolution=8",
+  "data.grid=0",
+  "data.objects=[1,1]",
+  "data.scenes=40",
+  "data.evaluate=4",
+  "data.test=0",
+  "model.vocabulary=8",
+  "model.channels=4",
+  "model.size=8",
+  "model.heads=2",
+  "model.blocks=1",
+  "model.slots=2",
+  "model.temperatureSteps=4",
+  "optimizer.warmup=2",
+  "log.every=1",
+  "log.evaluateEvery=1",
+  "log.panelEvery=100",
+  "log.firstPanel=2",
+  "log.panelImages=2",
+  "log.checkpointEvery=1",
+  "batchSize=4",
+  "backend=reference",
+];

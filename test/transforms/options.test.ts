@@ -42,6 +42,7 @@ const descent = { init: () => x, optimizer: optim.sgd(0.1), steps: 2 };
 
 const functions: Calls<Functions> = {
   adjointError: { operands: [level, f], options: { steps: 2 } },
+  adjointResidual: { operands: [level, f], options: { steps: 2 } },
   anderson: [],
   argmin: { operands: [f], options: { optimizer: optim.sgd(0.1) } },
   associativeScan: [np.add, x],

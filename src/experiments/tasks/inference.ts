@@ -34,6 +34,10 @@ export const inferenceFields = {
   linear: Schema.Literals(linearSolvers).pipe(defaultsTo("gmres")),
 };
 
+const InferenceConfig = Schema.Struct(inferenceFields);
+/** The fields above, every default spelled out. */
+export type InferenceConfig = typeof InferenceConfig.Type;
+
 /** The solver of a name. */
 export function solverOf(
   { solver }: { readonly solver: typeof solvers[number] },

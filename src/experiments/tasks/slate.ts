@@ -1,6 +1,6 @@
 /** SLATE (Singh et al., 2022): tokens of an image, slots of the tokens, and the tokens written again from the slots. */
 import { Schema } from "effect";
-import { jacobianSpectralRadius, nn, np, optim, type Tensor } from "../../index.ts";
+import { nn, np, optim, type Tensor } from "../../index.ts";
 import { imageErrors } from "../../metrics/index.ts";
 import { slate as slateModel, type SlateParams, slateTemperature } from "../../models/index.ts";
 import { makeOptimizer } from "../optimizer.ts";
@@ -27,6 +27,7 @@ import { probeObjects } from "./images/readout.ts";
 import { imageScores, scoreImage } from "./images/scores.ts";
 import { adjointOf, inferenceFields, solverOf } from "./inference.ts";
 import { averaged } from "./scores.ts";
+import { accumulated, attentionMaps, attentionSpread, slateDynamics } from "./slateLooks.ts";
 import {
   type DistanceFeatures,
   distanceFeatures,
@@ -34,7 +35,7 @@ import {
   distanceScores,
 } from "./slateDistance.ts";
 import { slateTaskPresets } from "./slatePresets.ts";
-import { residualList, slotDynamics, spectralNormCurve } from "./slotAttention.ts";
+import { residualList, spectralNormCurve } from "./slotAttention.ts";
 import { defineTask, type Scorer, type Seen } from "./task.ts";
 
 /** The fields of `model`. */
@@ -56,6 +57,8 @@ export const SlateConfig = Schema.Struct({
   discreteVaeRate: Positive,
   /** The greatest entry of the whole gradient, discrete VAE and rest together; 0: no limit. */
   clipEntries: NonNegative.pipe(defaultsTo(1)),
+  /** Each step's gradient is added to the clipped one of the step before, as SLATE's code did until April 2022. */
+  accumulate: Schema.Boolean.pipe(defaultsTo(false)),
   /** Safetensors file with the weights of FID's Inception network. Without it the distance is FD-random. */
   inception: Schema.optionalKey(Schema.String),
   /** Steps in which the temperature of relaxed tokens falls from 1 to 0.1. */
@@ -86,6 +89,7 @@ function scoreOne(seen: Seen<Example, Outputs>) {
   const { mse, ...others } = scoreImage(seen);
   return {
     ...others,
+    ...attentionSpread(output.attention),
     mse: mse!,
     mse255: mse! * 255 ** 2,
     constantMseSum: errors(constantImage(image.data)).sumSquaredError,
@@ -147,13 +151,6 @@ function slatePanel(seen: readonly Seen<Example, Outputs>[]): Panel {
 /** Pixels in [-1, 1], as data has them, in the model's [0, 1], and the other way round. */
 const toUnit = (image: Tensor) => image.add(1).mul(0.5);
 const fromUnit = (image: Tensor) => np.clip(image, 0, 1).mul(2).sub(1);
-
-/** Attention `[batch, tokens, slots]` as maps `[batch, slots, rows, columns]` of square images. */
-function attentionMaps(attention: Tensor): Tensor {
-  const [batch, tokens, slots] = attention.shape as [number, number, number];
-  const side = Math.sqrt(tokens);
-  return np.reshape(np.swapaxes(attention, 1, 2), [batch, slots, side, side]);
-}
 
 /** The model of a config. */
 function modelOf({ model: config, data }: Config) {
@@ -277,9 +274,10 @@ export const slate = defineTask({
     fit: probeObjects,
   },
   system(config) {
-    const { model: { clipEntries, discreteVaeRate, patience, temperatureSteps }, optimizer } =
-      config;
+    const { model: { accumulate, clipEntries, patience, temperatureSteps }, optimizer } = config;
+    const { discreteVaeRate } = config.model;
     const model = modelOf(config);
+    const clipping = clipEntries > 0 ? optim.clipByInfinityNorm(clipEntries) : optim.identity();
     const distance = distanceFeatures(config.model.inception);
     const temperatureAt = slateTemperature(temperatureSteps);
     const whole = { training: false } as const;
@@ -302,7 +300,7 @@ export const slate = defineTask({
           ...makeOptimizer({ ...optimizer, learningRate: discreteVaeRate, warmup: 0, clip: 0 }),
         },
       },
-      ...(clipEntries > 0 ? { joint: optim.clipByInfinityNorm(clipEntries) } : {}),
+      joint: accumulate ? accumulated(clipping) : clipping,
       ...(patience > 0 ? { plateau: { score: "validationLoss", patience, factor: 0.5 } } : {}),
       predict(params, { image }, key) {
         const x = toUnit(image);
@@ -344,22 +342,8 @@ export const slate = defineTask({
       },
       scorer: () => slateScorer(distance.name),
       draw: (seen) => ({ slate: slatePanel(seen) }),
-      diagnose(params, { image }, key) {
-        const tokens = model.tokenize(params, toUnit(image));
-        const { slots } = model.infer(params, tokens, key);
-        const { slotAttention } = model;
-        const own = params.slotAttention.slots;
-        const keys = model.project(params, tokens);
-        const radius = jacobianSpectralRadius(
-          (z: Tensor) => slotAttention.step(own, z, keys),
-          slots,
-          { batchAxis: 0, key, steps: 24 },
-        );
-        return {
-          ...slotDynamics(slotAttention, own, keys, key, slots),
-          spectralRadius: np.mean(radius),
-        };
-      },
+      diagnose: (params, { image }, key) =>
+        slateDynamics(model, config.model, params, toUnit(image), key),
     };
   },
 });

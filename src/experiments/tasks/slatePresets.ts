@@ -47,20 +47,24 @@ function preset(
 
 /** Presets of SLATE, the quick one first. */
 export const slateTaskPresets = {
-  /** Two squares of other colours on a grid of 4 pixels, so that a token is a cell: for two cores. */
+  /**
+   * Two or three squares of three colours on a grid of 4 pixels, so that a token is a cell: for two cores. The discrete VAE has
+   * a high rate and more codes than it needs: with fewer, or a lower rate, two colours come to share a code.
+   */
   "slate-quick": {
     name: "slate-quick",
     model: {
       task: "slate",
-      vocabulary: 32,
+      vocabulary: 64,
       channels: 32,
       size: 48,
       blocks: 2,
       heads: 4,
-      slots: 3,
+      slots: 4,
+      dropout: 0,
       iterations: 3,
       adjoint: "oneStep",
-      discreteVaeRate: 1e-3,
+      discreteVaeRate: 3e-3,
       clipEntries: 1,
       temperatureSteps: 1000,
       patience: 0,
@@ -69,8 +73,9 @@ export const slateTaskPresets = {
       source: "sprites",
       scenes: 4096 + 256,
       resolution: 20,
-      objects: [2, 2],
+      objects: [2, 3],
       distinctColors: true,
+      colors: ["red", "green", "blue"],
       grid: 4,
       evaluate: 128,
       test: 128,
@@ -78,13 +83,13 @@ export const slateTaskPresets = {
     optimizer: { learningRate: 1e-3, warmup: 200, decayRate: 0.5, decaySteps: 2500 },
     log: {
       every: 20,
-      evaluateEvery: 500,
-      panelEvery: 500,
+      evaluateEvery: 400,
+      panelEvery: 800,
       firstPanel: 100,
-      checkpointEvery: 500,
+      checkpointEvery: 400,
       keep: 2,
     },
-    steps: 6000,
+    steps: 2400,
     batchSize: 32,
   },
   /** 3D Shapes, 64×64, as SLATE's code trains on it; or generated rooms. */
