@@ -7,7 +7,7 @@ import {
   jacobianSpectralRadius,
   nn,
   np,
-  optim,
+  type optim,
   type Tensor,
   tree,
 } from "../../index.ts";
