@@ -12,7 +12,10 @@ import { judgeClaims, tellStudy } from "../../src/experiments/studies/tell.ts";
 import { accumulated, attentionSpread } from "../../src/experiments/tasks/slateLooks.ts";
 import { remember, smallestSlate, temporaryFolder } from "./support.ts";
 
-vi.mock("../../src/experiments/train/garbage.ts", () => ({ collectGarbage: () => {} }));
+vi.mock("../../src/experiments/train/memory.ts", async (original) => ({
+  ...await original<object>(),
+  collectGarbage: () => {},
+}));
 
 const folder = temporaryFolder();
 const configOf = (study: Study, set: readonly string[]) =>
