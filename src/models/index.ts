@@ -95,6 +95,16 @@ export {
   type StochasticVariationalInferenceLevel,
   type StochasticVariationalInferenceOptions,
 } from "./stochasticVariationalInference.ts";
+export {
+  type InferenceParams,
+  type IterativeAmortizedInference,
+  iterativeAmortizedInference,
+  type IterativeAmortizedInferenceLevel,
+  type IterativeAmortizedInferenceOptions,
+  type IterativeAmortizedInferenceParams,
+  type Posteriors,
+} from "./iterativeAmortizedInference.ts";
+export type { Encoding } from "./parts/encodings.ts";
 export type { Gaussian } from "./parts/gaussians.ts";
 export type { GatedParams } from "./parts/highway.ts";
 export type { GenerativeParams, LatentOptions, NetworkParams } from "./parts/latentVariables.ts";

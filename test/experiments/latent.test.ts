@@ -37,6 +37,8 @@ const small = [
   "batchSize=4",
   "backend=reference",
 ];
+/** Settings that do not change the model. */
+const shared = (setting: string) => /^(log|batchSize|backend)/.test(setting);
 const trained = async (
   preset: string,
   root: string,
@@ -66,6 +68,30 @@ it("variational inference trains without an encoder", async () => {
   expect(await tensorsOf(found)).toBeDefined();
 });
 
+it("amortized inference is refined, with one level and with two", async () => {
+  const shapes = ["data.source=shapes", "model.latent=[2,2]", "model.hidden=[[3],[3]]"];
+  const small = ["model.inference=[[3],[3]]", "model.iterations=2", "steps=2"];
+  const preset = "marino-mnist-hierarchical";
+  const found = await trained(preset, "levels", [...shapes, ...small]);
+  expect(await tensorsOf(found)).toBeDefined();
+});
+
+it("knows how far the linear model's posterior is from the evidence", async () => {
+  const display = remember();
+  const overrides = ["model.inference=[[4]]", "model.iterations=2", "steps=2"];
+  const linear = ["data.images=16", "data.evaluate=20", "model.importance=2000"];
+  const config = await run(
+    configured("marino-quick", ...small.filter(shared), ...overrides, ...linear),
+  );
+  await run(train(config, { root: folder("linear"), display }));
+  const line = display.lines.find((text) => text.startsWith("step 2:"))!;
+  const [elbo, tight, gap] = [/ELBO (\S+)/, /importance\) (\S+)/, /ELBO +([\d.]+) +loss/].map((
+    of,
+  ) => Number(of.exec(line)![1])) as [number, number, number];
+  expect(gap).toBeGreaterThan(0.0047); // no diagonal posterior is nearer
+  expect(Math.abs(elbo + gap - tight)).toBeLessThan(0.05); // and the importance bound is close to ln p
+});
+
 it.each([
   ["vae-quick", ["data.resolution=12"], /generated shapes are 13 pixels wide/],
   ["vae-quick", ["data.images=8"], /batchSize: 64 is more than there are to train on, 8/],
@@ -77,6 +103,9 @@ it.each([
   ["vae-quick", ["data.source=mnist", "data.evaluate=2000"], /1,000 digits/],
   ["svi-quick", ["data.source=linearGaussian"], /take "gaussian"[^]*set model.latent to 2/],
   ["svi-quick", ["model.samples=0"], /model.samples/],
+  ["marino-quick", ["model.inference=[[4],[4]]"], /each level needs a list of layers/],
+  ["marino-mnist-quick", ['model.inputs=["bottomNormError"]'], /take "bottomError"/],
+  ["marino-mnist-quick", ['model.inputs=["gradients"]'], /model.inputs/],
 ])("refuses %s with %s", async (preset, overrides, reason) => {
   expect((await failure(configured(preset, ...overrides))).message).toMatch(reason);
 });

@@ -38,6 +38,7 @@ const needing: { readonly [name: string]: Call } = {
   discreteVae: { operands: [], options: { vocabulary: 16 } },
   gaussianMixture: { operands: [], options: { size: 2, clusters: 3 } },
   gumbelSoftmax: [random.key(0), np.zeros([3])],
+  iterativeAmortizedInference: { operands: [], options: { pixels: 4, latent: 2 } },
   objectDiscovery: { operands: [], options: { resolution: [16, 16], slots: 3 } },
   paperOptimizer: { operands: [], options: training },
   parts: { operands: [], options: { resolution: [16, 16], slots: 3 } },

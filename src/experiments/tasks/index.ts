@@ -2,6 +2,7 @@
 import { Context, Effect } from "effect";
 import type { ExperimentConfig } from "../schema.ts";
 import { discovery } from "./discovery.ts";
+import { iterativeAmortizedInferenceTask } from "./iterativeAmortizedInference.ts";
 import { mixturesTask } from "./mixtures.ts";
 import { neuralEmTask } from "./neuralEm.ts";
 import { partsTask } from "./parts.ts";
@@ -25,6 +26,7 @@ export const tasks: readonly Task[] = [
   stochasticVariationalInferenceTask,
   saviTask,
   partsTask,
+  iterativeAmortizedInferenceTask,
 ];
 
 /** The tasks in use: those of this package, or those that a program provides. */

@@ -47,6 +47,23 @@ export const vaeTask = defineTask({
   presets: {
     /** Generated shapes: a minute on two cores, without files. */
     "vae-quick": quick,
+    /** The decoder, data and training of `marino-mnist-quick`, with an encoder in place of its iteration. */
+    "vae-mnist-quick": {
+      ...quick,
+      name: "vae-mnist-quick",
+      model: {
+        task: "vae",
+        activation: "elu",
+        importance: 20,
+        latent: 32,
+        hidden: [256],
+        encoder: [256],
+      },
+      data: { source: "mnist", evaluate: 1000 },
+      optimizer: { learningRate: 1e-3 },
+      log: { every: 50, evaluateEvery: 500, panelEvery: 1000, checkpointEvery: 500 },
+      steps: 1000,
+    },
     /** Ten thousand digits with the paper's layers, optimizer and batches. */
     "vae-mnist": {
       ...quick,
