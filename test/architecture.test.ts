@@ -59,6 +59,7 @@ const arrows: Record<string, readonly string[]> = {
   ],
   models: [
     "public.ts",
+    "tree.ts",
     "options",
     "numpy",
     "random",
