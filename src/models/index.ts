@@ -102,7 +102,7 @@ export {
   type IterativeAmortizedInferenceLevel,
   type IterativeAmortizedInferenceOptions,
   type IterativeAmortizedInferenceParams,
-  type Posteriors,
+  type LevelPosteriors,
 } from "./iterativeAmortizedInference.ts";
 export type { Encoding } from "./parts/encodings.ts";
 export type { Gaussian } from "./parts/gaussians.ts";

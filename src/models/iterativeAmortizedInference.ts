@@ -110,21 +110,21 @@ export type IterativeAmortizedInferenceParams = {
 };
 
 /** λ: a posterior for each level, bottom first. */
-export type Posteriors = readonly Gaussian[];
+export type LevelPosteriors = readonly Gaussian[];
 
 /** The inner optimization of {@link iterativeAmortizedInference}. */
 export type IterativeAmortizedInferenceLevel = Level<
   IterativeAmortizedInferenceParams,
   Tensor,
-  Posteriors
+  LevelPosteriors
 >;
 
 /** The model that {@link iterativeAmortizedInference} makes. */
 export interface IterativeAmortizedInference extends
   LatentModel<
     IterativeAmortizedInferenceParams,
-    Posteriors,
-    Inferred<Posteriors, null, "last" | "all">
+    LevelPosteriors,
+    Inferred<LevelPosteriors, null, "last" | "all">
   > {
   /** The inner optimization. */
   readonly level: IterativeAmortizedInferenceLevel;
@@ -208,7 +208,7 @@ export function iterativeAmortizedInference(
     init: ({ generative }, x, key) => cut(latents.prior(generative, key, x)),
     step(params, old, x, { key }) {
       const [a, b] = random.split(key);
-      const loss = (q: Posteriors) => {
+      const loss = (q: LevelPosteriors) => {
         const found = latents.explain(params.generative, q, x, a);
         const total = np.sum(found.bound).neg();
         return [gradientOf === "mean" ? total.div(x.shape[0]!) : total, found] as const;
