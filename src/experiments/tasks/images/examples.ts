@@ -119,7 +119,7 @@ async function openingError(data: ImageConfig, cause: unknown): Promise<DatasetE
         }. Give its path, or take this one: --set data.source=${found.source}`,
     )(cause);
   }
-  // What is not there cannot be left out.
+  // Missing fields need not be left out.
   const advice = reader.filePerImage && data.onBroken === "stop" &&
       !(cause instanceof MissingFileError)
     ? " (--set data.onBroken=skip leaves files out that cannot be read, and names them.)"
