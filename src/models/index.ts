@@ -104,7 +104,7 @@ export {
   type IterativeAmortizedInferenceParams,
   type LevelPosteriors,
 } from "./iterativeAmortizedInference.ts";
-export type { Encoding } from "./parts/encodings.ts";
+export { type Encoding, encodings } from "./parts/encodings.ts";
 export type { Gaussian } from "./parts/gaussians.ts";
 export type { GatedParams } from "./parts/highway.ts";
 export type { GenerativeParams, LatentOptions, NetworkParams } from "./parts/latentVariables.ts";

@@ -106,7 +106,8 @@ describe("overrides", () => {
   });
 
   it("make parts that are missing, and keep text that looks like paths", async () => {
-    const config = await tinyConfig("log.keep=7", "data.path=../some where/x=y.png");
+    const path = "data.path=../some where/x=y.png";
+    const config = await tinyConfig("log.keep=7", "data.source=folder", path);
     expect(config.log.keep).toBe(7);
     expect(config.data.path).toBe("../some where/x=y.png");
   });

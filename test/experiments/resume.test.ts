@@ -215,7 +215,7 @@ describe("files that a run can do without", () => {
       );
       await writeFile(where.file("environment.json"), JSON.stringify([{ cpu: evil }]));
       await writeFile(where.file("panels", "constructor-00000004.png"), evil);
-      await run(writeReport(where, await toyConfig("data.path=" + evil)));
+      await run(writeReport(where, await toyConfig("data.source=folder", "data.path=" + evil)));
       const page = await readFile(where.file("report.html"), "utf8");
       expect(page).not.toMatch(/<script/i);
       expect(page).toContain("&#60;script&#62;");

@@ -1,7 +1,7 @@
 /** Iterative amortized inference: on digits, on generated shapes, and on a linear model of which everything is known. */
 import { Schema } from "effect";
 import {
-  type Encoding,
+  encodings,
   iterativeAmortizedInference,
   type IterativeAmortizedInferenceParams,
 } from "../../models/index.ts";
@@ -26,20 +26,6 @@ import { defineTask, type Seen } from "./task.ts";
 
 const { iterations, adjointTerms, linear } = inferenceFields;
 const Layers = Schema.Array(Schema.Array(Count));
-const encodings = [
-  "data",
-  "mean",
-  "logVariance",
-  "gradient",
-  "logGradient",
-  "signGradient",
-  "standardGradient",
-  "bottomError",
-  "bottomNormError",
-  "topError",
-  "topNormError",
-] as const satisfies readonly Encoding[];
-
 /** The fields of `model`. */
 const ModelConfig = Schema.Struct({
   task: Schema.Literal("iterativeAmortizedInference"),
