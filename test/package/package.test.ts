@@ -209,7 +209,8 @@ test.each([["vite", byVite], ["esbuild", byEsbuild]] as const)(
     expect(first["grad and np.sum"]).toBeLessThan(60);
     // A namespace that is exported by its name is one object to esbuild, which keeps it as a whole.
     if (name === "vite") expect(first["grad and np.sum of trilevel"]).toBeLessThan(60);
-    expect(first["everything"]).toBeLessThan(180);
+    // Every name of np, linalg, fft, random, nn and optim, of which most programs use few.
+    expect(first["everything"]).toBeLessThan(200);
   },
   300_000,
 );
