@@ -72,6 +72,7 @@ const arrows: Record<string, readonly string[]> = {
     "nested",
   ],
   data: ["errors", "options"],
+  safetensors: ["public.ts", "options", "data"],
   tfjs: ["public.ts", "core", "runtime", "backends"],
   "index.ts": [
     "public.ts",
@@ -98,11 +99,11 @@ const arrows: Record<string, readonly string[]> = {
   experiments: [
     "errors",
     "index.ts",
-    "public.ts",
     "options",
     "metrics",
     "models",
     "data",
+    "safetensors",
     "..",
   ],
 };

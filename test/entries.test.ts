@@ -30,6 +30,10 @@ const uses: { readonly [entry: string]: readonly [expression: string, value: unk
     "await import('trilevel').then(({ np, optim, random }) => m.minimise((w, z) => np.square(z.sub(1)), { init: () => np.array(0), optimizer: optim.sgd(0.5), steps: 2 })(null, null, random.key(0)).value.item())",
     1,
   ],
+  "trilevel/safetensors": [
+    "(await m.load(await m.encode({ a: { dtype: 'int32', shape: [], data: Int32Array.of(7) } }))).tensors.a.data[0]",
+    7,
+  ],
   "trilevel/experiments": ["typeof m.train", "function"],
   "trilevel/tfjs": ["[typeof m.fromTfjs, typeof m.toTfjs]", ["function", "function"]],
 };

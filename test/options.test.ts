@@ -6,6 +6,7 @@ import * as data from "trilevel/data";
 import * as metrics from "trilevel/metrics";
 import * as models from "trilevel/models";
 import * as optim from "trilevel/optim";
+import * as safetensors from "trilevel/safetensors";
 import { declarationBehind, declareOptions, oneOf } from "../src/options/index.ts";
 import { caught } from "./support/caught.ts";
 import { type Calls, lookAtOptions } from "./support/options.ts";
@@ -24,6 +25,7 @@ const entries = {
   models,
   metrics,
   data,
+  safetensors,
   tree: trilevel.tree,
   debug: trilevel.debug,
 };

@@ -26,6 +26,7 @@ const spaces = {
   ...{ solvers: trilevel.solvers, adjoints: trilevel.adjoints },
   models: await import("trilevel/models"),
   data: await import("trilevel/data"),
+  safetensors: await import("trilevel/safetensors"),
 };
 await import("trilevel/experiments");
 

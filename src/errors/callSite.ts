@@ -64,6 +64,7 @@ const folders = [
   "backends",
   "data",
   "metrics",
+  "safetensors",
 ].map((folder) => `${library}${folder}/`);
 
 interface Place {

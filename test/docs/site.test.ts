@@ -12,6 +12,7 @@ import * as models from "trilevel/models";
 import * as nn from "trilevel/nn";
 import * as nested from "trilevel/nested";
 import * as optim from "trilevel/optim";
+import * as safetensors from "trilevel/safetensors";
 import * as tfjs from "trilevel/tfjs";
 import { entries, guides, writeSite } from "../../docs/site.ts";
 import { elsewhere } from "../../src/numpy/traps.ts";
@@ -31,6 +32,7 @@ const spaces: Record<string, object> = {
   np,
   nested,
   optim,
+  safetensors,
   tfjs,
   random,
   tree,

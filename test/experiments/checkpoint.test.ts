@@ -14,7 +14,7 @@ import {
   readCheckpoint,
   saveCheckpoint,
 } from "../../src/experiments/runs/checkpoint.ts";
-import { decodeSafetensors, encodeSafetensors } from "../../src/experiments/safetensors.ts";
+import { decodeSafetensors, encodeSafetensors } from "../../src/safetensors/format.ts";
 import { RunFolder } from "../../src/experiments/runs/folder.ts";
 import { failure, temporaryFolder, tinyConfig } from "./support.ts";
 

@@ -10,7 +10,7 @@ import { discovery, openRun as openWithModel } from "trilevel/experiments";
 import { parseNpyHeader } from "../../src/data/formats/npy.ts";
 import type { RunFolder } from "../../src/experiments/runs/folder.ts";
 import { openRun } from "../../src/experiments/runs/open.ts";
-import { decodeSafetensors } from "../../src/experiments/safetensors.ts";
+import { decodeSafetensors } from "../../src/safetensors/format.ts";
 import { openExamples } from "../../src/experiments/train/examples.ts";
 import { type ExportOptions, exportRun, torchName } from "../../src/experiments/train/exportRun.ts";
 import { train } from "../../src/experiments/train/runner.ts";

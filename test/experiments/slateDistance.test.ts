@@ -8,7 +8,7 @@ import { inceptionFeatures } from "trilevel/models";
 import { applyOverrides } from "../../src/experiments/config/overrides.ts";
 import { decodeConfig } from "../../src/experiments/config/decode.ts";
 import { presetNamed } from "../../src/experiments/config/presets.ts";
-import { encodeSafetensors } from "../../src/experiments/safetensors.ts";
+import { encodeSafetensors } from "../../src/safetensors/format.ts";
 import { scoresOf } from "../../src/experiments/tasks/scores.ts";
 import {
   distanceFeatures,

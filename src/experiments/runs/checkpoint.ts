@@ -13,7 +13,7 @@ import { makeFolders, writeFileAtomically } from "../../data/atomic.ts";
 import { readWhole } from "../../data/disk.ts";
 import { type ConfigInput, CountOrZero, defaultsTo, type ExperimentConfig } from "../schema.ts";
 import { CheckpointError, partsOf } from "../errors.ts";
-import { decodeSafetensors, encodeSafetensors, type HostTensor } from "../safetensors.ts";
+import { decodeSafetensors, encodeSafetensors, type HostTensor } from "../../safetensors/format.ts";
 import { CurrentDisk, onDisk, type RunFolder } from "./folder.ts";
 
 const ProgressSchema = Schema.Struct({

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import type { Tensor } from "../../index.ts";
 import { frechetReport } from "../../metrics/index.ts";
 import { inceptionFeatures, randomFeatures } from "../../models/index.ts";
-import { decodeSafetensors } from "../safetensors.ts";
+import { decodeSafetensors } from "../../safetensors/format.ts";
 import { dataPath } from "./images/sources.ts";
 import type { Scores, ScoreSpec } from "./task.ts";
 

@@ -14,7 +14,7 @@ import { pathNames } from "../paths.ts";
 import type { ExperimentConfig } from "../schema.ts";
 import { CheckpointError, modelError } from "../errors.ts";
 import type { Checkpoint } from "../runs/checkpoint.ts";
-import type { HostTensor } from "../safetensors.ts";
+import type { HostTensor } from "../../safetensors/format.ts";
 
 /** Opens the backend of a config and makes it the current one; `auto` is the library's own choice. */
 export const openDevice = (name: ExperimentConfig["backend"]) =>

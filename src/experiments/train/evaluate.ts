@@ -6,7 +6,7 @@ import type { ExperimentConfig } from "../schema.ts";
 import { modelError } from "../errors.ts";
 import { toPng } from "../display/panel.ts";
 import type { Png } from "../display/png.ts";
-import type { HostTensor } from "../safetensors.ts";
+import type { HostTensor } from "../../safetensors/format.ts";
 import type { Outputs, Params, Scores, Seen, System, Task } from "../tasks/task.ts";
 import { placeBatch, readTree } from "./device.ts";
 import type { TrainState } from "./step.ts";

@@ -12,7 +12,7 @@ import { fileError, modelError, RunError } from "../errors.ts";
 import { makeFolders, writeFileAtomically } from "../../data/atomic.ts";
 import { nodeDisk } from "../../data/disk.ts";
 import type { OpenRun } from "../runs/open.ts";
-import { encodeSafetensors, type HostTensor } from "../safetensors.ts";
+import { encodeSafetensors, type HostTensor } from "../../safetensors/format.ts";
 import type { ExportSpec, Outputs, Params } from "../tasks/task.ts";
 import { placeBatch, readTree } from "./device.ts";
 import { type LookOptions, openBest } from "./evaluateRun.ts";
