@@ -78,7 +78,8 @@ async function readLayout(file: Source, { names = () => true }: LoadOptions): Pr
  * Types that tensors do not have are widened: F16 and BF16 to float32, integers of 8 and 16 bits to int32. Integers of 64
  * bits become 32-bit ones where all of them fit, since PyTorch keeps its counters so.
  *
- * @param source the path of a file, or the bytes of one: browsers have those of `fetch`.
+ * @param source the path of a file, or the bytes of one: browsers have those of `fetch`. Modules of files are loaded for a path
+ * alone; esbuild needs `--external:node:*` to leave them out of a bundle for browsers.
  * @throws {MissingFileError} when there is no file; {@linkcode TruncatedError}, {@linkcode CorruptError} or
  * {@linkcode WrongKindError} when it is cut short, contradicts itself, is of another kind or lacks a name;
  * {@linkcode UnsupportedError} for a wanted tensor of another element type; {@linkcode OptionError} for options.

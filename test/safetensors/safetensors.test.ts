@@ -2,6 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { build } from "esbuild";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { np, random, setBackend } from "trilevel";
@@ -179,4 +180,25 @@ describe("mistakes", () => {
     expect(error).toBeInstanceOf(OptionError);
     expect(String(error)).toMatch(message);
   });
+});
+
+test("nothing of the file system is loaded for bytes, so that browsers can read them", async () => {
+  const { metafile } = await build({
+    entryPoints: ["src/safetensors/index.ts"],
+    outdir: file("bundle"),
+    ...{ bundle: true, splitting: true, write: false, metafile: true },
+    ...{ format: "esm", platform: "browser", external: ["node:*"] },
+  });
+  const outputs = Object.entries(metafile.outputs);
+  const loaded = new Set(
+    outputs.filter(([, { entryPoint }]) => entryPoint === "src/safetensors/index.ts").map((
+      [path],
+    ) => path),
+  );
+  const imported = (kind: string, from: string) =>
+    metafile.outputs[from]?.imports.filter((i) => i.kind === kind).map(({ path }) => path) ?? [];
+  for (const path of loaded) imported("import-statement", path).forEach((it) => loaded.add(it));
+  expect([...loaded].filter((path) => path.startsWith("node:"))).toEqual([]);
+  const later = outputs.flatMap(([path]) => imported("import-statement", path));
+  expect(later).toContain("node:fs/promises"); // it is there, in the chunks that come later
 });
