@@ -34,7 +34,7 @@ const energy = (y: Tensor, a: Tensor, x: Tensor) =>
 const small = () => [tensor(0, [8, 8]), tensor(1, [8])] as const;
 const large = () => [tensor(0, [24, 24]), tensor(1, [64, 24])] as const;
 
-/** What a call computes, and of what. */
+/** The function that a call computes, and its arguments. */
 const works: { readonly [L in Loop]: () => [(w: Tensor, b: Tensor) => Tensor, Tensor, Tensor] } = {
   scan: () => [
     (w, b) => scan((z: Tensor) => [step(z, w, b), null], z8(), null, { length: 1000 })[0],

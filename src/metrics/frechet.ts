@@ -10,8 +10,7 @@ import { symmetricEigen } from "./symmetricEigen.ts";
  *     d² = ‖μ₁ − μ₂‖² + tr(C₁ + C₂ − 2 (C₁^½ C₂ C₁^½)^½)
  *
  * (Dowson & Landau, 1982; with Inception-v3 pool features it is FID, Heusel et al., 2017), with
- * unbiased covariances. O(features³): some hundred features take less than a second,
- * the 2,048 of Inception minutes.
+ * unbiased covariances. The work is O(features³).
  *
  * @param first shape [samples, features], at least two samples.
  * @param second shape [samples, features], not necessarily as many samples.

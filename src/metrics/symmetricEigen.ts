@@ -1,6 +1,6 @@
 /**
  * Eigenvalues and eigenvectors of symmetric matrices: Householder reflections to tridiagonal form, then implicit QL steps
- * (Golub & Van Loan, Matrix Computations, §8.3). Both work along rows, so that 2,048 rows take minutes.
+ * (Golub & Van Loan, Matrix Computations, §8.3). Both work along rows, as arrays are stored.
  */
 
 /** A decomposition A = Vᵀ diag(values) V. */

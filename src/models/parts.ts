@@ -333,7 +333,7 @@ export function parts(options: PartsOptions): Parts {
     const first = level.init(p, { frame: np.slice(video, 0), noise: np.slice(noise, 0) }, stepKey);
     const later = np.slice(predicted.lambda, [0, -1]);
     const expected = np.concatenate([np.expandDims(first.lambda, 0), later]);
-    // Where the derivative through time is cut, the loss of what was predicted is cut as well.
+    // The loss of a prediction is cut at the same frames as the derivative through time.
     const isCut = Uint8Array.from(
       { length: frames },
       (_, t) => Number(t > 0 && t % truncate === 0),

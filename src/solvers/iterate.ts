@@ -116,7 +116,7 @@ export function iterate(
     const { change, residual, within, finite } = look(s.z, image, carrier, options);
     const mapHere = (rows: Tensor) => map({ rows, carried: s.z.carried }).rows;
     const next = solver.next(s.z.rows, image.rows, s.state, mapHere, change);
-    // Where the next iterate is not the image, it has not been checked yet that it is finite.
+    // If the next iterate is not the image, it has not been checked yet that it is finite.
     const sound = best || next.z === image.rows
       ? finite
       : lax.and(finite, lax.finite(lax.reduceSum(stopGradient(next.z), [1])));
@@ -218,7 +218,7 @@ function look(
   const change = image.change ?? lax.sub(image.rows, z.rows);
   const seen = stopGradient(change);
   const residual = rowNorm(seen, norm);
-  // Where only rest and NaN count, a plain sum knows both, and is cheaper than a norm that is not read.
+  // If only rest and NaN count, a plain sum shows both, and is cheaper than a norm that is not read.
   const fixed = atol === 0 && rtol === 0;
   const measure = fixed ? lax.reduceSum(lax.abs(seen), [1]) : residual;
   // Below a few roundings of f(z), a residual is chance.

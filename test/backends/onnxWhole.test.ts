@@ -40,7 +40,7 @@ function programOf(subject: Subject, example: Case): Program {
 }
 
 describe("every instruction as a function gives what the reference gives", () => {
-  // What graphs alone can do.
+  // Operations that graphs alone have.
   const missing = new Set(["conv", "sort", "erf"]);
   for (const subject of subjects) {
     const dtypes = subject.spec.dtypes.filter((d) => d !== "float64");

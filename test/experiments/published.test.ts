@@ -23,7 +23,7 @@ const configOf = (preset: string, ...overrides: string[]) =>
     Effect.flatMap((input) => decodeConfig(input, preset)),
   );
 
-/** What a preset trains on, in numbers and words. */
+/** The data that a preset trains on, in numbers and words. */
 const opened = (preset: string, ...overrides: string[]) =>
   run(Effect.scoped(Effect.gen(function* () {
     const config = yield* configOf(preset, "batchSize=1", "data.resolution=16", ...overrides);

@@ -155,7 +155,7 @@ for (const name of ["reference", ...backends.map((b) => b.name)] as const) {
       expect(wrong.message).toMatch(/gives 3 elements for float32\[\].*\n.*return 1/s);
       const promise = await pureCallback(() => Promise.resolve(1), scalar)().item().catch((e) => e);
       expect(promise.message).toMatch(/gives a promise/);
-      // What comes afterwards is not harmed.
+      // Later calls are not harmed.
       await near(np.array(1).add(1), [2]);
     });
 

@@ -25,7 +25,7 @@ export function sessionOptions(program: Program, turns: Turns): SessionOptions {
     // "basic" removes and folds; what "all" adds made no workload measured here faster by more than
     // a twentieth, and sessions half as long again to make. One operation has nothing to gain. In long programs each
     // pass looks for neighbours of every node: the work of four times as many equations is twelve times as much, for
-    // runs that are a tenth faster.
+    // runs that are faster.
     graphOptimizationLevel: count === 1 || count > mostOptimized ? "disabled" : "basic",
     intraOpNumThreads: largest(program) >= worthThreads ? navigator.hardwareConcurrency : 1,
     interOpNumThreads: 1,

@@ -64,7 +64,7 @@ export function makeShader({ bodies, lamps, ambient }: Stage): Shader {
     const first = all ? 0 : 12 * phase;
     let seen = 0;
     for (let n = 0; n < points; n++) {
-      // Where the first four points agree, spread over the lamp as they are, so do the others.
+      // The first four points are spread over the lamp: if they agree, so do the others.
       if (n === 4 && (seen === 0 || seen === 4)) return seen / 4;
       if (sees(lamp.points, first + 3 * n, site)) seen++;
     }
