@@ -5,7 +5,9 @@
  * Unbundled, the library's frames are known by their folder. In a bundle, library and user share one file. There, the
  * library's modules stand together, in the order in which they are evaluated: functions for users are declared all
  * over them (`declareOptions`), and each declaration marks its place in the file. What lies between the first mark and
- * the last is the library's.
+ * the last is the library's. Where a bundle is split into files that are loaded when they are needed, the modules that
+ * backends share, these among them, have a file without users' code and without declarations: all of it is the
+ * library's, and so is what lies before the last mark of another file, for modules come before those that import them.
  */
 
 /**
@@ -90,6 +92,9 @@ export function markOwnCode(depth = 2): void {
 
 markOwnCode(-1); // the place of `stackHere`
 
+/** The file of this module, in bundles. */
+const [home] = marks.keys();
+
 function firstUserLine(stack: string | undefined): string | undefined {
   const place = placesOf(stack).find((place) => !isOwn(place));
   return place && `${place.file.replace(/^file:\/\//, "")}:${place.line}:${place.column}`;
@@ -99,7 +104,10 @@ function isOwn(place: Place): boolean {
   if (place.file.includes("/node_modules/")) return true;
   if (!bundled) return folders.some((folder) => place.file.startsWith(folder));
   const range = marks.get(place.file);
-  return range !== undefined && !before(place, range.first) && !before(range.last, place);
+  if (!range) return false;
+  if (place.file !== home) return !before(range.last, place);
+  if (range.first === range.last) return true;
+  return !before(place, range.first) && !before(range.last, place);
 }
 
 function before(a: Place, b: Place): boolean {
