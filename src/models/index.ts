@@ -108,6 +108,17 @@ export { type Encoding, encodings } from "./parts/encodings.ts";
 export type { Gaussian } from "./parts/gaussians.ts";
 export type { GatedParams } from "./parts/highway.ts";
 export type { GenerativeParams, LatentOptions, NetworkParams } from "./parts/latentVariables.ts";
+export {
+  type MovingSet,
+  type MultisetEncoderOptions,
+  type MultisetLevel,
+  type MultisetOptions,
+  type MultisetOutput,
+  type MultisetParams,
+  type MultisetPrediction,
+  multisetPrediction,
+  multisetPresets,
+} from "./multisetPrediction.ts";
 export { assignment } from "./assignment.ts";
 export {
   type PropertyOptions,

@@ -4,6 +4,7 @@ import type { ExperimentConfig } from "../schema.ts";
 import { discovery } from "./discovery.ts";
 import { iterativeAmortizedInferenceTask } from "./iterativeAmortizedInference.ts";
 import { mixturesTask } from "./mixtures.ts";
+import { multisetPredictionTask } from "./multisetPrediction.ts";
 import { neuralEmTask } from "./neuralEm.ts";
 import { partsTask } from "./parts.ts";
 import { properties } from "./properties.ts";
@@ -27,6 +28,7 @@ export const tasks: readonly Task[] = [
   saviTask,
   partsTask,
   iterativeAmortizedInferenceTask,
+  multisetPredictionTask,
 ];
 
 /** The tasks in use: those of this package, or those that a program provides. */

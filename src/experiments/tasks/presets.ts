@@ -136,8 +136,37 @@ export const discoveryPresets = {
   },
 } as const;
 
+/** One to three CLEVR-like objects in 32×32 pixels, for predictors of sets on two cores. */
+export const smallClevr = {
+  source: "clevr",
+  scenes: 8192 + 2 * 512,
+  resolution: 32,
+  objects: [1, 3],
+  evaluate: 512,
+  test: 512,
+} as const;
+
 /** Presets of property prediction. */
 export const propertyPresets = {
+  /** Slot attention on the images of `idspn-quick`. */
+  "properties-quick": {
+    name: "properties-quick",
+    model: {
+      task: "properties",
+      slots: 3,
+      slotSize: 64,
+      mlpHidden: 128,
+      iterations: 3,
+      adjoint: "oneStep",
+      encoder: { channels: 32, kernel: 5, strides: [1, 2, 2] },
+      decoder: { kind: "mlp", channels: 64, layers: 1 },
+    },
+    data: smallClevr,
+    optimizer: { learningRate: 1e-3, warmup: 100 },
+    log: quick.log,
+    steps: 3000,
+    batchSize: 32,
+  },
   /** The properties of up to ten CLEVR objects. */
   "properties-clevr10": {
     name: "properties-clevr10",
