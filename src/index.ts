@@ -33,6 +33,7 @@ export type {
   Stepping,
   Tangents,
 } from "./core/program.ts";
+export { openOnnxWeb } from "./backends/openOnnxWeb.ts";
 export { limitsOf, openWebGpu } from "./backends/openWebGpu.ts";
 export type { Target } from "./backends/webgpu/target.ts";
 /** Pytrees: what to do with nested arrays and objects of tensors. */

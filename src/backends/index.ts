@@ -1,8 +1,7 @@
 /**
  * The backends there are, each loaded when it is opened, and the choice among them when the user makes none:
- * `TRILEVEL_BACKEND` if it is set; else `webgpu` when a hardware adapter answers, `onnx` where its native library
- * loads, and `reference` elsewhere. When the library does not load although the runtime is Deno or Node, one warning
- * tells why.
+ * `TRILEVEL_BACKEND` if it is set; else `webgpu` when a hardware adapter answers, `onnx` where ONNX Runtime loads, and
+ * `reference` elsewhere. When it does not load, one warning tells why.
  */
 import type { Backend } from "../runtime/backend.ts";
 import { openBackend, registerBackend, registerChoice } from "../runtime/choice.ts";
@@ -23,30 +22,36 @@ function requested(): string | undefined {
   }
 }
 
-/** The CPU's backend in this runtime. */
-const cpu = (): BackendName => platform() === "browser" ? "reference" : "onnx";
-
 function expected(): BackendName {
   // An unknown name is refused when it is opened, with the names there are.
-  return requested() as BackendName | undefined ?? cpu();
+  return requested() as BackendName | undefined ?? "onnx";
 }
 
 async function openBest(): Promise<Backend> {
   const name = requested();
   // Nothing replaces a name that was asked for.
   if (name !== undefined) return await openBackend(name as BackendName);
-  if (await hardwareAdapterPresent()) return await openBackend("webgpu");
+  if (await hardwareAdapterPresent()) return tell("webgpu", "there is a GPU");
   try {
-    return await openBackend(cpu());
+    return await tell("onnx", "no GPU answers");
   } catch (error) {
     if (!(error instanceof BackendError)) throw error;
     const [reason] = error.message.split("\n");
     console.warn(
-      `Trilevel computes on the backend "reference", because "${cpu()}" did not open: ${reason}\n` +
+      `Trilevel computes on the backend "reference", because "onnx" did not open: ${reason}\n` +
         `  ${error.hint}`,
     );
     return await openBackend("reference");
   }
+}
+
+/** Opens a backend. In browsers, where readers of the console did not choose what the page runs on, a line says which. */
+async function tell(name: BackendName, reason: string): Promise<Backend> {
+  const backend = await openBackend(name);
+  if (platform() === "browser") {
+    console.info(`Trilevel computes on the backend "${name}", because ${reason}.`);
+  }
+  return backend;
 }
 
 async function hardwareAdapterPresent(): Promise<boolean> {

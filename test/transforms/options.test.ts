@@ -34,8 +34,8 @@ const f = (y: Tensor) => y.mul(0.5);
 /** What exchanges values within a batch is called in one. */
 type InBatch = Pick<typeof trilevel, "allGather" | "allToAll" | "psumScatter">;
 
-/** Without what opens a device: it would need one. */
-type Functions = Omit<typeof trilevel, "openWebGpu" | keyof InBatch>;
+/** Without what opens a device or loads ONNX Runtime: they take no options. */
+type Functions = Omit<typeof trilevel, "openWebGpu" | "openOnnxWeb" | keyof InBatch>;
 
 const level = { init: () => x, step: (_: unknown, y: Tensor) => f(y), objective: () => x };
 const descent = { init: () => x, optimizer: optim.sgd(0.1), steps: 2 };

@@ -14,10 +14,12 @@ import type { Backend, DeviceBuffer, Executable } from "../../runtime/backend.ts
 import type { Pass, Program } from "../../core/program.ts";
 import type { DType, TypedArray } from "../../core/dtype.ts";
 import type { Aval } from "../../core/aval.ts";
+import { platform } from "../../core/platform.ts";
 import { onnxPassesKeeping } from "../../compiler/optimize.ts";
 import { BufferPool, OnnxBuffer } from "./buffers.ts";
 import { CompilationCache, warn } from "./cache/cache.ts";
 import { loadNative, type Native } from "./native.ts";
+import type { loadWeb } from "./web.ts";
 import { piecesOf } from "./pieces.ts";
 import { OnnxExecutable } from "./session.ts";
 import { StagedExecutable } from "./staged.ts";
@@ -25,15 +27,21 @@ import type { Stage } from "./code.ts";
 import { stagesOf } from "./simd/stages.ts";
 import { isFaster, loopsToKeep, wholeStages, type Worth } from "./whole/stages.ts";
 
-/** The backend; with a cache if it is given a directory for that. `worth` says which loops are functions. */
+/**
+ * The backend; with a cache if it is given a directory for that. `worth` says which loops are functions, and `native` is
+ * ONNX Runtime, if not the native library.
+ */
 export class OnnxBackend implements Backend {
   readonly name = "onnx";
   readonly passes: readonly Pass[];
-  readonly #native: Native = loadNative();
   readonly #pool = new BufferPool();
   readonly #cache: CompilationCache | undefined;
 
-  constructor(cacheDirectory?: string, private readonly worth: Worth = isFaster) {
+  constructor(
+    cacheDirectory?: string,
+    private readonly worth: Worth = isFaster,
+    private readonly native: Native = loadNative(),
+  ) {
     const own = onnxPassesKeeping((program) => loopsToKeep(program, this.worth));
     const cache = cacheDirectory === undefined ? undefined : this.#open(cacheDirectory, own);
     this.#cache = cache;
@@ -42,7 +50,7 @@ export class OnnxBackend implements Backend {
 
   #open(directory: string, passes: readonly Pass[]): CompilationCache | undefined {
     try {
-      return new CompilationCache(directory, this.#native, this.#pool.heap.pages, passes);
+      return new CompilationCache(directory, this.native, this.#pool.heap.pages, passes);
     } catch (cause) {
       warn(directory, cause);
       return undefined;
@@ -79,8 +87,8 @@ export class OnnxBackend implements Backend {
     const stages = this.#cache?.stagesOf(program, divide) ?? divide(program);
     const { kind, code } = stages[0]!; // no program has none
     return stages.length === 1 && kind === "graph" && code?.kind !== "kernel"
-      ? new OnnxExecutable(program, this.#native, this.#pool, code)
-      : new StagedExecutable(program, stages, this.#native, this.#pool);
+      ? new OnnxExecutable(program, this.native, this.#pool, code)
+      : new StagedExecutable(program, stages, this.native, this.#pool);
   }
 
   #divide(program: Program): readonly Stage[] {
@@ -113,7 +121,14 @@ function requestedCache(): string | undefined {
   }
 }
 
-/** The backend, with the cache that `TRILEVEL_CACHE` asks for. @throws BackendError where ONNX Runtime cannot be loaded. */
-export function openOnnx(): Backend {
-  return new OnnxBackend(requestedCache());
+/**
+ * The backend: on the native library, with the cache that `TRILEVEL_CACHE` asks for; in browsers, on ONNX Runtime's
+ * WebAssembly, which comes from where `loadWeb` is told.
+ *
+ * @throws BackendError where ONNX Runtime cannot be loaded.
+ */
+export async function openOnnx(from?: Parameters<typeof loadWeb>[0]): Promise<Backend> {
+  if (from === undefined && platform() !== "browser") return new OnnxBackend(requestedCache());
+  const web = await import("./web.ts");
+  return new OnnxBackend(undefined, isFaster, await web.loadWeb(from));
 }

@@ -110,7 +110,7 @@ const advice: Record<ReturnType<typeof platform>, string> = {
     "it is native code: install onnxruntime-node and allow reading files and loading libraries " +
     "(--allow-read --allow-ffi, or -A)",
   node: "install it with: npm install onnxruntime-node",
-  browser: "it is native code for Deno and Node: in a browser, use WebGPU where there is a GPU",
+  browser: "the native library is for Deno and Node; in a browser: await setBackend(openOnnxWeb())",
 };
 
 /** Makes the package's tensors, for its other users, except while we refuse them. */
