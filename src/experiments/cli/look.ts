@@ -112,12 +112,17 @@ export const probe = Command.make(
       Flag.withDescription("Training samples to fit readouts on (default: 2000)"),
       Flag.optional,
     ),
+    frame: Flag.Int("frame").pipe(
+      Flag.withDescription("The frame of videos whose slots are read, from 1 (default: each)"),
+      Flag.optional,
+    ),
   },
-  Effect.fn(function* ({ run, runs, set, split, count }) {
+  Effect.fn(function* ({ run, runs, set, split, count, frame }) {
     const { readouts, fit, held } = yield* probeRun(yield* openRun(runs, run), {
       set,
       split,
       count: Option.getOrUndefined(count),
+      frame: Option.getOrUndefined(frame),
     });
     const rows = readouts.map(({ property, measure, baseline, linear, mlp }) => [
       property,

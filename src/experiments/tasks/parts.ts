@@ -1,6 +1,6 @@
 /** PARTS (Zoran et al., 2021): posteriors of slots are predicted for each frame of a video, and corrected by it. */
 import { Effect, Schema } from "effect";
-import { np } from "../../index.ts";
+import { np, type Tensor } from "../../index.ts";
 import { parts, type PartsParams } from "../../models/index.ts";
 import { Count, defaultsTo, NonNegative, Positive } from "../schema.ts";
 import { averaged } from "./scores.ts";
@@ -19,7 +19,9 @@ import {
   videoCaptions,
   VideoConfig,
   videoContradictions,
+  videoExports,
   videoFilm,
+  videoProbe,
 } from "./videos.ts";
 
 /** The fields of `model`; the defaults are those of the public re-implementation. */
@@ -120,6 +122,8 @@ export const partsTask = defineTask({
   main: ["fgAri"],
   pictures: videoCaptions,
   curves: [{ title: "Validation FG-ARI", series: [{ key: "validation/fgAri", name: "FG-ARI" }] }],
+  exports: videoExports,
+  probe: videoProbe,
   system({ model: config, data }) {
     const { predictorBlocks: blocks, predictorHeads: heads, predictorHidden: hidden } = config;
     const { channels, kernel, strides } = config.encoder;
@@ -136,16 +140,27 @@ export const partsTask = defineTask({
       encoder: { channels, kernel, strides, coordinates: places },
       decoder: decoderOptions(config.decoder, places),
     });
+    const framesFirst = (video: Tensor) => ({ video: np.swapaxes(video, 0, 1) });
     return {
       model,
       init: (key) => model.init(key),
       loss: (params: PartsParams, { video }, key) => [
-        model.loss(params, { video: np.swapaxes(video, 0, 1) }, key)[0],
+        model.loss(params, framesFirst(video), key)[0],
         {},
       ],
       predict(params, { video }, key) {
-        const found = model.apply(params, { video: np.swapaxes(video, 0, 1) }, key);
+        const { masks, reconstruction } = model.apply(params, framesFirst(video), key);
         return {
+          masks: np.swapaxes(masks, 0, 1),
+          reconstruction: np.swapaxes(reconstruction, 0, 1),
+        };
+      },
+      represent(params, { video }, key) {
+        const found = model.apply(params, framesFirst(video), key);
+        // The means of posteriors: what is drawn.
+        const slots = np.slice(found.corrected.lambda, "...", [0, config.latentSize]);
+        return {
+          slots: np.swapaxes(slots, 0, 1),
           masks: np.swapaxes(found.masks, 0, 1),
           reconstruction: np.swapaxes(found.reconstruction, 0, 1),
         };

@@ -20,7 +20,9 @@ import {
   videoCaptions,
   VideoConfig,
   videoContradictions,
+  videoExports,
   videoFilm,
+  videoProbe,
 } from "./videos.ts";
 
 const { iterations, adjointTerms, linear } = inferenceFields;
@@ -161,11 +163,8 @@ export const saviTask = defineTask({
   main: ["fgAri"],
   pictures: videoCaptions,
   curves: [{ title: "Validation FG-ARI", series: [{ key: "validation/fgAri", name: "FG-ARI" }] }],
-  exports: {
-    slots: { description: "Slots of videos, [frames, slots, size]" },
-    masks: { description: "Masks of slots in videos, [frames, slots, height, width]" },
-    reconstruction: { description: "What videos are drawn as, [frames, height, width, channels]" },
-  },
+  exports: videoExports,
+  probe: videoProbe,
   system({ model: config, data }) {
     const places = [-1, 1] as const;
     const model = savi({

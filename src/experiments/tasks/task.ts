@@ -203,7 +203,7 @@ export interface ListSpec {
   readonly logarithmic?: boolean;
 }
 
-/** The representation of an image whose objects are known: an output of `represent`, [parts, size], on the host. */
+/** The representation of an image, or a frame, whose objects are known: of an output of `represent`, [parts, size], on the host. */
 export interface Probed {
   readonly values: HostArray;
   /** Objects with their properties, as the data has them. */
@@ -223,11 +223,11 @@ export interface Readout {
 
 /** The probe of a task. */
 export interface ProbeSpec {
-  /** The output of `represent` that is read from. */
+  /** The output of `represent` that is read from: [parts, size] for a sample, or [frames, parts, size] for a video. */
   readonly output: string;
-  /** The objects of a sample; null where they are unknown. */
-  objects(sample: Sample): readonly Json[] | null;
-  /** Fits readouts on some images, and returns their accuracy on others. */
+  /** The objects of a sample, or of a frame of it, which are counted from 0; null where they are unknown. */
+  objects(sample: Sample, frame: number): readonly Json[] | null;
+  /** Fits readouts on some images or frames, and returns their accuracy on others. */
   fit(fit: readonly Probed[], held: readonly Probed[]): Promise<readonly Readout[]>;
 }
 

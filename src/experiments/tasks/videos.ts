@@ -3,7 +3,9 @@ import { Schema } from "effect";
 import {
   flowColors,
   fromArrays,
+  type Json,
   map,
+  type MovingSprites,
   movingSprites,
   type NdArray,
   ndarray,
@@ -16,7 +18,8 @@ import type { Film, Panel } from "../display/panel.ts";
 import { Count, CountOrZero, defaultsTo, Positive } from "../schema.ts";
 import { matchedLabels } from "./images/matching.ts";
 import { entry } from "./images/panels.ts";
-import type { Examples, HostArray, OnProgress, Scores, Seen } from "./task.ts";
+import { probeObjects } from "./images/readout.ts";
+import type { Examples, HostArray, OnProgress, ProbeSpec, Scores, Seen } from "./task.ts";
 
 /** The `data` of tasks that learn from videos. */
 export const VideoConfig = Schema.Struct({
@@ -50,6 +53,8 @@ export type VideoExample = {
   readonly centers: NdArray<Float32Array>;
   /** The object of each pixel, `[frames, height, width]`, 0 for the background. */
   readonly segments: NdArray<Uint8Array>;
+  /** For each frame the objects that are seen in it, with their properties: x and y are centres of mass, from 0 to 1. */
+  readonly objects: readonly (readonly Json[])[];
 };
 
 /** Mistakes that no single field shows. */
@@ -98,9 +103,10 @@ export function openVideos(
       boxes: first(made.boxes, 4),
       centers: first(made.centers, 2),
       segments: made.segments,
+      objects: Array.from({ length: frames }, (_, t) => seenObjects(made, t)),
     };
   });
-  const field = <K extends keyof typeof all[number]>(name: K) =>
+  const field = <K extends Exclude<keyof typeof all[number], "objects">>(name: K) =>
     stack(all.map((one) => one[name])) as typeof all[number][K]; // of the same type, with one axis more
   const shape = [frames, size, size, 3];
   const kept = fromArrays({
@@ -110,16 +116,18 @@ export function openVideos(
     centers: field("centers"),
     segments: field("segments"),
   });
-  const examples = map(kept, ({ video, target, ...rest }): VideoExample => ({
+  const examples = map(kept, ({ video, target, ...rest }, i): VideoExample => ({
     ...rest,
     video: floats(video),
     target: floats(target),
+    objects: all[i]!.objects,
   }), {
     video: { shape, dtype: "float32" },
     target: { shape, dtype: "float32" },
     boxes: { shape: [count[1], 4], dtype: "float32" },
     centers: { shape: [count[1], 2], dtype: "float32" },
     segments: { shape: shape.slice(0, 3), dtype: "uint8" },
+    objects: { shape: [], dtype: "json" },
   });
   const range = (from: number, to: number) =>
     select(examples, Array.from({ length: to - from }, (_, i) => from + i));
@@ -131,6 +139,30 @@ export function openVideos(
     close: () => kept.close(),
   };
 }
+
+/** The objects that are seen in a frame. */
+function seenObjects({ objects, boxes, centers }: MovingSprites, frame: number): Json[] {
+  return objects.flatMap(({ shape, color, radius }, k) => {
+    const at = frame * objects.length + k;
+    const hidden = boxes.data.subarray(4 * at, 4 * at + 4).every((side) => side === 0);
+    const [y, x] = centers.data.subarray(2 * at, 2 * at + 2);
+    return hidden ? [] : [{ shape, color, radius, x: x!, y: y! }];
+  });
+}
+
+/** The probe of tasks whose slots of videos are [frames, slots, size]. */
+export const videoProbe: ProbeSpec = {
+  output: "slots",
+  objects: ({ objects }, frame) => (objects as VideoExample["objects"])[frame]!, // as `openVideos` makes them
+  fit: probeObjects,
+};
+
+/** The outputs of videos that the command `export` writes. */
+export const videoExports = {
+  slots: { description: "Slots of videos, [frames, slots, size]" },
+  masks: { description: "Masks of slots in videos, [frames, slots, height, width]" },
+  reconstruction: { description: "What videos are drawn as, [frames, height, width, channels]" },
+} as const;
 
 const bytes = ({ data, shape }: NdArray<Float32Array>) =>
   ndarray(Uint8Array.from(data, (x) => Math.round(255 * x)), shape);

@@ -12,6 +12,8 @@ import { type LookOptions, openBest } from "./evaluateRun.ts";
 export interface ProbeOptions extends LookOptions {
   /** The most samples to fit readouts on, of those that were trained on; 2000 unless given. */
   readonly count?: number | undefined;
+  /** The frame of videos whose slots are read, from 1; unless given, every frame is read as an image of its own. */
+  readonly frame?: number | undefined;
 }
 
 const batchSize = 32;
@@ -42,11 +44,17 @@ export const probeRun = Effect.fn("probeRun")(function* (run: OpenRun, options: 
       const { [probe.output]: tensor } = await readTree(result);
       dispose([result, batch, key]);
       const { data: values, shape: [, ...shape] } = tensor!; // what represent gave
-      const row = values.length / length;
+      const [parts, width] = shape.slice(-2) as [number, number];
+      const frames = shape.length === 3 ? shape[0]! : null;
+      const chosen = framesToRead(frames, options.frame);
       samples.forEach((sample, n) => {
-        const objects = probe.objects(sample);
-        if (objects === null) return;
-        found.push({ values: { data: values.slice(n * row, (n + 1) * row), shape }, objects });
+        for (const t of chosen) {
+          const objects = probe.objects(sample, t);
+          if (objects === null) continue;
+          const from = (n * (frames ?? 1) + t) * parts * width;
+          const data = values.slice(from, from + parts * width);
+          found.push({ values: { data, shape: [parts, width] }, objects });
+        }
       });
     }
     return found;
@@ -56,7 +64,8 @@ export const probeRun = Effect.fn("probeRun")(function* (run: OpenRun, options: 
       fit: await look(train, options.count ?? 2000),
       held: await look(data, Infinity),
     }),
-    catch: modelError("The model cannot be run."),
+    catch: (error) =>
+      error instanceof RunError ? error : modelError("The model cannot be run.")(error),
   });
   if (parts.fit.length === 0 || parts.held.length === 0) {
     return yield* Effect.fail(
@@ -72,3 +81,16 @@ export const probeRun = Effect.fn("probeRun")(function* (run: OpenRun, options: 
   });
   return { readouts, fit: parts.fit.length, held: parts.held.length };
 }, Effect.scoped);
+
+/** The frames to read, from 0: the one that is asked for, from 1, or all of them; null frames are those of an image. */
+function framesToRead(frames: number | null, asked: number | undefined): readonly number[] {
+  if (asked === undefined) return Array.from({ length: frames ?? 1 }, (_, t) => t);
+  if (frames === null) {
+    throw new RunError("--frame: this run looks at images, which have no frames.", "Leave it out.");
+  }
+  if (Number.isInteger(asked) && asked >= 1 && asked <= frames) return [asked - 1];
+  throw new RunError(
+    `--frame: expected a whole number from 1 to ${frames}, found ${asked}.`,
+    `The videos of this run have ${frames} frames; without --frame each of them is read.`,
+  );
+}
