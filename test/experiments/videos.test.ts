@@ -179,7 +179,10 @@ it("scores all frames of a video together: an object that changes its slot is no
     const none = ndarray(new Float32Array(24), [2, 2, 2, 3]);
     const numbers = ndarray(new Float32Array(4), [1, 4]);
     return scoreVideo({
-      sample: { video: none, target: none, boxes: numbers, centers: numbers, segments },
+      sample: {
+        ...{ video: none, target: none, boxes: numbers, centers: numbers },
+        ...{ segments, objects: [] },
+      },
       output: { masks: { data: masks, shape: [2, 2, 2, 2] }, reconstruction: none },
     })["fgAri"]!;
   };
