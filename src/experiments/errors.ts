@@ -82,8 +82,17 @@ export class FileError extends WithCause {
   }
 }
 
+/** The database of sweeps cannot be reached, or refuses. */
+export class DatabaseError extends ExperimentFailure {
+  /** Tells this kind of error from others. */
+  get _tag(): "DatabaseError" {
+    return "DatabaseError";
+  }
+}
+
 /** Any of them. */
 export type ExperimentError =
+  | DatabaseError
   | ConfigError
   | RunError
   | CheckpointError

@@ -4,18 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Effect, Exit } from "effect";
 import { afterAll, beforeAll } from "vitest";
-import { np, random, type Tensor } from "trilevel";
 import { decodeConfig } from "../../src/experiments/config/decode.ts";
 import type { ExperimentConfig } from "../../src/experiments/schema.ts";
-import { blank } from "../../src/experiments/display/canvas.ts";
-import { discovery, DiscoveryConfig } from "../../src/experiments/tasks/discovery.ts";
-import { ImageConfig } from "../../src/experiments/tasks/images/config.ts";
-import { openImages } from "../../src/experiments/tasks/images/examples.ts";
-import { averaged } from "../../src/experiments/tasks/scores.ts";
+import type { ImageConfig } from "../../src/experiments/tasks/images/config.ts";
 import type { SlotConfig } from "../../src/experiments/tasks/slotAttention.ts";
-import { defineTask } from "../../src/experiments/tasks/task.ts";
 import { applyOverrides } from "../../src/experiments/config/overrides.ts";
 import type { Display } from "../../src/experiments/display/progress.ts";
+
+export { toyTask } from "./toy.ts";
 
 /** The smallest run that has every part. */
 export const tiny = {
@@ -72,39 +68,6 @@ export const toyConfig = (...overrides: string[]): Promise<ImageRun> =>
     `log=${JSON.stringify(toyLog)}`,
     ...overrides,
   );
-
-type Toy = { readonly scale: Tensor; readonly shift: Tensor };
-
-/**
- * Images are explained as multiples of themselves. Every part of a run has something to do, and little. It takes the
- * place of object discovery, whose configs it has: `Effect.provideService(Tasks, [toyTask])`.
- */
-export const toyTask = defineTask({
-  ...discovery,
-  model: DiscoveryConfig,
-  data: ImageConfig,
-  presets: {},
-  inputs: ["image"],
-  open: ({ data }, onProgress) => openImages(data, onProgress, {}),
-  system: () => ({
-    init: (key): Toy => ({
-      scale: random.normal(key, [3]),
-      shift: np.zeros([]),
-    }),
-    loss: ({ scale, shift }: Toy, { image }, key) => [
-      np.mean(np.square(image.mul(scale).add(shift).sub(image))),
-      { noise: np.mean(random.normal(key, [2])) },
-    ],
-    predict: ({ scale, shift }, { image }) => ({ reconstruction: image.mul(scale).add(shift) }),
-    // The same at every step, so that the first checkpoint that is scored remains the best.
-    scorer: () => averaged(() => ({ psnr: 1 })),
-    draw: (seen) => ({ reconstruction: blank(4, 4 * seen.length) }),
-    diagnose: ({ shift }) => ({
-      residuals: np.zeros([20]).add(shift),
-      spectralNorm: np.abs(shift),
-    }),
-  }),
-});
 
 /** A folder that lives as long as the tests of the file that asks for it. */
 export function temporaryFolder(): (...names: string[]) => string {

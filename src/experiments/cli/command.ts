@@ -18,6 +18,7 @@ import { configOf, file, interval, preset, root, runArgument, set, shortcuts } f
 import { answerInterruption } from "./interruption.ts";
 import { evaluate, exportCommand, inspect, probe, render } from "./look.ts";
 import { studyCommand } from "./study.ts";
+import { sweepCommand } from "./sweep.ts";
 
 const trainFlags = { preset, config: file, set, runs: root, ...shortcuts };
 
@@ -153,6 +154,7 @@ export const command = Command.make(
     data,
     runs,
     studyCommand,
+    sweepCommand,
   ]),
 );
 

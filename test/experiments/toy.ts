@@ -1,0 +1,60 @@
+/** A task whose runs take milliseconds. It is apart from what needs vitest, so that a program can have it, too. */
+import { Effect } from "effect";
+import { np, random, type Tensor } from "trilevel";
+import { blank } from "../../src/experiments/display/canvas.ts";
+import { discovery, DiscoveryConfig } from "../../src/experiments/tasks/discovery.ts";
+import { ImageConfig } from "../../src/experiments/tasks/images/config.ts";
+import { openImages } from "../../src/experiments/tasks/images/examples.ts";
+import { averaged } from "../../src/experiments/tasks/scores.ts";
+import { defineTask, type Task } from "../../src/experiments/tasks/task.ts";
+
+type Toy = { readonly scale: Tensor; readonly shift: Tensor };
+
+/**
+ * Images are explained as multiples of themselves. Every part of a run has something to do, and little. It takes the
+ * place of object discovery, whose configs it has: `Effect.provideService(Tasks, [toyTask])`.
+ */
+export const toyTask = defineTask({
+  ...discovery,
+  model: DiscoveryConfig,
+  data: ImageConfig,
+  presets: {},
+  inputs: ["image"],
+  open: ({ data }, onProgress) => openImages(data, onProgress, {}),
+  system: () => ({
+    init: (key): Toy => ({
+      scale: random.normal(key, [3]),
+      shift: np.zeros([]),
+    }),
+    loss: ({ scale, shift }: Toy, { image }, key) => [
+      np.mean(np.square(image.mul(scale).add(shift).sub(image))),
+      { noise: np.mean(random.normal(key, [2])) },
+    ],
+    predict: ({ scale, shift }, { image }) => ({ reconstruction: image.mul(scale).add(shift) }),
+    // The same at every step, so that the first checkpoint that is scored remains the best.
+    scorer: () => averaged(() => ({ psnr: 1 })),
+    draw: (seen) => ({ reconstruction: blank(4, 4 * seen.length) }),
+    diagnose: ({ shift }) => ({
+      residuals: np.zeros([20]).add(shift),
+      spectralNorm: np.abs(shift),
+    }),
+  }),
+});
+
+/** A task whose samples for training take milliseconds to read. */
+export const slowed = (task: Task, milliseconds: number): Task => ({
+  ...task,
+  open: (config, onProgress) =>
+    Effect.map(task.open(config, onProgress), (examples) => {
+      const { train } = examples;
+      if (milliseconds === 0 || "batches" in train) return examples;
+      const slow = new Proxy(train, {
+        get: (target, name) =>
+          name !== "get" ? Reflect.get(target, name) : async (index: number) => {
+            await new Promise((resolve) => setTimeout(resolve, milliseconds));
+            return await target.get(index);
+          },
+      });
+      return { ...examples, train: slow };
+    }),
+});
