@@ -27,7 +27,7 @@ const messagesOf = (error: unknown): string => {
   return [messageOf(error), ...(inner === undefined ? [] : [messagesOf(inner)])].join(" · ");
 };
 
-/** What is wrong with a database, in words, and what to do. */
+/** Explains an error of a database in words, and says what to do. */
 export function explainDatabase(where: string, { reason }: SqlError): DatabaseError {
   const shown = shownDatabase(where);
   const said = messagesOf(reason);

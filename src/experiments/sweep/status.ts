@@ -1,4 +1,4 @@
-/** How a sweep stands, in words: cells, workers, failures with their reasons, and the time left. */
+/** Tells in words how a sweep stands: cells, workers, failures with their reasons, and the time left. */
 import { formatDuration } from "../display/progress.ts";
 import { textTable } from "../report/tables.ts";
 import { cellStates } from "./cell.ts";
@@ -12,7 +12,7 @@ export function secondsLeft(cells: readonly CellRow[], workers: number): number 
   let [steps, seconds, left] = [0, 0, 0];
   for (const cell of cells) {
     const open = cell.state === "waiting" || cell.state === "running";
-    // What was lost with a worker is work as well: its seconds count, its steps do not.
+    // Work that was lost with a worker takes time as well: its seconds count, its steps do not.
     if (cell.seconds > 0) {
       steps += cell.step;
       seconds += cell.seconds;

@@ -1,5 +1,5 @@
 /**
- * Where cells are trained: in this process, or in a child process. A child can be ended at any moment, also while a step
+ * Trainers of cells, in this process or in a child process. A child can be ended at any moment, also while a step
  * keeps it busy, and its parent, which holds the loan, is never kept from renewing it.
  *
  * Parent and child exchange lines of JSON over the child's standard input and output; see `trainerProcess.ts`.

@@ -1,5 +1,5 @@
 /** What tests of sweeps share: an open database, and a worker's identity. */
-import { Effect, Scope } from "effect";
+import { Effect, type Scope } from "effect";
 import type { ExperimentConfig } from "../../../src/experiments/schema.ts";
 import type { Cell } from "../../../src/experiments/sweep/cell.ts";
 import { openDatabase } from "../../../src/experiments/sweep/database.ts";
