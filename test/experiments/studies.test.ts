@@ -12,7 +12,6 @@ import {
 import { standaloneSvg } from "../../src/experiments/report/plots.ts";
 import { studies } from "../../src/experiments/studies/index.ts";
 import { runStudy } from "../../src/experiments/studies/runStudy.ts";
-import { lastPart, type Study } from "../../src/experiments/studies/study.ts";
 import {
   drawStudy,
   judgeClaims,
@@ -22,35 +21,9 @@ import {
 import { Tasks } from "../../src/experiments/tasks/index.ts";
 import type { Task } from "../../src/experiments/tasks/task.ts";
 import { failure, remember, temporaryFolder, toyConfig, toyTask } from "./support.ts";
+import { rates as study } from "./toy.ts";
 
 const folder = temporaryFolder();
-
-const study: Study = {
-  name: "rates",
-  title: "Learning rates",
-  description: "Which of two rates is better?",
-  preset: "toy",
-  steps: 4,
-  seeds: 2,
-  set: ["optimizer.clip=0"],
-  kinds: Object.entries({ slow: 0.01, fast: 0.1 }).map(([line, rate]) => ({
-    name: line,
-    line,
-    place: "here",
-    facts: { rate: String(rate) },
-    set: [`optimizer.learningRate=${rate}`],
-  })),
-  measures: [
-    {
-      key: "loss",
-      name: "loss",
-      better: "lower",
-      of: (rows) => lastPart(rows, "loss", 0)[0] ?? NaN,
-    },
-  ],
-  claims: [{ text: "Fast is better.", measure: "loss", first: "fast", second: "slow" }],
-  curves: [{ key: "loss", title: "Training loss" }],
-};
 
 /** Runs the study with a toy; gives what it wrote, and what was told on the way. */
 async function made(root: string, { seeds = 2, task = toyTask, kinds = [] }: {

@@ -5,6 +5,7 @@ import { blank } from "../../src/experiments/display/canvas.ts";
 import { discovery, DiscoveryConfig } from "../../src/experiments/tasks/discovery.ts";
 import { ImageConfig } from "../../src/experiments/tasks/images/config.ts";
 import { openImages } from "../../src/experiments/tasks/images/examples.ts";
+import { lastPart, type Study } from "../../src/experiments/studies/study.ts";
 import { averaged } from "../../src/experiments/tasks/scores.ts";
 import { defineTask, type Task } from "../../src/experiments/tasks/task.ts";
 
@@ -40,6 +41,34 @@ export const toyTask = defineTask({
     }),
   }),
 });
+
+/** A study of the toy: two rates. */
+export const rates: Study = {
+  name: "rates",
+  title: "Learning rates",
+  description: "Which of two rates is better?",
+  preset: "toy",
+  steps: 4,
+  seeds: 2,
+  set: ["optimizer.clip=0"],
+  kinds: Object.entries({ slow: 0.01, fast: 0.1 }).map(([line, rate]) => ({
+    name: line,
+    line,
+    place: "here",
+    facts: { rate: String(rate) },
+    set: [`optimizer.learningRate=${rate}`],
+  })),
+  measures: [
+    {
+      key: "loss",
+      name: "loss",
+      better: "lower",
+      of: (rows) => lastPart(rows, "loss", 0)[0] ?? NaN,
+    },
+  ],
+  claims: [{ text: "Fast is better.", measure: "loss", first: "fast", second: "slow" }],
+  curves: [{ key: "loss", title: "Training loss" }],
+};
 
 /** A task whose samples for training take milliseconds to read. */
 export const slowed = (task: Task, milliseconds: number): Task => ({

@@ -10,11 +10,13 @@ import { fileError, RunError } from "../errors.ts";
 import { RunFolder } from "../runs/folder.ts";
 import { backends } from "../schema.ts";
 import { Studies, studies } from "../studies/index.ts";
+import { dispatchStudy } from "../studies/dispatch.ts";
 import { decodeResults } from "../studies/results.ts";
 import { drawResults, runStudy } from "../studies/runStudy.ts";
 import { tellStudy } from "../studies/tell.ts";
 import { interval } from "./flags.ts";
 import { answerInterruption } from "./interruption.ts";
+import { database, lease, placeOf, workers } from "./sweep.ts";
 
 const names = studies.map(({ name }) => name);
 
@@ -50,6 +52,9 @@ const flags = {
     Flag.atLeast(0),
   ),
   interval,
+  workers,
+  database,
+  lease,
   from: Flag.Path("from").pipe(
     Flag.withDescription("Train nothing: tell and draw what this results.json says"),
     Flag.optional,
@@ -76,7 +81,7 @@ const named = Effect.fnUntraced(function* (name: string) {
 export const studyCommand = Command.make(
   "study",
   flags,
-  Effect.fn(function* ({ name, runs, set, backend, steps, seeds, kinds, from, out, interval }) {
+  Effect.fn(function* ({ name, runs, set, backend, kinds, from, out, interval, ...flags }) {
     const study = yield* named(name);
     if (Option.isSome(from)) {
       const text = yield* Effect.tryPromise({
@@ -96,15 +101,23 @@ export const studyCommand = Command.make(
       `The config (${study.preset}, with its overrides)`,
     );
     yield* answerInterruption;
-    const { results, folder } = yield* runStudy(study, {
+    const options = {
       base,
       root: runs,
       display: openDisplay(),
-      steps: Option.getOrElse(steps, () => study.steps),
-      seeds: Option.getOrElse(seeds, () => study.seeds),
+      steps: Option.getOrElse(flags.steps, () => study.steps),
+      seeds: Option.getOrElse(flags.seeds, () => study.seeds),
       kinds,
       interval,
-    });
+    };
+    const { results, folder } = Option.isNone(flags.workers)
+      ? yield* runStudy(study, options)
+      : yield* dispatchStudy(study, {
+        ...options,
+        database: placeOf({ runs, ...flags }).database,
+        workers: flags.workers.value,
+        leaseSeconds: flags.lease,
+      });
     yield* Console.log(
       `\n${tellStudy(study, results, interval)}\n\n${folder.file(`${name}.html`)}`,
     );

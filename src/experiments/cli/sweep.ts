@@ -30,7 +30,8 @@ export const workers = Flag.Int("workers").pipe(
   Flag.optional,
 );
 
-const lease = Flag.Int("lease").pipe(
+/** The time that a loan of a cell lasts. */
+export const lease = Flag.Int("lease").pipe(
   Flag.withDescription("Seconds after which a silent worker's cell goes to another (default: 30)"),
   Flag.withDefault(30),
 );

@@ -37,30 +37,68 @@ export interface StudyOptions {
   readonly interval?: IntervalMethod;
 }
 
-/** Runs a study; gives its results and the folder with `results.json`, table, picture and page. */
-export const runStudy = Effect.fn("runStudy")(function* (study: Study, options: StudyOptions) {
-  const { base, display, steps, seeds } = options;
-  const kinds = yield* chosenKinds(study, options.kinds ?? []);
-  const folder = new RunFolder(join(options.root, `${study.name}-${base.name}-${steps}`));
-  const cells: StudyCell[] = [];
-  let machine = "unknown";
-  // Seed by seed, so that an interrupted study has all kinds with the same seeds.
+/** One run that a study needs. */
+export interface StudyRun {
+  readonly kind: string;
+  readonly seed: number;
+  readonly config: ExperimentConfig;
+}
+
+/** All runs of a study, seed by seed, so that an interrupted study has all kinds with the same seeds. */
+export const runsOf = Effect.fnUntraced(function* (
+  study: Study,
+  { base, steps, seeds, kinds: names = [] }: StudyOptions,
+) {
+  const kinds = yield* chosenKinds(study, names);
+  const runs: StudyRun[] = [];
   for (let seed = 0; seed < seeds; seed++) {
     for (const kind of kinds) {
       const config = yield* configOf(study, base, kind, seed, steps);
-      display.line(`\n${config.name}`);
-      const { run, status } = yield* finishedRun(folder.path, config, display);
-      cells.push(cellOf(study, kind.name, seed, { status, rows: yield* run.metrics() }));
-      machine = yield* machineOf(run);
-      yield* writeStudy(
-        folder,
-        study,
-        { study: study.name, steps, machine, cells },
-        options.interval,
-      );
+      runs.push({ kind: kind.name, seed, config });
     }
   }
-  const results: StudyResults = { study: study.name, steps, machine, cells };
+  return runs;
+});
+
+/** The name of the folder of a study, below the folder of all runs. */
+export const folderNameOf = (study: Study, { base, steps }: StudyOptions) =>
+  `${study.name}-${base.name}-${steps}`;
+
+/** A run of a study that has ended, and how. */
+export interface EndedRun {
+  readonly kind: string;
+  readonly seed: number;
+  readonly run: RunFolder;
+  readonly status: "finished" | "failed";
+}
+
+/** The numbers of runs that have ended. */
+export const resultsOf = Effect.fnUntraced(function* (
+  study: Study,
+  steps: number,
+  ended: readonly EndedRun[],
+) {
+  const cells: StudyCell[] = [];
+  for (const { kind, seed, run, status } of ended) {
+    cells.push(cellOf(study, kind, seed, { status, rows: yield* run.metrics() }));
+  }
+  const last = ended.at(-1);
+  const machine = last === undefined ? "unknown" : yield* machineOf(last.run);
+  return { study: study.name, steps, machine, cells } satisfies StudyResults;
+});
+
+/** Runs a study; gives its results and the folder with `results.json`, table, picture and page. */
+export const runStudy = Effect.fn("runStudy")(function* (study: Study, options: StudyOptions) {
+  const { display, steps, interval } = options;
+  const folder = new RunFolder(join(options.root, folderNameOf(study, options)));
+  const ended: EndedRun[] = [];
+  let results = yield* resultsOf(study, steps, ended);
+  for (const { config, ...which } of yield* runsOf(study, options)) {
+    display.line(`\n${config.name}`);
+    ended.push({ ...which, ...yield* finishedRun(folder.path, config, display) });
+    results = yield* resultsOf(study, steps, ended);
+    yield* writeStudy(folder, study, results, interval);
+  }
   return { results, folder };
 });
 
