@@ -12,6 +12,9 @@ const errors = ["OptionError"];
 /** Generators whose options come before a seed and an index. */
 const scenes = {
   binaryShapes: (options = {}) => data.binaryShapes(options, 0, 0),
+  bouncingBalls: (options = {}) => data.bouncingBalls(options, 0, 0),
+  flyingDigits: (options: data.FlyingDigitsOptions) => data.flyingDigits(options, 0, 0),
+  flyingShapes: (options = {}) => data.flyingShapes(options, 0, 0),
   clevrScene: (options = {}) => data.clevrScene(options, 0, 0),
   roomScene: (options = {}) => data.roomScene(options, 0, 0),
   towerScene: (options = {}) => data.towerScene(options, 0, 0),
@@ -22,6 +25,9 @@ const scenes = {
 
 lookAtOptions("scenes", scenes, {
   binaryShapes: [],
+  bouncingBalls: [],
+  flyingDigits: { operands: [], options: { digits: [ndarray(new Uint8Array(16), [4, 4])] } },
+  flyingShapes: [],
   clevrScene: [],
   movingSprites: [],
   roomScene: [],

@@ -1,32 +1,17 @@
 /**
- * Filled shapes on a binary image, as neural expectation maximization is tried on: squares and triangles of one colour,
+ * Shapes on a binary image, as neural expectation maximization is tried on: squares and triangles of one colour,
  * which differ in nothing but their form.
  */
-import { count as countKind, size as sizeKind } from "../../options/index.ts";
+import { count as countKind, oneOf, size as sizeKind } from "../../options/index.ts";
 import { OptionError } from "../errors.ts";
 import { type NdArray, ndarray } from "../ndarray.ts";
 import { dataOptions } from "../options.ts";
 import { seeded } from "../seeded.ts";
-
-/** The rows of each shape: a square, and triangles that point up and down. */
-const triangle = [
-  "......#......",
-  ".....###.....",
-  "....#####....",
-  "...#######...",
-  "..#########..",
-]
-  .concat([".###########.", "#############"]);
-const shapes: readonly { readonly name: BinaryShape["shape"]; readonly rows: readonly string[] }[] =
-  [
-    { name: "square", rows: Array.from({ length: 8 }, () => "########") },
-    { name: "up", rows: triangle },
-    { name: "down", rows: [...triangle].reverse() },
-  ];
+import { largest, type StampName, stamps } from "./stamps.ts";
 
 /** A shape of an image: a square, or a triangle that points up or down, and the pixel of its upper left corner. */
 export type BinaryShape = {
-  readonly shape: "square" | "up" | "down";
+  readonly shape: StampName;
   readonly row: number;
   readonly column: number;
 };
@@ -47,11 +32,14 @@ export interface BinaryShapesOptions {
   readonly size?: number;
   /** The number of shapes, default 3. */
   readonly count?: number;
+  /** Filled shapes (the default), or outlines two pixels wide. */
+  readonly style?: "filled" | "outline";
 }
 
 const checkOptions = dataOptions<BinaryShapesOptions>("binaryShapes", [], {
   size: sizeKind,
   count: countKind,
+  style: oneOf("filled", "outline"),
 });
 
 /**
@@ -73,29 +61,28 @@ export function binaryShapes(
   index: number,
 ): BinaryShapes {
   checkOptions(options);
-  const { size = 24, count = 3 } = options;
-  if (size < triangle[0]!.length) {
-    throw new OptionError(`an image of ${size} pixels for triangles of ${triangle[0]!.length}`, {
+  const { size = 24, count = 3, style = "filled" } = options;
+  if (size < largest) {
+    throw new OptionError(`an image of ${size} pixels for triangles of ${largest}`, {
       hint: "Give a larger size",
     });
   }
+  const shapes = stamps(style);
   const random = seeded(seed, index);
   const image = new Uint8Array(size * size);
   const labels = new Uint8Array(size * size);
   const objects: BinaryShape[] = [];
   for (let k = 1; k <= count; k++) {
-    const { name, rows } = shapes[random.below(shapes.length)]!;
-    const top = random.below(size - rows.length + 1);
-    const left = random.below(size - rows[0]!.length + 1);
+    const { name, stamp: { height, width, data } } = shapes[random.below(shapes.length)]!;
+    const top = random.below(size - height + 1);
+    const left = random.below(size - width + 1);
     objects.push({ shape: name, row: top, column: left });
-    rows.forEach((row, i) =>
-      [...row].forEach((cell, j) => {
-        if (cell !== "#") return;
-        const pixel = (top + i) * size + left + j;
-        labels[pixel] = image[pixel] === 1 ? 0 : k;
-        image[pixel] = 1;
-      })
-    );
+    data.forEach((on, p) => {
+      if (on === 0) return;
+      const pixel = (top + Math.floor(p / width)) * size + left + p % width;
+      labels[pixel] = image[pixel] === 1 ? 0 : k;
+      image[pixel] = 1;
+    });
   }
   return { image: ndarray(image, [size, size]), labels: ndarray(labels, [size, size]), objects };
 }

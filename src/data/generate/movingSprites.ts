@@ -16,6 +16,7 @@ import { type NdArray, ndarray } from "../ndarray.ts";
 import { dataOptions } from "../options.ts";
 import type { Random } from "../seeded.ts";
 import { segmentBoxes, segmentCenters } from "../segments.ts";
+import { bounced } from "./motion.ts";
 import { rejectionSample } from "./scene.ts";
 import {
   colorKind,
@@ -194,11 +195,4 @@ function moved({ vx, vy, ...sprite }: MovingSprite, frames: number, size: number
   const along = (start: number, velocity: number) =>
     bounced(start + frames * velocity, sprite.radius, size - sprite.radius);
   return { ...sprite, x: along(sprite.x, vx), y: along(sprite.y, vy) };
-}
-
-/** A position on a straight line as walls throw it back: a triangle wave between them. */
-function bounced(position: number, low: number, high: number): number {
-  const width = high - low;
-  const phase = (position - low) / (2 * width);
-  return low + width * (1 - Math.abs(2 * (phase - Math.floor(phase)) - 1));
 }
