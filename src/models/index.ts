@@ -119,6 +119,18 @@ export {
   multisetPrediction,
   multisetPresets,
 } from "./multisetPrediction.ts";
+export {
+  type Iodine,
+  iodine,
+  type IodineLevel,
+  type IodineOptions,
+  type IodineOutput,
+  type IodineParams,
+  type Refined,
+} from "./iodine.ts";
+export { iodineOptimizer, iodinePresets, type IodineTraining } from "./iodinePresets.ts";
+export type { SlotDrawingOptions } from "./parts/slotDrawing.ts";
+export type { SlotRefinerOptions, SlotRefinerParams } from "./parts/slotRefiner.ts";
 export { assignment } from "./assignment.ts";
 export {
   type PropertyOptions,

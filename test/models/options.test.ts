@@ -38,6 +38,8 @@ const needing: { readonly [name: string]: Call } = {
   discreteVae: { operands: [], options: { vocabulary: 16 } },
   gaussianMixture: { operands: [], options: { size: 2, clusters: 3 } },
   gumbelSoftmax: [random.key(0), np.zeros([3])],
+  iodine: { operands: [], options: { resolution: [16, 16], slots: 3 } },
+  iodineOptimizer: { operands: [], options: { ...models.iodinePresets.clevr6.training } },
   iterativeAmortizedInference: { operands: [], options: { pixels: 4, latent: 2 } },
   objectDiscovery: { operands: [], options: { resolution: [16, 16], slots: 3 } },
   paperOptimizer: { operands: [], options: training },
@@ -86,6 +88,8 @@ lookAtOptions("parts", {
   predictorOfVideos: (predictor: object) => savi({ ...wide, predictor }),
   encoderOfParts: (encoder: object) => models.parts({ ...base, encoder }),
   predictorOfParts: (predictor: object) => models.parts({ ...base, latentSize: 48, predictor }),
+  decoderOfPosteriors: (decoder: object) => models.iodine({ ...base, decoder }),
+  encoderOfPosteriors: (encoder: object) => models.iodine({ ...base, encoder }),
 }, {
   encoderOfObjects: [],
   broadcastDecoder: { operands: [], options: { kind: "broadcast" } },
@@ -95,6 +99,8 @@ lookAtOptions("parts", {
   predictorOfVideos: [],
   encoderOfParts: [],
   predictorOfParts: [],
+  decoderOfPosteriors: [],
+  encoderOfPosteriors: [],
 });
 
 describe("options", () => {

@@ -38,3 +38,33 @@ export function logDensity(z: Tensor, { mean, logVariance }: Gaussian): Tensor {
 /** KL(q ‖ N(0, I)) = ½ Σ (eˢ + μ² − 1 − s), summed over the last axis. */
 export const divergenceFromStandard = ({ mean, logVariance }: Gaussian): Tensor =>
   np.sum(np.exp(logVariance).add(np.square(mean)).sub(1).sub(logVariance), { axis: -1 }).mul(0.5);
+
+/** N(μ, v) with a diagonal covariance; the last axis counts coordinates. */
+export type Normal = {
+  readonly mean: Tensor;
+  /** v */
+  readonly variance: Tensor;
+};
+
+/** λ = (μ, s), halves of the last axis, as N(μ, softplus(s) + floor): the posteriors of IODINE and EfficientMORL. */
+export function softplusNormal(lambda: Tensor, floor = 0): Normal {
+  const [mean, s] = np.split(lambda, 2, { axis: -1 }) as [Tensor, Tensor]; // two halves
+  const variance = np.softplus(s);
+  return { mean, variance: floor === 0 ? variance : variance.add(floor) };
+}
+
+/** μ + √v ε */
+export const drawNormal = ({ mean, variance }: Normal, noise: Tensor): Tensor =>
+  mean.add(np.sqrt(variance).mul(noise));
+
+/** KL(q ‖ p) = ½ Σ [ln(v_p / v_q) + (v_q + (μ_q − μ_p)²) / v_p − 1], summed over the last axis. */
+export function normalDivergence(
+  q: Normal,
+  p: { readonly mean: Tensor | number; readonly variance: Tensor | number },
+): Tensor {
+  const square = np.square(q.mean.sub(p.mean));
+  const ratio = q.variance.add(square).div(p.variance);
+  const log = typeof p.variance === "number" ? Math.log(p.variance) : np.log(p.variance);
+  const logRatio = np.subtract(log, np.log(q.variance));
+  return np.sum(logRatio.add(ratio).sub(1), { axis: -1 }).mul(0.5);
+}

@@ -1,5 +1,6 @@
 /** Models are made of options, and are not changed afterwards. */
-import { ArgumentError } from "../../public.ts";
+import { ArgumentError, ShapeError, type Tensor } from "../../public.ts";
+import { requireShape } from "../../options/shapeSpec.ts";
 
 /**
  * A model that cannot be spread. Its functions know each other, so that `apply` of `{ ...model, step }` would go on with
@@ -20,3 +21,16 @@ export function whole<M extends object>(name: string, hint: string, model: M): M
 /** The way to change parts of models with slots. */
 export const slotCure =
   "give the part as an option instead: another model with { ...options, level: (own) => ({ ...own, step }) }";
+
+/** Throws a ShapeError unless there are images, one or more, of the resolution and channels of a model. */
+export function requireImageBatch(model: string, image: Tensor, form: readonly number[]): void {
+  requireShape(
+    `${model}: the image is`,
+    image,
+    ["batch", ...form],
+    "give images of the model's resolution, channels last; np.expandDims(image, 0) makes a batch of one",
+  );
+  if (image.shape[0] === 0) {
+    throw new ShapeError(`${model}: the batch is empty`, "give one image or more");
+  }
+}
