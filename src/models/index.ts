@@ -40,6 +40,20 @@ export {
   type NoisyImages,
 } from "./neuralEm.ts";
 export {
+  type FramePair,
+  type MovingComponents,
+  type PredictedFrames,
+  type RelationalNeuralEm,
+  relationalNeuralEm,
+  type RelationalNeuralEmLevel,
+  type RelationalNeuralEmOptions,
+  type RelationalNeuralEmParams,
+  relationalNeuralEmPresets,
+} from "./relationalNeuralEm.ts";
+export type { FrameParams } from "./parts/frameNetworks.ts";
+export type { MessageParams } from "./parts/messages.ts";
+export type { NormalizedParams } from "./parts/normalized.ts";
+export {
   type BernoulliClusters,
   bernoulliMixture,
   type BernoulliMixtureParams,

@@ -27,6 +27,13 @@ import * as random from "../random/index.ts";
 import { sharedOptions } from "../implicit/options.ts";
 import { type Adjoint, unrolled } from "../implicit/index.ts";
 import { stopGradient } from "../transforms/index.ts";
+import {
+  assignmentOf,
+  energyOf,
+  flipped,
+  mixtureLikelihood,
+  randomAssignment,
+} from "./parts/bernoulliPixels.ts";
 
 /** Options of {@link neuralEm}; the defaults are those of the paper's static shapes. */
 export interface NeuralEmOptions {
@@ -118,9 +125,6 @@ export interface NeuralEm {
   readonly level: NeuralEmLevel;
 }
 
-/** Keeps densities from 0, so that a pixel that no component explains belongs to all. */
-const floor = 1e-6;
-
 /**
  * N-EM and RNN-EM. One step, with images x and x̃ with and without noise:
  *
@@ -161,24 +165,20 @@ export function neuralEm(options: NeuralEmOptions): NeuralEm {
 
   const own: NeuralEmLevel = {
     init(_, { image }, key) {
-      const weights = np.abs(random.normal(key, [image.shape[0]!, slots, pixels]));
+      const shape = [image.shape[0]!, slots, pixels];
       return {
         theta: np.zeros([image.shape[0]!, slots, hidden]),
-        picture: np.zeros(weights.shape),
-        assignment: weights.div(np.sum(weights, { axis: 1, keepdims: true })),
+        picture: np.zeros(shape),
+        assignment: randomAssignment(key, shape),
       };
     },
     step(params, { theta, picture, assignment }, { image, noise }, { key }) {
-      const flipped = random.bernoulli(key, noise, image.shape);
-      const seen = np.abs(image.sub(flipped.astype("float32")));
+      const seen = flipped(key, image, noise);
       const error = given(assignment).mul(np.expandDims(seen, 1).sub(picture));
       const [next, drawn] = cell.apply(params, theta, error);
-      const density = densityOf(drawn, image).add(floor);
-      const total = np.sum(density, { axis: 1, keepdims: true });
-      return { theta: next, picture: drawn, assignment: density.div(total) };
+      return { theta: next, picture: drawn, assignment: assignmentOf(drawn, image) };
     },
-    objective: (_, { picture }, { image }) =>
-      np.sum(np.log(np.mean(densityOf(picture, image), { axis: 1 })), { axis: -1 }),
+    objective: (_, { picture }, { image }) => mixtureLikelihood(picture, image),
   };
   const level = options.level?.(own) ?? own;
 
@@ -223,19 +223,6 @@ export function neuralEm(options: NeuralEmOptions): NeuralEm {
     level,
   };
   return model;
-}
-
-/** p(x; ψ) of binary pixels, [batch, slots, pixels]. */
-function densityOf(picture: Tensor, image: Tensor): Tensor {
-  const x = np.expandDims(image, 1);
-  return x.mul(picture).add(np.subtract(1, x).mul(np.subtract(1, picture)));
-}
-
-function energyOf(picture: Tensor, assignment: Tensor, x: Tensor, priorWeight: number): Tensor {
-  const on = np.clip(picture, floor, 1 - floor);
-  const off = np.log1p(on.neg()).neg();
-  const explained = x.mul(np.log(on).neg()).add(np.subtract(1, x).mul(off));
-  return assignment.mul(explained).add(np.subtract(1, assignment).mul(off).mul(priorWeight));
 }
 
 /** The update of the parameters, and the images that they are decoded to. */

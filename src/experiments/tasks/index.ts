@@ -8,6 +8,7 @@ import { multisetPredictionTask } from "./multisetPrediction.ts";
 import { neuralEmTask } from "./neuralEm.ts";
 import { partsTask } from "./parts.ts";
 import { properties } from "./properties.ts";
+import { relationalNeuralEmTask } from "./relationalNeuralEm.ts";
 import { saviTask } from "./savi.ts";
 import { slate } from "./slate.ts";
 import { stochasticVariationalInferenceTask } from "./stochasticVariationalInference.ts";
@@ -29,6 +30,7 @@ export const tasks: readonly Task[] = [
   partsTask,
   iterativeAmortizedInferenceTask,
   multisetPredictionTask,
+  relationalNeuralEmTask,
 ];
 
 /** The tasks in use: those of this package, or those that a program provides. */
