@@ -49,6 +49,16 @@ const small: { readonly [task: string]: readonly string[] } = {
     ...["model.slotSize=8", "model.startHidden=4", "model.predictorHidden=4"],
     ...["model.encoder.channels=4", "model.encoder.kernel=3", "model.decoder.channels=4"],
   ],
+  relationalNeuralEm: [
+    ...[
+      "data.resolution=16",
+      "data.frames=3",
+      "data.further=1",
+      "data.videos=8",
+      "data.evaluate=2",
+    ],
+    ...["model.hidden=4", "model.channels=[2]", "model.features=4", "model.attentionHidden=4"],
+  ],
   neuralEm: [
     ...["data.resolution=13", "data.images=16", "data.evaluate=2"],
     ...["model.hidden=6", "model.iterations=2"],

@@ -190,7 +190,9 @@ export const relationalNeuralEmTask = defineTask({
     return problems;
   },
   describe: ({ model, data }) =>
-    `${model.messages === "none" ? "RNN-EM" : "R-NEM"} with ${model.slots} components on videos of ` +
+    `${
+      model.messages === "none" ? "RNN-EM" : "R-NEM"
+    } with ${model.slots} components on videos of ` +
     `${data.frames} frames with ${data.source === "balls" ? "bouncing balls" : "flying shapes"}.`,
   label: ({ model }) => model.messages === "none" ? "no messages" : `${model.messages} messages`,
   open: ({ data }, onProgress) =>
@@ -294,13 +296,12 @@ type SeenVideo = Seen<Example, "components" | "masks">;
 function score({ sample, output: { components, masks } }: SeenVideo, shown: number): Scores {
   const [, height, width] = sample.video.shape as readonly [number, number, number];
   const pixels = height * width;
-  const frame = <A extends Uint8Array | Float32Array>(data: A, t: number) =>
-    data.subarray(t * pixels, (t + 1) * pixels);
+  const frame = (data: Uint8Array, t: number) => data.subarray(t * pixels, (t + 1) * pixels);
   const bces = Array.from({ length: components.shape[0]! }, (_, t) => {
     const drawn = brightest(entry(components, t)).data;
-    return frame(sample.video.data, t + 1).reduce((sum, x, p) => {
+    return Array.from(entry(sample.video, t + 1).data).reduce((sum, x, p) => {
       const on = Math.min(1 - 1e-6, Math.max(1e-6, drawn[p]!));
-      return sum - (x > 0 ? Math.log(on) : Math.log(1 - on));
+      return sum - Math.log(x > 0 ? on : 1 - on);
     }, 0);
   });
   const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
