@@ -95,6 +95,8 @@ const arrows: Record<string, readonly string[]> = {
   ],
   // A plugin of linters: it asks the library which names exist.
   lint: ["tree.ts", "options", "numpy", "random", "nn", "optim", "metrics"],
+  // The live page is a program for browsers.
+  page: ["index.ts", "models", "data", "safetensors"],
   // Experiments also read what the package says of itself (`..`).
   experiments: [
     "errors",
@@ -113,6 +115,7 @@ const packages: readonly [RegExp, folders: readonly string[]][] = [
   [/^@tensorflow\//, ["tfjs"]],
   [/^(onnxruntime|webgpu)/, ["backends"]],
   [/^node:/, ["backends", "data", "metrics", "experiments"]],
+  [/^(uplot|sucrase)$/, ["page"]],
   [/./, ["data", "experiments"]], // effect, immer, decoders: never in the library itself
 ];
 

@@ -6,15 +6,8 @@ import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type * as Trilevel from "../../src/index.ts";
 import type * as Models from "../../src/models/index.ts";
-import {
-  browserPath,
-  type Files,
-  isolation,
-  openBrowser,
-  openPage,
-  serve,
-  type Server,
-} from "../support/browser.ts";
+import { type Files, isolation, serve, type Server } from "../../package/serve.ts";
+import { browserPath, openBrowser, openPage } from "../support/browser.ts";
 
 declare global {
   var trilevel: typeof Trilevel;

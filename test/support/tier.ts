@@ -11,6 +11,7 @@ export const full = process.env["TRILEVEL_TESTS"] === "full";
 /** Files of end-to-end tests that are left to the full tier, unless they are named. */
 export const long: readonly string[] = [
   "test/package/**", // packs, installs and bundles
+  "test/page/**", // opens a browser
   "test/backends/webgpuDawn*.test.ts", // compiles kernels in a second implementation of WebGPU
   "test/nested/amortized.test.ts", // trains until it converges
   // Runs of a real model; `tasks`, `resume` and `durability` try the runner on tasks that take milliseconds.
