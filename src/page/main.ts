@@ -118,7 +118,7 @@ function save(name: string, bytes: Uint8Array): void {
   link.href = URL.createObjectURL(new Blob([bytes as Uint8Array<ArrayBuffer>])); // it was sent here
   link.download = name;
   link.click();
-  URL.revokeObjectURL(link.href);
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000); // when it has surely been read
 }
 
 function receive(report: Report): void {

@@ -50,7 +50,8 @@ export function modelOf({ adjoint, solver, iterations }: Omit<Settings, "learnin
     adjoint: adjoints[adjoint](),
     solver: solvers[solver](),
     start: "learned",
-    initGrad: "throughLastStep",
+    // Unrolled, the first slots have a derivative already.
+    ...adjoint !== "unrolled" && { initGrad: "throughLastStep" },
     encoder: { channels: 32, kernel: 3, strides: [2, 2, 1], coordinates },
     decoder: { kind: "pixel", channels: 48, layers: 2, frame: "own", patch: 2, coordinates },
   });

@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 /** An image of the visitor's own: drawn with a pointer or with keys, dropped, or opened from a file. */
-import { readImage } from "./pictures.ts";
+import { contextOf, readImage } from "./pictures.ts";
 import { resolution } from "./protocol.ts";
 
 /** Colours to draw with. */
@@ -34,7 +34,7 @@ export function letPaint({ canvas, file, palette, changed, failed }: Painting): 
   const report = () => changed(readImage(canvas));
   let at = { x: resolution / 2, y: resolution / 2 };
   const paint = (x: number, y: number) => {
-    const context = canvas.getContext("2d")!; // its only context
+    const context = contextOf(canvas);
     context.strokeStyle = colour;
     context.lineWidth = 2 * brush;
     context.lineCap = "round";
@@ -85,7 +85,7 @@ export function letPaint({ canvas, file, palette, changed, failed }: Painting): 
       const bitmap = await createImageBitmap(blob);
       const side = Math.min(bitmap.width, bitmap.height);
       const [left, top] = [(bitmap.width - side) / 2, (bitmap.height - side) / 2];
-      const context = canvas.getContext("2d")!; // its only context
+      const context = contextOf(canvas);
       context.imageSmoothingQuality = "high";
       context.drawImage(bitmap, left, top, side, side, 0, 0, resolution, resolution);
       report();

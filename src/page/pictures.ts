@@ -13,10 +13,15 @@ const rgbOf = (hex: string): Rgb => {
 };
 const slotRgb = slotColours.map(rgbOf);
 
+/** The context of a canvas, which is small and read again and again. */
+export function contextOf(canvas: HTMLCanvasElement): CanvasRenderingContext2D {
+  return canvas.getContext("2d", { willReadFrequently: true })!; // no canvas has another one
+}
+
 /** Draws what `at` says of each pixel, in 0 … 255. */
 function fill(canvas: HTMLCanvasElement, size: number, at: (pixel: number) => Rgb): void {
   if (canvas.width !== size) canvas.width = canvas.height = size;
-  const context = canvas.getContext("2d")!; // its only context
+  const context = contextOf(canvas);
   const image = context.createImageData(size, size);
   for (let i = 0; i < size * size; i++) image.data.set([...at(i), 255], 4 * i);
   context.putImageData(image, 0, 0);
@@ -31,7 +36,7 @@ export function drawImage(canvas: HTMLCanvasElement, images: Float32Array, n = 0
 
 /** The image on a canvas, [height, width, 3], from 0 to 1. */
 export function readImage(canvas: HTMLCanvasElement): Float32Array {
-  const { data } = canvas.getContext("2d")!.getImageData(0, 0, resolution, resolution);
+  const { data } = contextOf(canvas).getImageData(0, 0, resolution, resolution);
   return Float32Array.from(
     { length: 3 * resolution ** 2 },
     (_, i) => data[4 * Math.floor(i / 3) + i % 3]! / 255,

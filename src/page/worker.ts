@@ -81,11 +81,12 @@ class Studio {
 
   /** Begins with trained weights, or with random ones. */
   async begin(from: "trained" | "scratch"): Promise<void> {
-    const made = () =>
-      modelOf(this.#settings).init(random.key(Math.floor(Math.random() * 2 ** 31)));
-    const params = from === "scratch"
-      ? made()
-      : readWeights(this.#trained ??= await fetched("weights.safetensors"), evalShape(made));
+    const init = (key: Tensor) => modelOf(this.#settings).init(key);
+    const seed = Math.floor(Math.random() * 2 ** 31);
+    const params = from === "scratch" ? jit(init)(random.key(seed)) : readWeights(
+      this.#trained ??= await fetched("weights.safetensors"),
+      evalShape(init, random.key(0)),
+    );
     this.#params = params;
     this.#state = optimizer.init(params);
     this.#count = 0;
