@@ -7,7 +7,7 @@ const { grad, infer, np, setBackend } = trilevel;
 type Tensor = trilevel.Tensor;
 type Weights = Tensor | { readonly [name: string]: Tensor };
 
-/** What a cell defines. */
+/** The definitions of a cell. */
 interface Cell {
   readonly step: (w: Weights, z: Tensor, x: Tensor) => Tensor;
   readonly w: Weights;
@@ -23,7 +23,7 @@ const adjoints: Readonly<Record<string, trilevel.Adjoint>> = {
   "implicit (exact)": trilevel.implicit(),
 };
 
-/** The definitions of a cell. Everything of the library is in scope by its name. */
+/** Runs the text of a cell. Everything of the library is in scope by its name. */
 function evaluate(code: string): Cell {
   const javaScript =
     transform(code, { transforms: ["typescript"], disableESTransforms: true }).code;

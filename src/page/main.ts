@@ -35,7 +35,7 @@ const worker = new Worker(address, { type: "module" });
 const ask = (request: Request, transfer: Transferable[] = []) =>
   worker.postMessage(request, transfer);
 
-// What is seen of the worker.
+// The view of the worker.
 const status = element("status", HTMLElement);
 const iteration = element("iteration", HTMLInputElement);
 const shown = element("shown", HTMLOutputElement);
@@ -151,7 +151,7 @@ function receive(report: Report): void {
 worker.onmessage = ({ data }: MessageEvent<Report>) => receive(data);
 worker.onerror = () => receive({ type: "problem", message: "The worker could not be loaded." });
 
-// What the visitor says.
+// The wishes of the visitor.
 function setTraining(on: boolean): void {
   if (on) problem = "";
   training = on;

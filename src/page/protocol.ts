@@ -23,7 +23,7 @@ export const shownSteps = 20;
 /** The images of a batch that the page shows. */
 export const shownImages = 4;
 
-/** What the page asks of the worker. */
+/** A message from the page to the worker. */
 export type Request =
   | { readonly type: "settings"; readonly settings: Settings }
   | { readonly type: "train"; readonly on: boolean }
@@ -41,7 +41,7 @@ export interface Look {
   readonly type: "look";
   /** [height, width, 3], from 0 to 1. */
   readonly image: Float32Array;
-  /** Where each slot looks after 0, 1, … steps: [shownSteps + 1, rows · columns, slots]. */
+  /** The places at which each slot looks after 0, 1, … steps: [shownSteps + 1, rows · columns, slots]. */
   readonly attention: Float32Array;
   /** ‖f(z) − z‖ / ‖f(z)‖ after 0, 1, … steps: [shownSteps + 1]. */
   readonly residuals: Float32Array;
@@ -74,7 +74,7 @@ export interface Trained {
   readonly reconstructions: Float32Array;
 }
 
-/** What the worker tells the page. */
+/** A message from the worker to the page. */
 export type Report =
   | Look
   | Drawn
