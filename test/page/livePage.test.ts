@@ -1,3 +1,4 @@
+/// <reference lib="dom" />
 /** The live page in a browser: it shows trained slots, learns, obeys its switches, takes images, and hands out files. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { readFile } from "node:fs/promises";
