@@ -9,65 +9,24 @@ import type { ExperimentConfig } from "../../src/experiments/schema.ts";
 import type { ImageConfig } from "../../src/experiments/tasks/images/config.ts";
 import type { SlotConfig } from "../../src/experiments/tasks/slotAttention.ts";
 import { applyOverrides } from "../../src/experiments/config/overrides.ts";
+import { tiny, toy } from "./toy.ts";
 import type { Display } from "../../src/experiments/display/progress.ts";
 
-export { toyTask } from "./toy.ts";
-
-/** The smallest run that has every part. */
-export const tiny = {
-  name: "tiny",
-  model: {
-    task: "discovery",
-    slots: 3,
-    slotSize: 8,
-    mlpHidden: 8,
-    iterations: 2,
-    encoder: { channels: 4, kernel: 3, strides: [2] },
-    decoder: { kind: "mlp", channels: 8, layers: 1 },
-  },
-  data: { source: "sprites", scenes: 40, resolution: 16, objects: [2, 2], evaluate: 6 },
-  optimizer: { learningRate: 1e-2, warmup: 4 },
-  log: { every: 2, evaluateEvery: 8, panelEvery: 8, firstPanel: 2, checkpointEvery: 4, keep: 2 },
-  steps: 12,
-  batchSize: 4,
-  backend: "onnx",
-} as const;
+export { tiny, toyTask } from "./toy.ts";
 
 /** The config of a task with slot attention. */
 export type ImageRun = ExperimentConfig<SlotConfig & { readonly task: string }, ImageConfig>;
 
 /** The tiny config with some fields changed. */
-export const tinyConfig = (...overrides: string[]): Promise<ImageRun> =>
+export const tinyConfig = (...overrides: string[]): Promise<ImageRun> => decoded(tiny, overrides);
+
+const decoded = (config: object, overrides: readonly string[]) =>
   Effect.runPromise(
-    applyOverrides(tiny, overrides).pipe(Effect.flatMap((c) => decodeConfig(c, "The config"))),
+    applyOverrides(config, overrides).pipe(Effect.flatMap((c) => decodeConfig(c, "The config"))),
   ) as Promise<ImageRun>; // of the tasks that there are, both have such configs
 
-const toyLog = {
-  every: 1,
-  evaluateEvery: 2,
-  panelEvery: 4,
-  firstPanel: 4,
-  panelImages: 1,
-  checkpointEvery: 2,
-  keep: 2,
-};
-
 /** A run of a system that takes milliseconds, with a checkpoint every other step. */
-export const toyConfig = (...overrides: string[]): Promise<ImageRun> =>
-  tinyConfig(
-    "name=toy",
-    "backend=reference",
-    "steps=4",
-    "batchSize=2",
-    "data.scenes=8",
-    "data.resolution=4",
-    "data.objects=[1,1]",
-    "data.evaluate=1",
-    "model.slots=1",
-    "optimizer.learningRate=0.01",
-    `log=${JSON.stringify(toyLog)}`,
-    ...overrides,
-  );
+export const toyConfig = (...overrides: string[]): Promise<ImageRun> => decoded(toy, overrides);
 
 /** A folder that lives as long as the tests of the file that asks for it. */
 export function temporaryFolder(): (...names: string[]) => string {

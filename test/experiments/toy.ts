@@ -9,6 +9,47 @@ import { lastPart, type Study } from "../../src/experiments/studies/study.ts";
 import { averaged } from "../../src/experiments/tasks/scores.ts";
 import { defineTask, type Task } from "../../src/experiments/tasks/task.ts";
 
+/** The smallest run that has every part. */
+export const tiny = {
+  name: "tiny",
+  model: {
+    task: "discovery",
+    slots: 3,
+    slotSize: 8,
+    mlpHidden: 8,
+    iterations: 2,
+    encoder: { channels: 4, kernel: 3, strides: [2] },
+    decoder: { kind: "mlp", channels: 8, layers: 1 },
+  },
+  data: { source: "sprites", scenes: 40, resolution: 16, objects: [2, 2], evaluate: 6 },
+  optimizer: { learningRate: 1e-2, warmup: 4 },
+  log: { every: 2, evaluateEvery: 8, panelEvery: 8, firstPanel: 2, checkpointEvery: 4, keep: 2 },
+  steps: 12,
+  batchSize: 4,
+  backend: "onnx",
+} as const;
+
+/** The config of a run of the toy, with a checkpoint every other step. */
+export const toy = {
+  ...tiny,
+  name: "toy",
+  model: { ...tiny.model, slots: 1 },
+  data: { ...tiny.data, scenes: 8, resolution: 4, objects: [1, 1], evaluate: 1 },
+  optimizer: { ...tiny.optimizer, learningRate: 0.01 },
+  log: {
+    every: 1,
+    evaluateEvery: 2,
+    panelEvery: 4,
+    firstPanel: 4,
+    panelImages: 1,
+    checkpointEvery: 2,
+    keep: 2,
+  },
+  steps: 4,
+  batchSize: 2,
+  backend: "reference",
+} as const;
+
 type Toy = { readonly scale: Tensor; readonly shift: Tensor };
 
 /**

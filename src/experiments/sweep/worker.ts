@@ -132,7 +132,11 @@ const attempt = Effect.fnUntraced(function* (
     while (true) {
       yield* Effect.sleep(`${1000 * leaseSeconds / 3} millis`);
       const before = performance.now();
-      const answer = yield* Effect.result(store.renew(me, loan, leaseSeconds, progress));
+      const answer = yield* Effect.result(
+        store.renew(me, loan, leaseSeconds, progress).pipe(
+          Effect.timeout(`${leaseSeconds / 3} seconds`),
+        ),
+      );
       if (answer._tag === "Failure") continue; // `watching` looks at the time
       if (!answer.success) return { lost: "it was cancelled, or went to another worker" };
       lend(before + 1000 * leaseSeconds);

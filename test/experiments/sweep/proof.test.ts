@@ -1,0 +1,47 @@
+/** A short form of `deno task sweep:proof`: workers of a Postgres that are killed, cut off, and left without it. */
+import { expect, it, vi } from "vitest";
+import { full } from "../../support/tier.ts";
+import { havePostgres } from "../../support/postgres.ts";
+import { temporaryFolder } from "../support.ts";
+import { toy } from "../toy.ts";
+import { prove } from "./proof.ts";
+
+// Most of the time of so short a run, and nothing to do with cells.
+vi.mock("../../../src/experiments/train/memory.ts", async (original) => ({
+  ...await original<typeof import("../../../src/experiments/train/memory.ts")>(),
+  collectGarbage: () => {},
+}));
+
+// Seconds where nothing else runs, but it starts half a dozen processes.
+vi.setConfig({ testTimeout: 300_000 });
+
+const folder = temporaryFolder();
+
+it.skipIf(!havePostgres)(
+  "every cell ends once, to the bits of a run by itself, whatever dies",
+  async () => {
+    const lines: string[] = [];
+    const proof = await prove({
+      folder: folder(),
+      config: { ...toy, steps: 24 },
+      cells: full ? 9 : 6,
+      workers: 2,
+      leaseSeconds: 3,
+      delay: 100,
+      kills: { every: 2, times: full ? 2 : 1 },
+      restartAfter: 3,
+      cut: { how: full ? "stop" : "network", after: 1, seconds: 8 },
+      line: (text) => void lines.push(text),
+    });
+    expect(proof.rows.map(({ state }) => state)).toEqual(proof.rows.map(() => "finished"));
+    expect(proof.different).toEqual([]);
+    expect(proof.overlaps).toEqual([]);
+    expect(proof.late).toEqual([]);
+    expect(lines.join("\n")).toContain("one worker is cut off");
+    expect(proof).toMatchObject({ restarted: true });
+    expect(proof.killed).toBeGreaterThan(0);
+    // The worker that was cut off gave its cell up, and another attempt at it counted.
+    expect(proof.givenUp).toHaveLength(1);
+    expect(proof.attempts).toBeGreaterThan(proof.rows.length);
+  },
+);
