@@ -187,9 +187,8 @@ export function makeStore(sql: SqlClient) {
 
   /** Lends the cell that waits longest; undefined where none of this code waits. */
   const claim = Effect.fnUntraced(function* (worker: WorkerIdentity, leaseSeconds: number) {
-    yield* end(sql`lease < ${now}`);
-    // An answer that was lost left a loan of this very worker, which has one at a time.
-    yield* end(sql`worker = ${worker.id}`);
+    // A loan of this very worker, which has one at a time, is one whose answer was lost.
+    yield* end(sql`(lease < ${now} OR worker = ${worker.id})`);
     const rows = yield* sql<{
       readonly key: string;
       readonly name: string;
