@@ -2,6 +2,7 @@
  * Opening the database of sweeps: Postgres by its URL, or a file. Everything that can be wrong with it, and with the folder
  * of runs that goes with it, is told before any work.
  */
+import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { Effect, Redacted } from "effect";
 import * as Reactivity from "effect/reactivity/Reactivity";
@@ -35,6 +36,12 @@ export function explainDatabase(where: string, { reason }: SqlError): DatabaseEr
     return new DatabaseError(
       `The database file ${where} cannot be used: ${said}.`,
       "Check that its folder can be written, and is on a disk of this host; or name another with --database.",
+    );
+  }
+  if (/No username/.test(said)) {
+    return new DatabaseError(
+      `The URL ${shown} names no user.`,
+      "Write postgres://user:password@host:5432/name.",
     );
   }
   if (/database .* does not exist/.test(said)) {
@@ -80,8 +87,16 @@ const openPostgres = Effect.fnUntraced(function* (where: string) {
   }).pipe(Effect.provide(Reactivity.layer));
 });
 
-/** Opens a database until the scope ends, with its tables. */
-export const openDatabase = Effect.fnUntraced(function* (where: string) {
+/** Opens a database until the scope ends, with its tables; a file must be there unless this is the `first` use. */
+export const openDatabase = Effect.fnUntraced(function* (where: string, first = true) {
+  if (!isUrl(where) && !first && !existsSync(where)) {
+    return yield* Effect.fail(
+      new DatabaseError(
+        `There is no database ${where}.`,
+        "deno task sweep makes it; or name another with --database, or with --runs the folder that it is in.",
+      ),
+    );
+  }
   if (!isUrl(where)) {
     yield* Effect.tryPromise({
       try: () => makeFolders(dirname(where)),

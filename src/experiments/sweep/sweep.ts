@@ -21,7 +21,7 @@ export interface Place {
 /** Opens both; `first` for a command that adds cells, which may make the folder. */
 export const openPlace = Effect.fnUntraced(
   function* ({ database, root }: Place, { first }: { readonly first: boolean }) {
-    const opened = yield* openDatabase(database);
+    const opened = yield* openDatabase(database, first);
     yield* takeFolder(root, opened.id, first);
     return opened;
   },

@@ -6,8 +6,15 @@ import { Effect } from "effect";
 import * as fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { type Loan, mostAttempts, type Store } from "../../../src/experiments/sweep/store.ts";
-import { havePostgres, startPostgres, type TestPostgres } from "../../support/postgres.ts";
+import { openDatabase } from "../../../src/experiments/sweep/database.ts";
+import {
+  freePort,
+  havePostgres,
+  startPostgres,
+  type TestPostgres,
+} from "../../support/postgres.ts";
 import { runs } from "../../support/tier.ts";
+import { failure } from "../support.ts";
 import { cellNamed, withStore, workerNamed } from "./support.ts";
 
 let postgres: TestPostgres | undefined;
@@ -139,6 +146,28 @@ const play = Effect.fnUntraced(function* (store: Store, actions: readonly Action
       );
   }
 });
+
+it.skipIf(!havePostgres)(
+  "a Postgres that cannot be used is told of, with the cure and without the password",
+  async () => {
+    const url = await databases["postgres"]!();
+    const refusal = (where: string) => failure(Effect.scoped(openDatabase(where))).then(String);
+    const free = await freePort();
+    const cases = [
+      [url.replace(/:\d+\//, `:${free}/`), "No Postgres can be used", "Start it"],
+      [url.replace("secret", "guess"), "refuses the user or the password", "Check both"],
+      [url.replace("trilevel:", "nobody:"), "refuses the user or the password", "Check both"],
+      [url.replace(/\/postgres$/, "/nothing"), "has no such database", "createdb"],
+      [url.replace("trilevel:secret@", ""), "names no user", "postgres://user:password@"],
+    ] as const;
+    for (const [where, problem, cure] of cases) {
+      const told = await refusal(where);
+      expect(told).toContain(problem);
+      expect(told).toContain(cure);
+      expect(told).not.toMatch(/secret|guess/);
+    }
+  },
+);
 
 describe.each(Object.keys(databases))("cells in %s", (name) => {
   it("are as a few rules say, whatever workers do in whatever order", async () => {

@@ -1,4 +1,5 @@
 /** Sweeps in one process: a cell is trained once, whatever is asked for again; ends are told apart. */
+import { existsSync } from "node:fs";
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { Effect } from "effect";
 import { describe, expect, it, vi } from "vitest";
@@ -149,6 +150,11 @@ describe("before any work a sweep refuses", () => {
     );
     await writeFile(folder("mine", "sweep.json"), '{"database":"another"}');
     expect(await refusal("mine", { first: true })).toContain("keeps the runs of another database");
+  });
+
+  it("a database that was never made", async () => {
+    expect(await refusal("nothing", { first: false })).toContain("deno task sweep makes it");
+    expect(existsSync(folder("nothing"))).toBe(false);
   });
 
   it("a folder that cannot be written", async () => {
