@@ -28,7 +28,7 @@ export const database = Flag.String("database").pipe(
 export const workers = Flag.Int("workers").pipe(
   Flag.filter(
     (count) => count >= 0,
-    (count) => `expected a whole number of at least 0, found ${count}`,
+    (count) => `a whole number of at least 0, found ${count}`,
   ),
   Flag.withDescription("Processes to train in (default: this one; 0: none, others will)"),
   Flag.optional,
@@ -38,7 +38,7 @@ export const workers = Flag.Int("workers").pipe(
 export const lease = Flag.Int("lease").pipe(
   Flag.filter(
     (seconds) => seconds >= 2,
-    (seconds) => `expected at least 2 seconds, found ${seconds}`,
+    (seconds) => `at least 2 seconds, found ${seconds}`,
   ),
   Flag.withDescription("Seconds after which a silent worker's cell goes to another (default: 30)"),
   Flag.withDefault(30),
