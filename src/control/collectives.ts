@@ -271,7 +271,7 @@ export function ppermute<T>(
     );
     if (!valid || sent.has(source) || sources[destination]! >= 0) {
       throw new ArgumentError(
-        `ppermute: the pair [${source}, ${destination}] of an axis of size ${params.size}`,
+        `ppermute: the pair [${source}, ${destination}] does not fit an axis of size ${params.size}`,
         "each element sends to at most one, and gets from at most one; elements count from 0",
       );
     }
@@ -300,7 +300,7 @@ export function pshuffle<T>(
   const size = axisSizeOf(axisName, "pshuffle");
   if (perm.length !== size) {
     throw new ArgumentError(
-      `pshuffle: ${perm.length} sources for an axis of size ${size}`,
+      `pshuffle: expected ${size} sources, one for each element of the axis, got ${perm.length}`,
       "give a permutation of all elements; ppermute may leave some out",
     );
   }
@@ -346,7 +346,7 @@ function axisOf(name: string, axis: number, x: Tensor): number {
   const at = axis < 0 ? axis + x.ndim : axis;
   if (Number.isInteger(at) && at >= 0 && at < x.ndim) return at;
   throw new ShapeError(
-    `${name}: axis ${axis} of ${formatAval(x.aval)}`,
+    `${name}: ${formatAval(x.aval)} has no axis ${axis}`,
     `give an axis from ${-x.ndim} to ${x.ndim - 1}`,
   );
 }
@@ -356,7 +356,7 @@ function rowsOf(name: string, x: Tensor, axis: number, size: number, tiled: bool
   const n = x.shape[axis]!;
   if (tiled ? n % size !== 0 : n !== size) {
     throw new ShapeError(
-      `${name}: axis ${axis} of ${formatAval(x.aval)} for ${size} elements`,
+      `${name}: axis ${axis} of ${formatAval(x.aval)} cannot be shared among ${size} elements`,
       tiled
         ? "its size must be a multiple of the number of elements"
         : "it must have one row for each element; with tiled: true, as many for each",

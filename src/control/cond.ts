@@ -67,7 +67,10 @@ export function switchCase<A extends readonly unknown[], R>(
   ...operands: A
 ): R {
   if (branches.length === 0) {
-    throw new ArgumentError("switchCase: no branches", "give at least one");
+    throw new ArgumentError(
+      "switchCase: expected one branch or more, got none",
+      "give a list of functions",
+    );
   }
   const last = branches.length - 1;
   if (typeof index === "number") {

@@ -148,7 +148,7 @@ function stepCount(
       throw new ShapeError(
         `scan: ${name} is ${formatAval(x.aval)}` +
           (length === undefined ? "" : `, but ${first} says ${length} steps`),
-        "axis 0 of every x counts the steps: pass what stays the same as a closure",
+        "axis 0 of every x counts the steps: close over values that are the same in every step",
       );
     }
     if (length === undefined) first = name;

@@ -68,7 +68,7 @@ export function allocate(dtype: DType, size: number): TypedArray {
   } catch (cause) {
     throw new BackendError(
       `out of memory: ${size} elements of ${dtype} need ${size * bytes[dtype]} bytes`,
-      "free tensors (dispose, scope, using), use smaller batches, or checkpoint; is the shape the one you meant?",
+      "free tensors (dispose, scope, using), use smaller batches, or checkpoint; check also that the shape is the intended one",
       { cause },
     );
   }
@@ -82,7 +82,7 @@ export function dtypeOf(data: TypedArray): DType {
   if (data instanceof Uint32Array) return "uint32";
   if (data instanceof Uint8Array) return "bool";
   throw new DTypeError(
-    `no element type for ${Object.prototype.toString.call(data)}`,
+    `expected a typed array of a known element type, got ${Object.prototype.toString.call(data)}`,
     "use a Float32Array, Float64Array, Int32Array, Uint32Array, or a Uint8Array for booleans",
   );
 }

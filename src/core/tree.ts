@@ -85,7 +85,7 @@ class Ancestors {
     if (depth < 64 || (depth & (depth - 1)) !== 0) return;
     if (this.#nodes.indexOf(node) === depth) return;
     throw new TreeError(
-      "a tree contains itself: a list or an object is found again somewhere inside it",
+      "a tree contains itself: one of its lists or objects is found again inside itself",
       "give a tree whose lists and objects end in tensors, numbers or null",
     );
   }
@@ -290,12 +290,14 @@ export function broadcastPrefix(prefix: unknown, s: Structure, what: string): un
     const place = path && ` at ${path}`;
     if (Array.isArray(p) && node.kind === "array") {
       throw new TreeError(
-        `${what}: ${p.length} entries for ${node.children.length}${place}`,
+        `${what}: expected ${node.children.length} entries${place}, got ${p.length}`,
         "give one entry for each, or one value for the whole",
       );
     }
     throw new TreeError(
-      `${what}: ${formatStructure(structure(p))} is no prefix of ${formatStructure(node)}${place}`,
+      `${what}: ${formatStructure(structure(p))} is not a prefix of ${
+        formatStructure(node)
+      }${place}`,
       "give one value for the whole, or a tree that follows the argument's containers",
     );
   }

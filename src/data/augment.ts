@@ -128,7 +128,7 @@ interface Colour {
 function recolour(image: NdArray, { shift, contrast, saturation }: Colour): NdArray {
   const channels = image.shape.at(-1)!;
   if (!(image.data instanceof Uint8Array)) {
-    throw new SampleShapeError("colours change on uint8 images only", {
+    throw new SampleShapeError("colours can be augmented on uint8 images only", {
       hint: "Augment before converting to floats",
     });
   }

@@ -117,7 +117,7 @@ function checkField(name: string, field: Field | undefined, spec: FieldSpec, ind
     : field !== undefined && spec.dtype === "json";
   if (fits) return;
   throw new SampleShapeError(
-    `"${name}" of sample ${index} is ${found}, its schema says ${spec.dtype}[${spec.shape}]`,
+    `"${name}" of sample ${index} is ${found}, but its schema says ${spec.dtype}[${spec.shape}]`,
     { hint: "Make schema and samples agree; null in a shape stands for a length that varies" },
   );
 }
@@ -286,7 +286,7 @@ async function readManifest<S extends Sample>(
   }
   const checked = manifest as unknown as Manifest<S>; // what has its digest was written here
   if (checked.version !== VERSION || JSON.stringify(checked.key) !== JSON.stringify(key ?? null)) {
-    throw new CorruptError("the cache is of something else than its name says", { path, hint });
+    throw new CorruptError("the cache holds other data than its name says", { path, hint });
   }
   return checked;
 }

@@ -52,7 +52,9 @@ export function decodeImage(
   const decode = decoderOf(bytes);
   if (decode === undefined) {
     throw new (bytes.length === 0 ? TruncatedError : WrongKindError)(
-      bytes.length === 0 ? "the file is empty" : `this is no PNG or JPEG: it starts ${hex(bytes)}`,
+      bytes.length === 0
+        ? "the file is empty"
+        : `this is neither a PNG nor a JPEG image: it starts with ${hex(bytes)}`,
       { path, offset: 0, hint: "Check that the file is an image, and download it again" },
     );
   }

@@ -81,7 +81,7 @@ export async function readImage(
   const [height, width] = image.shape;
   if (expected !== undefined && (height !== expected.height || width !== expected.width)) {
     throw new CorruptError(
-      `the image has ${width}×${height} pixels, ${expected.source} says ` +
+      `the image has ${width}×${height} pixels, but ${expected.source} says ` +
         `${expected.width}×${expected.height}`,
       {
         path,

@@ -40,11 +40,11 @@ const pathFaults: { readonly [code: string]: readonly [what: string, hint: strin
   EACCES: ["the file may not be read", "Check its permissions"],
   EPERM: ["the file may not be read", "Check its permissions"],
   ELOOP: [
-    "the path is a link that leads in a circle",
+    "the path is a symbolic link that leads back to itself",
     "Remove the link, or let it lead to the file",
   ],
   ENAMETOOLONG: ["the path is longer than the system allows", "Give the file a shorter name"],
-  ERR_INVALID_ARG_VALUE: ["no path has a zero byte", "Check the path"],
+  ERR_INVALID_ARG_VALUE: ["the path contains a zero byte", "Check the path"],
   EMFILE: [
     "too many files are open",
     "Close datasets that are done, or raise the limit (ulimit -n)",
@@ -63,7 +63,7 @@ export function fileError(error: unknown, path: string): DataError {
 }
 
 const noFile = (kind: string, path: string) =>
-  new WrongKindError(`a file was expected, this is ${kind}`, {
+  new WrongKindError(`expected a file, found ${kind}`, {
     path,
     hint: "Give the path of the file",
   });
@@ -94,7 +94,7 @@ export async function openFile(path: string): Promise<RandomAccessFile> {
     async read(offset, length) {
       if (offset + length > size) {
         throw new TruncatedError(
-          `${length} bytes from byte ${offset} are wanted, the file ends at ${size}`,
+          `expected ${length} bytes from byte ${offset}, but the file ends at byte ${size}`,
           { path, offset: size, hint: "Download the file again" },
         );
       }
@@ -238,7 +238,7 @@ export async function listFiles(
     entries = await readdir(folder, { withFileTypes: true });
   } catch (error) {
     if (code(error) === "ENOTDIR") {
-      throw new WrongKindError("a folder was expected, this is a file", {
+      throw new WrongKindError("expected a folder, found a file", {
         path: folder,
         hint: "Give the path of the folder",
         cause: error,

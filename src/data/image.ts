@@ -57,7 +57,7 @@ interface Axes {
 
 function axesOf(shape: readonly number[]): Axes {
   if (shape.length < 3) {
-    throw new SampleShapeError(`[${shape}] is no shape of a picture`, {
+    throw new SampleShapeError(`expected the shape of a picture, got [${shape}]`, {
       hint: "Pictures have the axes […, height, width, channels]",
     });
   }
@@ -187,7 +187,7 @@ export function resize<D extends TypedArray>(
   if (
     !(Number.isInteger(outHeight) && Number.isInteger(outWidth) && outHeight > 0 && outWidth > 0)
   ) {
-    throw new OptionError(`${outHeight}×${outWidth} is no size of a picture`, {
+    throw new OptionError(`expected the size of a picture, got ${outHeight}×${outWidth}`, {
       hint: "Give positive whole numbers",
     });
   }

@@ -72,7 +72,7 @@ export function checkLimit(
 ): void {
   const limit = limits[name] ?? defaultLimits[name];
   if (amount <= limit) return;
-  throw new LimitError(`${what}, more than the limit of ${limit}`, {
+  throw new LimitError(`${what}, which is more than the limit of ${limit}`, {
     ...place,
     hint: "Check that the file is what it should be; if it is, open it with " +
       `limits: { ${name}: ${amount} } or more`,

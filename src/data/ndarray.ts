@@ -55,7 +55,7 @@ export function dtypeOf(data: TypedArray): DType {
     if (data instanceof constructor) return name as DType;
   }
   throw new SampleShapeError(
-    `${Object.prototype.toString.call(data)} is no supported typed array`,
+    `${Object.prototype.toString.call(data)} is not a supported typed array`,
     {
       hint: `Use one of ${Object.keys(constructors).join(", ")}`,
     },
@@ -117,7 +117,7 @@ export function isNdArray(field: unknown): field is NdArray {
 export function stack(arrays: readonly NdArray[], name = "array"): NdArray {
   const first = arrays[0];
   if (first === undefined) {
-    throw new SampleShapeError(`no ${name} to stack`, { hint: "Give at least one" });
+    throw new SampleShapeError(`there is no ${name} to stack`, { hint: "Give at least one" });
   }
   const dtype = dtypeOf(first.data);
   const data = allocate(dtype, arrays.length * first.data.length);

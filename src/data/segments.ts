@@ -89,9 +89,12 @@ function described(
 ): NdArray<Float32Array> {
   const [frames, height, width] = shape;
   if (shape.length !== 3 || frames === undefined || height === undefined || width === undefined) {
-    throw new OptionError(`${name}: labels of shape [${shape.join(", ")}]`, {
-      hint: "Give [frames, height, width]; a picture alone is one frame",
-    });
+    throw new OptionError(
+      `${name}: expected labels of shape [frames, height, width], got [${shape.join(", ")}]`,
+      {
+        hint: "Give one frame for a single picture",
+      },
+    );
   }
   const found = new Float32Array(frames * objects * size);
   for (let t = 0; t < frames; t++) {
@@ -154,9 +157,12 @@ function extentsOf(
 export function flowColors({ data, shape }: NdArray<Float32Array>): NdArray<Float32Array> {
   const [height, width, channels] = shape.slice(-3);
   if (height === undefined || width === undefined || channels !== 2) {
-    throw new OptionError(`flowColors: flow of shape [${shape.join(", ")}]`, {
-      hint: "Give [height, width, 2], or more axes before",
-    });
+    throw new OptionError(
+      `flowColors: expected flow of shape [height, width, 2], got [${shape.join(", ")}]`,
+      {
+        hint: "Give two components for each pixel; more axes may come before",
+      },
+    );
   }
   const diagonal = Math.hypot(height, width);
   const colors = new Float32Array(data.length / 2 * 3);

@@ -76,7 +76,7 @@ export function split<S extends Sample>(
   const { size } = dataset;
   const [first, second, third] = fractions;
   if (!(Math.min(...fractions) >= 0 && Math.abs(first + second + third - 1) < 1e-9)) {
-    throw new OptionError(`fractions [${fractions}] are no partition`, {
+    throw new OptionError(`split: fractions [${fractions}] do not add up to 1`, {
       hint: "Give three numbers ≥ 0 that add up to 1",
     });
   }

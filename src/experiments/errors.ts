@@ -130,7 +130,7 @@ const systemErrors: { readonly [code: string]: readonly [what: string, hint: str
   ENOTDIR: ["A part of the path is a file where a folder should be", "Check the path"],
   EISDIR: ["This is a folder where a file should be", "Check the path"],
   EIO: ["The disk failed", "Check it"],
-  ELOOP: ["Links lead in a circle", "Check the path"],
+  ELOOP: ["Symbolic links form a loop", "Check the path"],
   ENAMETOOLONG: ["A name is too long", "Choose a shorter one"],
   EMFILE: ["Too many files are open", "Raise the limit (ulimit -n)"],
 };

@@ -25,7 +25,7 @@ export function makeOptimizer(config: OptimizerFields, place = "optimizer"): Mad
     const at = `${place}.chain[${i}]`;
     const made = evaluateCall(call, at, schedule);
     if (isTransformation(made)) return made;
-    throw callProblem(at, `${JSON.stringify(call)} is no gradient transformation`);
+    throw callProblem(at, `${JSON.stringify(call)} is not a gradient transformation`);
   });
   return { transformation: optim.chain(...clipping, ...rest), schedule };
 }
@@ -57,7 +57,7 @@ function baseOf(rate: OptimizerFields["learningRate"], place: string): optim.Sch
   if (typeof rate === "number") return optim.constantSchedule(rate);
   const schedule = evaluateCall(rate, place, undefined);
   if (typeof schedule === "function") return schedule as optim.Schedule; // those of optim that give functions
-  throw callProblem(place, `${JSON.stringify(rate)} is no schedule`);
+  throw callProblem(place, `${JSON.stringify(rate)} is not a schedule`);
 }
 
 function isTransformation(made: unknown): made is optim.GradientTransformation {

@@ -41,13 +41,13 @@ export function checked(options: FixedPointOptions<boolean> & { name: string }):
   const { name, adjoint = implicit(), maxSteps = 100, initGrad } = options;
   if (adjoint.kind === "unrolled" && initGrad !== undefined && initGrad !== "zero") {
     throw new ArgumentError(
-      `${name}: initGrad "${initGrad}" with ${adjoint.name}`,
+      `${name}: initGrad "${initGrad}" cannot be combined with ${adjoint.name}`,
       "leave initGrad out: the start has the derivative that all steps give it",
     );
   }
   if (adjoint.kind === "truncated" && options.best) {
     throw new ArgumentError(
-      `${name}: best with ${adjoint.name}`,
+      `${name}: best cannot be combined with ${adjoint.name}`,
       "leave best out: the last iterate is the one that the last steps lead to",
     );
   }

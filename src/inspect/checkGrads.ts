@@ -88,7 +88,10 @@ export async function checkGrads<A extends unknown[]>(
   const names = structures.flatMap((s, i) => paths(s).map((path) => `argument ${i}${path}`));
   const xs = leaves.filter((_, i) => active[i]);
   if (xs.length === 0) {
-    throw new ArgumentError("checkGrads: no float argument", "give one to differentiate in");
+    throw new ArgumentError(
+      "checkGrads: expected an argument of floats, got none",
+      "give one with respect to which to differentiate",
+    );
   }
   await setBackend(); // which backend it is, decides how exact the comparison can be
   const backend = backendOf(leaves);

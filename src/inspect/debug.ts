@@ -94,7 +94,10 @@ export function debugNans<A extends unknown[], R>(
     ];
     for (const [i, x] of inputs.entries()) {
       if (await hasNan(x)) {
-        throw new NanError(`${names[i]} is NaN to begin with`, "look at its origin");
+        throw new NanError(
+          `${names[i]} contains NaN before the function runs`,
+          "find out where it is computed",
+        );
       }
     }
     const env = new Environment(program.inputs, inputs);

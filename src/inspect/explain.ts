@@ -94,14 +94,14 @@ export function explain<A extends unknown[]>(f: (...args: A) => unknown, ...args
   const backend = backendOf([...captured, ...leaves]);
   if (stillOpening(backend)) {
     throw new BackendError(
-      "explain: the backend is still opening, and what it makes of a program is not known yet",
+      "explain: the backend is still opening, so how it compiles a program is not known yet",
       "await setBackend() first",
     );
   }
   if (programCallsHost(program)) {
     throw new BackendError(
       "explain: the function contains a pureCallback, at which its program is cut",
-      "explain what comes before and after the call",
+      "explain the parts before and after the call one by one",
     );
   }
   const { program: inlined } = liftEffects(eliminateDeadCode(inlineCalls(program)));

@@ -34,7 +34,7 @@ function refuseHost(program: Program): void {
   for (const { primitive, params } of program.equations) {
     if (primitive.host || primitive.effect) {
       throw new BackendError(
-        `toOnnx: "${primitive.name}" calls the host, which an exported program cannot`,
+        `toOnnx: "${primitive.name}" calls the host, which an exported program cannot do`,
         "leave out debug.print, debug.callback, errorIf and pureCallback in the function to export",
       );
     }

@@ -61,7 +61,7 @@ export function frechetDistance(
 export function covarianceRoot(matrix: ArrayLike<number>, features: number): Float64Array {
   if (matrix.length !== features ** 2) {
     throw new MetricError(
-      `covarianceRoot: ${matrix.length} values are no matrix of ${features} rows and columns`,
+      `covarianceRoot: ${matrix.length} values do not fill a matrix of ${features} rows and columns`,
       "give the square matrix row by row, and the number of its rows",
     );
   }
@@ -116,8 +116,8 @@ export function frechetReport(
   const samples = [real.length / features, generated.length / features] as const;
   if (samples[0] < 4) {
     throw new MetricError(
-      `frechetReport: ${samples[0]} real samples, of which no two halves of two can be made`,
-      "give at least four, and ten for each feature where you can",
+      `frechetReport: expected at least 4 real samples, 2 for each half, got ${samples[0]}`,
+      "give more samples; ten for each feature make the estimate reliable",
     );
   }
   const half = (parity: number) =>

@@ -26,8 +26,8 @@ export function assignment(costs: Tensor): Tensor {
   const [rows, columns] = costs.shape;
   if (rows === undefined || columns === undefined || costs.ndim !== 2 || rows > columns) {
     throw new ShapeError(
-      `assignment: costs of shape [${costs.shape.join(", ")}]`,
-      "give [rows, columns] with no more rows than columns: transpose, or pad",
+      `assignment: expected costs of shape [rows, columns], got [${costs.shape.join(", ")}]`,
+      "give no more rows than columns: transpose, or pad",
     );
   }
   const fixed = stopGradient(costs);

@@ -320,8 +320,8 @@ function refuseContradictions(
   const refuse = (message: string, hint: string): never => {
     throw new ArgumentError(`iterativeAmortizedInference: ${message}`, hint);
   };
-  if (inputs.length === 0) refuse("no inputs", `give some of ${encodings.join(", ")}`);
-  if (sizes.length === 0) refuse("no level", "give latent: 64, or latent: [64, 32]");
+  if (inputs.length === 0) refuse("`inputs` is empty", `give some of ${encodings.join(", ")}`);
+  if (sizes.length === 0) refuse("`latent` has no level", "give latent: 64, or latent: [64, 32]");
   for (const [option, given] of Object.entries({ hidden, inference })) {
     if (given.length !== sizes.length || (option === "inference" && given.some((g) => !g.length))) {
       refuse(
@@ -339,6 +339,9 @@ function refuseContradictions(
     );
   }
   if (leak && adjoint) {
-    refuse("leak with an adjoint: it says itself what is cut", "leave one of them out");
+    refuse(
+      "`leak` cannot be combined with `adjoint`, which itself says what is cut",
+      "leave one of them out",
+    );
   }
 }

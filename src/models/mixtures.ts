@@ -152,7 +152,7 @@ function mixture<W, Z extends Means>(
       const [batch, n] = points.shape as readonly [number, number];
       if (n < clusters) {
         throw new ArgumentError(
-          `${name}: ${clusters} clusters begin at a point each, and a set has ${n} points`,
+          `${name}: ${clusters} clusters begin at one point each, but a set has only ${n} points`,
           "give fewer clusters, or more points",
         );
       }

@@ -234,7 +234,7 @@ export function parts(options: PartsOptions): Parts {
   const width = 2 * latentSize;
   if (width % heads !== 0) {
     throw new ArgumentError(
-      `parts: ${heads} heads for posteriors of ${width} numbers`,
+      `parts: ${heads} heads cannot share posteriors of ${width} numbers`,
       "give a number of heads that divides twice the latentSize",
     );
   }

@@ -218,8 +218,8 @@ export function relationalNeuralEm(options: RelationalNeuralEmOptions): Relation
   const factor = 2 ** channels.length;
   if (height % factor !== 0 || width % factor !== 0) {
     throw new ArgumentError(
-      `relationalNeuralEm: frames of ${height}×${width} for ${channels.length} convolutions, each of which halves them`,
-      `give a resolution whose sides ${factor} divides, or fewer channels`,
+      `relationalNeuralEm: frames of ${height}×${width} cannot be halved by each of ${channels.length} convolutions`,
+      `give a resolution whose sides are multiples of ${factor}, or fewer channels`,
     );
   }
   const pixels = height * width;

@@ -268,7 +268,7 @@ export function savi(options: SaviOptions): Savi {
     }
     if (objects === undefined) return undefined;
     throw new ArgumentError(
-      `savi: slots that are ${start} at first, and objects to start from`,
+      `savi: objects to start from were given, but slots begin as ${start}`,
       'leave the objects out, or make the model with start: "boxes" or "centers"',
     );
   };
@@ -364,7 +364,7 @@ function withBackground(
 ): Tensor {
   if (objects === undefined) {
     throw new ArgumentError(
-      `savi: slots start from ${start} of the first frame, and there are none`,
+      `savi: slots start from ${start} of the first frame, but none were given`,
       `give objects: ${start} [batch, objects, ${numbers}]; or make the model with start: "learned" or "random"`,
     );
   }
@@ -379,7 +379,7 @@ function withBackground(
   const given = objects.shape[1]!;
   if (given >= slots) {
     throw new ShapeError(
-      `savi: ${given} objects and the background for ${slots} slots`,
+      `savi: ${given} objects and the background do not fit into ${slots} slots`,
       `make the model with slots: ${given + 1} or more, or leave objects out`,
     );
   }

@@ -71,7 +71,7 @@ export function slate(options: SlateOptions): Slate {
   for (const [name, n] of Object.entries({ heads, slotHeads })) {
     if (size % n === 0) continue;
     throw new ArgumentError(
-      `slate: ${n} ${name} of vectors of size ${size}`,
+      `slate: vectors of size ${size} cannot be split into ${n} ${name}`,
       `give a size that is a multiple of \`${name}\``,
     );
   }

@@ -47,7 +47,7 @@ export function slateChecks(own: SlateSizes): SlateChecks {
         const wanted = own[name as keyof typeof found]; // the keys of the object above
         if (value === wanted) continue;
         throw new ArgumentError(
-          `slate: the parameters are of a model with \`${name}\` ${value}, and this one has ${wanted}`,
+          `slate: the parameters are of a model with \`${name}\` ${value}, but this model has ${wanted}`,
           `make the model with the \`${name}\` of its parameters, or parameters with its own \`init\``,
         );
       }

@@ -260,8 +260,8 @@ export function slotAttention(options: SlotAttentionOptions): SlotAttention {
   const { eps } = conventions;
   if (slotSize % heads !== 0) {
     throw new ArgumentError(
-      `slotAttention: ${heads} heads of slots of size ${slotSize}`,
-      "give a slotSize that is a multiple of the heads",
+      `slotAttention: slots of size ${slotSize} cannot be split into ${heads} heads`,
+      "give a slotSize that is a multiple of the number of heads",
     );
   }
   const normInputs = nn.layerNorm({ size: inputSize, eps });

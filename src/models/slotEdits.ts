@@ -59,7 +59,7 @@ export function removeSlots(slots: Tensor, order: Tensor, count: number): Tensor
   requireShape("removeSlots: the order is", order, [batch, total], hint);
   if (count >= total) {
     throw new ArgumentError(
-      `removeSlots: ${count} of ${total} slots`,
+      `removeSlots: cannot remove ${count} of ${total} slots`,
       `give at most ${total - 1}, so that one is left to draw`,
     );
   }
@@ -92,10 +92,10 @@ export function combineSlots(slots: Tensor, picks: readonly SlotPick[]): Tensor 
   if (picks.length === 0 || missing !== undefined) {
     throw new ArgumentError(
       missing === undefined
-        ? "combineSlots: no slots are picked"
-        : `combineSlots: slot ${missing[1]} of image ${
+        ? "combineSlots: the list of picked slots is empty"
+        : `combineSlots: there is no slot ${missing[1]} of image ${
           missing[0]
-        }, but there are ${images} images of ${each} slots`,
+        }; there are ${images} images of ${each} slots`,
       "give pairs of an image and a slot, counted from 0: [[0, 1], [1, 0]]",
     );
   }
@@ -158,7 +158,7 @@ export function conceptLibrary(
   const [total] = all.shape as readonly [number, number]; // see above
   if (concepts > total) {
     throw new ArgumentError(
-      `conceptLibrary: ${concepts} concepts of ${total} slots`,
+      `conceptLibrary: cannot make ${concepts} concepts out of ${total} slots`,
       "give fewer concepts, or slots of more images",
     );
   }
@@ -201,8 +201,8 @@ export function promptSlots(
   if (concepts.length === 0 || wrong !== undefined) {
     throw new ArgumentError(
       wrong === undefined
-        ? "promptSlots: no concepts"
-        : `promptSlots: concept ${wrong}, but the library has ${known}`,
+        ? "promptSlots: the list of concepts is empty"
+        : `promptSlots: there is no concept ${wrong}; the library has ${known}`,
       `give numbers from 0 to ${known - 1}`,
     );
   }

@@ -163,19 +163,19 @@ function refuseContradictions({ adjoint, noise, collect, solver, atol, rtol, ...
   if (collect === "all") {
     if (adjoint.kind === "atSolution") {
       refuse(
-        `collect: "all" with the adjoint ${adjoint.name}, which differentiates one point, the last iterate`,
+        `collect: "all" cannot be combined with the adjoint ${adjoint.name}, which differentiates one point, the last iterate`,
         "give unrolled(), or truncated({ steps: 1 }), by which each iterate trains the one step that led to it",
       );
     }
     if (ownSolver) {
       refuse(
-        `collect: "all" with the solver ${ownSolver.name}, whose iterates are not those of the level's step`,
+        `collect: "all" cannot be combined with the solver ${ownSolver.name}, whose iterates are not those of the level's step`,
         'leave the solver out, or give collect: "last"',
       );
     }
     if (stops || rest.finalStep || rest.initGrad) {
       refuse(
-        'collect: "all" with atol, rtol, finalStep or initGrad, which are about one solution',
+        'collect: "all" cannot be combined with atol, rtol, finalStep or initGrad, which are about one solution',
         "leave them out: all steps are taken, and each iterate has the derivative of its own steps",
       );
     }
@@ -183,7 +183,7 @@ function refuseContradictions({ adjoint, noise, collect, solver, atol, rtol, ...
   if (noise === "fixed") return;
   if (adjoint.kind === "atSolution" || ownSolver) {
     refuse(
-      `noise: "fresh" with ${
+      `noise: "fresh" cannot be combined with ${
         ownSolver ? `the solver ${ownSolver.name}` : `the adjoint ${adjoint.name}`
       }: a fixed point needs the same map in every step`,
       'give noise: "fixed", or the solver forward() and the adjoint unrolled() or truncated({ steps })',
@@ -191,7 +191,7 @@ function refuseContradictions({ adjoint, noise, collect, solver, atol, rtol, ...
   }
   if (stops) {
     refuse(
-      'noise: "fresh" with a tolerance: with new noise in each step no iterate stays the same',
+      'noise: "fresh" cannot be combined with a tolerance: with new noise in each step no iterate stays the same',
       'give noise: "fixed", or leave atol and rtol out',
     );
   }

@@ -137,7 +137,7 @@ export function conv(options: ConvOptions): Layer<LinearParams> {
   const { padding = 0, groups = 1 } = options;
   if (options.in % groups !== 0 || options.out % groups !== 0) {
     throw new ArgumentError(
-      `nn.conv: ${options.in} channels of the input and ${options.out} of the output in ${groups} groups`,
+      `nn.conv: ${options.in} channels of the input and ${options.out} of the output cannot be split into ${groups} groups`,
       "give a number of groups that divides both",
     );
   }

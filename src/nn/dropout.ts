@@ -9,7 +9,7 @@ function requireRate(name: string, rate: unknown): void {
   if (typeof rate === "number" && rate >= 0 && rate < 1) return;
   throw new ArgumentError(
     `nn.${name}: the rate is ${describeTree(rate)}`,
-    `give a number from 0 to below 1 last: nn.${name}(key, x, 0.1)`,
+    `give a number that is at least 0 and below 1 as the last argument: nn.${name}(key, x, 0.1)`,
   );
 }
 

@@ -18,7 +18,7 @@ export function fans(shape: Shape): { readonly fanIn: number; readonly fanOut: n
   const [out, inside, ...window] = shape;
   if (out === undefined || inside === undefined) {
     throw new ArgumentError(
-      `an initializer that looks at fans was given the shape [${shape.join(", ")}]`,
+      `an initializer that depends on fan-in and fan-out was given the shape [${shape.join(", ")}]`,
       "give at least two axes, out and in; vectors can be uniform, normal, zeros or ones",
     );
   }

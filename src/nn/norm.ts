@@ -154,8 +154,8 @@ export function groupNorm(
   const { groups, channels, eps = 1e-5, affine = true } = options;
   if (channels % groups !== 0) {
     throw new ArgumentError(
-      `nn.groupNorm: ${channels} channels in ${groups} groups`,
-      "give a number of groups that divides the channels",
+      `nn.groupNorm: ${channels} channels cannot be split into ${groups} groups`,
+      "give a number of groups that divides the number of channels",
     );
   }
   return {

@@ -48,7 +48,7 @@ export function learnedPosition(options: LearnedPositionOptions): Layer<Embeddin
       const n = x.shape.at(-2)!;
       if (n > length) {
         throw new ShapeError(
-          `nn.learnedPosition: a sequence of ${n} for ${length} positions`,
+          `nn.learnedPosition: a sequence of ${n} is longer than the ${length} positions`,
           "give a greater length",
         );
       }

@@ -27,8 +27,8 @@ export function pixelShuffle(x: Tensor, factor: number): Tensor {
   const out = channels / factor ** 2;
   if (!Number.isInteger(out)) {
     throw new ShapeError(
-      `nn.pixelShuffle: ${channels} channels for squares of ${factor}`,
-      "give a multiple of the square of the factor",
+      `nn.pixelShuffle: ${channels} channels cannot be split into squares of ${factor}×${factor}`,
+      "give a number of channels that is a multiple of the square of the factor",
     );
   }
   const split = np.reshape(x, [batch, height, width, out, factor, factor]);

@@ -62,7 +62,12 @@ export const unpackbits: (x: TensorLike, options?: UnpackOptions) => Tensor = ma
   (x, { axis, bitorder = "big", count } = {}) => {
     requireIntegers("unpackbits", [x]);
     const [t, at] = along("unpackbits", lax.convert(asTensor(x), "uint32"), axis);
-    if (t.ndim === 0) throw new ShapeError(`unpackbits of ${formatAval(t.aval)}`, "give an axis");
+    if (t.ndim === 0) {
+      throw new ShapeError(
+        `unpackbits: expected one axis or more, got ${formatAval(t.aval)}`,
+        "reshape it: x.reshape([1])",
+      );
+    }
     const n = t.shape[at]!;
     const eight = t.shape.toSpliced(at + 1, 0, 8);
     const spread = lax.broadcast(t, eight, t.shape.map((_, i) => i <= at ? i : i + 1));

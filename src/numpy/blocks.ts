@@ -87,7 +87,10 @@ const splitAlong = (
   managed((x, parts) => {
     const t = asTensor(x);
     if (t.ndim <= axis) {
-      throw new ShapeError(`${name} of ${formatAval(t.aval)}`, `give at least ${axis + 1} axes`);
+      throw new ShapeError(
+        `${name}: expected at least ${axis + 1} axes, got ${formatAval(t.aval)}`,
+        "reshape it, or split along another axis",
+      );
     }
     return split(t, parts, { axis });
   }, declareOperands(`np.${name}`, ["x", "parts"]));
@@ -97,7 +100,10 @@ export const vsplit: (x: TensorLike, parts: number | readonly number[]) => Tenso
   (x, parts) => {
     const t = asTensor(x);
     if (t.ndim < 2) {
-      throw new ShapeError(`vsplit of ${formatAval(t.aval)}`, "give at least 2 axes");
+      throw new ShapeError(
+        `vsplit: expected at least 2 axes, got ${formatAval(t.aval)}`,
+        "reshape it, or use np.split",
+      );
     }
     return split(t, parts);
   },
@@ -155,7 +161,7 @@ function placesOf(name: string, at: number | readonly number[], size: number): n
     const place = i < 0 ? i + size : i;
     if (Number.isInteger(i) && place >= 0 && place <= size) return place;
     throw new ShapeError(
-      `${name}: index ${i} of an axis of size ${size}`,
+      `${name}: index ${i} is out of range for an axis of size ${size}`,
       `give a whole number from ${-size} to ${size}`,
     );
   });
@@ -228,7 +234,10 @@ export const deleteAt: (
     const size = t.shape[along]!;
     const gone = new Set(placesOf("delete", at, size));
     if (gone.has(size)) {
-      throw new ShapeError(`delete: index ${size} of ${size} elements`, `give at most ${size - 1}`);
+      throw new ShapeError(
+        `delete: index ${size} is out of range for ${size} elements`,
+        `give at most ${size - 1}`,
+      );
     }
     const cuts = [-1, ...[...gone].sort((a, b) => a - b), size];
     const pieces = cuts.slice(1).map((end, i) => stretchOf(t, along, cuts[i]! + 1, end));

@@ -66,8 +66,10 @@ export const interp: (
     const b = floatTensor("interp", ys);
     if (a.ndim !== 1 || b.ndim !== 1 || a.size !== b.size || a.size === 0) {
       throw new ShapeError(
-        `interp between ${formatAval(a.aval)} and ${formatAval(b.aval)}`,
-        "give two vectors of one size",
+        `interp: expected two vectors of one size, got ${formatAval(a.aval)} and ${
+          formatAval(b.aval)
+        }`,
+        "give a point and its value for each, at least one",
       );
     }
     if (period === undefined) return between(t, a, b, left, right);
@@ -153,7 +155,7 @@ export const gradient: (y: TensorLike, options?: GradientOptions) => Tensor[] = 
     const given = typeof spacing === "object" && "length" in spacing ? spacing : [spacing];
     if (given.length !== 1 && given.length !== along.length) {
       throw new ArgumentError(
-        `gradient: ${given.length} spacings for ${along.length} axes`,
+        `gradient: expected one spacing for each of ${along.length} axes, got ${given.length}`,
         "give one for all axes, or one for each",
       );
     }
@@ -170,7 +172,9 @@ function slopes(y: Tensor, axis: number, spacing: TensorLike): Tensor {
   const h = floatTensor("gradient", spacing);
   if (n < 2 || h.ndim > 1 || h.ndim === 1 && h.size !== n) {
     throw new ShapeError(
-      `gradient along axis ${axis} of ${formatAval(y.aval)} with spacing ${formatAval(h.aval)}`,
+      `gradient: axis ${axis} of ${formatAval(y.aval)} does not go with the spacing ${
+        formatAval(h.aval)
+      }`,
       "give at least two samples, and one distance, or a place for each of them",
     );
   }

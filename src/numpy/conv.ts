@@ -110,7 +110,7 @@ export const convGeneralDilated: (
     const padding = options.padding ?? "VALID";
     if (padding === "SAME" && lhsDilation.some((d) => d !== 1)) {
       throw new ArgumentError(
-        'convGeneralDilated: padding "SAME" with lhsDilation',
+        'convGeneralDilated: padding "SAME" cannot be combined with lhsDilation',
         "use convTranspose, or give the padding in numbers",
       );
     }
@@ -237,13 +237,15 @@ function layoutOf(
     !has(filter, ["O", "I", ...space]) || !has(output, ["N", "C", ...space])
   ) {
     throw new ArgumentError(
-      `${name}: layouts ${numbers.map((n) => `"${n}"`).join(", ")}`,
+      `${name}: the layouts ${numbers.map((n) => `"${n}"`).join(", ")} do not name the same axes`,
       'name every axis once in each, as ["NHWC", "HWIO", "NHWC"]',
     );
   }
   if (x.ndim !== rank || w.ndim !== rank) {
     throw new ShapeError(
-      `${name}: input ${formatAval(x.aval)} and filter ${formatAval(w.aval)} for the layouts ` +
+      `${name}: input ${formatAval(x.aval)} and filter ${
+        formatAval(w.aval)
+      } do not fit the layouts ` +
         `"${input}" and "${filter}"`,
       `give tensors with ${rank} axes, or other dimensionNumbers`,
     );
@@ -261,7 +263,7 @@ export function perAxis(name: string, what: string, value: PerAxis, rank: number
   const list = typeof value === "number" ? Array<number>(rank).fill(value) : [...value];
   if (list.length === rank && list.every((n) => Number.isInteger(n) && n >= 1)) return list;
   throw new ArgumentError(
-    `${name}: ${what} (${list.join(", ")}) for ${rank} spatial axes`,
+    `${name}: ${what} (${list.join(", ")}) do not fit ${rank} spatial axes`,
     "give one whole number, 1 or more, or one for each axis",
   );
 }
@@ -286,7 +288,7 @@ export function paddingOf(
     return [...padding];
   }
   throw new ArgumentError(
-    `${name}: padding ${JSON.stringify(padding)} for ${sizes.length} spatial axes`,
+    `${name}: padding ${JSON.stringify(padding)} does not fit ${sizes.length} spatial axes`,
     'give "SAME", "VALID", or a pair of whole numbers for each axis',
   );
 }

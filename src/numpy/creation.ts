@@ -122,7 +122,7 @@ export const fromData: (data: TypedArray, options: FromDataOptions) => Tensor = 
 function checkSize(name: string, shape: Shape, elements: number): void {
   if (sizeOf(shape) === elements) return;
   throw new ShapeError(
-    `${name}: ${elements} elements for the shape [${shape.join(", ")}]`,
+    `${name}: ${elements} elements do not fill the shape [${shape.join(", ")}]`,
     `give a shape of ${elements} elements`,
   );
 }
@@ -276,7 +276,7 @@ const range = managed(
   ) => {
     if (start === undefined || stop === undefined || !Number.isFinite((stop - start) / step)) {
       throw new ArgumentError(
-        `arange from ${start} to ${stop} by ${step} has no end`,
+        `arange: the range from ${start} to ${stop} by ${step} has no end`,
         "give finite numbers, and a step other than 0",
       );
     }

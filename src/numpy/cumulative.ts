@@ -63,7 +63,7 @@ function inclusive(name: string, run: Cumulative, first: number) {
       const t = numberTensor(name, x);
       if (t.ndim === 0 || axis === undefined && t.ndim > 1) {
         throw new ArgumentError(
-          `${name} of ${t.ndim} axes without \`axis\``,
+          `${name}: \`axis\` is missing, and the tensor has ${t.ndim} axes`,
           t.ndim === 0 ? "give a vector" : `say along which: np.${name}(x, { axis: 0 })`,
         );
       }
@@ -119,7 +119,9 @@ export interface DiffOptions {
 export const diff: (x: TensorLike, options?: DiffOptions) => Tensor = managed(
   (x, { n = 1, axis = -1 } = {}) => {
     let y = asTensor(x);
-    if (y.ndim === 0) throw new ArgumentError("diff of a scalar", "give at least one axis");
+    if (y.ndim === 0) {
+      throw new ArgumentError("diff: expected at least one axis, got a scalar", "give a vector");
+    }
     const along = axisOf("diff", axis, y.ndim);
     const minus = y.dtype === "bool" ? lax.ne : lax.sub;
     for (let i = 0; i < checkCount("diff", "n", n); i++) {

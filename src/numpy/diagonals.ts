@@ -24,7 +24,10 @@ function triangle(
       const t = asTensor(x);
       const [rows, columns] = t.shape.slice(-2);
       if (rows === undefined || columns === undefined) {
-        throw new ShapeError(`${name} of ${formatAval(t.aval)}`, "give at least two axes");
+        throw new ShapeError(
+          `${name}: expected at least two axes, got ${formatAval(t.aval)}`,
+          "give matrices: shape […, m, n]",
+        );
       }
       const mask = inside(...diagonalIndices(name, rows, columns, k));
       return lax.select(
@@ -66,7 +69,10 @@ export const diagonal: (x: TensorLike, options?: DiagonalAxes) => Tensor = manag
     const t = asTensor(x);
     const [rows, columns] = [axisOf("diagonal", axis1, t.ndim), axisOf("diagonal", axis2, t.ndim)];
     if (rows === columns) {
-      throw new ShapeError(`diagonal of axis ${rows} alone`, "give two different axes");
+      throw new ShapeError(
+        `diagonal: expected two different axes, got axis ${rows} twice`,
+        "name the axis of the rows and that of the columns",
+      );
     }
     const rest = t.shape.map((_, i) => i).filter((i) => i !== rows && i !== columns);
     return diagonalOfLast(lax.transpose(t, [...rest, rows, columns]), offset);
@@ -100,7 +106,10 @@ export const diag: (x: TensorLike, options?: Pick<DiagonalOptions, "k">) => Tens
     const t = asTensor(x);
     if (t.ndim === 2) return diagonalOfLast(t, k);
     if (t.ndim !== 1) {
-      throw new ShapeError(`diag of ${formatAval(t.aval)}`, "give a vector or a matrix");
+      throw new ShapeError(
+        `diag: expected a vector or a matrix, got ${formatAval(t.aval)}`,
+        "np.diagonal takes the diagonals of many matrices",
+      );
     }
     const size = t.size + Math.abs(k);
     if (t.size === 0) return lax.full([size, size], 0, t.dtype);

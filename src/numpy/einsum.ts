@@ -49,7 +49,7 @@ function parse(
     throw refuse(`has ${groups.length} groups for ${operands.length} operands`);
   }
   const wrong = [...groups, right ?? ""].find((g) => !/^[A-Za-z]*(\.\.\.)?[A-Za-z]*$/.test(g));
-  if (wrong !== undefined) throw refuse(`has the group "${wrong}"`);
+  if (wrong !== undefined) throw refuse(`has the group "${wrong}", which is not a list of letters`);
   const rests = groups.map((group, i) => {
     const rest = operands[i]!.ndim - group.replace("...", "").length;
     if (rest < 0 || (rest > 0 && !group.includes("..."))) {

@@ -136,7 +136,7 @@ function integerPower(x: Tensor, exponent: number): Tensor {
   if (exponent < 0) {
     if (isFloat(x.dtype)) return lax.div(c(x, 1), integerPower(x, -exponent));
     throw new ArgumentError(
-      `power: ${x.dtype} to the power ${exponent} is no ${x.dtype}`,
+      `power: ${x.dtype} to the power ${exponent} is not ${x.dtype}`,
       'convert first: x.astype("float32")',
     );
   }

@@ -52,7 +52,9 @@ export function applyOverAxes(
     if (y.ndim === t.ndim) return y;
     if (y.ndim === t.ndim - 1) return expandDims(y, along);
     throw new ShapeError(
-      `applyOverAxes: the function made ${formatAval(y.aval)} of ${formatAval(t.aval)}`,
+      `applyOverAxes: expected as many axes as in ${
+        formatAval(t.aval)
+      }, or one less, but the function returned ${formatAval(y.aval)}`,
       "it must keep the axes, or reduce the one that it is given",
     );
   }, asTensor(x));
@@ -90,7 +92,7 @@ export function vectorize(
     const axes = named ?? tensors.map(() => []);
     if (axes.length !== tensors.length) {
       throw new ArgumentError(
-        `vectorize: ${tensors.length} operands for the signature ${signature}`,
+        `vectorize: expected the ${axes.length} operands of the signature ${signature}, got ${tensors.length}`,
         `give ${axes.length}`,
       );
     }
@@ -161,8 +163,8 @@ export function piecewise(
   const [n, m] = [conditions.length, functions.length];
   if (m !== n && m !== n + 1) {
     throw new ArgumentError(
-      `piecewise: ${m} functions for ${n} conditions`,
-      "give one for each condition, and perhaps one more for where none holds",
+      `piecewise: expected ${n} or ${n + 1} functions for ${n} conditions, got ${m}`,
+      "give one for each condition, and optionally one more for where no condition holds",
     );
   }
   const t = asTensor(x);

@@ -56,7 +56,10 @@ export const ix_: (vectors: readonly TensorLike[]) => Tensor[] = managed(
     vectors.map((x, axis) => {
       const t = asTensor(x);
       if (t.ndim !== 1) {
-        throw new ShapeError(`ix_: ${formatAval(t.aval)}`, "give vectors");
+        throw new ShapeError(
+          `ix_: expected vectors, got ${formatAval(t.aval)}`,
+          "give vectors of indices: np.ravel(x)",
+        );
       }
       return lax.reshape(t, vectors.map((_, i) => i === axis ? t.size : 1));
     }),
@@ -123,7 +126,12 @@ const triangleIndicesFrom = (name: string, of: TriangleIndices): TriangleIndices
   managed((x, { k = 0 } = {}) => {
     const t = asTensor(x);
     const [n, m] = t.shape;
-    if (t.ndim !== 2) throw new ShapeError(`${name} of ${formatAval(t.aval)}`, "give a matrix");
+    if (t.ndim !== 2) {
+      throw new ShapeError(
+        `${name}: expected a matrix, got ${formatAval(t.aval)}`,
+        "give a tensor of two axes",
+      );
+    }
     return of(n!, { k, m: m! });
   }, declareOptions(`np.${name}`, ["x"], { k: integer }));
 
@@ -166,8 +174,8 @@ export const diagIndicesFrom: (x: TensorLike) => Tensor[] = managed((x) => {
   const t = asTensor(x);
   if (t.ndim < 2 || t.shape.some((n) => n !== t.shape[0])) {
     throw new ShapeError(
-      `diagIndicesFrom of ${formatAval(t.aval)}`,
-      "give two axes or more, all of one size",
+      `diagIndicesFrom: expected two axes or more of one size, got ${formatAval(t.aval)}`,
+      "give a square matrix, or a tensor of which all axes have one size",
     );
   }
   return diagIndices(t.shape[0]!, t.ndim);
@@ -227,7 +235,7 @@ export const ravelMultiIndex: (
     const sizes = shapeOf("ravelMultiIndex", shape);
     if (indices.length !== sizes.length) {
       throw new ArgumentError(
-        `ravelMultiIndex: ${indices.length} tensors of indices for ${sizes.length} axes`,
+        `ravelMultiIndex: expected one tensor of indices for each of ${sizes.length} axes, got ${indices.length}`,
         "give one for each axis",
       );
     }

@@ -57,7 +57,7 @@ export const bincount: (x: TensorLike, options: BincountOptions) => Tensor = man
       : asTensor(weights);
     if (given.shape.join() !== t.shape.join()) {
       throw new ShapeError(
-        `bincount: weights ${formatAval(given.aval)} for ${formatAval(t.aval)}`,
+        `bincount: weights ${formatAval(given.aval)} do not fit ${formatAval(t.aval)}`,
         "give one weight for each element",
       );
     }
@@ -95,7 +95,10 @@ export const digitize: (
   (x, bins, { right = false } = {}) => {
     const edges = asTensor(bins);
     if (edges.ndim !== 1) {
-      throw new ShapeError(`digitize in ${formatAval(edges.aval)}`, "give a vector of edges");
+      throw new ShapeError(
+        `digitize: expected a vector of edges, got ${formatAval(edges.aval)}`,
+        "give the edges in order: np.array([0, 1, 2])",
+      );
     }
     const n = edges.size;
     const t = asTensor(x);
@@ -143,7 +146,10 @@ function edgesOf(
 ): Tensor {
   if (bins instanceof Tensor) {
     if (bins.ndim === 1) return lax.convert(bins, x.dtype);
-    throw new ShapeError(`histogram: bins ${formatAval(bins.aval)}`, "give a vector of edges");
+    throw new ShapeError(
+      `histogram: expected a vector of edges, got bins ${formatAval(bins.aval)}`,
+      "give the edges in order: np.array([0, 1, 2])",
+    );
   }
   const all = x.shape.map((_, i) => i);
   const scalar = (n: number) => lax.full([], n, x.dtype);
@@ -251,17 +257,17 @@ export const histogramdd: (
     const t = floatTensor("histogramdd", points);
     if (t.ndim !== 2) {
       throw new ShapeError(
-        `histogramdd of ${formatAval(t.aval)}`,
-        "give a matrix, a row for each point",
+        `histogramdd: expected a matrix, got ${formatAval(t.aval)}`,
+        "give a row for each point",
       );
     }
     const [n, axes] = t.shape as [number, number]; // two axes: see above
     const all = typeof bins === "number" ? Array<Bins>(axes).fill(bins) : bins;
     if (all.length !== axes || (range && range.length !== axes)) {
       throw new ArgumentError(
-        `histogramdd: ${all.length} bins and ${
+        `histogramdd: expected bins and a range for each of ${axes} coordinates, got ${all.length} bins and ${
           range?.length ?? axes
-        } ranges for ${axes} coordinates`,
+        } ranges`,
         "give one for each coordinate",
       );
     }
@@ -294,8 +300,10 @@ export const histogram2d: (
     const [a, b] = promote("histogram2d", [x, y], toFloat) as [Tensor, Tensor];
     if (a.ndim !== 1 || a.shape.join() !== b.shape.join()) {
       throw new ShapeError(
-        `histogram2d of ${formatAval(a.aval)} and ${formatAval(b.aval)}`,
-        "give two vectors of one size",
+        `histogram2d: expected two vectors of one size, got ${formatAval(a.aval)} and ${
+          formatAval(b.aval)
+        }`,
+        "give the two coordinates of every point",
       );
     }
     const columns = [a, b].map((t) => lax.reshape(t, [t.size, 1]));

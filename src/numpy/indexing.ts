@@ -133,7 +133,9 @@ export function complete(
   const dots = index.filter((item) => item === "...").length;
   if (named > x.ndim || dots > 1) {
     throw new ShapeError(
-      `${name}: ${named} indices${dots > 1 ? " and two ellipses" : ""} for ${formatAval(x.aval)}`,
+      `${name}: ${named} indices${dots > 1 ? " and two ellipses" : ""} do not fit ${
+        formatAval(x.aval)
+      }`,
       `give at most ${x.ndim} indices and one "..."`,
     );
   }
@@ -157,7 +159,7 @@ function place(
     throw new DTypeError(
       `${name}: an index is ${formatAval(item.aval)}`,
       item.dtype === "bool"
-        ? "a mask selects a number of elements that is not known: use np.where, or at(x, mask).set"
+        ? "the number of elements that a mask selects is not known in advance: use np.where, or at(x, mask).set"
         : 'indices are integers: convert with astype("int32")',
     );
   }
@@ -165,7 +167,7 @@ function place(
     const found = item < 0 ? item + size : item;
     if (!Number.isInteger(item) || found < 0 || found >= size) {
       throw new ShapeError(
-        `${name}: index ${item} of axis ${axis} of ${formatAval(x.aval)}`,
+        `${name}: index ${item} is out of range for axis ${axis} of ${formatAval(x.aval)}`,
         size === 0 ? "the axis is empty" : `give a whole number from ${-size} to ${size - 1}`,
       );
     }
@@ -190,7 +192,7 @@ function range(name: string, item: readonly (number | null | undefined)[], size:
     item.some((n) => n !== null && n !== undefined && !Number.isInteger(n))
   ) {
     throw new ArgumentError(
-      `${name}: [${item.join(", ")}] is no range`,
+      `${name}: [${item.join(", ")}] is not a range`,
       "give [start, stop, step] of whole numbers, the step not 0; indices go into a tensor",
     );
   }
@@ -237,7 +239,10 @@ export function gather(
     const shape = [...outer, ...rest.map((i) => x.shape[i]!)];
     if (shape.includes(0)) return lax.full(shape, 0, x.dtype);
     if (mode === "fill") return lax.broadcast(fill, shape, []);
-    throw new ShapeError(`an index into ${formatAval(x.aval)}, which is empty`, "check its size");
+    throw new ShapeError(
+      `${formatAval(x.aval)} is empty, so that no index is in range`,
+      "check its size first",
+    );
   }
   const counted = indices.map((index, i) => fromStart(index, sizes[i]!));
   const clipped = counted.map((index, i) =>

@@ -17,7 +17,10 @@ export interface AxisOption {
 
 function several(name: string, xs: readonly TensorLike[]): Tensor[] {
   if (xs.length > 0) return promote(name, xs);
-  throw new ArgumentError(`${name} of no tensors`, "give at least one");
+  throw new ArgumentError(
+    `${name}: expected one tensor or more, got none`,
+    "give a list of tensors",
+  );
 }
 
 /**
@@ -41,7 +44,9 @@ export const concatenate: (xs: readonly TensorLike[], options?: AxisOption) => T
     );
     if (!fits) {
       throw new ShapeError(
-        `concatenate along axis ${along}: ${tensors.map((x) => formatAval(x.aval)).join(", ")}`,
+        `concatenate: shapes do not fit along axis ${along}: ${
+          tensors.map((x) => formatAval(x.aval)).join(", ")
+        }`,
         "all sizes but that of the axis must agree",
       );
     }
@@ -66,7 +71,7 @@ export const stack: (xs: readonly TensorLike[], options?: AxisOption) => Tensor 
     const shape = tensors[0]!.shape;
     if (tensors.some((x) => x.shape.join() !== shape.join())) {
       throw new ShapeError(
-        `stack: ${tensors.map((x) => formatAval(x.aval)).join(", ")}`,
+        `stack: shapes differ: ${tensors.map((x) => formatAval(x.aval)).join(", ")}`,
         "all shapes must be the same",
       );
     }
@@ -110,7 +115,7 @@ export const split: (
     const size = t.shape[along]!;
     if (typeof parts === "number" && size % checkParts(parts) !== 0) {
       throw new ShapeError(
-        `split: axis ${along} of ${formatAval(t.aval)} in ${parts} equal parts`,
+        `split: axis ${along} of ${formatAval(t.aval)} cannot be split into ${parts} equal parts`,
         "give a number that divides the size, or use arraySplit",
       );
     }
@@ -134,7 +139,10 @@ export const arraySplit: typeof split = managed(
 
 function checkParts(parts: number): number {
   if (Number.isInteger(parts) && parts > 0) return parts;
-  throw new ArgumentError(`split in ${parts} parts`, "give a whole number, 1 or more");
+  throw new ArgumentError(
+    `split: the number of parts is ${parts}`,
+    "give a whole number, 1 or more",
+  );
 }
 
 function evenCuts(size: number, parts: number): number[] {
@@ -171,7 +179,7 @@ export const repeat: (
     }
     if (count.length !== size) {
       throw new ShapeError(
-        `repeat: ${count.length} counts for axis ${along} of ${formatAval(t.aval)}`,
+        `repeat: ${count.length} counts do not fit axis ${along} of ${formatAval(t.aval)}`,
         `give one count, or ${size}`,
       );
     }
@@ -239,7 +247,9 @@ export const roll: (
     return pairs.reduce((y, [a, n]) => {
       if (a === undefined || n === undefined) {
         throw new ArgumentError(
-          `roll by (${shifts.join(", ")}) along (${axes.join(", ")})`,
+          `roll: expected one shift for each axis, got shifts (${shifts.join(", ")}) and axes (${
+            axes.join(", ")
+          })`,
           "give one number for each axis",
         );
       }
@@ -251,7 +261,12 @@ export const roll: (
 
 function rollAlong(x: Tensor, axis: number, by: number): Tensor {
   const size = x.shape[axis]!;
-  if (!Number.isInteger(by)) throw new ArgumentError(`roll by ${by}`, "give a whole number");
+  if (!Number.isInteger(by)) {
+    throw new ArgumentError(
+      `roll: the shift is ${by}`,
+      "give a whole number",
+    );
+  }
   const shift = size === 0 ? 0 : ((by % size) + size) % size;
   if (shift === 0) return x;
   const cut = size - shift;

@@ -175,7 +175,7 @@ export const select: (
     throw new DTypeError(
       wrong
         ? `select: a condition is ${formatAval(wrong.aval)}`
-        : `select: ${conditions.length} conditions for ${choices.length} choices`,
+        : `select: expected one condition for each of ${choices.length} choices, got ${conditions.length}`,
       "give one boolean tensor for each choice",
     );
   }

@@ -100,7 +100,7 @@ export const pad: (x: TensorLike, width: PadWidth, options?: PadOptions) => Tens
       const [before, after] = [low[axis]!, high[axis]!];
       if (size === 0 && before + after > 0) {
         throw new ShapeError(
-          `pad: ${formatAval(y.aval)} has nothing along axis ${axis} to pad with`,
+          `pad: ${formatAval(y.aval)} has no elements along axis ${axis} to pad with`,
           'use mode "constant"',
         );
       }
@@ -119,7 +119,7 @@ export const pad: (x: TensorLike, width: PadWidth, options?: PadOptions) => Tens
           ? [size, size]
           : widthOf("lengths", statLength, axis, t).map((n) => Math.min(n, size));
         if (lengths.includes(0)) {
-          throw new ArgumentError("pad: a `statLength` of 0", "give at least 1");
+          throw new ArgumentError("pad: `statLength` is 0", "give 1 or more");
         }
         const found = (part: Tensor) => inTypeOf(t, reduce(part, { axis, keepdims: true }));
         return lax.concatenate([
@@ -191,7 +191,7 @@ function widthOf(
   const own = width.length === 1 ? first : width[axis];
   if (typeof own === "object" && (width.length === 1 || width.length === x.ndim)) return own;
   throw new ShapeError(
-    `pad: ${width.length} pairs of ${what} for ${formatAval(x.aval)}`,
+    `pad: ${width.length} pairs of ${what} do not fit ${formatAval(x.aval)}`,
     "give a number, a pair, or one pair for each axis",
   );
 }

@@ -26,7 +26,12 @@ const c = lax.fullLike;
 function repeated(name: string, values: TensorLike, dtype: Tensor["dtype"], size: number): Tensor {
   const given = cast(name, values, { dtype, weak: false });
   const n = given.size;
-  if (n === 0 && size > 0) throw new ShapeError(`${name}: no values`, "give at least one");
+  if (n === 0 && size > 0) {
+    throw new ShapeError(
+      `${name}: expected one value or more, got none`,
+      "give a tensor with elements",
+    );
+  }
   if (size === 0) return lax.full([0], 0, dtype);
   const times = Math.ceil(size / n);
   const rows = lax.broadcast(lax.reshape(given, [n]), [times, n], [1]);
@@ -50,7 +55,7 @@ export const place: (x: TensorLike, mask: TensorLike, values: TensorLike) => Ten
     const chosen = truth(mask);
     if (chosen.size !== t.size) {
       throw new ShapeError(
-        `place: a mask ${formatAval(chosen.aval)} for ${formatAval(t.aval)}`,
+        `place: the mask ${formatAval(chosen.aval)} does not fit ${formatAval(t.aval)}`,
         "give a mask of the tensor's size",
       );
     }
@@ -125,7 +130,7 @@ export const putAlongAxis: (
     const along = axisOf("putAlongAxis", axis, t.ndim);
     if (where.ndim !== t.ndim) {
       throw new ShapeError(
-        `putAlongAxis: ${formatAval(where.aval)} into ${formatAval(t.aval)}`,
+        `putAlongAxis: indices ${formatAval(where.aval)} do not fit ${formatAval(t.aval)}`,
         "give indices with as many axes as the tensor: np.expandDims",
       );
     }
@@ -148,8 +153,8 @@ export const fillDiagonal: (x: TensorLike, values: TensorLike) => Tensor = manag
     const square = t.shape.every((n) => n === t.shape[0]);
     if (t.ndim < 2 || t.ndim > 2 && !square) {
       throw new ShapeError(
-        `fillDiagonal of ${formatAval(t.aval)}`,
-        "give a matrix, or more axes of one size",
+        `fillDiagonal: expected a matrix, or axes of one size, got ${formatAval(t.aval)}`,
+        "reshape it, or fill the diagonals of its matrices by vmap",
       );
     }
     if (t.size === 0) return t;
@@ -177,7 +182,9 @@ export const choose: (
   (numbers, choices, { mode = "clip" } = {}) => {
     const index = integers("choose", numbers);
     const n = choices.length;
-    if (n === 0) throw new ArgumentError("choose among no tensors", "give at least one");
+    if (n === 0) {
+      throw new ArgumentError("choose: the list of choices is empty", "give at least one tensor");
+    }
     const tensors = align("choose", choices);
     const shape = broadcastShapes("choose", [index.shape, tensors[0]!.shape]);
     const size = c(index, n);

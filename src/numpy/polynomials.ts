@@ -34,7 +34,7 @@ function vector(name: string, x: TensorLike): Tensor {
   const flat = t.ndim === 0 ? lax.reshape(t, [1]) : t;
   if (flat.ndim === 1 && flat.size > 0) return flat;
   throw new ShapeError(
-    `${name}: coefficients ${formatAval(t.aval)}`,
+    `${name}: expected a vector of coefficients, got ${formatAval(t.aval)}`,
     "give a vector with at least one coefficient",
   );
 }
@@ -149,7 +149,7 @@ export const polyint: (p: TensorLike, options?: PolyintOptions) => Tensor = mana
     const constants = given.size === 1 ? stretch("polyint", lax.reshape(given, [1]), [m]) : given;
     if (constants.shape.join() !== String(m)) {
       throw new ShapeError(
-        `polyint: constants ${formatAval(given.aval)} of ${m} integrals`,
+        `polyint: expected one constant for each of ${m} integrals, got ${formatAval(given.aval)}`,
         "give one for all, or one for each",
       );
     }
@@ -176,7 +176,12 @@ export interface VanderOptions {
 export const vander: (x: TensorLike, columns?: number, options?: VanderOptions) => Tensor = managed(
   (x, columns, { increasing = false } = {}) => {
     const t = numberTensor("vander", x);
-    if (t.ndim !== 1) throw new ShapeError(`vander of ${formatAval(t.aval)}`, "give a vector");
+    if (t.ndim !== 1) {
+      throw new ShapeError(
+        `vander: expected a vector, got ${formatAval(t.aval)}`,
+        "flatten it: np.ravel(x)",
+      );
+    }
     const n = checkCount("vander", "the columns", columns ?? t.size);
     if (n === 0) return lax.full([t.size, 0], 0, t.dtype);
     const powers = Array.from({ length: n }, (_, k) => lax.reshape(power(t, k), [t.size, 1]));
@@ -189,7 +194,10 @@ export const vander: (x: TensorLike, columns?: number, options?: VanderOptions) 
 export const poly: (zeros: TensorLike) => Tensor = managed((zeros) => {
   const t = floatTensor("poly", zeros);
   if (t.ndim > 1) {
-    throw new ShapeError(`poly of ${formatAval(t.aval)}`, "give a vector of zeros");
+    throw new ShapeError(
+      `poly: expected a vector of roots, got ${formatAval(t.aval)}`,
+      "flatten it: np.ravel(x)",
+    );
   }
   const row = lax.reshape(t, [t.size]);
   let p = lax.full([1], 1, t.dtype);
@@ -234,14 +242,14 @@ export const polyfit: (
     const fits = a.ndim === 1 && a.size > 0 && b.ndim >= 1 && b.ndim <= 2 && b.shape[0] === a.size;
     if (!fits) {
       throw new ShapeError(
-        `polyfit: x ${formatAval(a.aval)} and y ${formatAval(b.aval)}`,
+        `polyfit: x ${formatAval(a.aval)} and y ${formatAval(b.aval)} do not fit`,
         "give a vector x, and as many rows of y",
       );
     }
     const weights = w === undefined ? undefined : floatTensor("polyfit", w);
     if (weights && weights.shape.join() !== String(a.size)) {
       throw new ArgumentError(
-        `polyfit: weights ${formatAval(weights.aval)} for ${a.size} points`,
+        `polyfit: weights ${formatAval(weights.aval)} do not fit ${a.size} points`,
         "give one for each point",
       );
     }

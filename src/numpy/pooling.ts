@@ -36,7 +36,7 @@ function pooled(
   const from = x.ndim - 1 - rank;
   if (from < 0) {
     throw new ShapeError(
-      `${name}: a window of ${rank} axes over ${formatAval(x.aval)}`,
+      `${name}: a window of ${rank} axes does not fit ${formatAval(x.aval)}`,
       "give a tensor […batch, …space, channels]",
     );
   }

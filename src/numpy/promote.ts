@@ -47,7 +47,7 @@ export function cast(name: string, x: TensorLike, { dtype, weak }: Typed): Tenso
   if (typeof x === "number") {
     if (isInteger(dtype) && coerce(x, dtype) !== x + 0) {
       throw new DTypeError(
-        `${name}: the number ${x} is no ${dtype}`,
+        `${name}: the number ${x} is not a value of ${dtype}`,
         `convert the tensor it meets with astype("float32"), or give a number in ${dtype}'s range`,
       );
     }
@@ -145,7 +145,9 @@ export function axisOf(name: string, axis: number, rank: number): number {
   const found = axis < 0 ? axis + rank : axis;
   if (Number.isInteger(axis) && found >= 0 && found < rank) return found;
   throw new ShapeError(
-    `${name}: axis ${axis} of a tensor with ${rank} ${rank === 1 ? "axis" : "axes"}`,
+    `${name}: axis ${axis} is out of range for a tensor with ${rank} ${
+      rank === 1 ? "axis" : "axes"
+    }`,
     rank === 0 ? "a scalar has no axes" : `give an axis from ${-rank} to ${rank - 1}`,
   );
 }
@@ -155,7 +157,10 @@ export function axesOf(name: string, axes: Axes, rank: number): number[] {
   if (axes === undefined) return Array.from({ length: rank }, (_, i) => i);
   const list = typeof axes === "number" ? [axes] : axes;
   if (!Array.isArray(list)) {
-    throw new ArgumentError(`${name}: axes are no list`, "give an axis, or a list of axes");
+    throw new ArgumentError(
+      `${name}: expected a list of axes, got ${describeValue(list)}`,
+      "give an axis, or a list of axes",
+    );
   }
   const found = list.map((axis) => axisOf(name, axis, rank));
   if (new Set(found).size !== found.length) {

@@ -32,13 +32,18 @@ function quantiles(name: string, scale: number, overNaN: boolean): Quantile {
       const outer = kept.map((i) => t.shape[i]!);
       const count = axes.reduce((n, i) => n * t.shape[i]!, 1);
       if (count === 0) {
-        throw new ShapeError(`${name} of no elements: ${formatAval(t.aval)}`, "check the size");
+        throw new ShapeError(
+          `${name}: expected one element or more, got ${formatAval(t.aval)}`,
+          "check the size first",
+        );
       }
       const fractions = cast(name, q, { dtype: t.dtype, weak: false });
       if (fractions.ndim > 1) {
         throw new ShapeError(
-          `${name} at ${formatAval(fractions.aval)}`,
-          "give a number or a vector",
+          `${name}: expected the fractions as a number or a vector, got ${
+            formatAval(fractions.aval)
+          }`,
+          "flatten them: np.ravel(q)",
         );
       }
       const rows = lax.reshape(lax.transpose(t, [...kept, ...axes]), [...outer, count]);

@@ -34,7 +34,7 @@ export function ravel<T>(of: T): [flat: Tensor, unravel: (flat: Tensor) => T] {
   const unravel = (vector: Tensor): T => {
     if (vector.ndim !== 1 || vector.size !== total) {
       throw new ShapeError(
-        `tree.ravel: unravel got ${formatAval(vector.aval)} for a tree of ${total} numbers`,
+        `tree.ravel: unravel expected a vector of ${total} numbers, got ${formatAval(vector.aval)}`,
         `give a vector of shape [${total}]; vmap(unravel) takes a batch of them`,
       );
     }

@@ -35,7 +35,7 @@ export const roots: (p: TensorLike) => Complex = managed((p) => {
   const t = floatTensor("roots", p);
   if (t.ndim !== 1 || t.size === 0) {
     throw new ShapeError(
-      `roots: coefficients ${formatAval(t.aval)}`,
+      `roots: expected a vector of coefficients, got ${formatAval(t.aval)}`,
       "give a vector with at least one coefficient",
     );
   }

@@ -28,7 +28,10 @@ export type { FillOptions, SizeOptions } from "./sized.ts";
 function flatPlaces(name: string, x: TensorLike, size: number): [Tensor, Tensor, Tensor] {
   const t = truth(x);
   if (t.ndim === 0) {
-    throw new ShapeError(`${name} of a scalar`, "give at least one axis: np.atleast1d(x)");
+    throw new ShapeError(
+      `${name}: expected at least one axis, got a scalar`,
+      "make a vector of it: np.atleast1d(x)",
+    );
   }
   const [places, total] = firstTrue(lax.reshape(t, [t.size]), size);
   return [t, places, filled(size, total)];
@@ -62,7 +65,7 @@ export const nonzero: (x: TensorLike, options: NonzeroOptions) => Tensor[] = man
       : t.shape.map(() => fillValue as TensorLike | undefined); // not the list of the line above
     if (fills.length !== t.ndim) {
       throw new ArgumentError(
-        `nonzero: ${fills.length} fill values for ${formatAval(t.aval)}`,
+        `nonzero: ${fills.length} fill values do not fit ${formatAval(t.aval)}`,
         "give one for all axes, or one for each",
       );
     }
@@ -166,7 +169,7 @@ export const compress: (
     const mask = truth(condition);
     if (mask.ndim !== 1 || mask.size > length) {
       throw new ShapeError(
-        `compress: a condition ${formatAval(mask.aval)} for ${formatAval(y.aval)}`,
+        `compress: the condition ${formatAval(mask.aval)} does not fit ${formatAval(y.aval)}`,
         `give a vector of ${length} booleans at most`,
       );
     }

@@ -68,7 +68,10 @@ function chosen(
 
 function requireSome(name: string, x: Tensor): void {
   if (x.size > 0) return;
-  throw new ShapeError(`${name} of no elements: ${formatAval(x.aval)}`, "check the size");
+  throw new ShapeError(
+    `${name}: expected one element or more, got ${formatAval(x.aval)}`,
+    "check the size first",
+  );
 }
 
 /** Options of {@link unique}. */

@@ -72,7 +72,7 @@ export const transpose: (x: TensorLike, axes?: readonly number[]) => Tensor = ma
   if (axes === undefined) return lax.transpose(t, t.shape.map((_, i) => t.ndim - 1 - i));
   if (axes.length !== t.ndim) {
     throw new ShapeError(
-      `transpose: axes (${axes.join(", ")}) of ${formatAval(t.aval)}`,
+      `transpose: axes (${axes.join(", ")}) do not fit ${formatAval(t.aval)}`,
       `name each of the ${t.ndim} axes once`,
     );
   }
@@ -109,8 +109,10 @@ export const moveaxis: (
   const to = [destination].flat().map((axis) => axisOf("moveaxis", axis, t.ndim));
   if (from.length !== to.length || new Set(to).size !== to.length) {
     throw new ArgumentError(
-      `moveaxis: from (${from.join(", ")}) to (${to.join(", ")})`,
-      "give as many distinct destinations as sources",
+      `moveaxis: expected as many distinct destinations as sources, got (${from.join(", ")}) and (${
+        to.join(", ")
+      })`,
+      "name each destination once: np.moveaxis(x, [0, 1], [1, 0])",
     );
   }
   const rest = t.shape.map((_, i) => i).filter((i) => !from.includes(i));

@@ -28,8 +28,10 @@ function overlap(
       const [a, b] = promote(name, [x, y], toFloat) as [Tensor, Tensor]; // two in, two out
       if (a.ndim !== 1 || b.ndim !== 1 || a.size * b.size === 0) {
         throw new ShapeError(
-          `${name} of ${formatAval(a.aval)} and ${formatAval(b.aval)}`,
-          "give two vectors with elements",
+          `${name}: expected two vectors with elements, got ${formatAval(a.aval)} and ${
+            formatAval(b.aval)
+          }`,
+          "flatten them: np.ravel(x)",
         );
       }
       const swapped = a.size < b.size;

@@ -59,9 +59,9 @@ export const reduceWindow: (
     const rank = t.ndim;
     if (window.length !== rank || start.ndim !== 0) {
       throw new ShapeError(
-        `reduceWindow: a window (${window.join(", ")}) over ${formatAval(t.aval)}, and init ${
-          formatAval(start.aval)
-        }`,
+        `reduceWindow: the window (${window.join(", ")}) does not fit ${
+          formatAval(t.aval)
+        }, or init is not a scalar: ${formatAval(start.aval)}`,
         "give the size of the window along each axis, and a scalar to start from",
       );
     }

@@ -91,7 +91,7 @@ export const sortKeyVal: (
     const [k, v] = [asTensor(keys), asTensor(values)];
     if (k.shape.join() !== v.shape.join()) {
       throw new ShapeError(
-        `sortKeyVal: keys ${formatAval(k.aval)} and values ${formatAval(v.aval)}`,
+        `sortKeyVal: shapes differ: keys ${formatAval(k.aval)} and values ${formatAval(v.aval)}`,
         "give values of the keys' shape",
       );
     }
@@ -122,12 +122,14 @@ export const topK: (
 ) => [values: Tensor, indices: Tensor] = managed(
   (x, k, { axis = -1 } = {}) => {
     const t = asTensor(x);
-    if (t.ndim === 0) throw new ShapeError("topK of a scalar", "give at least one axis");
+    if (t.ndim === 0) {
+      throw new ShapeError("topK: expected at least one axis, got a scalar", "give a vector");
+    }
     const at = axisOf("topK", axis, t.ndim);
     const size = t.shape[at]!;
     if (!Number.isInteger(k) || k < 0 || k > size) {
       throw new ArgumentError(
-        `topK: ${k} elements of ${formatAval(t.aval)}`,
+        `topK: cannot take ${k} elements of ${formatAval(t.aval)}`,
         `give a whole number from 0 to ${size}`,
       );
     }
@@ -159,8 +161,10 @@ export const lexsort: (
     const [first, ...others] = keys.map(asTensor);
     if (first === undefined || others.some((x) => x.shape.join() !== first.shape.join())) {
       throw new ShapeError(
-        `lexsort by ${keys.map((x) => formatAval(asTensor(x).aval)).join(", ") || "no keys"}`,
-        "give keys of one shape",
+        `lexsort: expected keys of one shape, got ${
+          keys.map((x) => formatAval(asTensor(x).aval)).join(", ") || "none"
+        }`,
+        "give one key or more, and broadcast them to one shape",
       );
     }
     const at = axisOf("lexsort", axis, first.ndim);
@@ -205,7 +209,7 @@ function checkPlace(name: string, x: TensorLike, kth: number, axis: number): voi
   const size = t.shape[axisOf(name, axis, t.ndim)]!;
   if (Number.isInteger(kth) && kth >= -size && kth < size) return;
   throw new ArgumentError(
-    `${name}: element ${kth} of ${formatAval(t.aval)}`,
+    `${name}: element ${kth} is out of range for ${formatAval(t.aval)}`,
     `give a whole number from ${-size} to ${size - 1}`,
   );
 }
@@ -227,7 +231,10 @@ export const searchsorted: (
   (sorted, x, { side = "left" } = {}) => {
     const [row, values] = [asTensor(sorted), asTensor(x)];
     if (row.ndim !== 1) {
-      throw new ShapeError(`searchsorted in ${formatAval(row.aval)}`, "give a vector to search in");
+      throw new ShapeError(
+        `searchsorted: expected a sorted vector, got ${formatAval(row.aval)}`,
+        "flatten it, or search in many by vmap",
+      );
     }
     const [a, b] = promote("searchsorted", [row, values]) as [Tensor, Tensor]; // two in, two out
     return countBefore(a, b, side === "left" ? lax.lt : lax.le);

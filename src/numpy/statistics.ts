@@ -37,7 +37,10 @@ export interface CovarianceOptions extends CorrelationOptions {
 function rowsOf(name: string, x: TensorLike, rowvar: boolean): Tensor {
   const t = floatTensor(name, x);
   if (t.ndim > 2) {
-    throw new ShapeError(`${name} of ${formatAval(t.aval)}`, "give a vector or a matrix");
+    throw new ShapeError(
+      `${name}: expected a vector or a matrix, got ${formatAval(t.aval)}`,
+      "give a row for each variable",
+    );
   }
   if (t.ndim < 2) return lax.reshape(t, [1, t.size]);
   return rowvar || t.shape[0] === 1 ? t : lax.transpose(t, [1, 0]);

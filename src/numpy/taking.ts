@@ -107,7 +107,7 @@ export const takeAlongAxis: (
     const along = axisOf("takeAlongAxis", axis, t.ndim);
     if (at.ndim !== t.ndim) {
       throw new ShapeError(
-        `takeAlongAxis: ${formatAval(at.aval)} into ${formatAval(t.aval)}`,
+        `takeAlongAxis: indices ${formatAval(at.aval)} do not fit ${formatAval(t.aval)}`,
         "give indices with as many axes as the tensor: np.expandDims",
       );
     }
@@ -146,7 +146,7 @@ export const dynamicSlice: (
     sizes.every((n, i) => checkCount("dynamicSlice", "a size", n) <= t.shape[i]!);
   if (!fits) {
     throw new ShapeError(
-      `dynamicSlice: ${starts.length} starts and sizes [${sizes.join(", ")}] of ` +
+      `dynamicSlice: ${starts.length} starts and sizes [${sizes.join(", ")}] do not fit ` +
         formatAval(t.aval),
       "give one start and one size, not beyond the tensor's, for each axis",
     );

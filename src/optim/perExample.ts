@@ -17,7 +17,9 @@ function examples(name: string, gradients: unknown): number {
   const [n] = counts;
   if (n !== undefined && counts.every((count) => count === n)) return n;
   throw new ShapeError(
-    `optim.${name}: the first axes of the gradients are ${counts.join(", ")}`,
+    `optim.${name}: expected gradients of one number of examples, got first axes of ${
+      counts.join(", ")
+    }`,
     "give gradients of each example, along the first axis: vmap(grad(loss), { inAxes: [null, 0] })",
   );
 }

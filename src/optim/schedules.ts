@@ -182,8 +182,8 @@ export function requireSteps(name: string, given: { readonly [step: number]: num
   for (const [step, scale] of Object.entries(given)) {
     if (/^\d+$/.test(step) && Number.isFinite(scale)) continue;
     throw new ArgumentError(
-      `${name}: the dictionary holds ${step}: ${scale}`,
-      "its names are whole numbers of steps, its values numbers: { 100: 0.5 }",
+      `${name}: the dictionary has the entry ${step}: ${scale}`,
+      "its keys are whole numbers of steps, its values numbers: { 100: 0.5 }",
     );
   }
 }
@@ -223,7 +223,7 @@ export function joinSchedules(
   const [first, ...rest] = schedules;
   if (!first || rest.length !== boundaries.length) {
     throw new ArgumentError(
-      `joinSchedules: ${boundaries.length} boundaries for ${schedules.length} schedules`,
+      `joinSchedules: ${boundaries.length} boundaries do not separate ${schedules.length} schedules`,
       "give one boundary between every two schedules",
     );
   }

@@ -146,7 +146,7 @@ export function declareOperands(name: string, names: readonly string[]): Check<n
     if (given === undefined || isCallback(args)) return;
     const most = names.length === 1 ? "1 argument" : `${names.length} arguments`;
     const error = new ArgumentError(
-      `${name}: it takes ${most}, and no options; behind them it got ${shown(given)}`,
+      `${name}: it takes ${most}, and no options; after them it got ${shown(given)}`,
       `write ${name}(${names.join(", ")})`,
     );
     refused.set(error, declaration);

@@ -22,7 +22,7 @@ function indexShape(name: string, x: Aval, indices: Aval): { outer: Shape; depth
   const depth = indices.shape.at(-1);
   if (indices.dtype !== "int32" || depth === undefined || depth > x.shape.length) {
     throw new ShapeError(
-      `${name}: indices ${formatAval(indices)} into ${formatAval(x)}`,
+      `${name}: indices ${formatAval(indices)} do not fit ${formatAval(x)}`,
       "indices are int32 of shape […, k], with one entry for each of the first k axes",
     );
   }
@@ -83,7 +83,9 @@ const scatterPrimitive: Primitive<ScatterParams> = {
     const expected = [...outer, ...x.shape.slice(depth)];
     if (!sameShape(updates.shape, expected) || updates.dtype !== x.dtype) {
       throw new ShapeError(
-        `scatter: updates ${formatAval(updates)} for ${formatAval(x)} at ${formatAval(indices)}`,
+        `scatter: updates ${formatAval(updates)} do not fit ${formatAval(x)} at ${
+          formatAval(indices)
+        }`,
         `give updates of type ${formatAval(aval(expected, x.dtype))}`,
       );
     }
@@ -140,7 +142,7 @@ const sortPrimitive: Primitive = {
   abstractEval(inputs) {
     assertSame("sort", inputs.map((x) => ({ ...x, dtype: "int32" as const })));
     if (inputs[0]!.shape.length === 0) {
-      throw new ShapeError("sort of a scalar", "give a tensor with at least one axis");
+      throw new ShapeError("sort: expected at least one axis, got a scalar", "give a vector");
     }
     return inputs.map((x) => aval(x.shape, x.dtype));
   },

@@ -30,7 +30,7 @@ export const pureCallbackPrimitive: Primitive<PureCallbackParams> = {
     results.map(({ shape, dtype }) => aval([...leading, ...shape], dtype)),
   jvp() {
     throw new ArgumentError(
-      "pureCallback: a function of the host has no derivative",
+      "pureCallback: a host function has no derivative",
       "give it one with customJvp or customVjp, or call it with stopGradient(x)",
     );
   },
@@ -40,7 +40,7 @@ export const pureCallbackPrimitive: Primitive<PureCallbackParams> = {
     switch (vmapMethod) {
       case undefined:
         throw new ArgumentError(
-          "pureCallback: the function is mapped by vmap, and nothing says how it takes a batch",
+          "pureCallback: the function is mapped by vmap, but `vmapMethod` does not say how it takes a batch",
           'give { vmapMethod: "sequential" } to call it once for each element, or "expandDims" or "broadcastAll" if it ' +
             "computes whole batches",
         );

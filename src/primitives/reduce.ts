@@ -38,7 +38,10 @@ function argReduction(name: string): Primitive<AxisParams> {
       checkAxes(name, x.shape, [axis]);
       requireDType(name, x, (d) => d !== "bool", "numbers");
       if (x.shape[axis] === 0) {
-        throw new ShapeError(`${name} over no elements: ${formatAval(x)}`, "check the size first");
+        throw new ShapeError(
+          `${name}: expected one element or more, got ${formatAval(x)}`,
+          "check the size first",
+        );
       }
       return [aval(keptAxes(x.shape.length, [axis]).map((i) => x.shape[i]!), "int32")];
     },

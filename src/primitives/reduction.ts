@@ -32,7 +32,7 @@ export function reduction(
       requireDType(name, x, (d) => (d === "bool") === (accept === "bool"), `a ${accept}`);
       if (needsElements && axes.some((a) => x.shape[a] === 0)) {
         throw new ShapeError(
-          `${name} over no elements: ${formatAval(x)} along (${axes.join(", ")})`,
+          `${name}: ${formatAval(x)} has no elements along (${axes.join(", ")})`,
           "there is no largest or smallest of nothing: check the size first",
         );
       }

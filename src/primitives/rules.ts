@@ -93,7 +93,7 @@ export function checkAxes(name: string, shape: Shape, axes: readonly number[]): 
   const valid = axes.every((a) => Number.isInteger(a) && a >= 0 && a < shape.length);
   if (valid && new Set(axes).size === axes.length) return;
   throw new ShapeError(
-    `${name}: axes (${axes.join(", ")}) of a tensor of shape [${shape.join(", ")}]`,
+    `${name}: axes (${axes.join(", ")}) do not fit the shape [${shape.join(", ")}]`,
     `give distinct axes between 0 and ${shape.length - 1}`,
   );
 }

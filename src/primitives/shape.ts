@@ -30,7 +30,12 @@ const transposePrimitive: Primitive<TransposeParams> = {
   abstractEval([x], { permutation }) {
     checkAxes("transpose", x.shape, permutation);
     if (permutation.length !== x.shape.length) {
-      throw refuse("transpose", x, `by (${permutation.join(", ")})`, "name every axis once");
+      throw refuse(
+        "transpose",
+        x,
+        `cannot be transposed by (${permutation.join(", ")})`,
+        "name every axis once",
+      );
     }
     return [aval(permutation.map((a) => x.shape[a]!), x.dtype)];
   },
@@ -63,7 +68,9 @@ const slicePrimitive: Primitive<SliceParams> = {
       throw refuse(
         "slice",
         x,
-        `from (${start.join(", ")}) to (${limit.join(", ")}) by (${strides.join(", ")})`,
+        `cannot be sliced from (${start.join(", ")}) to (${limit.join(", ")}) by (${
+          strides.join(", ")
+        })`,
         "keep 0 ≤ start ≤ limit ≤ size and stride ≥ 1 for every axis",
       );
     }
@@ -110,7 +117,9 @@ const padPrimitive: Primitive<PadParams> = {
       throw refuse(
         "pad",
         x,
-        `by low (${low.join(", ")}), high (${high.join(", ")}), interior (${interior.join(", ")})`,
+        `cannot be padded by low (${low.join(", ")}), high (${high.join(", ")}), interior (${
+          interior.join(", ")
+        })`,
         "give one count ≥ 0 for every axis, and a scalar to put in",
       );
     }

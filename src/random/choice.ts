@@ -46,7 +46,7 @@ export const categorical: (key: Tensor, logits: Tensor, options?: CategoricalOpt
     const tail = target.slice(more.length);
     if (tail.length !== batch.length || batch.some((n, i) => n !== 1 && n !== tail[i])) {
       throw new ShapeError(
-        `${name}: shape [${target.join(", ")}] for logits ${formatAval(x.aval)}`,
+        `${name}: the shape [${target.join(", ")}] does not fit logits ${formatAval(x.aval)}`,
         `give a shape that ends with [${batch.join(", ")}]`,
       );
     }
@@ -162,7 +162,7 @@ export const choice: (
   const count = x instanceof Tensor ? x.shape[along]! : countOf(name, x);
   if (draws > 0 && (replace ? count === 0 : draws > count)) {
     throw new ArgumentError(
-      `${name}: ${draws} of ${count} elements${replace ? "" : " without replacement"}`,
+      `${name}: cannot draw ${draws} of ${count} elements${replace ? "" : " without replacement"}`,
       "ask for fewer, or allow replacement",
     );
   }
@@ -187,7 +187,7 @@ export const choice: (
 function checkWeights(name: string, p: Tensor, count: number): Tensor {
   if (p instanceof Tensor && p.shape.join() === String(count) && isFloat(p.dtype)) return p;
   throw new ShapeError(
-    `${name}: p is ${describeTree(p)} for ${count} elements`,
+    `${name}: p is ${describeTree(p)}, and there are ${count} elements`,
     "give a tensor with one float for each element, as np.array(p)",
   );
 }

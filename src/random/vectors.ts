@@ -50,7 +50,9 @@ export const multivariateNormal: (
     const n = m.shape.at(-1);
     if (n === undefined || s.ndim < 2 || s.shape.at(-1) !== n || s.shape.at(-2) !== n) {
       throw new ShapeError(
-        `${name}: a mean ${formatAval(m.aval)} and a covariance ${formatAval(s.aval)}`,
+        `${name}: the mean ${formatAval(m.aval)} and the covariance ${
+          formatAval(s.aval)
+        } do not fit`,
         "give a mean […, n] and a covariance […, n, n]",
       );
     }
@@ -58,7 +60,7 @@ export const multivariateNormal: (
     const target = shape === undefined ? own : shapeOf(name, shape);
     if (broadcastShapes(name, [target, own]).join() !== target.join()) {
       throw new ShapeError(
-        `${name}: parameters of shape [${own.join(", ")}] for [${target.join(", ")}]`,
+        `${name}: parameters of shape [${own.join(", ")}] do not fit into [${target.join(", ")}]`,
         "ask for a shape to which the parameters can be broadcast",
       );
     }

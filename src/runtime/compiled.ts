@@ -122,7 +122,7 @@ export function backendOf(inputs: readonly Tensor[]): Backend {
     const { backend } = asDeviceStorage(source.storage);
     if (found && found !== backend) {
       throw new BackendError(
-        `tensors from two backends meet: "${found.name}" and "${backend.name}"`,
+        `an operation got tensors of two backends, "${found.name}" and "${backend.name}"`,
         `move one of them: await x.to("${found.name}")`,
       );
     }

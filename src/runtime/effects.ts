@@ -81,7 +81,7 @@ function lift(
       placeOf(firstEffect(equation))
     } is in a loop's condition, or in a loop ` +
       `that has no bound on its steps (${primitive.name}${placeOf(equation)})`,
-    "what a run shows comes when it is over, so there must be a most: give whileLoop maxSteps, and show values " +
+    "values are shown when a run is over, so the number of steps must be bounded: give whileLoop maxSteps, and show values " +
       "in its body, not in its condition",
   );
 }

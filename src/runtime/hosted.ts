@@ -147,7 +147,7 @@ export function runByHost<P extends Params>(
   if (!primitive.stepwise) {
     throw new BackendError(
       `a pureCallback is inside ${primitive.name}, which cannot be taken step by step`,
-      "call it outside",
+      "call it outside of the loop or branch",
     );
   }
   return primitive.stepwise(inputs, params, {
@@ -175,7 +175,7 @@ function look(x: Tensor, name: string, backend: Backend): number {
   const seen = storageOf(x)?.peek();
   if (seen) return seen[0]!;
   throw new BackendError(
-    `a pureCallback is inside ${name}, which decides by a value that the host cannot see at once on ` +
+    `a pureCallback is inside ${name}, whose condition is a value that the host cannot read immediately on ` +
       `the backend "${backend.name}"`,
     'call it outside, choose with np.where, or use another backend: await setBackend("onnx")',
   );

@@ -140,7 +140,7 @@ export function parseLayout(
     end = to;
     if (to > size) {
       throw new TruncatedError(
-        `the file ends at byte ${size}, ${name} at byte ${to}: it is cut short`,
+        `the file ends at byte ${size}, but ${name} ends at byte ${to}: the file is cut short`,
         { path, hint: again },
       );
     }
@@ -186,12 +186,12 @@ function parseHeader(
   path: string | undefined,
 ): { readonly [name: string]: unknown } {
   const wrong = (at: number, what: string) =>
-    new WrongKindError(`the header ${what}, so this is no safetensors file`, {
+    new WrongKindError(`the header ${what}, so this is not a safetensors file`, {
       path,
       offset: 8 + at,
       hint: "Check the path, and that the download is complete",
     });
-  if (bytes[0] !== 0x7b) throw wrong(0, "is no JSON object");
+  if (bytes[0] !== 0x7b) throw wrong(0, "is not a JSON object");
   const keys = new Set<string>();
   const twice: string[] = [];
   // A header is an object of objects with lists; keys may be written with escapes.
@@ -202,7 +202,7 @@ function parseHeader(
     keys.add(name);
   });
   if (verdict.kind === "short") throw wrong(bytes.length, "is JSON that ends too early");
-  if (verdict.kind !== "fine") throw wrong(verdict.offset, "is no JSON");
+  if (verdict.kind !== "fine") throw wrong(verdict.offset, "is not JSON");
   if (twice.length > 0) {
     const found = `the header has the name ${twice[0]} twice`;
     throw new CorruptError(found, { path, offset: 8, hint: maker });
@@ -227,7 +227,7 @@ function parseMetadata(
     : undefined;
   if (!entries?.every(([, text]) => typeof text === "string")) {
     throw new CorruptError(
-      `__metadata__ is no object of texts: ${JSON.stringify(texts).slice(0, 100)}`,
+      `__metadata__ is not an object of strings: ${JSON.stringify(texts).slice(0, 100)}`,
       { path, offset: 8, hint: maker },
     );
   }

@@ -111,7 +111,7 @@ async function onHost(name: string, tensor: Savable): Promise<HostTensor> {
   const known = dtype !== undefined && Object.hasOwn(arrays, dtype) && Array.isArray(shape);
   if (!known || !ArrayBuffer.isView(data)) {
     throw refuse(
-      `"${name}" is no tensor`,
+      `"${name}" is not a tensor`,
       "Give tensors by name: flatten trees of parameters first",
     );
   }

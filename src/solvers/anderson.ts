@@ -50,8 +50,8 @@ export function anderson(options: AndersonOptions = {}): FixedPointSolver {
   const { window = 5, ridge, mixing = 1 } = options;
   if (!(Number.isInteger(window) && window >= 1)) {
     throw new ArgumentError(
-      `anderson: window ${window}`,
-      "give a whole number of past iterates ≥ 1",
+      `anderson: \`window\` must be a positive integer, got ${window}`,
+      "it is the number of past iterates that are mixed: anderson({ window: 5 })",
     );
   }
   const solver: FixedPointSolver<State> = {

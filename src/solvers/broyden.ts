@@ -63,7 +63,10 @@ export function broyden(options: BroydenOptions = {}): FixedPointSolver {
   checkOptions(options);
   const { memory = 10, lineSearch = false } = options;
   if (!(Number.isInteger(memory) && memory >= 1)) {
-    throw new ArgumentError(`broyden: memory ${memory}`, "give a whole number of updates ≥ 1");
+    throw new ArgumentError(
+      `broyden: \`memory\` must be a positive integer, got ${memory}`,
+      "it is the number of updates that are kept: broyden({ memory: 10 })",
+    );
   }
   const solver: FixedPointSolver<State> = {
     kind: "fixedPoint",

@@ -31,8 +31,8 @@ export function forward(options: ForwardOptions = {}): FixedPointSolver<null> {
   const { damping = 1 } = options;
   if (!(damping > 0 && damping <= 1)) {
     throw new ArgumentError(
-      `forward: damping ${damping}`,
-      "give a number in (0, 1]; 1 is undamped",
+      `forward: \`damping\` must be above 0 and at most 1, got ${damping}`,
+      "1 takes whole steps, 0.5 half of each: forward({ damping: 0.5 })",
     );
   }
   return {

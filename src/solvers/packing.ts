@@ -50,7 +50,7 @@ export class Packing {
     const shared = this.#batched && avals.some((a, i) => isFloat(a.dtype) && given[i] === null);
     if (!shared && sizes.every((n) => n !== undefined && n === this.batch)) return;
     throw new ShapeError(
-      `${name}: batchAxis ${JSON.stringify(batchAxis)} of z = (${
+      `${name}: batchAxis ${JSON.stringify(batchAxis)} does not fit z = (${
         avals.map(formatAval).join(", ")
       })`,
       "every leaf of z needs that axis, of one size; leaves that are not float may do without: give a tree of " +

@@ -150,7 +150,7 @@ function activeLeaves(traced: TracedFunction, argnums: readonly number[]): boole
   for (const n of argnums) {
     if (!Number.isInteger(n) || n < 0 || n >= traced.counts.length) {
       throw new ArgumentError(
-        `grad: argnums names argument ${n} of ${traced.counts.length}`,
+        `grad: argnums names argument ${n}, but there are ${traced.counts.length}`,
         "count arguments from 0",
       );
     }

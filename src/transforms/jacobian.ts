@@ -63,7 +63,10 @@ function asProgram<X, R>(name: string, f: (x: X) => R, x: X): R {
 /** The function of one argument that remains when the others are given. */
 function inArgument<A extends unknown[], R>(f: (...args: A) => R, args: A, n: number) {
   if (!(n in args)) {
-    throw new ArgumentError(`argnums names argument ${n} of ${args.length}`, "count from 0");
+    throw new ArgumentError(
+      `argnums names argument ${n}, but there are ${args.length}`,
+      "count arguments from 0",
+    );
   }
   return (x: A[number]): R => f(...args.map((arg, i) => i === n ? x : arg) as A);
 }

@@ -132,7 +132,7 @@ function runner(
     );
     if (given instanceof Promise) {
       throw new ArgumentError(
-        "pureCallback: the callback gives a promise",
+        "pureCallback: the callback returns a promise",
         "a program cannot wait for it: compute the values at once, or outside of the program",
       );
     }

@@ -116,7 +116,7 @@ function batchSize(
     const n = leaves[i]!.shape[axis]!;
     if (size !== undefined && size !== n) {
       throw new ShapeError(
-        `vmap: batches of different sizes: ${size} in ${first}, ${n} in ${names[i]} ` +
+        `vmap: batches have different sizes: ${size} in ${first}, ${n} in ${names[i]} ` +
           `(axis ${axis} of ${formatAval(leaves[i]!.aval)})`,
         "give mapped axes of one size, or inAxes: null for what has no batch",
       );

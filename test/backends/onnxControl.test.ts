@@ -142,6 +142,6 @@ test("branches that are nested more deeply than ONNX Runtime reads are refused i
   const refused = () => jit(nested(32))(np.array(0.5));
   expect(refused).toThrow(BackendError);
   expect(refused).toThrow(
-    /nested 32 deep in it, and more than 31 are too many[^]*switchCase or np.where/,
+    /nested 32 deep, and at most 31 levels are supported[^]*switchCase or np.where/,
   );
 });

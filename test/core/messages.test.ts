@@ -63,7 +63,7 @@ const cases: readonly Case[] = [
   [
     "what is no range",
     () => x().slice([0, 2, 0]),
-    /\[0, 2, 0\] is no range/,
+    /\[0, 2, 0\] is not a range/,
     /\[start, stop, step\]/,
   ],
   // Types
@@ -110,7 +110,7 @@ const cases: readonly Case[] = [
   [
     "axes for too few arguments",
     () => vmap((a: Tensor, b: Tensor) => a.add(b), { inAxes: [0] })(x(), x()),
-    /inAxes: 1 entries for 2/,
+    /inAxes: expected 2 entries, got 1/,
     /one entry for each/,
   ],
   // Compiling

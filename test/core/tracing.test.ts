@@ -236,7 +236,7 @@ test("an options object where an axis belongs is refused with the hint", () => {
   const options = { axis: -1 } as unknown as number;
   const error = caught(() => np.squeeze(np.ones([2, 1]), options));
   expect(error._tag).toBe("ArgumentError");
-  expect(error.message).toMatch(/squeeze: axes are no list[\s\S]*give an axis/);
+  expect(error.message).toMatch(/squeeze: expected a list of axes, got [\s\S]*give an axis/);
 });
 
 test("errors name shapes and the user's line", () => {

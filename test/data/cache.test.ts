@@ -124,7 +124,7 @@ describe("the conversion cache", () => {
     const options = { directory: temporary("schema"), key: 0 };
     const error = await failure(cached(from([good!, wrong]), options));
     expect(error.message).toContain(
-      '"image" of sample 1 is uint8[3,2], its schema says uint8[2,3]',
+      '"image" of sample 1 is uint8[3,2], but its schema says uint8[2,3]',
     );
     expect(await readdir(options.directory)).toEqual([]);
   });
@@ -207,7 +207,7 @@ describe("the conversion cache", () => {
     await rename(a!, c!);
     await rename(b!, a!);
     await rename(c!, b!);
-    expect((await failure(open(1))).message).toContain("something else than its name says");
+    expect((await failure(open(1))).message).toContain("other data than its name says");
     // Rows of the other folder, which have their own checksums.
     await rename(a!, c!);
     await rename(b!, a!);

@@ -85,9 +85,9 @@ describe("COCO", () => {
     for (
       const [segmentation, what] of [
         [{ size: [4, 6], counts: [1, 2] }, "annotation 5 covers 3 of 4×6 pixels"],
-        [{ size: [6, 4], counts: [24] }, "annotation 5 is 6×4, its image 4×6"],
+        [{ size: [6, 4], counts: [24] }, "annotation 5 is 6×4, but its image is 4×6"],
         [{ size: [4, 6], counts: "8T" }, "annotation 5 breaks off"],
-        [[[1, 2, 3]], "annotation 5 is no list of polygons"],
+        [[[1, 2, 3]], "annotation 5 is not a list of polygons"],
         ["x", "annotation 5 is neither polygons nor run lengths"],
       ] as const
     ) {

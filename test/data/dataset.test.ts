@@ -166,7 +166,7 @@ describe("views", () => {
     }
     expect(() => select(numbered(4), [0, 4])).toThrow("no sample 4");
     const fractions = [0.5, 0.5, 0.5] as const;
-    expect(() => split(numbered(4), { seed: 0, fractions })).toThrow("no partition");
+    expect(() => split(numbered(4), { seed: 0, fractions })).toThrow("do not add up to 1");
     expect(() => split(numbered(4), { groups: [1, 2] })).toThrow(
       "2 groups were given for 4 samples",
     );

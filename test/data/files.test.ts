@@ -26,13 +26,13 @@ describe("paths", () => {
     const cases = [
       [temporary("absent.png"), "MissingFileError", "no such file"],
       [`${fixture("images.json")}/below.png`, "MissingFileError", "no such file"],
-      [loop, "MissingFileError", "leads in a circle"],
+      [loop, "MissingFileError", "leads back to itself"],
       [temporary("x".repeat(300)), "MissingFileError", "longer than the system allows"],
       [`${temporary("a")}\0.png`, "MissingFileError", "zero byte"],
-      [pipe, "WrongKindError", "this is a named pipe"],
-      [socket, "WrongKindError", "this is a socket"],
-      [temporary("folder.png"), "WrongKindError", "this is a folder"],
-      ["/dev/zero", "WrongKindError", "this is a device"],
+      [pipe, "WrongKindError", "found a named pipe"],
+      [socket, "WrongKindError", "found a socket"],
+      [temporary("folder.png"), "WrongKindError", "found a folder"],
+      ["/dev/zero", "WrongKindError", "found a device"],
     ] as const;
     for (const [path, tag, what] of cases) {
       for (const read of [openFile, readImage, readBytes, readJson]) {

@@ -83,9 +83,11 @@ test("where digits overlap the brighter one is seen, and neither has the pixel",
   const { video, groups } = flyingDigits({ digits, frames: 3, size: 3, count: [2, 2] }, 0, 1);
   expect(groups.data.every((k) => k === 0)).toBe(true); // both fill the video
   expect(new Set(video.data).size).toBe(1);
-  expect(() => flyingDigits({ digits: [], size: 12 }, 0, 0)).toThrow(/no digits to fly/);
-  expect(() => flyingDigits({ digits, size: 2 }, 0, 0)).toThrow(/2 pixels for something of 3×3/);
-  expect(() => flyingShapes({ size: 12 }, 0, 0)).toThrow(/12 pixels for something of/);
+  expect(() => flyingDigits({ digits: [], size: 12 }, 0, 0)).toThrow(/`digits` is empty/);
+  expect(() => flyingDigits({ digits, size: 2 }, 0, 0)).toThrow(
+    /2 pixels is too small for an object of 3×3/,
+  );
+  expect(() => flyingShapes({ size: 12 }, 0, 0)).toThrow(/12 pixels is too small for an object of/);
 });
 
 test("a collision exchanges velocities as the masses say", () => {

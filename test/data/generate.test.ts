@@ -154,7 +154,9 @@ describe("sprites", () => {
         expect(new Set(labels.filter((label) => label > 0)).size).toBeLessThan(2);
       }
     }));
-    expect(() => spritesScene({ size: 8, grid: 8 }, 0, 0)).toThrow(/two cells of 8 pixels/);
+    expect(() => spritesScene({ size: 8, grid: 8 }, 0, 0)).toThrow(
+      /two cells of 8 pixels do not fit/,
+    );
   });
 
   test("distinct colours are distinct; impossible wishes are refused", () => {

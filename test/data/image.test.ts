@@ -73,7 +73,7 @@ describe("decoding", () => {
 
   it("names what a file starts with when it is no image", () => {
     const page = new TextEncoder().encode("<html>");
-    expect(() => decodeImage(page, "a.png")).toThrow("it starts 3c 68 74 6d (a.png, byte 0)");
+    expect(() => decodeImage(page, "a.png")).toThrow("it starts with 3c 68 74 6d (a.png, byte 0)");
   });
 });
 

@@ -58,7 +58,7 @@ describe("refusing", () => {
     ["hierarchical coding", { [-3]: 0xc5 }],
     ["12 bits a sample", { 0: 12 }],
     ["a height that follows the scan", { 1: 0, 2: 0 }],
-    ["sampling factors that are no multiples", { 7: 0x31, 10: 0x21, 13: 0x11 }],
+    ["sampling factors that are not multiples", { 7: 0x31, 10: 0x21, 13: 0x11 }],
   ])("says that %s is not supported, and what to do", (what, changes) => {
     const message = fault(changed("444 16x16", 0xc0, changes));
     expect(message).toMatch(/^UnsupportedError: .*not supported.*Convert it to/s);

@@ -90,7 +90,7 @@ test("every sprite is seen in the first frame; one that is hidden is an error un
   const zeros = segmentBoxes(labels, { objects: 2, hidden: "zeros" });
   expect([...zeros.data]).toEqual([0, 0, 1, 1, 0, 0, 0, 0, 0, 0.5, 1, 1, 0, 0, 0, 0]);
   expect(() => segmentBoxes(ndarray(labels.data, [4]), { objects: 1 })).toThrow(
-    /labels of shape \[4\]/,
+    /labels of shape \[frames, height, width\], got \[4\]/,
   );
   expect(() => movingSprites({ count: [9, 9], minVisibility: 1 }, 0, 0)).toThrow(/no acceptable/);
 });
@@ -120,5 +120,7 @@ test("colours of flow are those of another conversion from hue, saturation and v
     ),
     { numRuns: runs(50) },
   );
-  expect(() => flowColors(ndarray(new Float32Array(6), [2, 3]))).toThrow(/flow of shape \[2, 3\]/);
+  expect(() => flowColors(ndarray(new Float32Array(6), [2, 3]))).toThrow(
+    /flow of shape \[height, width, 2\], got \[2, 3\]/,
+  );
 });

@@ -104,11 +104,11 @@ describe("refusing", () => {
 
   it.each<readonly [string, Parts, RegExp]>([
     ["an unknown critical chunk", { chunks: [["CgBI", new Uint8Array(4)]] }, /^Unsupp.*"CgBI"/],
-    ["a depth of 3", { depth: 3 }, /^Corrupt.*contradicts the standard/],
-    ["colours of 4 bits", { depth: 4, colour: 2 }, /^Corrupt.*contradicts/],
-    ["a width of 0", { width: 0 }, /^Corrupt.*contradicts/],
-    ["another compression", { rest: [1, 0, 0] }, /^Corrupt.*contradicts/],
-    ["another interlace", { rest: [0, 0, 2] }, /^Corrupt.*contradicts/],
+    ["a depth of 3", { depth: 3 }, /^Corrupt.*not one that the PNG standard allows/],
+    ["colours of 4 bits", { depth: 4, colour: 2 }, /^Corrupt.*PNG standard/],
+    ["a width of 0", { width: 0 }, /^Corrupt.*PNG standard/],
+    ["another compression", { rest: [1, 0, 0] }, /^Corrupt.*PNG standard/],
+    ["another interlace", { rest: [0, 0, 2] }, /^Corrupt.*PNG standard/],
     ["a filter of 5", { raw: Uint8Array.of(5, 0) }, /^Corrupt.*unknown filter/],
     ["a palette that is missing", { colour: 3 }, /^Corrupt.*palette is missing/],
     [

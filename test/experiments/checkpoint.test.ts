@@ -211,7 +211,7 @@ describe("a damaged checkpoint", () => {
     const bytes = await made();
     expect(reading(bytes)).toMatchObject({ progress: progress(4), maker });
     expect(reading(bytes, "runs/step-1/checkpoints/step-00000009.safetensors"))
-      .toMatch(/of step 4/);
+      .toMatch(/holds step 4, but its name says 9/);
     expect(reading(bytes, "runs/step-9/best.safetensors")).toMatchObject({ maker });
   });
 

@@ -173,15 +173,18 @@ describe("data of one's own", () => {
       yield* points;
     })();
     const cases: [data: unknown, words: string][] = [
-      [generator, "data.train can be gone through only once"],
-      [{ train: points, validation: generator }, "data.validation can be gone through only once"],
+      [generator, "data.train can be iterated only once"],
+      [{ train: points, validation: generator }, "data.validation can be iterated only once"],
       [7, "expected an array, a dataset, something iterable"],
       [[], "There is no data to train on"],
-      [() => 7, "gives number, which cannot be gone through"],
-      [() => points.slice(0, 1), "An epoch of the data has 1 of the 2 data of a batch"],
+      [() => 7, "returns a value of type number, which is not iterable"],
+      [() => points.slice(0, 1), "An epoch has 1 data, fewer than the 2 of one batch"],
       [[points[0], { x: 1 }], 'Datum 1 of the data has no "y", unlike the first'],
       [[points[0], { ...points[0], z: 1 }], 'Datum 1 of the data has "z", unlike the first'],
-      [[{ x: [[1, 2], [3]], y: 1 }, points[0]], 'is ragged at "x": 3 numbers where [2,2] has 4'],
+      [
+        [{ x: [[1, 2], [3]], y: 1 }, points[0]],
+        'ragged at "x": it has 3 numbers, and the shape [2,2] has 4',
+      ],
     ];
     for (const [data, words] of cases) {
       const root = folder("refused");

@@ -117,7 +117,7 @@ describe("mistakes", () => {
     [
       "a name that is none",
       { extends: "discovery-fast" },
-      /extends: "discovery-fast" is no preset/,
+      /extends: "discovery-fast" is neither a preset/,
     ],
     [
       "a file that is missing",
@@ -125,9 +125,9 @@ describe("mistakes", () => {
       /extends\[0\]: .*gone\.json.*no such file/,
     ],
     ["no name at all", { extends: [3] }, /extends\[0\]: expected the name of a preset.*found 3/],
-    ["text that is no JSON", '{ "steps": ', /is no JSON/],
-    ["a list", "[1]", /no object of fields/],
-    ["itself", { extends: "./bad.json" }, /extends .*bad\.json, which is a circle/],
+    ["text that is no JSON", '{ "steps": ', /is not JSON/],
+    ["a list", "[1]", /not an object of fields/],
+    ["itself", { extends: "./bad.json" }, /extends .*bad\.json, which is circular/],
   ])("%s: one error that says where", async (_, content, expected) => {
     const error = await failure(load(await file("bad.json", content)));
     expect(error._tag).toBe("ConfigError");

@@ -144,7 +144,7 @@ describe("export", () => {
   it("refuses what cannot be written, in words", async () => {
     const told = async (options: Partial<ExportOptions>) =>
       (await failure(exported(options))).message;
-    expect(await told({})).toContain("Nothing is asked for");
+    expect(await told({})).toContain("No output was requested");
     expect(await told({ outputs: { slots: folder("slots") } })).toMatch(
       /--slots: expected a file that ends in .npy or .npz or .safetensors/,
     );

@@ -85,7 +85,7 @@ describe("eval", () => {
       /of another model: params\.\S+ is[^]*Sizes of a model/,
     );
     expect(await told("model.slts=9")).toContain("model.slts: there is no such field");
-    expect(await told("model.slots")).toContain('"model.slots" is no path=value');
+    expect(await told("model.slots")).toContain('"model.slots" is not of the form path=value');
     const config = await tinyConfig("data.scenes=6", "data.test=0", "steps=1");
     const none = await run(train(config, { root: folder("none"), display: remember() }));
     const opened = await run(openRun(folder("none"), none.path));

@@ -61,7 +61,7 @@ it("trains and draws the other kinds", async () => {
 
 it.each([
   [["model.clusters=60"], /model.clusters: 60, but a set has 48 points/],
-  [["model.kind=bernoulli", "data.noise=0.6"], /data.noise: 0.6, but a coordinate that flips/],
+  [["model.kind=bernoulli", "data.noise=0.6"], /data.noise: 0.6 is above 0.5/],
   [["data.sets=8"], /batchSize: 32 is more than data.sets, 8/],
   [["model.strength=-1"], /model.strength/],
 ])("refuses %s", async (overrides, reason) => {

@@ -71,7 +71,7 @@ it("generates shapes whose labels are where one shape alone is", () => {
   const one = binaryShapes({ count: 1 }, 0, 0);
   expect(one.labels.data).toEqual(one.image.data);
   expect(() => binaryShapes({ size: 12 }, 0, 0)).toThrow(
-    /an image of 12 pixels for triangles of 13/,
+    /an image of 12 pixels is smaller than triangles of 13/,
   );
 });
 

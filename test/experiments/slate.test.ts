@@ -121,7 +121,7 @@ describe("a run", () => {
 describe("mistakes in a config", () => {
   const wrong = (...overrides: string[]) => failure(configured(...overrides));
   it.each([
-    [["data.resolution=30"], /data.resolution: 30 is no multiple of 4/],
+    [["data.resolution=30"], /data.resolution: 30 is not a multiple of 4/],
     [["model.heads=5"], /model.heads: 5 does not divide model.size, 48/],
     [["model.vocabulary=0"], /model.vocabulary: expected a whole number of at least 1, found 0/],
     [["data.source=shapestacks"], /data.path: the source "shapestacks" needs a file or folder/],

@@ -231,6 +231,6 @@ describe("the official split", () => {
     const { message } = await failure(
       Effect.scoped(Effect.flatMap(taskOf(config), (task) => openExamples(task, config))),
     );
-    expect(message).toContain("the images here are in no splits");
+    expect(message).toContain("the images here are not divided into splits");
   });
 });

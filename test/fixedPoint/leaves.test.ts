@@ -173,7 +173,7 @@ it("one key for all samples, where the axes say so", async () => {
   expect(() =>
     fixedPointIteration(noisy, { batchAxis: 0 })({ ...z0(), v: np.ones([3], { dtype: "float64" }) })
   )
-    .toThrow(/batchAxis 0 of z = .*uint32\[2\].*/);
+    .toThrow(/batchAxis 0 does not fit z = .*uint32\[2\].*/);
 });
 
 it("solvers that keep the best iterate keep what belongs to it", async () => {

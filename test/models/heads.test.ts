@@ -69,6 +69,6 @@ it("attention sums to 1 over slots, and gradients reach all heads", async () => 
 
 it("refuses heads that do not divide a slot", () => {
   expect(() => slotAttention({ slots: 2, inputSize: 3, slotSize: 10, heads: 4 })).toThrow(
-    /multiple of the heads/,
+    /multiple of the number of heads/,
   );
 });

@@ -146,12 +146,12 @@ describe("what is cut", () => {
   test("contradictions are told in a line each", () => {
     const refused = (options: Partial<Options>, reason: RegExp) =>
       expect(() => iterativeAmortizedInference({ ...small, ...options })).toThrow(reason);
-    refused({ inputs: [] }, /no inputs/);
+    refused({ inputs: [] }, /`inputs` is empty/);
     refused({ latent: [2, 2] }, /hidden has 1 lists of layers for 2 levels/);
     refused({ inference: [[]] }, /inference has 1 lists/);
     refused({ inputs: ["bottomNormError"] }, /Bernoulli likelihood, which has no variance/);
-    refused({ leak: true, adjoint: unrolled() }, /leak with an adjoint/);
-    refused({ samples: "exact" }, /of which no expectation is known/);
+    refused({ leak: true, adjoint: unrolled() }, /`leak` cannot be combined with `adjoint`/);
+    refused({ samples: "exact" }, /whose expectation has no closed form/);
     const model = iterativeAmortizedInference(small);
     expect(() => model.apply(model.init(key), np.ones([2, 5]), key)).toThrow(/\[batch, 4\]/);
   });

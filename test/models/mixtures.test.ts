@@ -303,7 +303,7 @@ describe("whatever the points are", () => {
     const model = softKMeans({ size: 2, clusters: 5 });
     const params = model.init(key);
     expect(() => model.apply(params, np.ones([1, 3, 2]), key)).toThrow(
-      /softKMeans: 5 clusters begin at a point each, and a set has 3 points/,
+      /softKMeans: 5 clusters begin at one point each, but a set has only 3 points/,
     );
     expect(() => model.apply(params, np.ones([1, 6, 3]), key)).toThrow(/\[batch, points, 2\]/);
     expect(() => model.loss(params, np.ones([1, 6, 2]), np.ones([6, 2]), key)).toThrow(

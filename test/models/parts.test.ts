@@ -124,7 +124,7 @@ describe("whatever the weights are", () => {
       /parts: the noise is[^]*\[3, 2, 3, 2\]/,
     );
     expect(() => parts({ ...small, predictor: { heads: 3 } })).toThrow(
-      /3 heads for posteriors of 4 numbers/,
+      /3 heads cannot share posteriors of 4 numbers/,
     );
     expect(() => parts({ ...small, variance: 0 })).toThrow(/variance/);
   });

@@ -262,10 +262,10 @@ ${(error as { hint?: string }).hint}`;
       return "";
     };
     expect(cure(apply({ video: video() }))).toMatch(
-      /slots start from boxes of the first frame, and there are none[^]*\[batch, objects, 4\]/,
+      /slots start from boxes of the first frame, but none were given[^]*\[batch, objects, 4\]/,
     );
     expect(cure(apply({ video: video(), objects: np.zeros([2, 3, 4]) }))).toMatch(
-      /3 objects and the background for 3 slots[^]*slots: 4/,
+      /3 objects and the background do not fit into 3 slots[^]*slots: 4/,
     );
     expect(cure(apply({ video: video(), objects: np.zeros([2, 2, 2]) }))).toMatch(
       /the boxes are[^]*\[2, objects, 4\][^]*ymin/,
@@ -279,7 +279,7 @@ ${(error as { hint?: string }).hint}`;
       .toMatch(/the target is[^]*\[3, 2, 8, 8, 3\][^]*one for each frame/);
     const learned = savi({ ...small, start: "learned" });
     expect(cure(() => learned.apply(learned.init(key), { video: video(), objects: boxes() }, key)))
-      .toMatch(/slots that are learned at first, and objects/);
+      .toMatch(/objects to start from were given, but slots begin as learned/);
     expect(() => savi({ ...small, start: "box" as "boxes" })).toThrow(/start/);
   });
 });

@@ -94,14 +94,14 @@ describe("mistakes", () => {
     [
       "a slot that is not there",
       () => combineSlots(slots, [[0, 3]]),
-      /slot 3 of image 0, but there are 2 images of 3 slots/,
+      /no slot 3 of image 0; there are 2 images of 3 slots/,
       /counted from 0/,
     ],
-    ["no slots", () => combineSlots(slots, []), /no slots are picked/, /pairs/],
+    ["no slots", () => combineSlots(slots, []), /the list of picked slots is empty/, /pairs/],
     [
       "more concepts than slots",
       () => conceptLibrary(slots, key, { concepts: 7 }),
-      /7 concepts of 6 slots/,
+      /7 concepts out of 6 slots/,
       /fewer/,
     ],
     ["a concept too many", () => promptSlots(library, [2], key), /concept 2.* has 2/, /0 to 1/],
@@ -120,7 +120,7 @@ describe("mistakes", () => {
     [
       "an image that is not made of patches",
       () => model.tokenize(params, np.ones([1, 10, 8, 3])),
-      /float32\[1,10,8,3\], whose sides are no multiples of 4/,
+      /float32\[1,10,8,3\], whose sides are not multiples of 4/,
       /resize or crop it, to 12×8 say/,
     ],
     [
@@ -132,13 +132,13 @@ describe("mistakes", () => {
     [
       "parameters of another vocabulary",
       () => model.generate(slate({ ...options, vocabulary: 9 }).init(key), slots),
-      /parameters are of a model with `vocabulary` 9, and this one has 8/,
+      /parameters are of a model with `vocabulary` 9, but this model has 8/,
       /make the model with the `vocabulary` of its parameters/,
     ],
     [
       "parameters for images of another size",
       () => model.tokenize(slate({ ...options, imageSize: 12 }).init(key), np.ones([1, 8, 8, 3])),
-      /a model with `imageSize` 12, and this one has 8/,
+      /a model with `imageSize` 12, but this model has 8/,
       /or parameters with its own `init`/,
     ],
     [
@@ -149,7 +149,7 @@ describe("mistakes", () => {
           np.zeros([2, 4], { dtype: "int32" }),
           slots,
         ),
-      /a model with `blocks` 2, and this one has 1/,
+      /a model with `blocks` 2, but this model has 1/,
       /`init`/,
     ],
     [
@@ -179,7 +179,7 @@ describe("mistakes", () => {
     [
       "heads that do not divide the size",
       () => slate({ ...options, heads: 3 }),
-      /3 heads of vectors of size 8/,
+      /vectors of size 8 cannot be split into 3 heads/,
       /multiple of `heads`/,
     ],
   ])("%s", (_, f, message, hint) => {

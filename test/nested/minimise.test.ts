@@ -129,7 +129,7 @@ test("what has no meaning is refused in words", () => {
   expect(bad({ optimizer: "adam" })).toThrow(/`optimizer` must be/);
   expect(bad({ optimizer: optim.sgd(1), solver: 1 })).toThrow(/solver/);
   const own = { optimizer: optim.sgd(1), collect: "all", adjoint: implicit() };
-  expect(() => bad(own)()).toThrow(/collect: "all" with the adjoint/);
+  expect(() => bad(own)()).toThrow(/collect: "all" cannot be combined with the adjoint/);
   const level: Level<null, null, Tensor> = { init: () => f64(0), step: (_, z) => z };
   expect(() => infer(level, loose({ steps: 1.5 }))).toThrow(/`steps`/);
 });

@@ -131,6 +131,6 @@ describe("dropout of parts", () => {
 
   test.each([nn.channelDropout, nn.pathDropout, nn.alphaDropout])("%o: no key, no dropout", (f) => {
     expect(f(null, x, 0.5)).toBe(x);
-    expect(() => f(key, x, 1)).toThrow(/from 0 to below 1/);
+    expect(() => f(key, x, 1)).toThrow(/at least 0 and below 1/);
   });
 });

@@ -34,7 +34,7 @@ describe("fromData", () => {
     host[0] = 9;
     expect(await values(x)).toEqual([1, 2]);
     expect(() => np.fromData(host, { dtype: "int32", shape: [3] })).toThrow(
-      "fromData: 2 elements for the shape [3]",
+      "fromData: 2 elements do not fill the shape [3]",
     );
     expect(() => np.fromData(host, { dtype: "float32", shape: [2] })).toThrow(DTypeError);
   });

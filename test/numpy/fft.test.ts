@@ -280,10 +280,10 @@ describe("mistakes", () => {
     [
       "lengths and axes that differ",
       () => np.fft.fftn(z, { s: [2], axes: [0, 1] }),
-      /1 lengths for 2 axes/,
+      /one length for each of 2 axes, got 1/,
     ],
     ["an axis twice", () => np.fft.fftn(z, { axes: [0, 0] }), /twice/],
-    ["one element without a length", () => np.fft.irfft(np.ones(1)), /of one element/],
+    ["one element without a length", () => np.fft.irfft(np.ones(1)), /one element/],
     ["no length", () => np.fft.fftfreq(0), /`n` must be/],
   ])("%s", (_, call, message) => expect(call).toThrow(message));
 });

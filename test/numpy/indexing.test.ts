@@ -126,7 +126,9 @@ describe("slice", () => {
 
   it("refuses what is outside, too much, or of unknown size", () => {
     const x = np.zeros([2, 3]);
-    expect(() => np.slice(x, 2)).toThrow(/slice: index 2 of axis 0 of float32\[2,3\]/);
+    expect(() => np.slice(x, 2)).toThrow(
+      /slice: index 2 is out of range for axis 0 of float32\[2,3\]/,
+    );
     expect(() => np.slice(x, 0, 0, 0)).toThrow(ShapeError);
     expect(() => np.slice(x, "...", "...")).toThrow(ShapeError);
     expect(() => np.slice(x, 0.5)).toThrow(ShapeError);

@@ -322,7 +322,7 @@ describe("options", () => {
     [
       "options for none",
       () => loose(np.sin)(x, { dtype: "float64" }),
-      /^np\.sin: it takes 1 argument, and no options; behind them it got \{ dtype \}$/,
+      /^np\.sin: it takes 1 argument, and no options; after them it got \{ dtype \}$/,
       /np\.sin\(x\)/,
     ],
     [

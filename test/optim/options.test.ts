@@ -139,7 +139,9 @@ test("names of dictionaries are looked at, too", () => {
         () => piecewiseInterpolateSchedule("linear", 1, wrong),
       ]
     ) {
-      expect(caught(call).message).toMatch(/Schedule: the dictionary holds .*\n.*whole numbers/s);
+      expect(caught(call).message).toMatch(
+        /Schedule: the dictionary has the entry .*\n.*whole numbers/s,
+      );
     }
   }
   const optimizer = optim.injectHyperparams(

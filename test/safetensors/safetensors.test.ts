@@ -167,8 +167,8 @@ describe("mistakes", () => {
     ["an option", () => stream("x", { name: ["a"] } as never), /`name`[^]*names/],
     ["metadata", () => encode({}, { metadata: { a: 1 } as never }), /`metadata` must be/],
     ["a path", () => save(3 as never, {}), /safetensors.save: `path` must be a string/],
-    ["a tree", () => encode({ a: { b: np.ones([1]) } as never }), /"a" is no tensor/],
-    ["a number", () => encode({ a: 3 as never }), /"a" is no tensor/],
+    ["a tree", () => encode({ a: { b: np.ones([1]) } as never }), /"a" is not a tensor/],
+    ["a number", () => encode({ a: 3 as never }), /"a" is not a tensor/],
     ["the name of metadata", () => encode({ __metadata__: np.ones([1]) }), /__metadata__/],
     [
       "a wrong shape",

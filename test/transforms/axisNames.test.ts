@@ -203,22 +203,22 @@ describe("mistakes", () => {
     [
       "rows of another number",
       () => inside(() => psumScatter(np.zeros([2]), "i")),
-      /psumScatter: axis 0 of float32\[2\] for 3 elements/,
+      /psumScatter: axis 0 of float32\[2\] cannot be shared among 3 elements/,
     ],
     [
       "parts of another size",
       () => inside(() => allToAll(np.zeros([4, 4]), "i", 0, 1, { tiled: true })),
-      /allToAll: axis 0 of float32\[4,4\] for 3 elements[^]*multiple/,
+      /allToAll: axis 0 of float32\[4,4\] cannot be shared among 3 elements[^]*multiple/,
     ],
     [
       "an axis too many",
       () => inside((x) => allGather(x, "i", { axis: 2 })),
-      /allGather: axis 2 of float32\[3\]/,
+      /allGather: float32\[3\] has no axis 2/,
     ],
     [
       "a pair that sends twice",
       () => inside((x) => ppermute(x, "i", [[0, 1], [0, 2]])),
-      /ppermute: the pair \[0, 2\] of an axis of size 3/,
+      /ppermute: the pair \[0, 2\] does not fit an axis of size 3/,
     ],
     [
       "an element that does not exist",
@@ -228,7 +228,7 @@ describe("mistakes", () => {
     [
       "a permutation of some",
       () => inside((x) => pshuffle(x, "i", [1, 0])),
-      /pshuffle: 2 sources for an axis of size 3/,
+      /pshuffle: expected 3 sources, .* got 2/,
     ],
   ])("%s", (_, message, expected) => {
     expect(message()).toMatch(expected);

@@ -150,7 +150,7 @@ describe("vmap's axes", () => {
       () => vmap((a: Tensor) => a, { outAxes: null })(ys),
       "differs along",
     ],
-    ["the tree does not fit", () => vmap(f, { inAxes: [{ v: 0 }, 0] })(p, ys), "no prefix"],
+    ["the tree does not fit", () => vmap(f, { inAxes: [{ v: 0 }, 0] })(p, ys), "not a prefix"],
   ])("%s: it says so", (_, run, message) => expect(run).toThrow(message));
 
   test("a closed-over outer batch stays apart from an inner one", async () => {

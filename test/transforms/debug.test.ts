@@ -121,7 +121,7 @@ describe("debugNans", () => {
     const error = await debugNans(grad(root))(np.array(0)).catch((e) => e);
     expect(error.message).toMatch(/gives NaN/);
     const given = await debugNans(root)(np.array(NaN)).catch((e) => e);
-    expect(given.message).toMatch(/argument 0 is NaN to begin with/);
+    expect(given.message).toMatch(/argument 0 contains NaN before the function runs/);
   });
 
   it("gives the value when there is none", async () => {

@@ -141,13 +141,13 @@ describe("options", () => {
     [
       "a derivative of the start that unrolled steps give already",
       () => fixedPointIteration(f, { adjoint: unrolled(), initGrad: "straightThrough" }),
-      /^fixedPointIteration: initGrad "straightThrough" with unrolled$/,
+      /^fixedPointIteration: initGrad "straightThrough" cannot be combined with unrolled$/,
       /leave initGrad out/,
     ],
     [
       "a best iterate that no differentiated step leads to",
       () => fixedPointIteration(f, { adjoint: truncated({ steps: 2 }), best: true }),
-      /^fixedPointIteration: best with truncated\(2\)$/,
+      /^fixedPointIteration: best cannot be combined with truncated\(2\)$/,
       /leave best out/,
     ],
     [

@@ -346,7 +346,7 @@ function writeAttribute(out: ProtoWriter, value: Attribute): void {
 }
 
 function writeTensor(out: ProtoWriter, { name, shape, type, constant }: Value): void {
-  if (!constant) throw new InternalError(`${name} is no constant`);
+  if (!constant) throw new InternalError(`${name} is not a constant`);
   out.ints(1, shape).int(2, typeNumbers[type]).text(8, name);
   out.data(9, new Uint8Array(constant.buffer, constant.byteOffset, constant.byteLength));
 }

@@ -133,8 +133,8 @@ function tooDeep(program: Program, cause: unknown): BackendError | undefined {
   const unread = cause instanceof Error && cause.message.includes("protobuf parsing failed");
   if (!unread || depth <= deepest) return undefined;
   return new BackendError(
-    `ONNX Runtime cannot read the program: branches and loops are nested ${depth} deep in it, ` +
-      `and more than ${deepest} are too many`,
+    `ONNX Runtime cannot read the program: branches and loops are nested ${depth} deep, ` +
+      `and at most ${deepest} levels are supported`,
     "choose among all cases at once, with switchCase or np.where, or run it elsewhere: " +
       `await setBackend("reference")`,
     { cause },

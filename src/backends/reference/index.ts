@@ -52,6 +52,11 @@ function peek(buffer: DeviceBuffer): TypedArray {
 }
 
 function valueOf(buffer: DeviceBuffer): Value {
-  if (!("data" in buffer)) throw new BackendError("a foreign buffer", "use tensors of one backend");
+  if (!("data" in buffer)) {
+    throw new BackendError(
+      "a tensor of another backend was given to the reference backend",
+      'use tensors of one backend: await x.to("reference")',
+    );
+  }
   return buffer as Value; // this backend makes no other buffers with data
 }

@@ -73,7 +73,8 @@ export class WebGpuBackend implements Backend {
       queue.recording.submit();
       if (words === undefined) {
         throw new BackendError(
-          "a function of the host is called on a device that others use, too, so that nothing can wait for it",
+          "a host function cannot be called in a program on a WebGPU device that is shared with other code: the program " +
+            "cannot wait for it",
           "call it outside of compiled functions: await x.data()",
         );
       }

@@ -89,7 +89,7 @@ export class Health {
       this.fail(
         new BackendError(
           `the GPU device was lost (${reason}): ${message}`,
-          'what was on it is gone, and other backends go on; open a new device: await setBackend("webgpu")',
+          'tensors on it are lost, and other backends still work; open a new device: await setBackend("webgpu")',
         ),
       );
     });

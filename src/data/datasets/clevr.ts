@@ -80,7 +80,7 @@ export async function openClevr(
   const { split, maxObjects, ...imageOptions } = options;
   const all = await findScenes(root, split, imageOptions.limits);
   if (maxObjects !== undefined && all.some(({ objects }) => objects === null)) {
-    throw new OptionError("maxObjects needs scenes, this split has none", {
+    throw new OptionError("maxObjects needs scenes, and this split has none", {
       path: root,
       hint: "Use the train or val split",
     });
@@ -126,7 +126,7 @@ async function findScenes(
   );
   const present = splits.flat();
   if (present.length === 0 && split !== undefined) {
-    throw new MissingFileError("the images here are in no splits", {
+    throw new MissingFileError("the images here are not divided into splits", {
       path: images,
       hint: "Only CLEVR_v1.0 has splits: images/train, images/val and images/test",
     });
@@ -224,7 +224,7 @@ function readSceneList(json: unknown, path: string): Map<string, readonly ClevrS
 }
 
 const noScene = (path: string, what: string) =>
-  new WrongKindError(`this is no CLEVR scene: ${what}`, {
+  new WrongKindError(`this is not a CLEVR scene: ${what}`, {
     path,
     offset: 0,
     hint: "Check that the file belongs to CLEVR",
@@ -253,7 +253,7 @@ function readScene(json: unknown, path: string, at = "") {
     return value;
   };
   const objects = json["objects"].map((object: unknown, i): ClevrSceneObject => {
-    if (!isRecord(object)) throw noScene(path, `${at}object ${i} is none`);
+    if (!isRecord(object)) throw noScene(path, `${at}object ${i} is not an object of JSON`);
     return {
       size: text(object, "size", i),
       material: text(object, "material", i),

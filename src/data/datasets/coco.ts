@@ -161,7 +161,7 @@ type Unknown = { readonly [key: string]: unknown };
 
 function readLabels(json: unknown, path: string): Labels {
   const wrong = (what: string) =>
-    new WrongKindError(`this is no COCO label file: ${what}`, {
+    new WrongKindError(`this is not a COCO label file: ${what}`, {
       path,
       offset: 0,
       hint: "Check that it is labels.json of COCO-2017's instances",
@@ -170,7 +170,7 @@ function readLabels(json: unknown, path: string): Labels {
     const found = typeof json === "object" && json !== null ? (json as Unknown)[key] : undefined;
     if (!Array.isArray(found)) throw wrong(`it has no list "${key}"`);
     return found.map((item: unknown, i) => {
-      if (typeof item !== "object" || item === null) throw wrong(`${key}[${i}] is no object`);
+      if (typeof item !== "object" || item === null) throw wrong(`${key}[${i}] is not an object`);
       return item as Unknown;
     });
   };
@@ -237,7 +237,7 @@ function toMask(
     const fine = segmentation.every((polygon: unknown) =>
       Array.isArray(polygon) && polygon.length % 2 === 0 && polygon.every(Number.isFinite)
     );
-    if (!fine) throw wrong("is no list of polygons");
+    if (!fine) throw wrong("is not a list of polygons");
     return polygonsToMask(segmentation, size, { limits, path, what });
   }
   if (typeof segmentation !== "object" || segmentation === null || !("counts" in segmentation)) {
@@ -245,7 +245,7 @@ function toMask(
   }
   const { size: given, counts } = segmentation as RunLengths;
   if (given?.[0] !== size[0] || given?.[1] !== size[1]) {
-    throw wrong(`is ${given?.[0]}×${given?.[1]}, its image ${size[0]}×${size[1]}`);
+    throw wrong(`is ${given?.[0]}×${given?.[1]}, but its image is ${size[0]}×${size[1]}`);
   }
   if (typeof counts !== "string" && !Array.isArray(counts)) throw wrong("has no run lengths");
   return runLengthsToMask({ size: given, counts }, { path, what });

@@ -86,16 +86,16 @@ async function openPart(path: string, axes: number): Promise<IdxFile> {
     const start = 4 + 4 * axes;
     const head = await file.read(0, Math.min(start, file.size));
     if (head[0] === 0x1f && head[1] === 0x8b) {
-      throw new WrongKindError("the file is packed by gzip", {
+      throw new WrongKindError("the file is compressed by gzip", {
         path,
         offset: 0,
-        hint: "Unpack it",
+        hint: "Decompress it: gunzip file.gz",
       });
     }
     if (
       head.length < start || head[0] !== 0 || head[1] !== 0 || head[2] !== 8 || head[3] !== axes
     ) {
-      throw new WrongKindError(`this is no idx file of unsigned bytes with ${axes} axes`, {
+      throw new WrongKindError(`this is not an idx file of unsigned bytes with ${axes} axes`, {
         path,
         offset: 0,
         hint: "Images are in files idx3-ubyte, labels in files idx1-ubyte",
@@ -105,7 +105,7 @@ async function openPart(path: string, axes: number): Promise<IdxFile> {
     const shape = Array.from({ length: axes }, (_, axis) => view.getUint32(4 + 4 * axis));
     const expected = start + shape.reduce((product, length) => product * length, 1);
     if (file.size < expected) {
-      throw new TruncatedError(`the file should have ${expected} bytes, it has ${file.size}`, {
+      throw new TruncatedError(`expected a file of ${expected} bytes, found ${file.size}`, {
         path,
         offset: file.size,
         hint: "Download the file again",

@@ -191,7 +191,7 @@ async function decodeAll<S extends MultiObjectSample>(
     break;
   }
   if (schema === undefined) {
-    throw new TruncatedError("the file inflates to nothing", {
+    throw new TruncatedError("the file is empty after it is decompressed", {
       path,
       offset: 0,
       hint: "Download the file again",

@@ -185,7 +185,7 @@ async function readLabels(
     return { data: labels, shape: [height, width, 1] };
   }
   if (channels < 3) {
-    throw new SampleShapeError("a segmentation in colours was expected, this image is grey", {
+    throw new SampleShapeError("expected a segmentation in colours, found a grey image", {
       path,
       hint: "Check the file, or use the .map files",
     });

@@ -245,7 +245,7 @@ async function checkSuperblock(path: string): Promise<number> {
       }
       return start;
     }
-    throw new WrongKindError("this is no HDF5 file: its signature is missing", {
+    throw new WrongKindError("this is not an HDF5 file: its signature is missing", {
       path,
       offset: 0,
       hint: "Check that the download is the dataset and not, say, an error page",

@@ -58,7 +58,7 @@ export function parseNpyHeader(
   limits?: Partial<Limits>,
 ): NpyHeader {
   if ([...magic].some((c, i) => i < bytes.length && bytes[i] !== c.charCodeAt(0))) {
-    throw new WrongKindError("this is no NumPy array", {
+    throw new WrongKindError("this is not a NumPy array", {
       path,
       offset: 0,
       hint: "Check that the file is the dataset it is said to be",

@@ -118,7 +118,7 @@ async function readDirectory(file: RandomAccessFile): Promise<Map<string, NpzEnt
         offset: size,
         hint: again,
       })
-      : new WrongKindError("this is no zip archive", {
+      : new WrongKindError("this is not a zip archive", {
         path,
         offset: 0,
         hint: "Check that the download is the dataset and not, say, an error page",

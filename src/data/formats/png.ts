@@ -177,7 +177,7 @@ function readHeader(
   const kind = colourTypes[colourType];
   const known = kind?.depths.includes(depth) && compression === 0 && filter === 0 && interlace <= 1;
   if (!known || width === 0 || height === 0 || width > 2 ** 31 - 1 || height > 2 ** 31 - 1) {
-    throw fault("its header contradicts the standard", offset);
+    throw fault("its header is not one that the PNG standard allows", offset);
   }
   const what = `the image has ${width}×${height} pixels`;
   checkLimit("pixels", width * height, what, limits, { path, offset });

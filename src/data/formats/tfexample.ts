@@ -44,7 +44,7 @@ export function parseExample(
     return features;
   } catch (error) {
     const what = error instanceof Error ? error.message : String(error);
-    throw new CorruptError(`the record is no tf.Example: ${what}`, {
+    throw new CorruptError(`the record is not a tf.Example: ${what}`, {
       ...where,
       hint: "Check that the file is the dataset it is said to be",
       cause: error,

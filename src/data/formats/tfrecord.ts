@@ -44,7 +44,7 @@ function readHeader(
   if (maskedCrc(header.subarray(0, 8)) !== view.getUint32(8, true)) {
     throw new (number === 0 ? WrongKindError : CorruptError)(
       number === 0
-        ? "this is no TFRecord file: its first length does not match its checksum"
+        ? "this is not a TFRecord file: its first length does not match its checksum"
         : `the checksum of the length of record ${number} is wrong`,
       { path, offset, hint: `Check that the file is a TFRecord file. ${again}` },
     );

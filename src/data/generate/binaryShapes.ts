@@ -63,7 +63,7 @@ export function binaryShapes(
   checkOptions(options);
   const { size = 24, count = 3, style = "filled" } = options;
   if (size < largest) {
-    throw new OptionError(`an image of ${size} pixels for triangles of ${largest}`, {
+    throw new OptionError(`an image of ${size} pixels is smaller than triangles of ${largest}`, {
       hint: "Give a larger size",
     });
   }

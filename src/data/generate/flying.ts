@@ -142,7 +142,7 @@ export function flyingDigits(
   checkDigits(options);
   const { digits, ...motion } = options;
   if (digits.length === 0) {
-    throw new OptionError("no digits to fly", { hint: "Give images in `digits`" });
+    throw new OptionError("flyingDigits: `digits` is empty", { hint: "Give images of digits" });
   }
   const defaults = { size: 24, count: [2, 2] } as const;
   return fly("flyingDigits", { ...defaults, ...motion }, sceneRandom(seed, index), (random) => {
@@ -163,7 +163,7 @@ function fly<Name>(
     const { of, stamp } = drawn(random);
     if (stamp.width > size || stamp.height > size) {
       throw new OptionError(
-        `${name}: a video of ${size} pixels for something of ${stamp.height}×${stamp.width}`,
+        `${name}: a video of ${size} pixels is too small for an object of ${stamp.height}×${stamp.width}`,
         { hint: "Give a larger size" },
       );
     }

@@ -76,7 +76,7 @@ export function rejectionSample<T>(what: string, attempt: () => T | undefined, l
     const result = attempt();
     if (result !== undefined) return result;
   }
-  throw new OptionError(`no acceptable ${what} in ${limit} attempts`, {
+  throw new OptionError(`no acceptable ${what} was found in ${limit} attempts`, {
     hint: "Ask for fewer or smaller objects, a larger picture, or less visibility",
   });
 }

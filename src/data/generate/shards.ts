@@ -201,7 +201,7 @@ async function readShard<K extends SceneKind>(path: string, contents: Json): Pro
   const bytes = new Uint8Array(file.buffer, file.byteOffset, file.length);
   const hint = "Delete the file; it will be made again";
   if (new TextDecoder().decode(bytes.subarray(0, MAGIC.length)) !== MAGIC) {
-    throw new WrongKindError("this is no shard of scenes", { path, offset: 0, hint });
+    throw new WrongKindError("this is not a shard of scenes", { path, offset: 0, hint });
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (

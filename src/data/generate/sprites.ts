@@ -188,9 +188,12 @@ function drawSprites(
   }: SpritesOptions & { readonly colors: readonly SpriteColor[] },
 ): Sprite[] {
   if (grid !== undefined && 2 * grid > size) {
-    throw new OptionError(`sprites of two cells of ${grid} pixels in a scene of ${size}`, {
-      hint: "Give a smaller grid, or a larger size",
-    });
+    throw new OptionError(
+      `sprites of two cells of ${grid} pixels do not fit into a scene of ${size}`,
+      {
+        hint: "Give a smaller grid, or a larger size",
+      },
+    );
   }
   if (distinctColors && colors.length < count) {
     throw new OptionError(`${count} sprites cannot have distinct colours out of ${colors.length}`, {

@@ -20,7 +20,7 @@ export const inspectPath = Effect.fn("inspectPath")(function* (
         task?.inspect === undefined
           ? "No task of this program can look at data without a config"
           : `--resolution: expected a side, or "height,width", found "${resolution}"`,
-        "say, for example, --resolution 64, or --resolution 96,128",
+        "write for example --resolution 64, or --resolution 96,128",
       ),
     );
   }

@@ -86,8 +86,8 @@ function checkPart(name: string, part: unknown): void {
     : part[Symbol.iterator]();
   if (iterator === part) {
     throw new RunError(
-      `data.${name} can be gone through only once.`,
-      "Give the function that makes it instead: data: () => generate().",
+      `data.${name} can be iterated only once.`,
+      "Give a function that makes it instead: data: () => generate().",
     );
   }
 }
@@ -102,7 +102,7 @@ async function* through(part: unknown): AsyncGenerator<unknown> {
   const made: unknown = typeof part === "function" ? part() : part;
   if (!isIterable(made)) {
     throw new RunError(
-      `The function of the data gives ${typeof made}, which cannot be gone through.`,
+      `The function of the data returns a value of type ${typeof made}, which is not iterable.`,
       "Give a generator function, such as function* () { … }.",
     );
   }
@@ -113,7 +113,7 @@ async function firstOf(part: unknown): Promise<unknown> {
   for await (const datum of through(part)) return datum;
   throw new RunError(
     "There is no data to train on.",
-    "Give at least one datum, from a source that can be gone through again.",
+    "Give at least one datum, from a source that can be iterated again.",
   );
 }
 
@@ -158,8 +158,8 @@ function inOrder(part: unknown, structure: Structure): BatchSource {
         }
         if (step === before) {
           throw new RunError(
-            `An epoch of the data has ${n} of the ${batchSize} data of a batch.`,
-            "Give more data, or a smaller batchSize; a generator must begin anew every time.",
+            `An epoch has ${n} data, fewer than the ${batchSize} of one batch.`,
+            "Give more data, or a smaller batchSize; a generator must start again every time.",
           );
         }
       }

@@ -116,8 +116,8 @@ async function arrayOf(leaf: Leaf, path: string, n: number): Promise<NdArray> {
   if (flat.length !== size || !flat.every((x): x is number => typeof x === "number")) {
     throw new RunError(
       `Datum ${n} of the data is ragged at "${path.replace(/^\./, "")}": ` +
-        `${flat.length} numbers where [${shape}] has ${size}.`,
-      "Give lists of one length, of numbers alone.",
+        `it has ${flat.length} numbers, and the shape [${shape}] has ${size}.`,
+      "Give lists of equal length that hold only numbers.",
     );
   }
   return ndarray(Float32Array.from(flat), shape);

@@ -43,7 +43,7 @@ const readFragments = (
   Effect.gen(function* () {
     const file = resolve(path);
     if (above.includes(file)) {
-      return yield* wrong(place, `${[...above, file].join(" extends ")}, which is a circle`);
+      return yield* wrong(place, `${[...above, file].join(" extends ")}, which is circular`);
     }
     const text = yield* Effect.tryPromise({
       try: () => readFile(file, "utf8"),
@@ -51,10 +51,13 @@ const readFragments = (
     });
     const json = yield* Effect.try({
       try: (): unknown => JSON.parse(text),
-      catch: (error) => mistake(place, `"${path}" is no JSON: ${messageOf(error)}`),
+      catch: (error) => mistake(place, `"${path}" is not JSON: ${messageOf(error)}`),
     });
     if (!isObject(json)) {
-      return yield* wrong(place, `"${path}" holds ${JSON.stringify(json)}, no object of fields`);
+      return yield* wrong(
+        place,
+        `"${path}" holds ${JSON.stringify(json)}, not an object of fields`,
+      );
     }
     const { extends: named = [], ...fields } = json;
     const bases: readonly unknown[] = Array.isArray(named) ? named : [named];
@@ -87,7 +90,7 @@ const namedFragments = Effect.fnUntraced(function* (
     const names = [...presets.keys()].join(", ");
     return yield* wrong(
       place,
-      `"${name}" is no preset (${names}), and no path such as "./${name}.json"`,
+      `"${name}" is neither a preset (${names}) nor a path such as "./${name}.json"`,
     );
   }
   return yield* readFragments(isAbsolute(name) ? name : join(folder, name), place, above);
@@ -139,9 +142,9 @@ function isObject(value: unknown): value is JsonObject {
 
 const mistake = (place: string, problem: string) =>
   new ConfigError(
-    "The config cannot be put together:",
+    "The config cannot be composed:",
     [`${place}: ${problem}`],
-    "Paths in `extends` are relative to the file that they stand in.",
+    "Paths in `extends` are relative to the file that contains them.",
   );
 
 const wrong = (place: string, problem: string) => Effect.fail(mistake(place, problem));

@@ -126,9 +126,9 @@ function contradictions(config: ExperimentConfig, task: Task): string[] {
         'precision: no backend (webgpu, onnx, reference) has float16 in this version; leave it out, or give "float32"',
       ]
       : []),
-    ...(log.checkpointEvery % log.every === 0
-      ? []
-      : [`log.checkpointEvery: ${log.checkpointEvery} is no multiple of log.every, ${log.every}`]),
+    ...(log.checkpointEvery % log.every === 0 ? [] : [
+      `log.checkpointEvery: ${log.checkpointEvery} is not a multiple of log.every, ${log.every}`,
+    ]),
     ...(log.best === undefined || scores.includes(log.best)
       ? []
       : [`log.best: expected ${scores.join(" | ")}, found ${JSON.stringify(log.best)}`]),

@@ -43,7 +43,7 @@ export const applyOverrides = Effect.fnUntraced(function* <C extends object>(
 
 function applyOne(draft: JsonObject, override: string): string | undefined {
   const equals = override.indexOf("=");
-  if (equals <= 0) return `"${override}" is no path=value`;
+  if (equals <= 0) return `"${override}" is not of the form path=value`;
   const path = override.slice(0, equals).trim().split(".");
   const last = path.pop()!; // split gives at least one part
   if ([...path, last].some((part) => part === "" || part === "__proto__")) {
@@ -54,7 +54,7 @@ function applyOne(draft: JsonObject, override: string): string | undefined {
     // Own fields only: "constructor" is one of every object otherwise.
     const inner = (Object.hasOwn(place, part) ? place[part] : undefined) ?? (place[part] = {});
     if (typeof inner !== "object" || inner === null) {
-      return `"${override}": ${part} is a value, it has no fields`;
+      return `"${override}": ${part} is a value, which has no fields`;
     }
     place = inner as JsonObject;
   }

@@ -106,11 +106,11 @@ export function decodeCheckpoint(bytes: Uint8Array, path: string): Checkpoint {
   if (!found || text !== digestOf(bytes)) {
     const { metadata } = decodeSafetensors(bytes); // may say it better
     if (metadata["format"] === "trilevel-checkpoint-1") {
-      throw new Error("it was written by an earlier version, which made no digest");
+      throw new Error("it was written by an earlier version, which stored no digest");
     }
     throw new Error(
       metadata["format"] === undefined
-        ? "it is no checkpoint of Trilevel"
+        ? "it is not a checkpoint of Trilevel"
         : "its contents do not match its digest, so it was changed after it was written",
     );
   }
@@ -119,7 +119,7 @@ export function decodeCheckpoint(bytes: Uint8Array, path: string): Checkpoint {
   const progress = Schema.decodeUnknownSync(ProgressSchema)(JSON.parse(metadata["progress"] ?? ""));
   const named = stepOf(path.slice(path.lastIndexOf("step-")));
   if (named !== undefined && Number(named) !== progress.step) {
-    throw new Error(`it is of step ${progress.step}, which is not the one in its name`);
+    throw new Error(`it holds step ${progress.step}, but its name says ${Number(named)}`);
   }
   return {
     path,

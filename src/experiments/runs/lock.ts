@@ -162,7 +162,7 @@ const refuse = Effect.fnUntraced(function* (run: RunFolder, name: string, holder
     new RunError(
       `${who} is training in ${run.path}${holder ? ` since ${holder.since}` : ""}.`,
       elsewhere
-        ? `Wait for it, or stop it. If it runs no more, which cannot be seen from ${host}, delete ${
+        ? `Wait for it, or stop it. If that process has ended, which cannot be checked from ${host}, delete ${
           run.file(name)
         }.`
         : "Wait for it, or stop it.",

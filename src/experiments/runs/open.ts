@@ -50,7 +50,7 @@ export const openRun = Effect.fnUntraced(function* (root: string, name: string) 
       `There is no run "${name}" in ${root}.`,
       known.length === 0
         ? "Start one: deno task train."
-        : `Name one of: ${known.slice(-8).join(", ")}; or say latest.`,
+        : `Name one of: ${known.slice(-8).join(", ")}; or use latest.`,
     ),
   );
 });
@@ -64,7 +64,7 @@ const openFolder = Effect.fnUntraced(function* (folder: RunFolder) {
       try: (): unknown => JSON.parse(new TextDecoder().decode(bytes)),
       catch: (cause) =>
         new ConfigError(
-          `${path} is no JSON: ${cause instanceof Error ? cause.message : cause}.`,
+          `${path} is not JSON: ${cause instanceof Error ? cause.message : cause}.`,
           [],
           "Correct it, or delete it: then the config inside the latest checkpoint takes its place.",
         ),

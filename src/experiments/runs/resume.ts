@@ -46,8 +46,8 @@ export const findRecovery = Effect.fnUntraced(function* (
   if (now.config.steps < step) {
     return yield* Effect.fail(
       new RunError(
-        `${run.name} has made ${step} steps already; it cannot become a run of ${now.config.steps}.`,
-        `Nothing was changed. For a longer run say --steps with more than ${step}; for a shorter one ` +
+        `${run.name} has already made ${step} steps, more than the ${now.config.steps} that are asked for.`,
+        `Nothing was changed. For a longer run, pass --steps with more than ${step}; for a shorter one, ` +
           "train anew with this config.json: deno task train --config " +
           `${run.file("config.json")} --steps ${now.config.steps}.`,
       ),
@@ -59,10 +59,12 @@ export const findRecovery = Effect.fnUntraced(function* (
     return yield* Effect.fail(
       new CheckpointError(
         [
-          `${run.name} would go on from ${basename(checkpoint.path)} as another run than it was:`,
+          `${run.name} cannot continue from ${
+            basename(checkpoint.path)
+          }, because it was trained differently:`,
           ...surprising.map(({ text }) => `  - ${text}`),
         ].join("\n"),
-        "Nothing was changed. Put that back in config.json, or say --accept-changes to go on as it is now.",
+        "Nothing was changed. Restore these settings in config.json, or pass --accept-changes to continue with the new ones.",
       ),
     );
   }
@@ -88,7 +90,7 @@ const refuseToBeginAgain = Effect.fnUntraced(function* (
   return yield* Effect.fail(
     new CheckpointError(
       [
-        `${run.name} has made steps, and no checkpoint to go on from can be read:`,
+        `${run.name} has made steps, but none of its checkpoints can be read:`,
         ...evidence.map((text) => `  - ${text}`),
       ].join("\n"),
       "Nothing was changed. Put a checkpoint back, or train anew with this config.json: " +

@@ -144,7 +144,7 @@ export const iterativeAmortizedInferenceTask = defineTask({
     }
     if (inputs.includes("bottomNormError") && likelihood === "bernoulli") {
       problems.push(
-        'model.inputs: "bottomNormError" divides by a variance, which a Bernoulli likelihood has not; take "bottomError"',
+        'model.inputs: "bottomNormError" divides by the variance of a Gaussian likelihood, and this one is Bernoulli; take "bottomError"',
       );
     }
     return problems;

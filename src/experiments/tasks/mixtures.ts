@@ -88,7 +88,7 @@ export const mixturesTask = defineTask({
     }
     if (model.kind === "bernoulli" && data.noise > 0.5) {
       problems.push(
-        `data.noise: ${data.noise}, but a coordinate that flips more often than not is another one; take 0.5 at most`,
+        `data.noise: ${data.noise} is above 0.5: coordinates would flip more often than not; take 0.5 at most`,
       );
     }
     if (batchSize > data.sets) {

@@ -190,7 +190,9 @@ export const slate = defineTask({
       problems.push(`data.resolution: ${height}×${width}, but SLATE sees squares`);
     }
     if (height % 4 !== 0) {
-      problems.push(`data.resolution: ${height} is no multiple of 4, the side of a token's patch`);
+      problems.push(
+        `data.resolution: ${height} is not a multiple of 4, the side of a token's patch`,
+      );
     }
     for (const [name, n] of Object.entries({ heads, slotHeads })) {
       if (size % n !== 0) problems.push(`model.${name}: ${n} does not divide model.size, ${size}`);

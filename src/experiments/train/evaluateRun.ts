@@ -117,8 +117,8 @@ const partOf = Effect.fnUntraced(function* (
     new RunError(
       `The data of ${name} has no part "${split}" that can be scored.`,
       others.length === 0
-        ? "Give it some."
-        : `Say --split ${others.map(([name]) => name).join(" or ")}.`,
+        ? "Add such a part to the data."
+        : `Use --split ${others.map(([name]) => name).join(" or ")}.`,
     ),
   );
 });

@@ -37,7 +37,7 @@ export const exportRun = Effect.fn("exportRun")(function* (run: OpenRun, options
   if (asked.length === 0 && weights === undefined) {
     return yield* Effect.fail(
       new RunError(
-        "Nothing is asked for.",
+        "No output was requested.",
         "Name a file or folder for some of the outputs, or for --weights; --help lists them.",
       ),
     );

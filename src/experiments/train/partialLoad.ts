@@ -55,7 +55,7 @@ const noSubtree = (field: string, path: string, params: Params) =>
     new ConfigError(
       `${field}: the model has no parameters at "${path}".`,
       [],
-      `It has ${Object.keys(params).join(", ")}, and what is in them.`,
+      `It has ${Object.keys(params).join(", ")}, and their fields.`,
     ),
   );
 

@@ -174,7 +174,7 @@ function checkLoss(system: System, loss: Tensor, outputs: Outputs, after: unknow
   for (const [name, { shape }] of Object.entries(outputs)) {
     if (/^(loss|(gradientNorm|gradientMax|learningRate)(\/.*)?|step)$/.test(name)) {
       throw new ArgumentError(
-        `loss of the task: the output "${name}" has a name that the runner notes itself`,
+        `loss of the task: the output "${name}" has a name that the runner itself records`,
         'choose another one, such as "loss/reconstruction"',
       );
     }

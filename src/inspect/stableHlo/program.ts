@@ -33,7 +33,7 @@ function loweringOf(name: string): Lowering<Params> {
     return lowerings[name as PrimitiveName] as Lowering<Params>;
   }
   throw new BackendError(
-    `toStableHlo: "${name}" calls the host, which an exported program cannot`,
+    `toStableHlo: "${name}" calls the host, which an exported program cannot do`,
     "leave out debug.print, debug.callback, errorIf and pureCallback in the function to export",
   );
 }

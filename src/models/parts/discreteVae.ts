@@ -221,7 +221,7 @@ export function requirePatches(what: string, image: unknown, channels: number): 
   const { shape } = image as Tensor; // it has a shape: see above
   if (shape[1]! % 4 === 0 && shape[2]! % 4 === 0) return;
   throw new ArgumentError(
-    `${what} ${describeTree(image)}, whose sides are no multiples of 4`,
+    `${what} ${describeTree(image)}, whose sides are not multiples of 4`,
     `resize or crop it, to ${
       [1, 2].map((i) => Math.max(4, 4 * Math.round(shape[i]! / 4))).join("×")
     } say`,

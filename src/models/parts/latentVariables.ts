@@ -123,9 +123,9 @@ export function latentVariables(name: string, options: HierarchyOptions): Latent
   const { pixels, latents, hidden, activation, likelihood, variance, samples } = options;
   if (samples === "exact" && (likelihood !== "gaussian" || hidden.some((h) => h.length > 0))) {
     throw new ArgumentError(
-      `${name}: samples "exact" with ${
+      `${name}: samples "exact" cannot be combined with ${
         likelihood === "gaussian" ? "a decoder that is not linear" : "a Bernoulli likelihood"
-      }, of which no expectation is known`,
+      }, whose expectation has no closed form`,
       'give the number of samples, or hidden: [] and likelihood: "gaussian"',
     );
   }

@@ -11,7 +11,7 @@ export function whole<M extends object>(name: string, hint: string, model: M): M
     enumerable: true, // spreading reads it
     get: () => {
       throw new ArgumentError(
-        `${name}: a copy of a model, as { ...model, step } makes it, would go on with its old parts`,
+        `${name}: a copy of a model, as { ...model, step } makes it, would keep using its old parts`,
         hint,
       );
     },

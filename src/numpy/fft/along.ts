@@ -115,7 +115,7 @@ function placesOf(
   const list = axes ?? otherwise ?? last ?? Array.from({ length: rank }, (_, i) => i);
   if (s && s.length !== list.length) {
     throw new ArgumentError(
-      `${name}: ${s.length} lengths for ${list.length} axes`,
+      `${name}: expected one length for each of ${list.length} axes, got ${s.length}`,
       "give one for each",
     );
   }
@@ -123,7 +123,10 @@ function placesOf(
   axesOf(name, found, rank); // refuses an axis that is named twice
   found.forEach((axis, i) => {
     if (x.shape[axis + 1]! > 0 || s?.[i] !== undefined) return;
-    throw new ShapeError(`${name} along axis ${axis}, which has no elements`, "give its length");
+    throw new ShapeError(
+      `${name}: axis ${axis} has no elements`,
+      "give the length of the transform, or a tensor with elements",
+    );
   });
   return { axes: found, lengths: found.map((_, i) => s?.[i]) };
 }
@@ -178,7 +181,7 @@ export function toReal(
   const n = lengths.at(-1) ?? 2 * (x.shape[last + 1]! - 1);
   if (n < 1) {
     throw new ShapeError(
-      `${name} of one element, of which an even number is made`,
+      `${name}: one element would make a result of length 0`,
       "give the length: 1",
     );
   }
@@ -193,10 +196,16 @@ export function toReal(
 
 function requireReal(name: string, x: ComplexLike): void {
   if (!isPair(name, x)) return;
-  throw new ArgumentError(`${name} of complex numbers`, "give real ones, or use np.fft.fft");
+  throw new ArgumentError(
+    `${name}: expected real numbers, got complex ones`,
+    "give the real part, or use np.fft.fft",
+  );
 }
 
 function requireAxes(name: string, axes: readonly number[]): void {
   if (axes.length > 0) return;
-  throw new ArgumentError(`${name} along no axes`, "give at least one");
+  throw new ArgumentError(
+    `${name}: the list of axes is empty`,
+    "give at least one axis",
+  );
 }

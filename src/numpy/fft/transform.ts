@@ -32,7 +32,10 @@ const c = lax.fullLike;
 export function transform(x: Tensor, sign: Sign): Tensor {
   const [, lines, n] = x.shape as [number, number, number]; // as the caller promises
   if (n > longest) {
-    throw new ShapeError(`fft: a length of ${n}`, `transform at most ${longest} elements`);
+    throw new ShapeError(
+      `fft: a length of ${n} is more than ${longest}`,
+      `transform at most ${longest} elements`,
+    );
   }
   let y = x;
   let rest = n;

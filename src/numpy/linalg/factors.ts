@@ -236,13 +236,16 @@ export const choSolve: (factor: CholeskyFactor, b: TensorLike) => Tensor = manag
   ([factor, lower], b) => {
     if (typeof lower !== "boolean") {
       throw new ArgumentError(
-        "choSolve: the factor does not say in which triangle it stands",
+        "choSolve: expected a pair of the factor and whether it is the lower triangle",
         "give [factor, lower], as np.linalg.choFactor returns it",
       );
     }
     const t = floatTensor("choSolve", factor);
     if (t.ndim < 2) {
-      throw new ShapeError(`choSolve of ${formatAval(t.aval)}`, "give matrices […, n, n]");
+      throw new ShapeError(
+        `choSolve: expected matrices, got ${formatAval(t.aval)}`,
+        "give a factor of shape […, n, n], as np.linalg.choFactor returns it",
+      );
     }
     const [m, y] = promote("choSolve", [lower ? t : transposed(t), b], toFloat) as [Tensor, Tensor];
     return solveColumns(

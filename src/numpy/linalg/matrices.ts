@@ -30,8 +30,8 @@ function checkMatrix(name: string, x: Tensor, square: boolean): Tensor {
   const [m, n] = x.shape.slice(-2);
   if (n !== undefined && (!square || m === n)) return lax.convert(x, x.dtype);
   throw new ShapeError(
-    `${name} of ${formatAval(x.aval)}`,
-    `give ${square ? "square matrices: shape […, n, n]" : "matrices: shape […, m, n]"}`,
+    `${name}: expected ${square ? "square matrices" : "matrices"}, got ${formatAval(x.aval)}`,
+    `give a tensor of shape ${square ? "[…, n, n]" : "[…, m, n]"}`,
   );
 }
 
@@ -138,7 +138,7 @@ export function traceOf(x: Tensor): Tensor {
 export function checkRows(name: string, a: Tensor, b: Tensor): void {
   if (b.ndim >= 2 && b.shape.at(-2) === a.shape.at(-2)) return;
   throw new ShapeError(
-    `${name}: ${formatAval(a.aval)} and ${formatAval(b.aval)}`,
+    `${name}: ${formatAval(a.aval)} and ${formatAval(b.aval)} do not fit`,
     "the right-hand side is one vector […n], or matrices with as many rows as the left-hand side",
   );
 }

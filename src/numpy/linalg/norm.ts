@@ -49,7 +49,7 @@ export const norm: (x: TensorLike, options?: NormOptions) => Tensor = managed(
       : axesOf("norm", axis, t.ndim);
     if (!(all && ord === undefined) && (axes.length < 1 || axes.length > 2)) {
       throw new ShapeError(
-        `norm of ${formatAval(t.aval)} over ${axes.length} axes`,
+        `norm: expected one or two axes of ${formatAval(t.aval)}, got ${axes.length}`,
         "give axis: one axis that holds vectors, or two that hold matrices",
       );
     }
@@ -126,7 +126,12 @@ function safely(sum: Tensor, root: (sum: Tensor) => Tensor): Tensor {
 }
 
 function ofMatrices(x: Tensor, row: number, column: number, ord: number | "fro" | "nuc"): Tensor {
-  if (row === column) throw new ShapeError("norm: one axis twice", "give two different axes");
+  if (row === column) {
+    throw new ShapeError(
+      `norm: expected two different axes, got axis ${row} twice`,
+      "name the axis of the rows and that of the columns",
+    );
+  }
   const rest = x.shape.map((_, i) => i).filter((i) => i !== row && i !== column);
   const m = lax.transpose(x, [...rest, row, column]);
   const sums = (axis: number) => lax.reduceSum(lax.abs(m), [m.ndim + axis]);
@@ -153,7 +158,7 @@ function ofMatrices(x: Tensor, row: number, column: number, ord: number | "fro" 
 
 function unknown(ord: number | string, what: string): ArgumentError {
   return new ArgumentError(
-    `norm: no ord ${ord} for ${what}`,
+    `norm: the ord ${ord} is not defined for ${what}`,
     "see NormOptions for those there are",
   );
 }

@@ -28,7 +28,7 @@ export const tensorinv: (a: TensorLike, options?: { readonly ind?: number }) => 
     const n = sizeOf(first);
     if (ind < 1 || n !== sizeOf(last)) {
       throw new ShapeError(
-        `tensorinv of ${formatAval(t.aval)} with ind ${ind}`,
+        `tensorinv: ${formatAval(t.aval)} is not square when it is split at ind ${ind}`,
         "the first `ind` sizes and the others must have the same product",
       );
     }
@@ -62,7 +62,7 @@ export const tensorsolve: (
     const n = sizeOf(unknowns);
     if (n !== y.size || t.size !== n * n) {
       throw new ShapeError(
-        `tensorsolve of ${formatAval(t.aval)} and ${formatAval(y.aval)}`,
+        `tensorsolve: ${formatAval(t.aval)} and ${formatAval(y.aval)} do not fit`,
         "the axes of `a` behind those of `b` must have as many elements as `b`",
       );
     }
@@ -85,7 +85,10 @@ export const tensorsolve: (
  */
 export const multiDot: (xs: readonly TensorLike[]) => Tensor = managed((xs) => {
   if (xs.length < 2) {
-    throw new ArgumentError(`multiDot of ${xs.length} matrices`, "give at least two");
+    throw new ArgumentError(
+      `multiDot: expected two matrices or more, got ${xs.length}`,
+      "give a list of them",
+    );
   }
   const tensors = promote("multiDot", xs, toNumber);
   const wrong = tensors.find((t, i) =>
@@ -93,8 +96,8 @@ export const multiDot: (xs: readonly TensorLike[]) => Tensor = managed((xs) => {
   );
   if (wrong) {
     throw new ShapeError(
-      `multiDot: ${formatAval(wrong.aval)}`,
-      "give matrices; the first and the last may be vectors",
+      `multiDot: expected matrices, got ${formatAval(wrong.aval)}`,
+      "the first and the last may be vectors, those between must have two axes",
     );
   }
   const first = tensors[0]!;

@@ -107,7 +107,7 @@ const condPrimitive: Primitive<CondParams> = {
   abstractEval([index, ...operands], { branches }) {
     const [first, ...rest] = branches.map(outputAvals);
     if (index.dtype !== "int32" || index.shape.length !== 0) {
-      throw new ShapeError(`cond: an index of type ${formatAval(index)}`, "give an int32 scalar");
+      throw new ShapeError(`cond: the index is ${formatAval(index)}`, "give an int32 scalar");
     }
     for (const other of rest) {
       const same = other.length === first!.length &&

@@ -73,7 +73,7 @@ const scanPrimitive: Primitive<ScanParams> = {
     xs.forEach((x) => {
       if (x.shape[0] !== length) {
         throw new ShapeError(
-          `scan: an x of type ${formatAval(x)} for ${length} steps`,
+          `scan: an x is ${formatAval(x)}, which does not have ${length} steps`,
           "axis 0 of every x counts the steps",
         );
       }

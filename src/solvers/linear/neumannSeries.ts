@@ -27,7 +27,10 @@ export function neumannSeries(options: NeumannSeriesOptions = {}): LinearSolver 
   checkOptions(options);
   const { terms = 10, rtol } = options;
   if (!(Number.isInteger(terms) && terms >= 1)) {
-    throw new ArgumentError(`neumannSeries: ${terms} terms`, "give a whole number ≥ 1");
+    throw new ArgumentError(
+      `neumannSeries: \`terms\` must be a positive integer, got ${terms}`,
+      "write for example neumannSeries({ terms: 5 })",
+    );
   }
   return linearSolver("neumannSeries", rtol === undefined ? {} : { rtol }, (multiply, b) => ({
     // x ← b + (I - A) x

@@ -20,7 +20,9 @@ function places(
       const index = indices.data[entry * depth + k]!;
       if (index < 0 || index >= shape[k]!) {
         throw new BackendError(
-          `index ${index} along axis ${k} of a tensor of shape [${shape.join(", ")}]`,
+          `index ${index} is out of range along axis ${k} of a tensor of shape [${
+            shape.join(", ")
+          }]`,
           "keep indices in range, or use np.take, which says what happens outside",
         );
       }

@@ -77,7 +77,12 @@ class Reader {
       }
       if (at + 4 > bytes.length) break;
       const length = (bytes[at + 2]! << 8) | bytes[at + 3]!;
-      if (length < 2) throw this.#corrupt("a segment is shorter than its own length", at);
+      if (length < 2) {
+        throw this.#corrupt(
+          "the length of a segment is below 2, the bytes of the length itself",
+          at,
+        );
+      }
       const end = at + 2 + length;
       if (end > bytes.length) break;
       at = this.#segment(marker, bytes.subarray(at + 4, end), at, end);
@@ -130,7 +135,7 @@ class Reader {
       throw this.#corrupt("a sampling factor is not 1 to 4", at);
     }
     if (factors.some((f) => h % f.h !== 0 || v % f.v !== 0)) {
-      throw this.#unsupported("sampling factors that are no multiples of each other", at);
+      throw this.#unsupported("sampling factors that are not multiples of each other", at);
     }
     const across = Math.ceil(width / (8 * h));
     const down = Math.ceil(height / (8 * v));
@@ -211,14 +216,14 @@ class Reader {
     });
     const blocks = components.reduce((sum, { component: { h, v } }) => sum + h * v, 0);
     if (new Set(components.map((c) => c.component)).size < count || (count > 1 && blocks > 10)) {
-      throw this.#corrupt("a scan's components are impossible", at);
+      throw this.#corrupt("the components of a scan are invalid", at);
     }
     const [first, last, bits] = body.subarray(1 + 2 * count) as unknown as [number, number, number];
     const [high, low] = [bits >> 4, bits & 15];
     const { progressive } = frame;
     const band = !progressive || (low <= 13 && (high === 0 || high === low + 1) &&
       (first === 0 ? last === 0 : first <= last && last < 64 && count === 1));
-    if (!band) throw this.#corrupt("a scan's band is impossible", at);
+    if (!band) throw this.#corrupt("the spectral band of a scan is invalid", at);
     for (const { component } of components) {
       component.steps ??= this.#steps.get(component.table)?.slice();
       if (component.steps === undefined) {

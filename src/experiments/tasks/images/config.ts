@@ -161,7 +161,7 @@ export function imageContradictions(
     problems.push("data.splitName: only the official split of ShapeStacks has a name");
   }
   if (data.together === "folder" && data.source !== "folder") {
-    problems.push(`data.together: "${data.source}" is no folder of images; take "scene"`);
+    problems.push(`data.together: "${data.source}" is not a folder of images; take "scene"`);
   }
   if (data.source === "towers" && (data.objects[0] < 2 || data.objects[1] > 6)) {
     problems.push(`data.objects: towers have 2 to 6 blocks, found [${data.objects.join(", ")}]`);

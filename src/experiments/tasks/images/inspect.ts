@@ -36,14 +36,14 @@ export const inspectImages = Effect.fnUntraced(function* (given: string, options
     // A folder of images is cropped, whatever the config says: their sizes differ.
     crop: options.crop ?? (source === "folder" ? "square" : "none"),
   }).pipe(Effect.mapError(() =>
-    new ConfigError("This cannot be looked at:", [
+    new ConfigError("These options cannot be used:", [
       ...((sources as readonly string[]).includes(source)
         ? []
         : [`--source: expected ${sources.join(" | ")}, found ${JSON.stringify(source)}`]),
       ...(["none", "square", "clevr"].includes(options.crop ?? "none")
         ? []
         : [`--crop: expected none | square | clevr, found ${JSON.stringify(options.crop)}`]),
-    ], "correct what is wrong")
+    ], "Correct them; --help describes each option.")
   ));
   const found = yield* Effect.tryPromise({
     try: () => look(path, config),
