@@ -5,6 +5,7 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 import manifest from "./deno.json" with { type: "json" };
+import { together } from "./test/support/tier.ts";
 
 export default defineConfig({
   resolve: {
@@ -14,7 +15,6 @@ export default defineConfig({
     })),
   },
   test: {
-    include: ["test/**/*.test.ts"],
     setupFiles: ["test/support/seed.ts"],
     // Deno does not implement what vitest's thread pool needs.
     pool: "forks",
@@ -23,5 +23,16 @@ export default defineConfig({
     hookTimeout: 120_000,
     reporters: ["default", "json"],
     outputFile: { json: ".cache/unit-tests.json" },
+    projects: [
+      { extends: true, test: { name: "together", isolate: false, include: [...together] } },
+      {
+        extends: true,
+        test: {
+          name: "alone",
+          // Not as `exclude`, which would hide that of the command line from this project.
+          include: ["test/**/*.test.ts", ...together.map((pattern) => `!${pattern}`)],
+        },
+      },
+    ],
   },
 });

@@ -7,7 +7,7 @@ import process from "node:process";
 import fc from "fast-check";
 import { describe, test } from "vitest";
 import { backends } from "./support/backends.ts";
-import { runs } from "./support/tier.ts";
+import { full, runs } from "./support/tier.ts";
 import { inlineCalls } from "../src/core/inline.ts";
 import { programText } from "../src/inspect/stableHlo/program.ts";
 import { expectRight } from "./support/agree.ts";
@@ -15,7 +15,8 @@ import { checkProgram, tracedProgram } from "./support/random/checkProgram.ts";
 import { largePrograms, randomPrograms } from "./support/random/randomProgram.ts";
 import { python, Xla } from "./support/xla.ts";
 
-const count = Number(process.env["TRILEVEL_FUZZ_PROGRAMS"] ?? runs(300));
+// Programs are large: the everyday tier takes fewer of them than of other cases.
+const count = Number(process.env["TRILEVEL_FUZZ_PROGRAMS"] ?? (full ? 300 : runs(100)));
 const seed = process.env["TRILEVEL_FUZZ_SEED"];
 
 describe("random programs", () => {

@@ -13,6 +13,7 @@ import { evaluateRun } from "../../src/experiments/train/evaluateRun.ts";
 import { exportRun } from "../../src/experiments/train/exportRun.ts";
 import { probeRun } from "../../src/experiments/train/probeRun.ts";
 import { train } from "../../src/experiments/train/runner.ts";
+import { someOf } from "../support/tier.ts";
 import { failure, remember, temporaryFolder } from "./support.ts";
 
 vi.mock("../../src/experiments/train/memory.ts", async (original) => ({
@@ -67,8 +68,9 @@ const small: { readonly [task: string]: readonly string[] } = {
 const common = ["steps=1", "batchSize=2", "backend=reference", "log.evaluateEvery=1"];
 
 const exporting = tasks.filter(({ exports = {} }) => "slots" in exports);
+const named = someOf(exporting).map((task) => [task.name, task] as const);
 
-describe.each(exporting.map((task) => [task.name, task] as const))("the task %s", (name, task) => {
+describe.each(named)("the task %s", (name, task) => {
   it("is scored, exported and probed", async () => {
     const changes = small[name];
     if (changes === undefined) throw new Error(`give "${name}" a small config above`);

@@ -10,6 +10,7 @@ import { studies } from "../../src/experiments/studies/index.ts";
 import type { Study } from "../../src/experiments/studies/study.ts";
 import { judgeClaims, tellStudy } from "../../src/experiments/studies/tell.ts";
 import { accumulated, attentionSpread } from "../../src/experiments/tasks/slateLooks.ts";
+import { full } from "../support/tier.ts";
 import { remember, smallestSlate, temporaryFolder } from "./support.ts";
 
 vi.mock("../../src/experiments/train/memory.ts", async (original) => ({
@@ -46,7 +47,8 @@ it.each(studies.map((study) => [study.name, study] as const))(
 
 const ofSlate = studies.filter(({ preset }) => preset === "slate-quick");
 
-it("a run has all that the studies of SLATE measure and draw", async () => {
+// A run of a real model.
+it.runIf(full)("a run has all that the studies of SLATE measure and draw", async () => {
   const keys = new Map(ofSlate.flatMap((study) => study.measures.map((m) => [m.key, m] as const)));
   const curves = new Map(ofSlate.flatMap((study) => study.curves.map((c) => [c.key, c] as const)));
   const all: Study = {

@@ -11,6 +11,7 @@ import { openExamples } from "../../src/experiments/train/examples.ts";
 import { train } from "../../src/experiments/train/runner.ts";
 import { openSource } from "../../src/experiments/tasks/images/sources.ts";
 import { describeGenuine, fixture, jpeg, png, put, tfExample, tfRecords } from "../data/support.ts";
+import { full } from "../support/tier.ts";
 import { failure, remember, temporaryFolder, tinyConfig } from "./support.ts";
 
 const folder = temporaryFolder();
@@ -170,6 +171,9 @@ describe("a source", () => {
   });
 });
 
+// A training on each of them takes long: they are tried in the full tier.
+const trained = it.runIf(full);
+
 /** Trains some steps on a genuine source: the loss falls, and there is something to look at. */
 const learns = async (name: string, ...overrides: string[]) => {
   const config = await tinyConfig(
@@ -191,7 +195,7 @@ const learns = async (name: string, ...overrides: string[]) => {
 };
 
 describeGenuine("clevr_v1", (root) => {
-  it("teaches, without scenes", async () => {
+  trained("teaches, without scenes", async () => {
     const results = await learns(
       "clevr_v1",
       "data.source=clevr-files",
@@ -206,11 +210,11 @@ describeGenuine("clevr_v1", (root) => {
 describeGenuine("clevr_scenes", (root) => {
   const source = ["data.source=clevr-files", `data.path=${root}`, "data.crop=clevr"];
 
-  it("teaches to see objects", async () => {
+  trained("teaches to see objects", async () => {
     expect((await learns("clevr_scenes", ...source))["psnr"]).toBeGreaterThan(10);
   });
 
-  it("teaches properties", async () => {
+  trained("teaches properties", async () => {
     const results = await learns(
       "clevr_properties",
       ...source,
@@ -229,7 +233,7 @@ describeGenuine("clevr_scenes", (root) => {
 });
 
 describeGenuine("tetrominoes/tetrominoes_mini.tfrecords", (path) => {
-  it("teaches, and is scored by its masks", async () => {
+  trained("teaches, and is scored by its masks", async () => {
     const results = await learns(
       "tetrominoes",
       "data.source=tetrominoes-file",
@@ -240,7 +244,7 @@ describeGenuine("tetrominoes/tetrominoes_mini.tfrecords", (path) => {
 });
 
 describeGenuine("shapestacks", (root) => {
-  it("teaches, and is scored by its masks", async () => {
+  trained("teaches, and is scored by its masks", async () => {
     const results = await learns(
       "shapestacks",
       "data.source=shapestacks",
@@ -253,7 +257,7 @@ describeGenuine("shapestacks", (root) => {
 });
 
 describeGenuine("coco", (root) => {
-  it("teaches, and is scored by its masks", async () => {
+  trained("teaches, and is scored by its masks", async () => {
     const results = await learns(
       "coco",
       "data.source=coco",

@@ -13,10 +13,25 @@ export const long: readonly string[] = [
   "test/package/**", // packs, installs and bundles
   "test/page/**", // opens a browser
   "test/backends/webgpuDawn*.test.ts", // compiles kernels in a second implementation of WebGPU
+  "test/docs/site.test.ts", // documents every entry
   "test/nested/amortized.test.ts", // trains until it converges
   // Runs of a real model; `tasks`, `resume` and `durability` try the runner on tasks that take milliseconds.
   "test/experiments/{train,look,probe,command,slate,memory,studies}.test.ts",
 ];
+
+/**
+ * Folders whose files share the processes that run them, so that the library is loaded once for all of them. Their tests
+ * replace no modules and leave no settings of the process behind (`test/together.test.ts`); files of other folders have a
+ * process of their own each.
+ */
+export const together: readonly string[] = [
+  "metrics",
+  "nn",
+  "numpy",
+  "optim",
+  "random",
+  "safetensors",
+].map((folder) => `test/${folder}/**/*.test.ts`);
 
 /** The number of random cases that a property is tried on, given that of CI: a fifteenth in the everyday tier, two at least. */
 export function runs(all: number): number {
