@@ -9,6 +9,7 @@ import { convLowerings } from "./conv.ts";
 import { dotLowerings } from "./dot.ts";
 import { elementwiseLowerings } from "./elementwise.ts";
 import { indexingLowerings } from "./indexing.ts";
+import { lowerNormalization, normalizationsOf } from "./normalization.ts";
 import { randomLowerings } from "./random.ts";
 import { reduceLowerings } from "./reduce.ts";
 import { shapeLowerings } from "./shape.ts";
@@ -35,8 +36,12 @@ export function lowerProgram(
   const env = new Map<Var, Operand>(program.inputs.map((v, i) => [v, inputs[i]!]));
   const read = (a: Atom): Operand =>
     a instanceof Literal ? { value: g.scalar(a.aval.dtype, a.value), shape: [] } : env.get(a)!;
+  const normalizations = normalizationsOf(program);
   for (const equation of program.equations) {
-    const outputs = lowerEquation(g, equation, equation.inputs.map(read));
+    const normalization = normalizations.get(equation);
+    const outputs = normalization
+      ? [lowerNormalization(g, normalization, read)]
+      : lowerEquation(g, equation, equation.inputs.map(read));
     equation.outputs.forEach((v, i) => env.set(v, outputs[i]!));
   }
   return program.outputs.map(read);
