@@ -145,6 +145,28 @@ export {
 export { iodineOptimizer, iodinePresets, type IodineTraining } from "./iodinePresets.ts";
 export type { SlotDrawingOptions } from "./parts/slotDrawing.ts";
 export type { SlotRefinerOptions, SlotRefinerParams } from "./parts/slotRefiner.ts";
+export { efficientMorl } from "./efficientMorl.ts";
+export type {
+  EfficientMorl,
+  EfficientMorlLevel,
+  EfficientMorlOptions,
+  EfficientMorlOutput,
+  EfficientMorlParams,
+  MorlPosteriors,
+  MorlSchedule,
+  MorlTerms,
+  WeighedImages,
+} from "./efficientMorlInterface.ts";
+export {
+  type Curriculum,
+  efficientMorlOptimizer,
+  efficientMorlPresets,
+  type EfficientMorlTraining,
+  refinementsAt,
+} from "./efficientMorlPresets.ts";
+export { type Geco, geco, type GecoOptions, type GecoState } from "./parts/geco.ts";
+export type { GridDrawingOptions, GridDrawingParams } from "./parts/gridDrawing.ts";
+export type { SlotHierarchyParams } from "./parts/slotHierarchy.ts";
 export { assignment } from "./assignment.ts";
 export {
   type PropertyOptions,

@@ -60,6 +60,17 @@ const small: { readonly [task: string]: readonly string[] } = {
     ],
     ...["model.hidden=4", "model.channels=[2]", "model.features=4", "model.attentionHidden=4"],
   ],
+  iodine: [
+    ...images,
+    ...["data.resolution=8", "data.objects=[1,1]", "model.latentSize=2", "model.iterations=1"],
+    ...["model.slots=2", "model.memorySize=2", "model.decoder.channels=2"],
+    'model.encoder={"channels":2,"kernel":3,"strides":[2],"hidden":[4]}',
+  ],
+  efficientMorl: [
+    ...images,
+    ...["data.resolution=8", "model.slots=2", "model.latentSize=2", "model.levels=2"],
+    ...["model.decoder.channels=2", "model.encoder.channels=2"],
+  ],
   neuralEm: [
     ...["data.resolution=13", "data.images=16", "data.evaluate=2"],
     ...["model.hidden=6", "model.iterations=2"],

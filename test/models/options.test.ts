@@ -36,7 +36,13 @@ const needing: { readonly [name: string]: Call } = {
     options: { concepts: 2 },
   },
   discreteVae: { operands: [], options: { vocabulary: 16 } },
+  efficientMorl: { operands: [], options: { resolution: [16, 16], slots: 3 } },
+  efficientMorlOptimizer: {
+    operands: [],
+    options: { ...models.efficientMorlPresets.tetrominoes.training },
+  },
   gaussianMixture: { operands: [], options: { size: 2, clusters: 3 } },
+  geco: { operands: [], options: { target: -100 } },
   gumbelSoftmax: [random.key(0), np.zeros([3])],
   iodine: { operands: [], options: { resolution: [16, 16], slots: 3 } },
   iodineOptimizer: { operands: [], options: { ...models.iodinePresets.clevr6.training } },
@@ -90,6 +96,8 @@ lookAtOptions("parts", {
   predictorOfParts: (predictor: object) => models.parts({ ...base, latentSize: 48, predictor }),
   decoderOfPosteriors: (decoder: object) => models.iodine({ ...base, decoder }),
   encoderOfPosteriors: (encoder: object) => models.iodine({ ...base, encoder }),
+  decoderOfHierarchies: (decoder: object) => models.efficientMorl({ ...base, decoder }),
+  encoderOfHierarchies: (encoder: object) => models.efficientMorl({ ...base, encoder }),
 }, {
   encoderOfObjects: [],
   broadcastDecoder: { operands: [], options: { kind: "broadcast" } },
@@ -101,6 +109,8 @@ lookAtOptions("parts", {
   predictorOfParts: [],
   decoderOfPosteriors: [],
   encoderOfPosteriors: [],
+  decoderOfHierarchies: [],
+  encoderOfHierarchies: [],
 });
 
 describe("options", () => {

@@ -2,6 +2,8 @@
 import { Context, Effect } from "effect";
 import type { ExperimentConfig } from "../schema.ts";
 import { discovery } from "./discovery.ts";
+import { efficientMorlTask } from "./efficientMorl.ts";
+import { iodineTask } from "./iodine.ts";
 import { iterativeAmortizedInferenceTask } from "./iterativeAmortizedInference.ts";
 import { mixturesTask } from "./mixtures.ts";
 import { multisetPredictionTask } from "./multisetPrediction.ts";
@@ -29,6 +31,8 @@ export const tasks: readonly Task[] = [
   saviTask,
   partsTask,
   iterativeAmortizedInferenceTask,
+  iodineTask,
+  efficientMorlTask,
   multisetPredictionTask,
   relationalNeuralEmTask,
 ];

@@ -46,11 +46,17 @@ export type Normal = {
   readonly variance: Tensor;
 };
 
-/** λ = (μ, s), halves of the last axis, as N(μ, softplus(s) + floor): the posteriors of IODINE and EfficientMORL. */
-export function softplusNormal(lambda: Tensor, floor = 0): Normal {
+/**
+ * λ = (μ, s), halves of the last axis, as N(μ, softplus(min(s, most)) + floor): the posteriors of IODINE, which bounds
+ * nothing, and of EfficientMORL.
+ */
+export function softplusNormal(
+  lambda: Tensor,
+  bounds?: { readonly floor: number; readonly most: number },
+): Normal {
   const [mean, s] = np.split(lambda, 2, { axis: -1 }) as [Tensor, Tensor]; // two halves
-  const variance = np.softplus(s);
-  return { mean, variance: floor === 0 ? variance : variance.add(floor) };
+  if (bounds === undefined) return { mean, variance: np.softplus(s) };
+  return { mean, variance: np.softplus(np.minimum(s, bounds.most)).add(bounds.floor) };
 }
 
 /** μ + √v ε */
