@@ -22,6 +22,7 @@ export type Curriculum = readonly (readonly [step: number, refinements: number])
 export interface EfficientMorlTraining extends Training {
   /** The greatest global norm of a gradient. */
   readonly clip: number;
+  /** The number of refinements by steps. */
   readonly curriculum: Curriculum;
 }
 

@@ -166,7 +166,7 @@ export {
 } from "./efficientMorlPresets.ts";
 export { type Geco, geco, type GecoOptions, type GecoState } from "./parts/geco.ts";
 export type { GridDrawingOptions, GridDrawingParams } from "./parts/gridDrawing.ts";
-export type { SlotHierarchyParams } from "./parts/slotHierarchy.ts";
+export type { ResidualParams, SlotHierarchyParams } from "./parts/slotHierarchy.ts";
 export { assignment } from "./assignment.ts";
 export {
   type PropertyOptions,

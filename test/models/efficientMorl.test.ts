@@ -218,6 +218,12 @@ describe("whatever the weights are", () => {
   });
 });
 
+test("the original's presets are models", () => {
+  for (const { model } of Object.values(efficientMorlPresets)) {
+    expect(efficientMorl(model).level.objective).toBeTypeOf("function");
+  }
+});
+
 test("what does not fit is refused with its cure", () => {
   const model = efficientMorl(small);
   const params = model.init(random.key(0));

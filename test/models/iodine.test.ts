@@ -20,6 +20,7 @@ import {
   type IodineLevel,
   type IodineOptions,
   type IodineParams,
+  iodinePresets,
 } from "trilevel/models";
 import {
   likelihoodShares,
@@ -326,6 +327,12 @@ test("on one batch the loss falls", async () => {
     losses.push(await loss.item());
   }
   expect(losses.at(-1)!).toBeLessThan(losses[0]! - 5);
+});
+
+test("the original's presets are models", () => {
+  for (const { model } of Object.values(iodinePresets)) {
+    expect(iodine(model).level.objective).toBeTypeOf("function");
+  }
 });
 
 test("what does not fit is refused with its cure", () => {

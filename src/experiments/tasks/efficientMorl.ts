@@ -1,6 +1,6 @@
 /** EfficientMORL (Emami et al., 2021): posteriors of slots from slot attention, refined a few times, under a constraint on the error. */
 import { Schema } from "effect";
-import { np, type Tensor, tree, truncated } from "../../index.ts";
+import { np, type Tensor, truncated } from "../../index.ts";
 import {
   efficientMorl,
   type EfficientMorlParams,

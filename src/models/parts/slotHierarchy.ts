@@ -15,7 +15,10 @@ export function posteriorOf(lambda: Tensor): Normal {
 }
 
 /** A change of μ or s behind its gated update: LN, then an MLP, added. */
-type ResidualParams = { readonly norm: nn.NormParams; readonly layers: readonly nn.LinearParams[] };
+export type ResidualParams = {
+  readonly norm: nn.NormParams;
+  readonly layers: readonly nn.LinearParams[];
+};
 
 /** Parameters of the first stage. */
 export type SlotHierarchyParams = {
