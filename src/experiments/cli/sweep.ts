@@ -211,7 +211,7 @@ export const sweepCommand = Command.make(
       "End cells that have no result",
       "cancelled",
     ),
-    steer("retry", "Let cells that failed or were cancelled wait again", "wait again"),
+    steer("retry", "Let cells that failed or were cancelled wait again", "waiting again"),
     trainer,
   ]),
 );

@@ -68,6 +68,12 @@ export const refuseOtherCode = Effect.fnUntraced(function* (place: Place, store:
   );
 });
 
+/**
+ * The loan of a process that trains by itself, which a long step keeps from renewing. Where it was killed, other processes of
+ * its host do not wait for the end of the loan.
+ */
+const hour = 3600;
+
 /** Options of {@link work}. */
 export interface WorkOptions {
   /** Child processes that train; undefined trains in this process. */
@@ -89,7 +95,7 @@ export const work = Effect.fnUntraced(function* (
       store,
       root: place.root,
       trainer,
-      leaseSeconds,
+      leaseSeconds: workers === undefined ? Math.max(leaseSeconds, hour) : leaseSeconds,
       pollSeconds: Math.min(1, leaseSeconds / 10),
       stay,
       line: (text) => display.line(text),

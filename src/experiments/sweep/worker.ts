@@ -25,7 +25,7 @@ export interface WorkerOptions {
   /** The folder of all runs, the same for all workers. */
   readonly root: string;
   readonly trainer: Trainer;
-  /** Seconds that a loan lasts unless it is renewed, which it is three times as often. */
+  /** Seconds that a loan lasts unless it is renewed, which it is at least three times as often. */
   readonly leaseSeconds: number;
   /** Seconds between two looks where no cell waits. */
   readonly pollSeconds: number;
@@ -69,7 +69,7 @@ export const runWorker = Effect.fn("runWorker")(function* (options: WorkerOption
   // The database may be restarted: a question is asked again until it is answered.
   const patiently = <A>(question: Effect.Effect<A, SqlError>) =>
     question.pipe(
-      Effect.timeout(`${Math.max(2, leaseSeconds)} seconds`),
+      Effect.timeout(`${Math.min(10, Math.max(2, leaseSeconds))} seconds`),
       Effect.tapError((error) =>
         Effect.sync(() => {
           if (!away) line(`the database does not answer (${messageOf(error)}); waiting for it`);
@@ -119,6 +119,8 @@ const attempt = Effect.fnUntraced(function* (
   patiently: <A>(question: Effect.Effect<A, SqlError>) => Effect.Effect<A>,
 ) {
   const { cell } = loan;
+  // Also a long loan tells of progress.
+  const renewSeconds = Math.min(10, leaseSeconds / 3);
   const title = `${cell.name} (${cell.key.slice(0, 8)})`;
   let deadline = asked + 1000 * leaseSeconds;
   let progress: CellProgress = { step: 0, saved: loan.saved };
@@ -130,11 +132,11 @@ const attempt = Effect.fnUntraced(function* (
 
   const renewing: Effect.Effect<Ended> = Effect.gen(function* () {
     while (true) {
-      yield* Effect.sleep(`${1000 * leaseSeconds / 3} millis`);
+      yield* Effect.sleep(`${1000 * renewSeconds} millis`);
       const before = performance.now();
       const answer = yield* Effect.result(
         store.renew(me, loan, leaseSeconds, progress).pipe(
-          Effect.timeout(`${leaseSeconds / 3} seconds`),
+          Effect.timeout(`${renewSeconds} seconds`),
         ),
       );
       if (answer._tag === "Failure") continue; // `watching` looks at the time
