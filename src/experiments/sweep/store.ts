@@ -306,6 +306,17 @@ export function makeStore(sql: SqlClient) {
     (rows) => rows.map((row) => ({ ...row, n: Number(row.n) })),
   );
 
+  /** Lets cells wait again whose results are lost. */
+  const reopen = (lost: readonly CellRow[]) =>
+    Effect.forEach(
+      lost,
+      ({ key, epoch }) =>
+        sql`UPDATE trilevel_cells SET state = 'waiting', attempts = 0, step = 0, saved = 0,
+          claimed = 0, results = NULL, message = NULL
+        WHERE key = ${key} AND epoch = ${epoch} AND state IN ('finished', 'diverged')`,
+      { discard: true },
+    );
+
   /** Ends cells that have no result. Their workers learn of it when they next renew their loans. */
   const cancel = (selection: Selection) =>
     Effect.map(
@@ -335,6 +346,7 @@ export function makeStore(sql: SqlClient) {
     workers,
     rows,
     counts,
+    reopen,
     cancel,
     retry,
   };

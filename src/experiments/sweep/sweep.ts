@@ -1,10 +1,11 @@
 /** Sweeps from beginning to end: cells are added, workers of this process train them, and everything is told before. */
+import { existsSync } from "node:fs";
 import { Effect } from "effect";
 import type { Display } from "../display/progress.ts";
 import { DatabaseError, RunError } from "../errors.ts";
 import type { ExperimentConfig } from "../schema.ts";
 import { openDevice } from "../train/device.ts";
-import { type Cell, cellOf, type Outcome } from "./cell.ts";
+import { attemptFolder, type Cell, cellOf, type Outcome } from "./cell.ts";
 import { type Database, explainDatabase, openDatabase, takeFolder } from "./database.ts";
 import { codeIdentity } from "./identity.ts";
 import type { CellRow, Store } from "./store.ts";
@@ -47,6 +48,15 @@ export const addCells = Effect.fnUntraced(function* (
     cells.push(yield* cellOf({ ...config, backend }, folder));
   }
   yield* asked(place, store.add(sweep, cells));
+  // A result whose folder was deleted is none: it is made again.
+  const keys = new Set(cells.map(({ key }) => key));
+  const lost = (yield* asked(place, store.rows({ sweep }))).filter((
+    { key, state, folder, epoch },
+  ) =>
+    keys.has(key) && (state === "finished" || state === "diverged") &&
+    !existsSync(attemptFolder(place.root, folder, epoch).path)
+  );
+  yield* asked(place, store.reopen(lost));
   return cells;
 });
 

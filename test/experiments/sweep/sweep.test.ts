@@ -63,6 +63,15 @@ describe("a sweep", () => {
       ["finished", 1],
       ["finished", 1],
     ]);
+    // A result that was deleted is made again, in a further attempt.
+    await rm(`${longer.place.root}/${longer.rows[0]!.folder}.1`, { recursive: true });
+    const again = await sweep("once", seeds(3));
+    expect(again.ended).toBe(1);
+    expect(again.rows.map(({ state, epoch }) => [state, epoch])).toEqual([
+      ["finished", 2],
+      ["finished", 1],
+      ["finished", 1],
+    ]);
     const config = await toyConfig("seed=1");
     const alone = await Effect.runPromise(
       train(config, { root: folder("alone"), display: remember() }).pipe(
