@@ -50,6 +50,11 @@ const small: { readonly [task: string]: readonly string[] } = {
     ...["model.slotSize=8", "model.startHidden=4", "model.predictorHidden=4"],
     ...["model.encoder.channels=4", "model.encoder.kernel=3", "model.decoder.channels=4"],
   ],
+  parts: [
+    ...["data.resolution=12", "data.frames=2", "data.videos=8", "data.evaluate=2"],
+    ...["model.latentSize=4", "model.memorySize=4", "model.hidden=4"],
+    ...["model.encoder.channels=4", "model.encoder.kernel=3", "model.decoder.channels=4"],
+  ],
   relationalNeuralEm: [
     ...[
       "data.resolution=16",
@@ -136,7 +141,9 @@ describe.each(named)("the task %s", (name, task) => {
     if (task.probe === undefined) return;
     await run(probeRun(opened, { count: 4 }));
     const [fitted, held] = probed as [Probed[], Probed[]];
-    expect([fitted.length, held.length]).toEqual([4, 2]);
+    // Each frame of a video is probed.
+    const { frames = 1 } = config.data as { readonly frames?: number };
+    expect([fitted.length, held.length]).toEqual([4 * frames, 2 * frames]);
     for (const { values, objects } of [...fitted, ...held]) {
       expect(values.shape[0]).toBe((config.model as unknown as { slots: number }).slots); // all have slots
       expect(objects.length).toBeGreaterThan(0);
