@@ -167,6 +167,21 @@ export {
 export { type Geco, geco, type GecoOptions, type GecoState } from "./parts/geco.ts";
 export type { GridDrawingOptions, GridDrawingParams } from "./parts/gridDrawing.ts";
 export type { ResidualParams, SlotHierarchyParams } from "./parts/slotHierarchy.ts";
+export { op3 } from "./op3.ts";
+export {
+  type ActedVideos,
+  type Op3,
+  type Op3DecoderOptions,
+  type Op3EncoderOptions,
+  type Op3Level,
+  type Op3Options,
+  type Op3Output,
+  type Op3Params,
+  op3Presets,
+  type Op3State,
+  type Op3Step,
+} from "./op3Interface.ts";
+export type { PairOfLayers, SlotDynamicsParams } from "./parts/slotDynamics.ts";
 export { assignment } from "./assignment.ts";
 export {
   type PropertyOptions,
