@@ -8,6 +8,7 @@ import { iterativeAmortizedInferenceTask } from "./iterativeAmortizedInference.t
 import { mixturesTask } from "./mixtures.ts";
 import { multisetPredictionTask } from "./multisetPrediction.ts";
 import { neuralEmTask } from "./neuralEm.ts";
+import { op3Task } from "./op3.ts";
 import { partsTask } from "./parts.ts";
 import { properties } from "./properties.ts";
 import { relationalNeuralEmTask } from "./relationalNeuralEm.ts";
@@ -35,6 +36,7 @@ export const tasks: readonly Task[] = [
   efficientMorlTask,
   multisetPredictionTask,
   relationalNeuralEmTask,
+  op3Task,
 ];
 
 /** The tasks in use: those of this package, or those that a program provides. */
