@@ -161,7 +161,7 @@ describe("whatever the weights are", () => {
       /further/,
     );
     expect(() => relationalNeuralEm({ ...small, resolution: [10, 8] })).toThrow(
-      /frames of 10×8 for 2 convolutions/,
+      /frames of 10×8 cannot be halved by each of 2 convolutions/,
     );
     expect(() => relationalNeuralEm({ ...small, noise: 2 })).toThrow(/noise/);
     expect(() => model.apply({ ...weights, decoder: undefined } as never, videos(), random.key(0)))
