@@ -183,10 +183,7 @@ export function op3(options: Op3Options): Op3 {
     effect: effectSize,
   });
 
-  const normalOf = (lambda: Tensor) => {
-    const [mean, s] = np.split(lambda, 2, { axis: -1 }) as [Tensor, Tensor]; // two halves
-    return softplusNormal(np.concatenate([mean, np.minimum(s, 80)], { axis: -1 }), floor);
-  };
+  const normalOf = (lambda: Tensor) => softplusNormal(lambda, { floor, most: 80 });
   const noiseOf = (like: Tensor, key: Tensor) => {
     const shape = [like.shape[0]!, slots, latentSize];
     const dtype = like.dtype === "float64" ? "float64" : "float32";
