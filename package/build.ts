@@ -26,6 +26,7 @@ export function packageManifest(): Record<string, unknown> {
     license,
     type,
     engines: { node: ">=22" },
+    bin: { [name]: "./src/bin.js" },
     exports: {
       ...Object.fromEntries(
         Object.entries(manifest.exports).map(([entry, source]) => [

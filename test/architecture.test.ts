@@ -95,6 +95,8 @@ const arrows: Record<string, readonly string[]> = {
   ],
   // A plugin of linters: it asks the library which names exist.
   lint: ["tree.ts", "options", "numpy", "random", "nn", "optim", "metrics"],
+  // Node's prompt with all names, `npx trilevel`.
+  "bin.ts": ["index.ts", "models", "safetensors"],
   // The live page is a program for browsers.
   page: ["index.ts", "models", "data", "safetensors"],
   // Experiments also read what the package says of itself (`..`).
@@ -114,7 +116,7 @@ const arrows: Record<string, readonly string[]> = {
 const packages: readonly [RegExp, folders: readonly string[]][] = [
   [/^@tensorflow\//, ["tfjs"]],
   [/^(onnxruntime|webgpu)/, ["backends"]],
-  [/^node:/, ["backends", "data", "metrics", "experiments"]],
+  [/^node:/, ["backends", "bin.ts", "data", "metrics", "experiments"]],
   [/^(uplot|sucrase)$/, ["page"]],
   [/./, ["data", "experiments"]], // effect, immer, decoders: never in the library itself
 ];

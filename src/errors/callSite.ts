@@ -116,7 +116,8 @@ function before(a: Place, b: Place): boolean {
 
 /** The places of a stack's frames, the innermost first, as far as they are in files. */
 function placesOf(stack: string | undefined): Place[] {
-  const frame = /\(?((?:file|https?):\/\/[^)\s]+|\/[^)\s]+):(\d+):(\d+)\)?$/;
+  // Behind a space, a bracket or, in Firefox, an @: `node:internal/…` is no path.
+  const frame = /(?:^|[\s(@])((?:file|https?):\/\/[^)\s]+|\/[^)\s]+):(\d+):(\d+)\)?$/;
   return (stack?.split("\n") ?? []).flatMap((text) => {
     const found = frame.exec(text);
     if (!found) return [];

@@ -8,7 +8,7 @@ import { build as esbuild } from "esbuild";
 import { build as vite } from "vite";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import manifest from "../../package.json" with { type: "json" };
-import { fetched, installed, run, write } from "./support.ts";
+import { answer, fetched, installed, run, write } from "./support.ts";
 
 let folder: string;
 beforeAll(async () => {
@@ -70,6 +70,21 @@ test("importing it opens nothing and asks for nothing", () => {
     const native = process.moduleLoadList.filter((name) => /onnx|\\.node$/.test(name));
     console.log(native.length);`;
   expect(run(folder, "node", "--input-type=module", "-e", watch)).toBe("0\n");
+});
+
+test("its command is a prompt with all names at hand", () => {
+  const lines = [
+    "await grad((w) => np.sum(np.square(w)))(np.array([1, 2])).array()",
+    "typeof models.slotAttention",
+    "np.ones([2]).add(np.ones([3]))",
+    "1 + 1",
+  ];
+  const printed = answer(lines.join("\n") + "\n", folder, "node_modules/.bin/trilevel");
+  expect(printed).toMatch(/^np, random, nn, optim/);
+  for (const part of ["[ 2, 4 ]", "'function'", "shapes do not fit", "> 2"]) {
+    expect(printed).toContain(part);
+  }
+  expect(printed).not.toContain("at /readline"); // the prompt's own code is no line of the user's
 });
 
 test.each([["7", manifest.devDependencies.typescript], ["5.9", "5.9.3"]])(

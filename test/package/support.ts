@@ -8,8 +8,18 @@ import { full } from "../support/tier.ts";
 
 /** Runs a command and gives what it prints. @throws with all of that if it fails. */
 export function run(folder: string, command: string, ...args: readonly string[]): string {
+  return answer("", folder, command, ...args);
+}
+
+/** Runs a command that reads a text, and gives what it prints. @throws with all of that if it fails. */
+export function answer(
+  input: string,
+  folder: string,
+  command: string,
+  ...args: readonly string[]
+): string {
   try {
-    return execFileSync(command, args, { cwd: folder, encoding: "utf8", stdio: "pipe" });
+    return execFileSync(command, args, { cwd: folder, encoding: "utf8", stdio: "pipe", input });
   } catch (error) {
     const { stdout, stderr } = error as { stdout: string; stderr: string }; // what execFileSync throws
     const told = `${stdout}\n${stderr}`.split("\n").map((line) => line.slice(0, 300)).slice(-40);
