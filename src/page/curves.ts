@@ -31,7 +31,6 @@ export class Curve {
         series: [{}, {
           stroke: () => resolved(element, css(colour)),
           width: 2,
-          points: { show: false },
         }],
         hooks: { draw: [(plot) => this.#drawMarks(plot, resolved(element, css("--quiet")))] },
       },
