@@ -8,10 +8,7 @@ import fc from "fast-check";
 import { describe, test } from "vitest";
 import { backends } from "./support/backends.ts";
 import { full, runs } from "./support/tier.ts";
-import { inlineCalls } from "../src/core/inline.ts";
-import { programText } from "../src/inspect/stableHlo/program.ts";
-import { expectRight } from "./support/agree.ts";
-import { checkProgram, tracedProgram } from "./support/random/checkProgram.ts";
+import { checkExport, checkProgram } from "./support/random/checkProgram.ts";
 import { largePrograms, randomPrograms } from "./support/random/randomProgram.ts";
 import { python, Xla } from "./support/xla.ts";
 
@@ -32,14 +29,9 @@ describe("random programs", () => {
 
   // Compiling takes XLA longer than all backends.
   const some = Math.ceil(count / 20);
-  test.skipIf(!python)(`${some} of them agree on XLA`, async () => {
+  test.skipIf(!python)(`${some} of them agree on xla`, async () => {
     const xla = new Xla(python!);
-    const property = fc.asyncProperty(randomPrograms, async (random) => {
-      const program = tracedProgram(random);
-      const inputs = random.inputs();
-      const text = programText(inlineCalls(program), [], "random");
-      await expectRight("XLA", program, inputs, await xla.run(text, inputs));
-    });
+    const property = fc.asyncProperty(randomPrograms, (random) => checkExport(xla, random));
     await fc.assert(property, {
       numRuns: some,
       ...(seed === undefined ? {} : { seed: Number(seed) }),

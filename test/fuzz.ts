@@ -9,16 +9,42 @@ import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import fc from "fast-check";
-import type { Backend } from "../src/runtime/backend.ts";
 import { backends } from "./support/backends.ts";
-import { checkProgram } from "./support/random/checkProgram.ts";
-import { largePrograms } from "./support/random/randomProgram.ts";
+import { checkExport, checkProgram } from "./support/random/checkProgram.ts";
+import {
+  largePrograms,
+  type RandomProgram,
+  randomPrograms,
+} from "./support/random/randomProgram.ts";
+import { python, Xla } from "./support/xla.ts";
 
 const usage = `deno task fuzz [options]
   --seeds 1-100        the first and the last seed
   --programs 100       programs of each seed
-  --backend onnx       backends, by comma (default: all that are here)
+  --backend onnx       backends, by comma (default: all that are here); xla runs what toStableHlo writes
   --log fuzz.log       a file that keeps which seeds are done`;
+
+/** A machine that programs are checked on. */
+interface Machine {
+  readonly name: string;
+  readonly programs: fc.Arbitrary<RandomProgram>;
+  readonly check: (random: RandomProgram) => Promise<void>;
+}
+
+const xla = python === undefined ? undefined : new Xla(python);
+const machines: readonly Machine[] = [
+  ...backends.map((backend) => ({
+    name: backend.name,
+    programs: largePrograms,
+    check: (random: RandomProgram) => checkProgram(backend, random),
+  })),
+  // Compiling takes XLA longer than all backends: its programs are smaller.
+  ...(xla === undefined ? [] : [{
+    name: "xla",
+    programs: randomPrograms,
+    check: (random: RandomProgram) => checkExport(xla, random),
+  }]),
+];
 
 interface Finished {
   readonly backend: string;
@@ -38,7 +64,7 @@ function options() {
   });
   const range = /^(\d+)(?:-(\d+))?$/.exec(values.seeds);
   const names = values.backend.split(",");
-  const unknown = names.find((name) => !backends.some((b) => b.name === name));
+  const unknown = names.find((name) => !machines.some((b) => b.name === name));
   if (!range || !/^[1-9]\d*$/.test(values.programs) || unknown !== undefined) {
     throw new Error(unknown === undefined ? usage : `no backend ${unknown} is here\n${usage}`);
   }
@@ -46,25 +72,25 @@ function options() {
   return {
     seeds: Array.from({ length: last - first + 1 }, (_, i) => first + i),
     programs: Number(values.programs),
-    chosen: backends.filter((b) => names.includes(b.name)),
+    chosen: machines.filter((b) => names.includes(b.name)),
     log: values.log,
   };
 }
 
 /** Stops at a seed's first failure, unshrunk: shrinking takes long, and the test of one seed does it. */
-async function runSeed(backend: Backend, seed: number, numRuns: number): Promise<Finished> {
-  const property = fc.asyncProperty(largePrograms, (random) => checkProgram(backend, random));
+async function runSeed(machine: Machine, seed: number, numRuns: number): Promise<Finished> {
+  const property = fc.asyncProperty(machine.programs, machine.check);
   const details = await fc.check(property, { seed, numRuns, endOnFailure: true });
   if (details.failed) {
     console.log(fc.defaultReportMessage(details));
     console.log(details.errorInstance);
     console.log(
       `to shrink it: TRILEVEL_FUZZ_PROGRAMS=${numRuns} TRILEVEL_FUZZ_SEED=${seed} ` +
-        `deno run -A npm:vitest run test/fuzz.test.ts -t ${backend.name}`,
+        `deno run -A npm:vitest run test/fuzz.test.ts -t ${machine.name}`,
     );
   }
   const programs = details.numRuns - (details.failed ? 1 : 0); // those that passed
-  return { backend: backend.name, seed, programs, passed: !details.failed };
+  return { backend: machine.name, seed, programs, passed: !details.failed };
 }
 
 const { seeds, programs, chosen, log } = options();
@@ -94,3 +120,4 @@ for (const { name } of chosen) {
   );
   if (failed.length > 0) process.exitCode = 1;
 }
+xla?.close();

@@ -2,18 +2,14 @@
 import fc from "fast-check";
 import {
   debug,
-  implicit,
   np,
-  oneStep,
   random,
   setBackend,
   type Tensor,
   toStableHlo,
   tree,
-  unrolled,
   valueAndGrad,
 } from "trilevel";
-import { discreteVae, neuralEm, objectDiscovery, propertyPrediction, slate } from "trilevel/models";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { aval } from "../../src/core/aval.ts";
 import { traceFunction } from "../../src/core/function.ts";
@@ -23,6 +19,7 @@ import { traceClosed } from "../../src/core/trace.ts";
 import { programText } from "../../src/inspect/stableHlo/program.ts";
 import { expectRight } from "../support/agree.ts";
 import { type Case, type Subject, subjects } from "../support/primitiveCases.ts";
+import { smallModels, unknownModels } from "../support/smallModels.ts";
 import { runs } from "../support/tier.ts";
 import { python, Xla } from "../support/xla.ts";
 
@@ -81,54 +78,17 @@ describe.skipIf(!python)("XLA", () => {
       ));
   }
 
-  const image = (...shape: number[]) => random.uniform(random.key(5), shape);
-  const small = { slots: 3, slotSize: 4, mlpHidden: 4 };
-  const encoder = { channels: 4, kernel: 3, strides: [2] };
-  const decoder = { kind: "pixel", channels: 4, layers: 1 } as const;
-  const resolution: [number, number] = [8, 8];
-  const patches = { vocabulary: 4, channels: 2 };
-  const discovery = { resolution, ...small, encoder, decoder };
-  const systems: Record<string, () => [(params: never, key: Tensor) => unknown, params: unknown]> =
-    {
-      objectDiscovery: () => {
-        const model = objectDiscovery({ ...discovery, adjoint: unrolled() });
-        const x = image(2, 8, 8, 3);
-        return [(p, key) => model.loss(p, x, key)[0], model.init(random.key(0))];
-      },
-      "objectDiscovery, implicit": () => {
-        const model = objectDiscovery({ ...discovery, adjoint: implicit() });
-        const x = image(2, 8, 8, 3);
-        return [(p, key) => model.loss(p, x, key)[0], model.init(random.key(0))];
-      },
-      propertyPrediction: () => {
-        const model = propertyPrediction({ ...small, size: 5, hidden: 4, encoder });
-        const [x, targets] = [image(2, 8, 8, 3), image(2, 3, 5)];
-        return [(p, key) => model.loss(p, x, targets, key)[0], model.init(random.key(0))];
-      },
-      neuralEm: () => {
-        const model = neuralEm({ pixels: 8, slots: 3, hidden: 4, steps: 3, noise: 0.2 });
-        return [(p, key) => model.loss(p, image(2, 8), key)[0], model.init(random.key(0))];
-      },
-      discreteVae: () => {
-        const model = discreteVae(patches);
-        return [(p, key) => model.loss(p, image(2, 8, 8, 3), key)[0], model.init(random.key(0))];
-      },
-      slate: () => {
-        const sizes = { size: 4, blocks: 1, heads: 2, slots: 2, slotHeads: 1, iterations: 2 };
-        const model = slate({ ...patches, ...sizes, imageSize: 8, adjoint: oneStep() });
-        return [(p, key) => model.loss(p, image(2, 8, 8, 3), key)[0], model.init(random.key(0))];
-      },
-    };
+  test("every model is among those that are tried", () => expect(unknownModels).toEqual([]));
 
-  test.each(Object.entries(systems))("a training step of %s", async (_, make) => {
-    const [loss, params] = make();
-    const step = (p: never, key: Tensor) => valueAndGrad(loss as never)(p, key as never);
-    const leaves = [...tree.leaves(params as never), random.key(3)] as Tensor[]; // of tensors
+  test.each(Object.entries(smallModels))("loss and gradient of %s", async (_, make) => {
+    const { loss, params } = make();
+    const step = (p: unknown, key: Tensor) => valueAndGrad(loss)(p, key);
+    const leaves = [...tree.flatten(params)[0], random.key(3)] as Tensor[]; // of tensors
     const inputs = await Promise.all(leaves.map(async ({ dtype, shape }, i) => {
       const data = Array.from(await leaves[i]!.data(), Math.fround);
       return { dtype, shape, values: dtype === "uint32" ? [...await leaves[i]!.data()] : data };
     }));
-    const text = await toStableHlo(step as never, params as never, random.key(3) as never);
+    const text = await toStableHlo(step, params, random.key(3));
     const { program, captured } = traceFunction(step, [params, random.key(3)], "test");
     const constants = await Promise.all(captured.map(async (x) => ({
       dtype: x.dtype,
