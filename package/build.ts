@@ -82,7 +82,7 @@ export async function buildPackage(target: string): Promise<void> {
   compile(target);
   await declareWebGpu(target);
   await writeFile(join(target, "package.json"), JSON.stringify(packageManifest(), null, 2) + "\n");
-  for (const name of ["README.md", "LICENSE", "CHANGELOG.md"]) {
+  for (const name of ["README.md", "LICENSE", "CHANGELOG.md", "src/experiments/xla/xla.py"]) {
     await cp(join(root, name), join(target, name));
   }
 }

@@ -49,6 +49,14 @@ export class NumericsError extends ExperimentFailure {
   }
 }
 
+/** An engine of training is missing, or has ended. */
+export class EngineError extends ExperimentFailure {
+  /** Tells this kind of error from others. */
+  get _tag(): "EngineError" {
+    return "EngineError";
+  }
+}
+
 /** An error with another underneath, which says what happened and what to do. */
 abstract class WithCause extends ExperimentFailure {
   /** An error with a headline and the error that caused it. */
@@ -97,6 +105,7 @@ export type ExperimentError =
   | RunError
   | CheckpointError
   | NumericsError
+  | EngineError
   | ModelError
   | DatasetError
   | FileError;
@@ -154,6 +163,10 @@ export const datasetError = (what: string) => (cause: unknown): DatasetError =>
 /** For `Effect.tryPromise`: an error of the library under a headline. */
 export const modelError = (what: string) => (cause: unknown): ModelError =>
   new ModelError(what, cause);
+
+/** The same for work that an engine does, whose own errors say enough. */
+export const stepError = (what: string) => (cause: unknown): ModelError | EngineError =>
+  cause instanceof EngineError ? cause : new ModelError(what, cause);
 
 /** For `Effect.tryPromise`: an error of the file system under a headline. */
 export const fileError = (what: string) => (cause: unknown): FileError =>

@@ -92,6 +92,20 @@ export const StartConfig = Schema.Struct({
   only: Schema.Array(Schema.String).pipe(defaultsTo([])),
 });
 
+/** Where steps are made: here, on the backend, or by XLA in a Python process. */
+export const EngineConfig = Schema.Struct({
+  name: Schema.Literals(["local", "xla"]),
+  /** Devices that share a batch; all that XLA has unless given. */
+  devices: Schema.optionalKey(Count),
+  /**
+   * State that devices share, too: the axis by path, `{ "**.decoder": 0 }`. What cannot be divided along it, and all other
+   * state, is whole on every device.
+   */
+  shard: Schema.Record(Schema.String, CountOrZero).pipe(defaultsTo({})),
+});
+/** See the schema of the same name. */
+export type EngineConfig = typeof EngineConfig.Type;
+
 /** The intervals, in steps, at which things are logged and saved. */
 export const LogConfig = Schema.Struct({
   /** Metrics are kept on the device and read together. */
@@ -130,6 +144,8 @@ export const configSchema = <M extends Schema.Top, D extends Schema.Top>(model: 
     batchSize: Count,
     seed: CountOrZero.pipe(defaultsTo(0)),
     backend: Schema.Literals(backends).pipe(defaultsTo("auto")),
+    /** The engine of steps; everything else is computed by the backend. */
+    engine: Schema.optionalKey(EngineConfig),
     /** The type of floats; no backend has float16 so far. */
     precision: Schema.Literals(["float32", "float16"]).pipe(defaultsTo("float32")),
   });

@@ -14,13 +14,14 @@ import { denoCommand } from "../runs/environment.ts";
 import { openRun } from "../runs/open.ts";
 import { train } from "../train/runner.ts";
 import { inspectData, makeData } from "./data.ts";
+import { clusterOf, engineFlags, withEngine } from "./engine.ts";
 import { configOf, file, interval, preset, root, runArgument, set, shortcuts } from "./flags.ts";
 import { answerInterruption } from "./interruption.ts";
 import { evaluate, exportCommand, inspect, probe, render } from "./look.ts";
 import { studyCommand } from "./study.ts";
 import { sweepCommand } from "./sweep.ts";
 
-const trainFlags = { preset, config: file, set, runs: root, ...shortcuts };
+const trainFlags = { preset, config: file, set, runs: root, ...shortcuts, ...engineFlags };
 
 /** The path of `path=value`. */
 const pathOf = (override: string) => override.slice(0, override.indexOf("=")).trim();
@@ -32,6 +33,7 @@ const resume = Command.make(
     runs: root,
     steps: shortcuts.steps,
     set,
+    ...engineFlags,
     acceptChanges: Flag.Boolean("accept-changes").pipe(
       Flag.withDescription(
         "Go on although config, backend or version are not those of the checkpoint",
@@ -39,21 +41,24 @@ const resume = Command.make(
       Flag.withDefault(false),
     ),
   },
-  Effect.fn(function* ({ run: name, runs, steps, set, acceptChanges }) {
+  Effect.fn(function* ({ run: name, runs, steps, set, acceptChanges, ...flags }) {
+    const cluster = yield* clusterOf(flags);
     const { folder, config, warnings } = yield* openRun(runs, name);
     for (const text of warnings) yield* Console.error(`warning: ${text}`);
     const longer = Option.isNone(steps) ? [] : [`steps=${steps.value}`];
-    const changed = yield* decodeConfig(
+    const decoded = yield* decodeConfig(
       yield* applyOverrides(config, [...longer, ...set]),
       "The config",
     );
+    const changed = yield* withEngine(decoded, flags);
     yield* answerInterruption;
     yield* train(changed, {
       root: runs,
       display: openDisplay(),
       resume: folder,
       acceptChanges,
-      accepted: set.map(pathOf),
+      accepted: [...set.map(pathOf), ...(changed === decoded ? [] : ["engine"])],
+      ...(cluster === undefined ? {} : { cluster }),
     });
   }, Effect.scoped),
 ).pipe(
@@ -130,9 +135,14 @@ export const command = Command.make(
   "train",
   trainFlags,
   Effect.fn(function* (flags) {
-    const config = yield* configOf(flags);
+    const cluster = yield* clusterOf(flags);
+    const config = yield* withEngine(yield* configOf(flags), flags);
     yield* answerInterruption;
-    yield* train(config, { root: flags.runs, display: openDisplay() });
+    yield* train(config, {
+      root: flags.runs,
+      display: openDisplay(),
+      ...(cluster === undefined ? {} : { cluster }),
+    });
   }, Effect.scoped),
 ).pipe(
   Command.withDescription("Train a model, keep the run under runs/"),

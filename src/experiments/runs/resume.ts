@@ -127,7 +127,7 @@ export const putRight = Effect.fnUntraced(function* (
 const count = (n: number, what: string) => `${n} ${what}${n === 1 ? "" : "s"}`;
 
 /** Fields by which a run may change on its way: they do not enter the parameters. */
-const free = /^(name|steps|backend|log\..*)$/; // the backend is compared as the one that is in use
+const free = /^(name|steps|backend|engine\b.*|log\..*)$/; // the backend is compared as the one that is in use
 
 /** A field that has changed, and how in words. */
 export interface Change {
@@ -154,9 +154,10 @@ export function differences(then: Maker, now: Maker): Change[] {
   ];
 }
 
-/** True if a field is the one at a path, or below it; a changed `backend` is known as the one that is in use. */
+/** True if a field is the one at a path, or below it; a changed `backend` or engine is known as the one that is in use. */
 const isBelow = (name: string, path: string) =>
-  name === path || name.startsWith(`${path}.`) || (path === "backend" && name === "the backend");
+  name === path || name.startsWith(`${path}.`) ||
+  (/^(backend|engine\b.*)$/.test(path) && name === "the backend");
 
 /** The fields of a config by their paths, as JSON. */
 export function fieldsOf(value: unknown, prefix = ""): { [path: string]: string } {

@@ -36,23 +36,33 @@ export function placeBatch(
   fields: { readonly [name: string]: unknown },
 ): { readonly [name: string]: Tensor } {
   return Object.fromEntries(names.map((name) => {
-    const field = fields[name];
-    if (isNdArray(field)) {
-      const { data, shape } = field;
-      if (
-        data instanceof Float32Array || data instanceof Int32Array || data instanceof Uint32Array
-      ) return [name, np.array(data, { shape })];
-    }
-    const found = isNdArray(field)
-      ? dtypeOf(field.data)
-      : field === undefined
-      ? "none of this name"
-      : "no array";
-    throw new ArgumentError(
-      `inputs of the task: expected the field "${name}" of a batch to be float32, int32 or uint32, got ${found}`,
-      "convert it where the data is opened",
-    );
+    const { data, shape } = inputOf(name, fields);
+    return [name, np.array(data, { shape })];
   }));
+}
+
+/**
+ * A field of a batch.
+ *
+ * @throws ArgumentError as {@link placeBatch}.
+ */
+export function inputOf(name: string, fields: { readonly [name: string]: unknown }) {
+  const field = fields[name];
+  if (isNdArray(field)) {
+    const { data, shape } = field;
+    if (
+      data instanceof Float32Array || data instanceof Int32Array || data instanceof Uint32Array
+    ) return { data, shape };
+  }
+  const found = isNdArray(field)
+    ? dtypeOf(field.data)
+    : field === undefined
+    ? "none of this name"
+    : "no array";
+  throw new ArgumentError(
+    `inputs of the task: expected the field "${name}" of a batch to be float32, int32 or uint32, got ${found}`,
+    "convert it where the data is opened",
+  );
 }
 
 /** Every tensor of a tree by its path, read together. */

@@ -14,6 +14,7 @@ import {
   trainingBatches,
 } from "./examples.ts";
 import { openDevice, restore } from "./device.ts";
+import { openEngine, openPlace, type Place } from "./openEngine.ts";
 import { denoCommand, describeEnvironment } from "../runs/environment.ts";
 import { messageOf, modelError } from "../errors.ts";
 import { makeEvaluator } from "./evaluate.ts";
@@ -21,6 +22,7 @@ import { type Display, formatDuration } from "../display/progress.ts";
 import type { Hooks } from "./hooks.ts";
 import { openRecorder } from "./recorder.ts";
 import { writeReport } from "../report/report.ts";
+import type { Cluster } from "../xla/machine.ts";
 import { makerOf, type Progress, readCheckpoint } from "../runs/checkpoint.ts";
 import type { RunFolder } from "../runs/folder.ts";
 import { lockRun } from "../runs/lock.ts";
@@ -42,6 +44,8 @@ export interface TrainOptions {
   readonly hooks?: Hooks;
   /** Fields of the config that are changed on purpose where a run goes on. */
   readonly accepted?: readonly string[];
+  /** The place of this process among those of several hosts, which make each step together. */
+  readonly cluster?: Cluster;
 }
 
 const beginning: Progress = { step: 0, seconds: 0, best: null, sinceBest: 0, results: {} };
@@ -52,22 +56,31 @@ export const train = Effect.fn("train")(
   function* (config: ExperimentConfig, options: TrainOptions) {
     const { root, display, resume } = options;
     const backend = yield* openDevice(config.backend);
+    const place = yield* openPlace(config, options.cluster);
+    const computer = place?.name ?? backend;
     const now = DateTime.toDateUtc(yield* DateTime.now);
-    const environment = yield* describeEnvironment(backend, now);
+    const environment = yield* describeEnvironment(computer, now);
     const task = yield* taskOf(config);
-    const maker = makerOf(config, backend);
+    const maker = makerOf(config, computer);
     const run = resume ?? (yield* createRun(root, config, environment, now));
     for (const text of yield* lockRun(run, now)) display.line(`warning: ${text}`);
-    display.line(`${run.path}  ·  backend ${backend}  ·  ${environment.cpu}`);
+    display.line(`${run.path}  ·  backend ${computer}  ·  ${environment.cpu}`);
     const recovery = resume === undefined ? nothing : yield* findRecovery(run, maker, {
       acceptChanges: options.acceptChanges ?? false,
       accepted: options.accepted ?? [],
     });
     for (const text of recovery.notes) display.line(text);
-    const { examples, system, trainer, state } = yield* begin(task, config, recovery, options).pipe(
-      // A run that never began leaves nothing.
-      Effect.onError(() => resume === undefined ? run.discard() : Effect.void),
-    );
+    const { examples, system, trainer, engine } = yield* begin(
+      task,
+      config,
+      recovery,
+      options,
+      place,
+    )
+      .pipe(
+        // A run that never began leaves nothing.
+        Effect.onError(() => resume === undefined ? run.discard() : Effect.void),
+      );
     const progress = recovery.checkpoint?.progress ?? beginning;
     if (resume !== undefined) {
       for (const text of yield* putRight(run, recovery, config.log)) display.line(text);
@@ -92,13 +105,14 @@ export const train = Effect.fn("train")(
       maker,
       examples,
       trainer,
+      engine,
       evaluator,
       recorder,
       display,
       hooks: options.hooks ?? {},
       elapsed,
     };
-    const session = new Session(parts, state, progress);
+    const session = new Session(parts, progress);
     // With a checkpoint of step 0, a run without any is one that lost them, and is not begun again. After damage the
     // one that the run goes on from may be that of the best score, which another will replace.
     const fresh = recovery.checkpoint === undefined || recovery.damaged.length > 0;
@@ -167,6 +181,7 @@ const begin = Effect.fnUntraced(
     config: ExperimentConfig,
     { checkpoint }: Recovery,
     options: TrainOptions,
+    place: Place | undefined,
   ) {
     const { display } = options;
     const examples = yield* openExamples(task, config, tellProgress(task, display));
@@ -188,7 +203,9 @@ const begin = Effect.fnUntraced(
       yield* checkPaths(initial.params, `optimizer.groups.${name}.paths`, paths);
     }
     const state = checkpoint === undefined ? initial : yield* restore(checkpoint, initial);
-    return { examples, system, trainer, state };
+    const parts = { task, config, trainer, examples };
+    const engine = yield* openEngine(place, parts, state, checkpoint?.progress.step ?? 0);
+    return { examples, system, trainer, engine };
   },
 );
 

@@ -7,9 +7,10 @@ import { type Draft, produce } from "immer";
 import { dispose } from "../../index.ts";
 import type { Batch, Dataset, Sample } from "../../data/index.ts";
 import type { ExperimentConfig } from "../schema.ts";
-import { placeBatch, readTree, restore } from "./device.ts";
+import { readTree, restore } from "./device.ts";
+import type { Engine } from "./engine.ts";
 import { explainNan, firstBroken } from "./nanOrigin.ts";
-import { modelError } from "../errors.ts";
+import { modelError, stepError } from "../errors.ts";
 import { formatScores, mainScore } from "../tasks/scores.ts";
 import type { Examples, Params, Scores, Task } from "../tasks/task.ts";
 import type { Evaluator } from "./evaluate.ts";
@@ -26,7 +27,7 @@ import type { Recorder } from "./recorder.ts";
 import { bestCheckpoint, type Maker, type Progress, saveCheckpoint } from "../runs/checkpoint.ts";
 import type { RunFolder, Summary } from "../runs/folder.ts";
 import type { MetricRow } from "../runs/metrics.ts";
-import type { Trainer, TrainState } from "./step.ts";
+import type { Trainer } from "./step.ts";
 
 /** The parts of a session, all of them open. */
 export interface SessionParts {
@@ -36,6 +37,7 @@ export interface SessionParts {
   readonly maker: Maker;
   readonly examples: Examples;
   readonly trainer: Trainer;
+  readonly engine: Engine;
   readonly evaluator: Evaluator;
   readonly recorder: Recorder;
   readonly display: Display;
@@ -55,7 +57,6 @@ interface RunState {
 
 /** A run under way. */
 export class Session {
-  #state: TrainState;
   #run: RunState;
   /** When the steps since the last note began. */
   #since: number;
@@ -67,10 +68,8 @@ export class Session {
 
   constructor(
     private readonly parts: SessionParts,
-    state: TrainState,
     progress: Progress,
   ) {
-    this.#state = state;
     this.#run = { progress, loss: NaN, rate: null, score: "" };
     this.#since = parts.elapsed();
     this.#noted = progress.step;
@@ -86,27 +85,24 @@ export class Session {
     return this.#stopped || this.#tired || this.step >= this.parts.config.steps;
   }
 
-  /** The argument of all hooks. */
-  #at(): HookAt<Params> {
-    return {
-      step: this.step,
-      params: this.#state.params,
-      stop: () => void (this.#stopped = true),
-    };
-  }
-
-  readonly #hook = (name: keyof Hooks, call: () => unknown) =>
+  readonly #state = () =>
     Effect.tryPromise({
-      try: async () => await call(),
-      catch: modelError(`The hook ${name} failed at step ${this.step}.`),
+      try: () => this.parts.engine.state(),
+      catch: stepError("The state of training cannot be read."),
     });
+
+  readonly #hook = (name: keyof Hooks, call: (at: HookAt<Params>) => unknown) =>
+    Effect.flatMap(this.#state(), ({ params }) =>
+      Effect.tryPromise({
+        try: async () =>
+          await call({ step: this.step, params, stop: () => void (this.#stopped = true) }),
+        catch: modelError(`The hook ${name} failed at step ${this.step}.`),
+      }));
 
   /** The hook for every step. */
   readonly tellStep = () => {
     const { afterStep } = this.parts.hooks;
-    return afterStep === undefined
-      ? Effect.void
-      : this.#hook("afterStep", () => afterStep(this.#at()));
+    return afterStep === undefined ? Effect.void : this.#hook("afterStep", (at) => afterStep(at));
   };
 
   /** True when no evaluation was better for as long as the config has patience. */
@@ -126,24 +122,33 @@ export class Session {
 
   /** One update. Nothing is read. */
   readonly advance = ({ fields, step }: Batch<Sample>) =>
-    Effect.try({
-      try: () => {
-        const { task, trainer } = this.parts;
-        const batch = placeBatch(task.inputs, fields);
-        const [next, row] = trainer.step(this.#state, batch);
-        this.#state = next;
-        dispose(batch);
-        this.parts.recorder.push(step + 1, row);
+    Effect.tryPromise({
+      try: async () => {
+        await this.parts.engine.advance(fields);
         this.#edit((draft) => void (draft.progress.step = step + 1));
       },
-      catch: modelError(`Step ${step + 1} failed.`),
+      catch: stepError(`Step ${step + 1} failed.`),
+    });
+
+  /** The measurements of the steps since the last note. */
+  readonly #rows = () =>
+    Effect.tryPromise({
+      try: async () => {
+        const { engine, trainer: { names } } = this.parts;
+        const data = await engine.measure();
+        return Array.from({ length: this.step - this.#noted }, (_, n): MetricRow => ({
+          step: this.#noted + n + 1,
+          ...Object.fromEntries(names.map((name, i) => [name, data[n * names.length + i]!])),
+        }));
+      },
+      catch: stepError("A step of training failed."),
     });
 
   /** Reads and writes what was measured since the last time; fails when something is no number. */
   readonly note = () =>
     Effect.gen({ self: this }, function* () {
       const { recorder, trainer, task, config, elapsed, run, examples } = this.parts;
-      const rows = yield* recorder.flush(trainer.names);
+      const rows = yield* this.#rows();
       const last = rows.at(-1);
       if (last === undefined) return;
       const broken = firstBroken(rows);
@@ -210,15 +215,16 @@ export class Session {
     Effect.gen({ self: this }, function* () {
       const { task, config, evaluator, recorder, display, examples: { validation } } = this.parts;
       if (validation === undefined) return;
-      const { average } = this.#state;
+      const state = yield* this.#state();
+      const { average } = state;
       const scores = {
-        ...yield* evaluator.score(this.#state, validation),
+        ...yield* evaluator.score(state, validation),
         ...(average === null ? {} : prefixed(
           "average",
-          yield* evaluator.score({ ...this.#state, params: average }, validation),
+          yield* evaluator.score({ ...state, params: average }, validation),
         )),
       };
-      const { numbers, lists } = yield* evaluator.diagnose(this.#state, validation);
+      const { numbers, lists } = yield* evaluator.diagnose(state, validation);
       const row: MetricRow = {
         step: this.step,
         ...prefixed("validation", { ...scores, ...numbers }),
@@ -227,9 +233,12 @@ export class Session {
       yield* recorder.write([row]);
       // Not after a last step that is none of these: a longer run would not be evaluated there.
       if (this.step % config.log.evaluateEvery === 0) {
-        this.#state = yield* Effect.try({
-          try: () => this.parts.trainer.evaluated(this.#state, { ...scores, ...numbers }),
-          catch: modelError("The learning rates cannot follow the scores."),
+        yield* Effect.tryPromise({
+          try: async () => {
+            const next = this.parts.trainer.evaluated(state, { ...scores, ...numbers });
+            if (next !== state) await this.parts.engine.replace(next);
+          },
+          catch: stepError("The learning rates cannot follow the scores."),
         });
       }
       const { value, text, better } = mainScore(task, scores, config.log.best);
@@ -254,7 +263,7 @@ export class Session {
         const all = { ...scores, ...numbers };
         yield* this.#hook(
           "afterEvaluation",
-          () => afterEvaluation({ ...this.#at(), scores: all, best }),
+          (at) => afterEvaluation({ ...at, scores: all, best }),
         );
       }
       display.line(`step ${this.step}: ${formatScores(task, scores)}`);
@@ -267,7 +276,7 @@ export class Session {
       const { run, task, evaluator, display, examples: { test } } = this.parts;
       if (test === undefined) return;
       const { checkpoint } = yield* bestCheckpoint(run);
-      const best = yield* restore(checkpoint, this.#state);
+      const best = yield* restore(checkpoint, yield* this.#state());
       const scores = yield* evaluator.score(best, test).pipe(
         Effect.ensuring(Effect.sync(() => dispose(best))),
       );
@@ -281,7 +290,7 @@ export class Session {
       const { evaluator, recorder, elapsed, examples } = this.parts;
       const shown = shownOf(examples);
       if (shown === undefined) return;
-      yield* recorder.pictures(this.step, yield* evaluator.draw(this.#state, shown));
+      yield* recorder.pictures(this.step, yield* evaluator.draw(yield* this.#state(), shown));
       collectGarbage();
       if (this.#run.progress.results["firstPanelSeconds"] === undefined) {
         this.#edit((draft) => void (draft.progress.results["firstPanelSeconds"] = elapsed()));
@@ -300,14 +309,15 @@ export class Session {
   readonly #checkpoint = ({ best }: { readonly best: boolean }) =>
     Effect.gen({ self: this }, function* () {
       const { run, maker, config: { log: { keep } } } = this.parts;
+      const state = yield* this.#state();
       const tensors = yield* Effect.tryPromise({
-        try: () => readTree(this.#state),
+        try: () => readTree(state),
         catch: modelError("The state of training cannot be read."),
       });
       const path = yield* saveCheckpoint(run, tensors, this.#run.progress, maker, { keep, best });
       const { afterCheckpoint } = this.parts.hooks;
       if (afterCheckpoint !== undefined) {
-        yield* this.#hook("afterCheckpoint", () => afterCheckpoint({ ...this.#at(), path }));
+        yield* this.#hook("afterCheckpoint", (at) => afterCheckpoint({ ...at, path }));
       }
     });
 
