@@ -78,6 +78,7 @@ test("errors of arrays, data and metrics name the user's line; those of a comman
     "CheckpointError",
     "ConfigError",
     "DatasetError",
+    "EngineError",
     "FileError",
     "ModelError",
     "NumericsError",

@@ -92,7 +92,7 @@ export const StartConfig = Schema.Struct({
   only: Schema.Array(Schema.String).pipe(defaultsTo([])),
 });
 
-/** Where steps are made: here, on the backend, or by XLA in a Python process. */
+/** The engine that makes steps: the backend here, or XLA in a Python process. */
 export const EngineConfig = Schema.Struct({
   name: Schema.Literals(["local", "xla"]),
   /** Devices that share a batch; all that XLA has unless given. */

@@ -30,7 +30,10 @@ export function rootOfSquares(x: Tensor, axes: readonly number[]): Tensor {
   return lax.select(zero, c(sum, 0), lax.div(root, scale));
 }
 
-/** 1 for ordinary sizes; the power of two that brings the others nearer to 1. NaN and 0 stay what they are. */
+/**
+ * 1 for ordinary sizes and for 0; the power of two that brings the others nearer to 1. NaN stays what it is. A compiler that
+ * knows that all is 0 and multiplies the scales first (XLA) would find 0 · ∞ with another scale than 1.
+ */
 export function scaleOf(largest: Tensor): Tensor {
   const { small, large, factor } = ranges[largest.dtype === "float64" ? "float64" : "float32"];
   const shrunk = lax.select(
@@ -38,5 +41,6 @@ export function scaleOf(largest: Tensor): Tensor {
     c(largest, 1 / factor),
     c(largest, 1),
   );
-  return lax.select(lax.lt(largest, c(largest, small)), c(largest, factor), shrunk);
+  const tiny = lax.and(lax.lt(largest, c(largest, small)), lax.gt(largest, c(largest, 0)));
+  return lax.select(tiny, c(largest, factor), shrunk);
 }

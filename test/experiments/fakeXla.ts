@@ -41,7 +41,15 @@ export function fakeXla(
   const structure = tree.structure(trainer.init(0));
   const hosts = (xs: readonly Tensor[]) => Promise.all(xs.map((x) => x.data()));
   const serve = async () => {
-    answer({ jax: "0.10.2", platform: "cpu", kind: "fake", devices: 2, process: 0, ...facts });
+    answer({
+      jax: "0.10.2",
+      platform: "cpu",
+      kind: "fake",
+      devices: 2,
+      process: 0,
+      pid: 0,
+      ...facts,
+    });
     let program: Omit<StepProgram, "text"> | undefined;
     let state: Tensor[] = [];
     let rows: Tensor[] = [];

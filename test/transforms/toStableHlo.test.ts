@@ -3,6 +3,7 @@ import fc from "fast-check";
 import {
   debug,
   np,
+  optim,
   random,
   setBackend,
   type Tensor,
@@ -80,9 +81,12 @@ describe.skipIf(!python)("XLA", () => {
 
   test("every model is among those that are tried", () => expect(unknownModels).toEqual([]));
 
-  test.each(Object.entries(smallModels))("loss and gradient of %s", async (_, make) => {
+  test.each(Object.entries(smallModels))("loss, gradient and its norm: %s", async (_, make) => {
     const { loss, params } = make();
-    const step = (p: unknown, key: Tensor) => valueAndGrad(loss)(p, key);
+    const step = (p: unknown, key: Tensor) => {
+      const [value, gradient] = valueAndGrad(loss)(p, key);
+      return [value, gradient, optim.globalNorm(gradient)];
+    };
     const leaves = [...tree.flatten(params)[0], random.key(3)] as Tensor[]; // of tensors
     const inputs = await Promise.all(leaves.map(async ({ dtype, shape }, i) => {
       const data = Array.from(await leaves[i]!.data(), Math.fround);

@@ -17,6 +17,7 @@ import { inspectData, makeData } from "./data.ts";
 import { clusterOf, engineFlags, withEngine } from "./engine.ts";
 import { configOf, file, interval, preset, root, runArgument, set, shortcuts } from "./flags.ts";
 import { answerInterruption } from "./interruption.ts";
+import { planTraining } from "./plan.ts";
 import { evaluate, exportCommand, inspect, probe, render } from "./look.ts";
 import { studyCommand } from "./study.ts";
 import { sweepCommand } from "./sweep.ts";
@@ -64,6 +65,21 @@ const resume = Command.make(
 ).pipe(
   Command.withDescription(
     "Go on with a run; --steps makes it longer, --set changes it from here on",
+  ),
+);
+
+const plan = Command.make(
+  "plan",
+  { preset, config: file, set, ...shortcuts, ...engineFlags },
+  Effect.fn(function* (flags) {
+    const engine = Option.some("xla" as const);
+    const config = yield* withEngine(yield* configOf(flags), { ...flags, engine });
+    const compiled = Option.contains(flags.engine, "xla");
+    yield* planTraining(config, { compiled }, openDisplay());
+  }),
+).pipe(
+  Command.withDescription(
+    "What a step takes of each of --devices: memory and communication; --engine xla compiles it, too",
   ),
 );
 
@@ -156,6 +172,7 @@ export const command = Command.make(
   ]),
   Command.withSubcommands([
     resume,
+    plan,
     evaluate,
     exportCommand,
     probe,

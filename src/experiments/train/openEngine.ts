@@ -43,7 +43,7 @@ export const openPlace = Effect.fnUntraced(
 );
 
 /** Fails where devices cannot share a batch evenly. */
-const checkDivisible = (batchSize: number, devices: number) =>
+export const checkDivisible = (batchSize: number, devices: number) =>
   batchSize % devices === 0 ? Effect.void : Effect.fail(
     new ConfigError(
       "The devices cannot share a batch evenly:",

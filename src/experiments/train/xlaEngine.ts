@@ -48,7 +48,7 @@ export async function exportStep(
   const placed = placeBatch(inputs, batch);
   const [leaves, structure] = tree.flatten(state);
   const tensors = leaves as Tensor[]; // state is made of nothing else
-  const axes = axesOf(pathNames(structure), tensors, devices, shard);
+  const axes = axesOfState(state, devices, shard);
   const [order] = tree.flatten(
     Object.fromEntries(inputs.map((name) => [name, index(name, inputs)])),
   );
@@ -92,18 +92,23 @@ export async function exportStep(
 const index = (name: string, names: readonly string[]) => names.indexOf(name);
 const typeOf = ({ dtype, shape }: Tensor | ShapeDType) => `${dtype}[${shape}]`;
 
-/** The axis of each leaf that devices share; null where each has all of it. */
-function axesOf(
-  names: readonly string[],
-  leaves: readonly { readonly shape: readonly number[] }[],
+/**
+ * The axis of each leaf of the state that devices share; null where each has all of it.
+ *
+ * @throws ArgumentError when a rule divides nothing.
+ */
+export function axesOfState(
+  state: TrainState,
   devices: number,
   rules: EngineConfig["shard"],
 ): (number | null)[] {
+  const [leaves, structure] = tree.flatten(state);
+  const names = pathNames(structure);
   const used = new Set<string>();
   const axes = names.map((name, i) => {
     const [path, axis] = Object.entries(rules).find(([path]) => isBelow(path, name)) ?? [];
     if (path === undefined || axis === undefined) return null;
-    const size = leaves[i]!.shape[axis];
+    const size = (leaves[i] as Tensor).shape[axis]; // state is made of nothing else
     if (size === undefined || size % devices !== 0) return null;
     used.add(path);
     return axis;

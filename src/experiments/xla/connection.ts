@@ -77,8 +77,11 @@ export class Connection {
   async send(header: Frame["header"], arrays: readonly TypedArray[] = []): Promise<void> {
     for (const part of encodeFrame(header, arrays)) {
       if (this.input.write(part)) continue;
-      const ended = await Promise.race([once(this.input, "drain"), this.gone]);
-      if (ended instanceof Error) await this.receive(); // fails, maybe with a better reason
+      const drained = await Promise.race([
+        once(this.input, "drain").then(() => true, () => false),
+        this.gone.then(() => false),
+      ]);
+      if (!drained) await this.receive(); // fails with the reason
     }
   }
 

@@ -50,7 +50,10 @@ export interface Facts {
   readonly platform: string;
   readonly kind: string;
   readonly devices: number;
+  /** The place among processes of several hosts. */
   readonly process: number;
+  /** The number that this host gives it. */
+  readonly pid: number;
 }
 
 /** The oldest JAX that is tried: older ones may lack what `xla.py` imports. */

@@ -119,6 +119,7 @@ class Machine:
 def serve():
     options = json.loads(sys.argv[1])
     jax.config.update("jax_enable_x64", True)  # arrays are of the types that they are declared to be
+    jax.config.update("jax_cpu_enable_async_dispatch", False)  # steps that overlap on a CPU wait for each other for ever
     if options.get("coordinator") == "auto":
         jax.distributed.initialize()
     elif options.get("coordinator"):
@@ -131,6 +132,7 @@ def serve():
         "kind": jax.devices()[0].device_kind,
         "devices": jax.device_count(),
         "process": jax.process_index(),
+        "pid": os.getpid(),
     })
     machine = Machine()
     while True:
