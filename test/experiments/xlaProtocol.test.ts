@@ -1,13 +1,16 @@
 /** The engine of XLA without XLA: frames, what can be missing, and runs on a machine that speaks the protocol. */
 import { chmod, readdir, writeFile } from "node:fs/promises";
 import { PassThrough } from "node:stream";
-import { Effect } from "effect";
+import { Effect, Option } from "effect";
 import fc from "fast-check";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { debug, setBackend } from "trilevel";
+import { ndarray } from "trilevel/data";
+import { clusterOf, withEngine } from "../../src/experiments/cli/engine.ts";
 import { Tasks } from "../../src/experiments/tasks/index.ts";
 import { defineTask } from "../../src/experiments/tasks/task.ts";
 import { StartXla } from "../../src/experiments/train/openEngine.ts";
+import { exchangesOf, planStep } from "../../src/experiments/train/plan.ts";
 import { train, type TrainOptions } from "../../src/experiments/train/runner.ts";
 import { makeTrainer } from "../../src/experiments/train/step.ts";
 import { latestCheckpoint } from "../../src/experiments/runs/checkpoint.ts";
@@ -111,6 +114,91 @@ describe("what is missing", () => {
     expect((await started("fails", "echo no library >&2; exit 3")).message)
       .toMatch(/ended with the exit code 3\. It said last:\n {2}no library/);
     expect((await started("killed", "kill -9 $$")).message).toMatch(/was killed by SIGKILL/);
+  });
+});
+
+describe("a plan", () => {
+  it("is that of the first step, counted by hand", async () => {
+    const config = await toyConfig("backend=onnx", "batchSize=6");
+    const trainer = makeTrainer(toyTask.system(config), config.optimizer);
+    const image = ndarray(new Float32Array(6 * 4 * 4 * 3), [6, 4, 4, 3]);
+    const plan = (devices: number, shard = {}) =>
+      planStep(trainer, ["image"], trainer.init(0), { image }, { devices, shard });
+    const one = plan(1);
+    // scale [3] and shift; Adam's two moments of each and its count, a key of two numbers, the step.
+    expect([one.parameters, one.parameterBytes]).toEqual([4, 16]);
+    expect([one.wholeBytes, one.sharedBytes]).toEqual([16 + 32 + 4 + 8 + 4, 0]);
+    expect(one.batchBytes).toBe(4 * 6 * 4 * 4 * 3);
+    expect(one.exchangedBytes).toBe(0);
+    const two = plan(2);
+    expect(two.batchBytes).toBe(one.batchBytes / 2);
+    expect(two.exchangedBytes).toBe(16);
+    expect(two.intermediateBytes).toBeLessThan(one.intermediateBytes);
+    const shared = plan(3, { "**.scale": 0 });
+    expect(shared.sharedBytes).toBe(3 * 4);
+    expect(shared.wholeBytes).toBe(one.wholeBytes - 3 * 12);
+  });
+
+  it("reads XLA's exchanges", () => {
+    const exchanges = [
+      "%all-reduce = f32[3]{0} all-reduce(%bitcast.3), channel_id=1, to_apply=%add.clone",
+      "%r.1 = (f32[], f32[2,8]{1,0}) all-reduce(%a, %b), channel_id=2",
+      "ROOT %g = bf16[4,2]{1,0} all-gather(%c), dimensions={0}",
+      "%s = pred[5]{0} all-gather-start(%c), dimensions={0}",
+    ];
+    expect(exchangesOf({ memory: {}, exchanges })).toEqual({
+      "all-reduce": 12 + 4 + 64,
+      "all-gather": 16 + 5,
+    });
+  });
+});
+
+describe("flags", () => {
+  const none = {
+    engine: Option.none(),
+    devices: Option.none(),
+    shard: [],
+    coordinator: Option.none(),
+    processes: Option.none(),
+    process: Option.none(),
+  };
+
+  it("name the engine, its devices and its rules", async () => {
+    const config = await toyConfig();
+    const with_ = (flags: object) => Effect.runPromise(withEngine(config, { ...none, ...flags }));
+    expect(await with_({})).toBe(config);
+    const engine = Option.some("xla");
+    const full = { engine, devices: Option.some(4), shard: ["**.a=1", "b[0]=0"] };
+    expect((await with_(full)).engine).toEqual({
+      name: "xla",
+      devices: 4,
+      shard: { "**.a": 1, "b[0]": 0 },
+    });
+    const wrong = async (flags: object) =>
+      (await failureOf(withEngine(config, { ...none, ...flags }))).message;
+    expect(await wrong({ engine, shard: ["a"] })).toMatch(/expected path=axis, got a/);
+    expect(await wrong({ devices: Option.some(2) })).toMatch(/are of --engine xla/);
+    expect(await wrong({ engine, devices: Option.some(0) })).toMatch(/at least 1, got 0/);
+  });
+
+  it("say which of several processes this is", async () => {
+    const at = (coordinator: string, processes?: number, process?: number) => ({
+      ...none,
+      coordinator: Option.some(coordinator),
+      processes: Option.fromUndefinedOr(processes),
+      process: Option.fromUndefinedOr(process),
+    });
+    expect(await Effect.runPromise(clusterOf(none))).toBeUndefined();
+    expect(await Effect.runPromise(clusterOf(at("auto")))).toEqual({ coordinator: "auto" });
+    expect(await Effect.runPromise(clusterOf(at("host:1", 2, 1)))).toEqual({
+      coordinator: "host:1",
+      processes: 2,
+      process: 1,
+    });
+    const wrong = async (flags: typeof none) => (await failureOf(clusterOf(flags))).message;
+    expect(await wrong(at("host:1"))).toMatch(/needs --processes and --process/);
+    expect(await wrong(at("host:1", 2, 2))).toMatch(/from 0 to 1, got 2/);
+    expect(await wrong({ ...none, process: Option.some(1) } as never)).toMatch(/need a --coord/);
   });
 });
 

@@ -12,7 +12,7 @@ import { compareRuns, listTable } from "../report/compare.ts";
 import { seedTable } from "../report/seeds.ts";
 import { denoCommand } from "../runs/environment.ts";
 import { openRun } from "../runs/open.ts";
-import { train } from "../train/runner.ts";
+import { folderOf, train } from "../train/runner.ts";
 import { inspectData, makeData } from "./data.ts";
 import { clusterOf, engineFlags, withEngine } from "./engine.ts";
 import { configOf, file, interval, preset, root, runArgument, set, shortcuts } from "./flags.ts";
@@ -44,7 +44,10 @@ const resume = Command.make(
   },
   Effect.fn(function* ({ run: name, runs, steps, set, acceptChanges, ...flags }) {
     const cluster = yield* clusterOf(flags);
-    const { folder, config, warnings } = yield* openRun(runs, name);
+    const { folder, config, warnings } = yield* openRun(
+      folderOf(runs, cluster?.process ?? 0),
+      name,
+    );
     for (const text of warnings) yield* Console.error(`warning: ${text}`);
     const longer = Option.isNone(steps) ? [] : [`steps=${steps.value}`];
     const decoded = yield* decodeConfig(

@@ -2,6 +2,7 @@
  * The training loop: a stream of batches, one compiled step each, and everything else at its time. Device,
  * data and files live in one scope, so that whatever ends the run lets go of them.
  */
+import { join } from "node:path";
 import { Clock, DateTime, Effect, Stream } from "effect";
 import type { ExperimentConfig } from "../schema.ts";
 import { taskOf } from "../tasks/index.ts";
@@ -62,7 +63,8 @@ export const train = Effect.fn("train")(
     const environment = yield* describeEnvironment(computer, now);
     const task = yield* taskOf(config);
     const maker = makerOf(config, computer);
-    const run = resume ?? (yield* createRun(root, config, environment, now));
+    const folder = folderOf(root, place?.machine.facts.process ?? 0);
+    const run = resume ?? (yield* createRun(folder, config, environment, now));
     for (const text of yield* lockRun(run, now)) display.line(`warning: ${text}`);
     display.line(`${run.path}  ·  backend ${computer}  ·  ${environment.cpu}`);
     const recovery = resume === undefined ? nothing : yield* findRecovery(run, maker, {
@@ -173,6 +175,10 @@ export const train = Effect.fn("train")(
   },
   Effect.scoped,
 );
+
+/** The folder for runs of one of several processes: they may share a disk. */
+export const folderOf = (root: string, process: number): string =>
+  process === 0 ? root : join(root, `process-${process}`);
 
 /** All that can be wrong before the first step: the data, the model, and the checkpoint to go on from. */
 const begin = Effect.fnUntraced(

@@ -14,6 +14,7 @@ An answer with "error" is the last one.
 """
 
 import dataclasses
+import hashlib
 import json
 import os
 import re
@@ -92,6 +93,9 @@ class Machine:
         return placed
 
     def load(self, _, data):
+        if jax.process_count() > 1:
+            digest = np.frombuffer(hashlib.sha256(data).digest(), np.uint8)
+            multihost_utils.assert_equal(digest, "the processes go on from different states")
         self.state = self.place(0, self.count, data)
         send({})
 
