@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { debug, setBackend } from "trilevel";
 import { ndarray } from "trilevel/data";
-import { clusterOf, withEngine } from "../../src/experiments/cli/engine.ts";
+import { clusterOf, type EngineFlags, withEngine } from "../../src/experiments/cli/engine.ts";
 import { Tasks } from "../../src/experiments/tasks/index.ts";
 import { defineTask } from "../../src/experiments/tasks/task.ts";
 import { StartXla } from "../../src/experiments/train/openEngine.ts";
@@ -154,7 +154,7 @@ describe("a plan", () => {
 });
 
 describe("flags", () => {
-  const none = {
+  const none: EngineFlags = {
     engine: Option.none(),
     devices: Option.none(),
     shard: [],
@@ -195,10 +195,10 @@ describe("flags", () => {
       processes: 2,
       process: 1,
     });
-    const wrong = async (flags: typeof none) => (await failureOf(clusterOf(flags))).message;
+    const wrong = async (flags: EngineFlags) => (await failureOf(clusterOf(flags))).message;
     expect(await wrong(at("host:1"))).toMatch(/needs --processes and --process/);
     expect(await wrong(at("host:1", 2, 2))).toMatch(/from 0 to 1, got 2/);
-    expect(await wrong({ ...none, process: Option.some(1) } as never)).toMatch(/need a --coord/);
+    expect(await wrong({ ...none, process: Option.some(1) })).toMatch(/need a --coord/);
   });
 });
 
