@@ -125,9 +125,9 @@ describe("a plan", () => {
     const plan = (devices: number, shard = {}) =>
       planStep(trainer, ["image"], trainer.init(0), { image }, { devices, shard });
     const one = plan(1);
-    // scale [3] and shift; Adam's two moments of each and its count, a key of two numbers, the step.
+    // scale [3] and shift; Adam's two moments of each and its count, that of the rate; a key of two numbers, the step.
     expect([one.parameters, one.parameterBytes]).toEqual([4, 16]);
-    expect([one.wholeBytes, one.sharedBytes]).toEqual([16 + 32 + 4 + 8 + 4, 0]);
+    expect([one.wholeBytes, one.sharedBytes]).toEqual([16 + 32 + 4 + 4 + 8 + 4, 0]);
     expect(one.batchBytes).toBe(4 * 6 * 4 * 4 * 3);
     expect(one.exchangedBytes).toBe(0);
     const two = plan(2);
