@@ -77,6 +77,7 @@ test("errors of arrays, data and metrics name the user's line; those of a comman
   expect(without.toSorted()).toEqual([
     "CheckpointError",
     "ConfigError",
+    "DatabaseError",
     "DatasetError",
     "EngineError",
     "FileError",
