@@ -77,6 +77,27 @@ export const smallModels: { readonly [name: string]: () => SmallModel } = {
     latentModel(
       models.iterativeAmortizedInference({ ...latent, hidden: [[3]], inference: [[3]], steps: 2 }),
     ),
+  relationalNeuralEm() {
+    const own = models.relationalNeuralEm({
+      ...{ resolution, slots: 2, hidden: 5, channels: [2, 3], features: 6, attentionHidden: 4 },
+    });
+    return model(own.init(start()), (p, key) => own.loss(p, bits(3, 2, 8, 8), key)[0]);
+  },
+  multisetPrediction() {
+    const own = models.multisetPrediction({
+      ...{ resolution, objects: 3, size: 4, latent: 5, hidden: 6, steps: 3, encoder },
+    });
+    const targets = uniform(2, 3, 4);
+    return model(own.init(start()), (p, key) => own.loss(p, uniform(2, 8, 8, 3), targets, key)[0]);
+  },
+  iodine() {
+    const own = models.iodine({
+      ...{ resolution, slots: 2, latentSize: 2, iterations: 2, memorySize: 3 },
+      decoder: { channels: 4, layers: 1 },
+      encoder: { channels: 4, strides: [2], hidden: [5, 3] },
+    });
+    return model(own.init(start()), (p, key) => own.loss(p, uniform(2, 8, 8, 3), key)[0]);
+  },
   discreteVae() {
     const own = models.discreteVae(patches);
     return model(own.init(start()), (p, key) => own.loss(p, uniform(2, 8, 8, 3), key)[0]);
@@ -100,7 +121,8 @@ export const smallModels: { readonly [name: string]: () => SmallModel } = {
 /** Functions of `trilevel/models` that make no model with a loss: parts, features, and tools. */
 const others = new Set([
   ..."assignment broadcastDecoder cnnEncoder combineSlots composite conceptLibrary".split(" "),
-  ..."gumbelSoftmax inceptionFeatures paperOptimizer pixelDecoder promptSlots".split(" "),
+  ..."gumbelSoftmax inceptionFeatures iodineOptimizer paperOptimizer pixelDecoder promptSlots"
+    .split(" "),
   ..."randomFeatures removeSlots saviOptimizer setLoss slateOptimizer".split(" "),
   ..."slateTemperature slotOrder softAssignment weightedMean".split(" "),
 ]);
