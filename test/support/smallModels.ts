@@ -92,7 +92,7 @@ export const smallModels: { readonly [name: string]: () => SmallModel } = {
   },
   iodine() {
     const own = models.iodine({
-      ...{ resolution, slots: 2, latentSize: 2, iterations: 2, memorySize: 3 },
+      ...{ resolution, slots: 2, latentSize: 2, iterations: 2, memorySize: 3, scale: 1 },
       decoder: { channels: 4, layers: 1 },
       encoder: { channels: 4, strides: [2], hidden: [5, 3] },
     });
