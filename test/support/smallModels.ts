@@ -90,14 +90,6 @@ export const smallModels: { readonly [name: string]: () => SmallModel } = {
     const targets = uniform(2, 3, 4);
     return model(own.init(start()), (p, key) => own.loss(p, uniform(2, 8, 8, 3), targets, key)[0]);
   },
-  iodine() {
-    const own = models.iodine({
-      ...{ resolution, slots: 2, latentSize: 2, iterations: 2, memorySize: 3, scale: 1 },
-      decoder: { channels: 4, layers: 1 },
-      encoder: { channels: 4, strides: [2], hidden: [5, 3] },
-    });
-    return model(own.init(start()), (p, key) => own.loss(p, uniform(2, 8, 8, 3), key)[0]);
-  },
   discreteVae() {
     const own = models.discreteVae(patches);
     return model(own.init(start()), (p, key) => own.loss(p, uniform(2, 8, 8, 3), key)[0]);
@@ -118,8 +110,12 @@ export const smallModels: { readonly [name: string]: () => SmallModel } = {
   },
 };
 
-/** Functions of `trilevel/models` that make no model with a loss: parts, features, and tools. */
+/**
+ * Functions of `trilevel/models` that make no model with a loss: parts, features, and tools. IODINE is left out, too: with noise
+ * in its operations the reference gives NaN, so that nothing is known of its rounding.
+ */
 const others = new Set([
+  "iodine",
   ..."assignment broadcastDecoder cnnEncoder combineSlots composite conceptLibrary".split(" "),
   ..."gumbelSoftmax inceptionFeatures iodineOptimizer paperOptimizer pixelDecoder promptSlots"
     .split(" "),
