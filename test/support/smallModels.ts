@@ -90,6 +90,24 @@ export const smallModels: { readonly [name: string]: () => SmallModel } = {
     const targets = uniform(2, 3, 4);
     return model(own.init(start()), (p, key) => own.loss(p, uniform(2, 8, 8, 3), targets, key)[0]);
   },
+  efficientMorl() {
+    const own = models.efficientMorl({
+      ...{ resolution: [4, 4], slots: 2, latentSize: 2, iterations: 2, start: "standard" },
+      encoder: { channels: 3, kernel: 3, strides: [2] },
+      decoder: { channels: 3, kernels: [3, 3] },
+    });
+    return model(own.init(start()), (p, key) => own.loss(p, uniform(2, 4, 4, 3), key)[0]);
+  },
+  op3() {
+    const own = models.op3({
+      ...{ resolution: [4, 4], slots: 2, deterministicSize: 2, latentSize: 3, effectSize: 2 },
+      memorySize: 4,
+      encoder: { channels: [3], kernel: 3, hidden: 5 },
+      decoder: { channels: 3, layers: 1, kernel: 3 },
+    });
+    const video = uniform(2, 1, 4, 4, 3);
+    return model(own.init(start()), (p, key) => own.loss(p, { video }, key)[0]);
+  },
   discreteVae() {
     const own = models.discreteVae(patches);
     return model(own.init(start()), (p, key) => own.loss(p, uniform(2, 8, 8, 3), key)[0]);
@@ -115,7 +133,7 @@ export const smallModels: { readonly [name: string]: () => SmallModel } = {
  * in its operations the reference gives NaN, so that nothing is known of its rounding.
  */
 const others = new Set([
-  "iodine",
+  ..."efficientMorlOptimizer iodine refinementsAt".split(" "),
   ..."assignment broadcastDecoder cnnEncoder combineSlots composite conceptLibrary".split(" "),
   ..."gumbelSoftmax inceptionFeatures iodineOptimizer paperOptimizer pixelDecoder promptSlots"
     .split(" "),
