@@ -133,7 +133,7 @@ export const smallModels: { readonly [name: string]: () => SmallModel } = {
  * in its operations the reference gives NaN, so that nothing is known of its rounding.
  */
 const others = new Set([
-  ..."efficientMorlOptimizer iodine refinementsAt".split(" "),
+  ..."efficientMorlOptimizer geco iodine refinementsAt".split(" "),
   ..."assignment broadcastDecoder cnnEncoder combineSlots composite conceptLibrary".split(" "),
   ..."gumbelSoftmax inceptionFeatures iodineOptimizer paperOptimizer pixelDecoder promptSlots"
     .split(" "),
