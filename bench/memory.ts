@@ -95,7 +95,7 @@ ${
       ? `## Grown under onnx, MiB
 
 By how much resident memory grows at its peak while ONNX Runtime runs the gradient (Linux; the lesser of
-two fresh processes). It counts pages, not values: the runtime's own buffers and what the process had spare make it
+two fresh processes). It counts pages, not values: the runtime's own buffers and memory that the process had reserved before make it
 a few MiB uncertain.
 
 ${tableText(grown)}
@@ -112,7 +112,7 @@ ${tableText(times.medians)}
 \`oneStep\`: slowest over fastest ${spread(times.medians.oneStep).toFixed(2)} by medians, ${
     spread(times.deciles.oneStep).toFixed(2)
   } by first deciles. Its backward
-pass is one and the same program for all numbers of iterations, which a test asserts; the rest is what else the machine does.
+pass is one and the same program for all numbers of iterations, which a test asserts; what is left of a difference is noise of the measurement.
 `;
 }
 
