@@ -53,7 +53,7 @@ export const gridOf = Effect.fnUntraced(function* (base: object, sets: readonly 
   });
   const problems = axes.flatMap(({ path, values }, i) =>
     path === "" || values.length === 0
-      ? [`"${sets[i]}" is no path=value`]
+      ? [`"${sets[i]}" is not of the form path=value`]
       : values.length > 1 && values.includes("")
       ? [`"${sets[i]}" has an empty value between its commas`]
       : new Set(values).size < values.length

@@ -34,7 +34,7 @@ describe("a grid", () => {
   });
 
   it("tells what is wrong with it", async () => {
-    expect(await refused("seed")).toContain('"seed" is no path=value');
+    expect(await refused("seed")).toContain('"seed" is not of the form path=value');
     expect(await refused("seed=0,,1")).toContain("an empty value between its commas");
     expect(await refused("seed=0,1,0")).toContain("a value twice");
     expect(await refused("seed=0,minus")).toContain("seed: expected");
