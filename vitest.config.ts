@@ -24,7 +24,15 @@ export default defineConfig({
     reporters: ["default", "json"],
     outputFile: { json: ".cache/unit-tests.json" },
     projects: [
-      { extends: true, test: { name: "together", isolate: false, include: [...together] } },
+      {
+        extends: true,
+        test: {
+          name: "together",
+          isolate: false,
+          include: [...together],
+          setupFiles: ["test/support/fresh.ts"],
+        },
+      },
       {
         extends: true,
         test: {

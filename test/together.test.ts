@@ -25,3 +25,10 @@ test("no project has exclusions of its own, by which those of the command line w
   expect(projects.map((project) => (project as TestProjectInlineConfiguration).test?.exclude))
     .toEqual([undefined, undefined]);
 });
+
+test("files that share a process begin on the same backend", () => {
+  const [first] = config.test?.projects ?? [];
+  expect((first as TestProjectInlineConfiguration).test?.setupFiles).toEqual([
+    "test/support/fresh.ts",
+  ]);
+});

@@ -20,9 +20,9 @@ export const long: readonly string[] = [
 ];
 
 /**
- * Folders whose files share the processes that run them, so that the library is loaded once for all of them. Their tests
- * replace no modules and leave no settings of the process behind (`test/together.test.ts`); files of other folders have a
- * process of their own each.
+ * Folders whose files share the processes that run them, so that the library is loaded once for all of them. They begin on the
+ * backend `reference` (`support/fresh.ts`), and name another one where they need it. Their tests replace no modules and leave no
+ * settings of the process behind (`test/together.test.ts`); files of other folders have a process of their own each.
  */
 export const together: readonly string[] = [
   "metrics",
