@@ -258,7 +258,7 @@ describe("mistakes", () => {
     expect(() => model.apply(params, np.ones([4]), key)).toThrow(/vae: the data is .*\[batch, 4\]/);
     expect(() => model.apply(loose({}), np.ones([2, 4]), key)).toThrow(/vae: the parameters are/);
     expect(() => vae({ pixels: 4, latent: 2, samples: "exact" })).toThrow(
-      /vae: samples "exact" with a Bernoulli likelihood/,
+      /vae: samples "exact" cannot be combined with a Bernoulli likelihood/,
     );
     expect(() =>
       stochasticVariationalInference({
@@ -267,7 +267,7 @@ describe("mistakes", () => {
         likelihood: "gaussian",
         samples: "exact",
       })
-    ).toThrow(/samples "exact" with a decoder that is not linear/);
+    ).toThrow(/samples "exact" cannot be combined with a decoder that is not linear/);
     expect(model.generate(params, key, 3).shape).toEqual([3, 4]);
     expect(model.reconstruct(params, model.apply(params, np.ones([2, 4]), key).value).shape)
       .toEqual([2, 4]);

@@ -25,6 +25,8 @@ export const long: readonly string[] = [
  * settings of the process behind (`test/together.test.ts`); files of other folders have a process of their own each.
  */
 export const together: readonly string[] = [
+  "data",
+  "lint",
   "metrics",
   "nn",
   "numpy",
