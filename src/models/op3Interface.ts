@@ -163,7 +163,7 @@ export function checkVideos(
   const [frames, batch] = video.shape as [number, number];
   if (frames !== moves + 1) {
     throw new ShapeError(
-      `op3: a video of ${frames} frames for a schedule with ${moves} dynamics steps, which sees ${
+      `op3: the video has ${frames} frames, but a schedule with ${moves} dynamics steps takes ${
         moves + 1
       }`,
       "cut the video, or give the model a schedule with a dynamics step between any two frames",
@@ -172,13 +172,13 @@ export function checkVideos(
   if (actionSize === 0) {
     if (actions === undefined) return;
     throw new ArgumentError(
-      "op3: actions for a model without them",
+      "op3: actions were given to a model that takes none",
       "leave the actions out, or make the model with their actionSize",
     );
   }
   if (actions === undefined) {
     throw new ArgumentError(
-      `op3: no actions, and the model takes some of ${actionSize} numbers`,
+      `op3: actions are missing, and the model takes ${actionSize} numbers for each`,
       `give actions: [${moves}, batch, ${actionSize}]`,
     );
   }

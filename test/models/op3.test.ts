@@ -161,14 +161,14 @@ describe("whatever the weights are", () => {
     const run = (given: { video: Tensor; actions?: Tensor }) => () =>
       model.apply(params, given, random.key(0));
     expect(run({ video: np.ones([3, 2, 4, 4, 3]), actions })).toThrow(
-      /a video of 3 frames for a schedule with 1 dynamics steps, which sees 2/,
+      /the video has 3 frames, but a schedule with 1 dynamics steps takes 2/,
     );
     expect(run({ video: np.ones([2, 2, 4, 5, 3]), actions })).toThrow(/\[frames, batch, 4, 4, 3\]/);
-    expect(run({ video })).toThrow(/no actions, and the model takes some of 2 numbers/);
+    expect(run({ video })).toThrow(/actions are missing, and the model takes 2 numbers for each/);
     expect(run({ video, actions: np.ones([1, 2, 3]) })).toThrow(/\[1, 2, 2\]/);
     const without = op3({ ...options, actionSize: 0 });
     expect(() => without.apply(without.init(random.key(0)), { video, actions }, random.key(0)))
-      .toThrow(/actions for a model without them/);
+      .toThrow(/actions were given to a model that takes none/);
     expect(() => op3({ ...options, schedule: [] })).toThrow(/a schedule without steps/);
     expect(() => op3({ ...options, latentSize: 1 })).toThrow(/latentSize 1/);
     expect(() => op3({ ...options, sigma: 0 })).toThrow(/sigma/);
