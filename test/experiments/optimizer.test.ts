@@ -130,7 +130,7 @@ describe("a chain", () => {
     [
       "what is no transformation",
       { chain: [{ constantSchedule: 1 }] },
-      /chain\[0\]: .*no gradient transformation/,
+      /chain\[0\]: .*not a gradient transformation/,
     ],
     [
       "a mask of numbers",
@@ -140,7 +140,7 @@ describe("a chain", () => {
     [
       "a learning rate that is no schedule",
       { learningRate: { adam: 0.1 } },
-      /optimizer\.learningRate: .*no schedule/,
+      /optimizer\.learningRate: .*not a schedule/,
     ],
     [
       "a group's chain",
