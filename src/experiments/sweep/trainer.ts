@@ -64,7 +64,8 @@ export type FromTrainer =
 /** A message to a child. */
 export type ToTrainer =
   | { readonly kind: "train"; readonly config: ExperimentConfig; readonly folder: string }
-  | { readonly kind: "lend"; readonly until: number };
+  | { readonly kind: "lend"; readonly until: number }
+  | { readonly kind: "stop" };
 
 /** Seconds in which a child that is asked to stop may save. */
 const patience = 60;
@@ -76,8 +77,8 @@ export const trainerInChild = Effect.gen(function* () {
   let until = 0;
   let last = "";
   const start = () => {
-    // Signals of a terminal reach the child by itself: it saves and ends, as a run of `train` does.
-    const started = spawn(command!, args, { stdio: ["pipe", "pipe", "pipe"] });
+    // In a group of its own: a signal of the terminal is for the worker, which tells its child to save and stop.
+    const started = spawn(command!, args, { stdio: ["pipe", "pipe", "pipe"], detached: true });
     last = "";
     started.stderr.on("data", (bytes) => last = (last + String(bytes)).slice(-2000));
     started.stdin.on("error", () => {}); // it ended; `exit` tells
@@ -129,7 +130,7 @@ export const trainerInChild = Effect.gen(function* () {
           own.off("exit", ended);
           if (child !== own) return stopped(Effect.void);
           own.once("exit", () => stopped(Effect.void));
-          own.kill("SIGTERM");
+          send(own, { kind: "stop" });
           setTimeout(() => own.kill("SIGKILL"), patience * 1000).unref();
         });
       }),

@@ -9,6 +9,7 @@ import { Effect } from "effect";
 import { Command } from "effect/cli";
 import { expect, it, vi } from "vitest";
 import { sweepCommand } from "../../../src/experiments/cli/sweep.ts";
+import { latestCheckpoint } from "../../../src/experiments/runs/checkpoint.ts";
 import { RunFolder } from "../../../src/experiments/runs/folder.ts";
 import { dispatchStudy } from "../../../src/experiments/studies/dispatch.ts";
 import { runStudy } from "../../../src/experiments/studies/runStudy.ts";
@@ -149,4 +150,33 @@ it("a sweep in one process that is killed goes on from its checkpoint", async ()
     ),
   );
   expect(await bitsOf(new RunFolder(folder("killed", name[0]!)))).toEqual(await bitsOf(alone));
+});
+
+it("a worker that is interrupted saves, and gives its cell back without an attempt lost", async () => {
+  const config = folder("interrupted.json");
+  await writeFile(config, JSON.stringify({ ...toy, steps: 1000 }));
+  const root = folder("interrupted");
+  const args = ["--config", config, "--runs", root, "--workers", "1"];
+  vi.stubEnv("TOY_DELAY", "20");
+  const child = spawn(process.execPath, ["run", "-A", main, "sweep", ...args], { stdio: "ignore" });
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  const begun = () =>
+    existsSync(root) &&
+    readdirSync(root, { recursive: true, encoding: "utf8" })
+      .some((name) => /step-0*2\.safetensors$/.test(name));
+  while (!begun() && child.exitCode === null) await new Promise((next) => setTimeout(next, 20));
+  child.kill("SIGINT");
+  await ended;
+  const rows = await Effect.runPromise(Effect.scoped(
+    Effect.flatMap(
+      openPlace({ root, database: folder("interrupted", "sweep.sqlite") }, { first: false }),
+      ({ store }) => store.rows({}),
+    ),
+  ));
+  expect(rows).toMatchObject([{ state: "waiting", epoch: 1, attempts: 0, worker: null }]);
+  const run = new RunFolder(folder("interrupted", `${rows[0]!.folder}.1`));
+  const { value } = await Effect.runPromise(run.summary());
+  expect(value?.status).toBe("interrupted");
+  expect((await Effect.runPromise(latestCheckpoint(run))).checkpoint?.progress.step)
+    .toBe(value?.step);
 });
