@@ -20,14 +20,14 @@ it.skipIf(!havePostgres)(
     const lines: string[] = [];
     const proof = await prove({
       folder: folder(),
-      config: { ...toy, steps: 24 },
-      cells: full ? 9 : 6,
+      config: { ...toy, steps: 48 },
+      cells: full ? 8 : 5,
       workers: 2,
-      leaseSeconds: 5,
+      leaseSeconds: 3,
       delay: 100,
       kills: { every: 2, times: full ? 2 : 1 },
-      restartAfter: 3,
-      cut: { how: full ? "stop" : "network", after: 1, seconds: 9 },
+      restartAfter: 2,
+      cut: { how: full ? "stop" : "network", after: 0, seconds: 8 },
       line: (text) => void lines.push(text),
     });
     expect(proof.rows.map(({ state }) => state)).toEqual(proof.rows.map(() => "finished"));
@@ -37,9 +37,9 @@ it.skipIf(!havePostgres)(
     expect(lines.join("\n")).toContain("one worker is cut off");
     expect(proof).toMatchObject({ restarted: true });
     expect(proof.killed).toBeGreaterThan(0);
-    // The worker that was cut off gave its cell up, and another attempt at it counted. On a machine that has too much to do
-    // a worker may give up another one, too.
-    expect(proof.givenUp.length).toBeGreaterThan(0);
-    expect(proof.attempts).toBeGreaterThan(proof.rows.length);
+    // It gave its cell up, or was done with it while it was cut off.
+    expect(proof.noticed.length).toBeGreaterThan(0);
+    // A cell whose worker is killed is lent once more.
+    expect(proof.attempts).toBeGreaterThanOrEqual(proof.rows.length + proof.killed);
   },
 );

@@ -95,6 +95,8 @@ export interface Proof {
   readonly restarted: boolean;
   /** Cells that the worker which was cut off gave up. */
   readonly givenUp: readonly string[];
+  /** What that worker said of being cut off. */
+  readonly noticed: readonly string[];
   /** Writes by that worker between the end of its loan and the end of the cut. */
   readonly late: readonly string[];
   readonly attempts: number;
@@ -180,7 +182,7 @@ export async function prove(options: ProofOptions): Promise<Proof> {
       await sleep(0.2);
       all = await rows();
       const done = all.filter(({ state }) => state === "finished").length;
-      const busy = victimBusy(victim.child.pid!, all);
+      const busy = isBusy(victim.child.pid!, all);
       if (cutting === undefined && done >= cut.after && busy) {
         line(`${done} cells finished: one worker is cut off (${cut.how}) for ${cut.seconds} s`);
         cutting = (async () => {
@@ -201,9 +203,11 @@ export async function prove(options: ProofOptions): Promise<Proof> {
         line(`${done} cells finished: the database is restarted`);
         await postgres.restart();
       }
-      if (killed < kills.times && performance.now() - lastKill > 1000 * kills.every) {
+      const at = killed % (workers - 1);
+      const due = performance.now() - lastKill > 1000 * kills.every;
+      if (killed < kills.times && due && isBusy(team[at]!.child.pid!, all)) {
         lastKill = performance.now();
-        const at = killed++ % (workers - 1);
+        killed++;
         line(`${done} cells finished: worker ${at + 1} is killed`);
         team[at]!.child.kill("SIGKILL");
         team[at] = start(postgres.url);
@@ -225,6 +229,7 @@ export async function prove(options: ProofOptions): Promise<Proof> {
       killed,
       restarted,
       givenUp: said.at(-1)!.split("\n").filter((text) => text.includes("given up")),
+      noticed: said.at(-1)!.split("\n").filter((text) => /given up|does not answer/.test(text)),
       attempts: all.reduce((sum, { epoch }) => sum + epoch, 0),
       seconds,
     };
@@ -235,10 +240,10 @@ export async function prove(options: ProofOptions): Promise<Proof> {
   }
 }
 
-/** True if the worker in a process trains a cell that has a checkpoint. */
-const victimBusy = (pid: number, rows: readonly CellRow[]) =>
-  rows.some(({ state, worker, saved }) =>
-    state === "running" && worker?.includes(`-${pid}-`) && saved > 0
+/** True if the worker in a process trains a cell that has a checkpoint, and much left to do. */
+const isBusy = (pid: number, rows: readonly CellRow[]) =>
+  rows.some(({ state, worker, saved, steps }) =>
+    state === "running" && worker?.includes(`-${pid}-`) && saved > 0 && saved <= steps / 2
   );
 
 /** The processes that a process has started, as Linux tells. */
