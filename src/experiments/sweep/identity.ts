@@ -6,9 +6,9 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { Context, Effect } from "effect";
 import manifest from "../../../package.json" with { type: "json" };
+import { dataPath } from "../dataPath.ts";
 import { datasetError, fileError } from "../errors.ts";
 import type { ExperimentConfig } from "../schema.ts";
-import { dataPath } from "../tasks/images/sources.ts";
 
 /** All files below a folder, with their sizes, in an order that is the same on every host. */
 async function filesBelow(folder: string): Promise<{ path: string; size: number }[]> {

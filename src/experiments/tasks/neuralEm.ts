@@ -21,7 +21,7 @@ import { Count, CountOrZero, defaultsTo, Fraction, NonNegative } from "../schema
 import { matchedLabels } from "./images/matching.ts";
 import { entry, slotHeads, slotsOf } from "./images/panels.ts";
 import { probeObjects } from "./images/readout.ts";
-import { dataPath } from "./images/sources.ts";
+import { dataPath } from "../dataPath.ts";
 import { adjointOf, inferenceFields } from "./inference.ts";
 import { averaged } from "./scores.ts";
 import { defineTask, type Examples, type HostArray, type Seen } from "./task.ts";

@@ -4,7 +4,7 @@ import type { Tensor } from "../../index.ts";
 import { frechetReport } from "../../metrics/index.ts";
 import { inceptionFeatures, randomFeatures } from "../../models/index.ts";
 import { decodeSafetensors } from "../../safetensors/format.ts";
-import { dataPath } from "./images/sources.ts";
+import { dataPath } from "../dataPath.ts";
 import type { Scores, ScoreSpec } from "./task.ts";
 
 /** Features of images in [0, 1], and the name of distances of them. */

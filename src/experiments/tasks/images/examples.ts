@@ -28,7 +28,8 @@ import { describeSource, type ImageConfig, imageSize, takenOf } from "./config.t
 import { closeParts, describeSplit, openParts } from "./parts.ts";
 import { readerOf, readers } from "./readers.ts";
 import { describeContents, recognize } from "./recognize.ts";
-import { dataPath, labelsOf } from "./sources.ts";
+import { dataPath } from "../../dataPath.ts";
+import { labelsOf } from "./sources.ts";
 
 /** An image to learn from. A type, not an interface: samples are records of fields. */
 export type Example = {

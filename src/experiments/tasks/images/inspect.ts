@@ -18,7 +18,8 @@ import { brokenFile } from "./broken.ts";
 import { ImageConfig, imageSize, sources } from "./config.ts";
 import { recognize } from "./recognize.ts";
 import { readerOf } from "./readers.ts";
-import { cacheFolder, dataPath, labelsOf, openSource } from "./sources.ts";
+import { dataPath } from "../../dataPath.ts";
+import { cacheFolder, labelsOf, openSource } from "./sources.ts";
 
 /** The number of images that are read. */
 const most = 64;

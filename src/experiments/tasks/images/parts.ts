@@ -11,7 +11,8 @@ import {
 import type { BrokenFile, OnProgress } from "../task.ts";
 import type { ImageConfig } from "./config.ts";
 import type { Part } from "./readers.ts";
-import { cacheFolder, dataPath, openSource } from "./sources.ts";
+import { dataPath } from "../../dataPath.ts";
+import { cacheFolder, openSource } from "./sources.ts";
 
 /** Samples to train on, to validate on and to test with; a part without any is missing. */
 export interface Parts {

@@ -2,8 +2,7 @@
  * Opens the images that `data.source` of a config names. Generators make scenes; readers of files give their images at
  * the size of the config. Files that take long to read are converted once, into `.cache/data`.
  */
-import { isAbsolute, join } from "node:path";
-import process from "node:process";
+import { join } from "node:path";
 import {
   cached,
   clevrCrop,
@@ -21,6 +20,7 @@ import {
   select,
   withChannels,
 } from "../../../data/index.ts";
+import { dataPath } from "../../dataPath.ts";
 import type { BrokenFile, OnProgress } from "../task.ts";
 import { cachedWithoutBroken } from "./broken.ts";
 import { type ImageConfig, imageSize } from "./config.ts";
@@ -28,12 +28,6 @@ import { folderOf, type Part, readerOf } from "./readers.ts";
 
 /** The folder that keeps generated scenes and converted files. */
 export const cacheFolder = join(".cache", "data");
-
-/** The path of a config, below TRILEVEL_DATA where that is set. */
-export function dataPath(path: string): string {
-  const root = process.env["TRILEVEL_DATA"];
-  return root === undefined || isAbsolute(path) ? path : join(root, path);
-}
 
 /**
  * Opens what `data` names, or a published part of it. Samples have `image`, uint8 `[height, width, 3]`; where the source
