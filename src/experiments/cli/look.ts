@@ -113,7 +113,7 @@ export const probe = Command.make(
       Flag.optional,
     ),
     frame: Flag.Int("frame").pipe(
-      Flag.withDescription("The frame of videos whose slots are read, from 1 (default: each)"),
+      Flag.withDescription("The frame of videos that is read, from 1 (default: each)"),
       Flag.optional,
     ),
   },

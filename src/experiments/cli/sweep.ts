@@ -194,8 +194,7 @@ export const sweepCommand = Command.make(
   Command.withDescription("Train a grid of configs, in this process, in several, on many hosts"),
   Command.withExamples([
     {
-      command:
-        "sweep --preset discovery-quick --set seed=0,1,2 --set model.adjoint=oneStep,unrolled",
+      command: "sweep --set seed=0,1,2 --set model.adjoint=oneStep,unrolled",
       description: "Six runs, one after the other",
     },
     {

@@ -44,7 +44,7 @@ const combinations = (axes: readonly Axis[]): string[][] =>
 /** A value as a part of a name: letters, digits, dots and dashes. */
 const plain = (text: string) => text.replace(/[^\w.-]+/g, "_").replace(/^_|_$/g, "");
 
-/** The configs of a grid. Names tell the fields with several values: `discovery-quick-seed1-adjointunrolled`. */
+/** The configs of a grid. Names tell the fields with several values: `quick-seed1-adjointunrolled`. */
 export const gridOf = Effect.fnUntraced(function* (base: object, sets: readonly string[]) {
   const axes = sets.map((set): Axis => {
     const equals = set.indexOf("=");

@@ -12,7 +12,7 @@ import { type LookOptions, openBest } from "./evaluateRun.ts";
 export interface ProbeOptions extends LookOptions {
   /** The most samples to fit readouts on, of those that were trained on; 2000 unless given. */
   readonly count?: number | undefined;
-  /** The frame of videos whose slots are read, from 1; unless given, every frame is read as an image of its own. */
+  /** The frame of videos that is read, from 1; unless given, every frame is read as an image of its own. */
   readonly frame?: number | undefined;
 }
 
