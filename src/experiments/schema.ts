@@ -122,6 +122,11 @@ export const LogConfig = Schema.Struct({
   best: Schema.optionalKey(Schema.String),
   /** The number of evaluations in a row without a better score after which training ends; 0: never. */
   patience: CountOrZero.pipe(defaultsTo(0)),
+  /**
+   * If true, the gradient of the loss for the first samples is compared with that through all iterations: the cosine of the
+   * angle between them and the ratio of their lengths.
+   */
+  compareGradients: Schema.Boolean.pipe(defaultsTo(false)),
   /** The number of latest checkpoints to keep. */
   keep: Count.pipe(defaultsTo(2)),
 });

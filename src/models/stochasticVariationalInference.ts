@@ -7,7 +7,7 @@ import type { Tensor } from "../public.ts";
 import { requireParams } from "../nn/checks.ts";
 import { infer, type Inferred, type Level } from "../nested/index.ts";
 import * as np from "../numpy/index.ts";
-import { callable, count, declareOptions, positive } from "../options/index.ts";
+import { boolean, callable, count, declareOptions, positive } from "../options/index.ts";
 import { sharedOptions } from "../implicit/options.ts";
 import { type Adjoint, unrolled } from "../implicit/index.ts";
 import * as random from "../random/index.ts";
@@ -32,6 +32,8 @@ export interface StochasticVariationalInferenceOptions extends LatentOptions {
    * original: where the ELBO has its maximum all adjoints agree with that.
    */
   readonly adjoint?: Adjoint;
+  /** Draws new latents in every step, or the same ones in all. New ones unless the adjoint is that of a fixed point. */
+  readonly redraw?: boolean;
   /** Changes the level before it is solved, as `(level) => ({ ...level, init })` does. */
   readonly level?: (
     own: StochasticVariationalInferenceLevel,
@@ -46,6 +48,7 @@ const checkOptions = declareOptions<StochasticVariationalInferenceOptions>(
     steps: count,
     rate: positive,
     adjoint: sharedOptions.adjoint,
+    redraw: boolean,
     level: callable<NonNullable<StochasticVariationalInferenceOptions["level"]>>(
       "(level) => ({ ...level, init })",
     ),
@@ -93,7 +96,7 @@ export function stochasticVariationalInference(
 ): StochasticVariationalInference {
   checkOptions(options);
   const name = "stochasticVariationalInference";
-  const { latent, steps = 20, rate = 0.05, adjoint } = options;
+  const { latent, steps = 20, rate = 0.05, adjoint, redraw } = options;
   const latents = latentVariables(name, { ...oneLevel(options, [500]), divergence: "closed" });
   const bound: StochasticVariationalInference["bound"] = (params, q, x, key) =>
     latents.explain(params, [q], x, key).bound;
@@ -110,7 +113,12 @@ export function stochasticVariationalInference(
     objective: (params, q, x, { key }) => bound(params, q, x, key),
   };
   const level = options.level?.(own) ?? own;
-  const solve = infer(level, { steps, adjoint: adjoint ?? unrolled(), batchAxis: 0 });
+  const solve = infer(level, {
+    steps,
+    adjoint: adjoint ?? unrolled(),
+    batchAxis: 0,
+    ...redraw !== undefined && { noise: redraw ? "fresh" : "fixed" },
+  });
   const model: StochasticVariationalInference = {
     init: (key) => latents.init(key),
     apply(params, x, key) {

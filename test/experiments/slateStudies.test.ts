@@ -19,10 +19,10 @@ vi.mock("../../src/experiments/train/memory.ts", async (original) => ({
 }));
 
 const folder = temporaryFolder();
-const configOf = (study: Study, set: readonly string[]) =>
+const configOf = (study: Study, set: readonly string[], preset = study.preset) =>
   Effect.runPromise(
     Effect.flatMap(
-      Effect.flatMap(presetNamed(study.preset), (preset) =>
+      Effect.flatMap(presetNamed(preset), (preset) =>
         applyOverrides(preset, [...study.set ?? [], ...set])),
       (config) =>
         decodeConfig(config, study.name),
@@ -32,7 +32,9 @@ const configOf = (study: Study, set: readonly string[]) =>
 it.each(studies.map((study) => [study.name, study] as const))(
   "%s: every kind is a config of its own, and claims speak of lines that meet",
   async (_, study) => {
-    const configs = await Promise.all(study.kinds.map(({ set }) => configOf(study, set)));
+    const configs = await Promise.all(
+      study.kinds.map((kind) => configOf(study, kind.set, kind.preset)),
+    );
     const different = new Set(configs.map((config) => JSON.stringify(config)));
     expect(different.size).toBe(study.kinds.length);
     expect(new Set(study.kinds.map(({ name }) => name)).size).toBe(study.kinds.length);
@@ -59,7 +61,7 @@ it.runIf(full)("a run has all that the studies of SLATE measure and draw", async
   };
   const base = await configOf({ ...all, set: [] }, []);
   const { results } = await Effect.runPromise(runStudy(all, {
-    base,
+    baseOf: () => Effect.succeed(base),
     root: folder("accumulation"),
     display: remember(),
     steps: 2,

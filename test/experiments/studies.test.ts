@@ -24,6 +24,7 @@ import { failure, remember, temporaryFolder, toyConfig, toyTask } from "./suppor
 import { rates as study } from "./toy.ts";
 
 const folder = temporaryFolder();
+const toyBase = () => Effect.promise(() => toyConfig());
 
 /** Runs the study with a toy; gives what it wrote, and what was told on the way. */
 async function made(root: string, { seeds = 2, task = toyTask, kinds = [] }: {
@@ -32,9 +33,8 @@ async function made(root: string, { seeds = 2, task = toyTask, kinds = [] }: {
   readonly kinds?: readonly string[];
 } = {}) {
   const display = remember();
-  const base = await toyConfig();
   const { results, folder: written } = await Effect.runPromise(
-    runStudy(study, { base, root: folder(root), display, steps: 4, seeds, kinds }).pipe(
+    runStudy(study, { baseOf: toyBase, root: folder(root), display, steps: 4, seeds, kinds }).pipe(
       Effect.provideService(Tasks, [task]),
     ),
   );
@@ -87,7 +87,7 @@ describe("a study", () => {
     await Effect.runPromise(run.writeConfig(await toyConfig("name=slow-seed0", "batchSize=1")));
     const error = await failure(
       runStudy(study, {
-        base: await toyConfig(),
+        baseOf: toyBase,
         root: folder("other"),
         display: remember(),
         steps: 4,
@@ -126,7 +126,7 @@ describe("a study", () => {
     expect(results.cells.map(({ kind }) => kind)).toEqual(["fast"]);
     expect(tellStudy(study, results)).toContain("Nothing to compare was run.");
     const options = {
-      base: await toyConfig(),
+      baseOf: toyBase,
       root: folder("none"),
       display: remember(),
       steps: 4,

@@ -96,13 +96,15 @@ export const studyCommand = Command.make(
       ...(Option.isSome(backend) ? [`backend=${backend.value}`] : []),
       ...set,
     ];
-    const base = yield* decodeConfig(
-      yield* applyOverrides(yield* presetNamed(study.preset), changes),
-      `The config (${study.preset}, with its overrides)`,
-    );
+    const baseOf = Effect.fnUntraced(function* (preset: string) {
+      return yield* decodeConfig(
+        yield* applyOverrides(yield* presetNamed(preset), changes),
+        `The config (${preset}, with its overrides)`,
+      );
+    });
     yield* answerInterruption;
     const options = {
-      base,
+      baseOf,
       root: runs,
       display: openDisplay(),
       steps: Option.getOrElse(flags.steps, () => study.steps),

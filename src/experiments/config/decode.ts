@@ -129,6 +129,9 @@ function contradictions(config: ExperimentConfig, task: Task): string[] {
     ...(log.checkpointEvery % log.every === 0 ? [] : [
       `log.checkpointEvery: ${log.checkpointEvery} is not a multiple of log.every, ${log.every}`,
     ]),
+    ...(!log.compareGradients || task.unrolled !== undefined ? [] : [
+      `log.compareGradients: the models of the task "${task.name}" have no adjoint, so that there is nothing to compare`,
+    ]),
     ...(log.best === undefined || scores.includes(log.best)
       ? []
       : [`log.best: expected ${scores.join(" | ")}, found ${JSON.stringify(log.best)}`]),

@@ -33,7 +33,7 @@ export interface DispatchOptions extends StudyOptions {
 export const dispatchStudy = Effect.fn("dispatchStudy")(
   function* (study: Study, options: DispatchOptions) {
     const { root, steps, display, workers, leaseSeconds, interval } = options;
-    const name = folderNameOf(study, options);
+    const name = yield* folderNameOf(study, options);
     const folder = new RunFolder(join(root, name));
     const runs = yield* runsOf(study, options);
     const place: Place = { root, database: options.database };

@@ -1,6 +1,7 @@
 /** The studies that the command line knows. */
 import { Context } from "effect";
 import { tricks } from "./clipping.ts";
+import { family } from "./family.ts";
 import { deletion, masks, properties, smear } from "./slate/slots.ts";
 import { neumannTerms, table2 } from "./slate/solvers.ts";
 import { accumulation, iterations, rates, table3, unclipped } from "./slate/training.ts";
@@ -20,6 +21,7 @@ export const studies: readonly Study[] = [
   properties,
   accumulation,
   rates,
+  family,
 ];
 
 /** The studies in use: those of this package, or those that a program provides. */

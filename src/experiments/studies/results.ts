@@ -38,6 +38,7 @@ export function cellOf(
   seed: number,
   run: { readonly status: "finished" | "failed"; readonly rows: readonly MetricRow[] },
 ): StudyCell {
+  const declared = study.kinds.find(({ name }) => name === kind)!; // runs are of its kinds
   const short = (value: number) => Number(value.toPrecision(5));
   return {
     kind,
@@ -45,7 +46,7 @@ export function cellOf(
     status: run.status,
     measures: Object.fromEntries(
       study.measures.map(({ key, of }) => {
-        const value = run.status === "failed" ? NaN : of(run.rows);
+        const value = run.status === "failed" ? NaN : of(run.rows, declared);
         return [key, Number.isFinite(value) ? short(value) : null];
       }),
     ),

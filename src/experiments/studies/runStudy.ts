@@ -7,7 +7,7 @@ import { Effect } from "effect";
 import { decodeConfig } from "../config/decode.ts";
 import { applyOverrides } from "../config/overrides.ts";
 import type { Display } from "../display/progress.ts";
-import { RunError } from "../errors.ts";
+import { type ConfigError, RunError } from "../errors.ts";
 import { figureFiles } from "../report/figures.ts";
 import { html, htmlTable } from "../report/markup.ts";
 import { page } from "../report/report.ts";
@@ -24,8 +24,8 @@ import { cellTable, drawStudy, judgeClaims, studyTable } from "./tell.ts";
 
 /** The part of a study to run, and the folder to keep it in. */
 export interface StudyOptions {
-  /** The config that all runs share. */
-  readonly base: ExperimentConfig;
+  /** The config that the runs of a preset share. */
+  readonly baseOf: (preset: string) => Effect.Effect<ExperimentConfig, ConfigError>;
   /** The folder of all runs. */
   readonly root: string;
   readonly display: Display;
@@ -47,12 +47,13 @@ export interface StudyRun {
 /** All runs of a study, seed by seed, so that an interrupted study has all kinds with the same seeds. */
 export const runsOf = Effect.fnUntraced(function* (
   study: Study,
-  { base, steps, seeds, kinds: names = [] }: StudyOptions,
+  { baseOf, steps, seeds, kinds: names = [] }: StudyOptions,
 ) {
   const kinds = yield* chosenKinds(study, names);
   const runs: StudyRun[] = [];
   for (let seed = 0; seed < seeds; seed++) {
     for (const kind of kinds) {
+      const base = yield* baseOf(kind.preset ?? study.preset);
       const config = yield* configOf(study, base, kind, seed, steps);
       runs.push({ kind: kind.name, seed, config });
     }
@@ -61,8 +62,8 @@ export const runsOf = Effect.fnUntraced(function* (
 });
 
 /** The name of the folder of a study, below the folder of all runs. */
-export const folderNameOf = (study: Study, { base, steps }: StudyOptions) =>
-  `${study.name}-${base.name}-${steps}`;
+export const folderNameOf = (study: Study, { baseOf, steps }: StudyOptions) =>
+  Effect.map(baseOf(study.preset), ({ name }) => `${study.name}-${name}-${steps}`);
 
 /** A run of a study that has ended, and how. */
 export interface EndedRun {
@@ -90,7 +91,7 @@ export const resultsOf = Effect.fnUntraced(function* (
 /** Runs a study; gives its results and the folder with `results.json`, table, picture and page. */
 export const runStudy = Effect.fn("runStudy")(function* (study: Study, options: StudyOptions) {
   const { display, steps, interval } = options;
-  const folder = new RunFolder(join(options.root, folderNameOf(study, options)));
+  const folder = new RunFolder(join(options.root, yield* folderNameOf(study, options)));
   const ended: EndedRun[] = [];
   let results = yield* resultsOf(study, steps, ended);
   for (const { config, ...which } of yield* runsOf(study, options)) {

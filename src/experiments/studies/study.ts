@@ -15,16 +15,18 @@ export interface StudyKind {
   readonly place: string;
   /** Further cells of its row in the table, by the head of their column. */
   readonly facts?: { readonly [head: string]: string };
+  /** The preset that its runs begin from; the study's unless given. */
+  readonly preset?: string;
   /** The changes of its config, as on the command line: `model.iterations=7`. */
   readonly set: readonly string[];
 }
 
-/** A number that is computed from the metrics of one run. */
+/** A number that is computed from the metrics of one run of a kind. */
 export interface Measure {
   readonly key: string;
   readonly name: string;
   readonly better: "higher" | "lower";
-  readonly of: (rows: readonly MetricRow[]) => number;
+  readonly of: (rows: readonly MetricRow[], kind: StudyKind) => number;
 }
 
 /** A claim of a paper, which runs can contradict: `first` is better than `second` by a measure, at every place. */
@@ -53,6 +55,7 @@ export interface Study {
   readonly title: string;
   /** The question, the figure or table of the paper, and what is different here. */
   readonly description: string;
+  /** The preset of all kinds that name none. */
   readonly preset: string;
   /** Updates of each run, and the number of seeds, unless others are asked for. */
   readonly steps: number;

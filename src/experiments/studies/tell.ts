@@ -129,12 +129,16 @@ function overall(
   ].join(", ");
 }
 
-/** The picture: a row for each curve, a column for each place. */
+/** More places than this go down the picture, not across. */
+const mostColumns = 5;
+
+/** The picture: a row for each curve, a column for each place; of many places, a row for each place. */
 export function drawStudy(study: Study, results: StudyResults): Markup {
   const kinds = kindsOf(study, results);
   const places = [...new Set(kinds.map(({ place }) => place))];
   const lines = [...new Set(kinds.map(({ line }) => line))];
-  const rows = study.curves.map(({ key, title, logarithmic = false }) => {
+  const down = places.length > mostColumns;
+  const charts = study.curves.map(({ key, title, logarithmic = false }) => {
     const row = places.map((place) =>
       kinds.filter((kind) => kind.place === place).map((kind) =>
         seedSeries(
@@ -145,18 +149,19 @@ export function drawStudy(study: Study, results: StudyResults): Markup {
         )
       )
     );
-    const range = valuesOf(row.flat());
-    return row.map((series) => ({
-      title,
+    const shared = valuesOf(row.flat());
+    return row.map((series, i) => ({
+      title: down ? places[i]! : title,
       series,
-      range,
+      // Systems of different kinds have losses of different sizes.
+      range: down ? valuesOf(series) : shared,
       logarithmic,
       domain: [0, results.steps] as const,
     }));
   });
   return chartGrid({
-    heads: places,
-    rows,
+    heads: down ? study.curves.map(({ title }) => title) : places,
+    rows: down ? places.map((_, i) => charts.map((row) => row[i]!)) : charts,
     legend: lines.map((name) => ({ name })),
     note: seedsNote(results),
   });

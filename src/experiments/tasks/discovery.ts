@@ -16,6 +16,7 @@ import {
 import { imageScores, scoreImage } from "./images/scores.ts";
 import { discoveryPresets } from "./presets.ts";
 import { averaged } from "./scores.ts";
+import { unrolledModel } from "./inference.ts";
 import {
   attentionMaps,
   decoderContradictions,
@@ -84,6 +85,7 @@ export const discovery = defineTask({
     objects: ({ objects }) => Array.isArray(objects) ? objects : null,
     fit: probeObjects,
   },
+  unrolled: unrolledModel({ finalStep: true }),
   system(whole) {
     const { model: config, data } = whole;
     const model = objectDiscovery({

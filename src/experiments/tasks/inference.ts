@@ -11,12 +11,15 @@ import {
   neumann,
   oneStep,
   phantom,
+  truncated,
   unrolled,
 } from "../../index.ts";
 import { Count, defaultsTo } from "../schema.ts";
 
-/** The adjoints of fixed points; `unrolled` differentiates every iteration. */
-export const adjoints = ["unrolled", "oneStep", "neumann", "phantom", "implicit"] as const;
+/** The adjoints at a solution: they differentiate the fixed point that an iteration has come to. */
+const atSolution = ["oneStep", "neumann", "phantom", "implicit"] as const;
+/** All adjoints; `unrolled` differentiates every iteration, `truncated` the last ones. */
+export const adjoints = ["unrolled", "truncated", ...atSolution] as const;
 /** The solvers of fixed points. */
 export const solvers = ["forward", "anderson", "broyden"] as const;
 
@@ -28,7 +31,7 @@ export const inferenceFields = {
   iterations: Count,
   solver: Schema.Literals(solvers).pipe(defaultsTo("forward")),
   adjoint: Schema.Literals(adjoints).pipe(defaultsTo("oneStep")),
-  /** Terms of the `neumann` and `phantom` adjoints. */
+  /** Terms of the `neumann` and `phantom` adjoints; steps from one cut of `truncated` to the next. */
   adjointTerms: Count.pipe(defaultsTo(5)),
   /** The solver of the linear system of the `implicit` adjoint; deep equilibrium models use `broyden`. */
   linear: Schema.Literals(linearSolvers).pipe(defaultsTo("gmres")),
@@ -63,6 +66,8 @@ export function adjointOf(
   switch (adjoint) {
     case "unrolled":
       return unrolled();
+    case "truncated":
+      return truncated({ steps: terms });
     case "oneStep":
       return oneStep();
     case "neumann":
@@ -73,3 +78,14 @@ export function adjointOf(
       return implicit({ linear: linear === "gmres" ? gmres() : broyden() });
   }
 }
+
+/**
+ * The `model` of a config with the derivative of every iteration, which others are compared with. It applies its step as
+ * often: with `finalStep` an adjoint at the solution applies it once more than there are iterations.
+ */
+export const unrolledModel =
+  ({ finalStep }: { readonly finalStep: boolean }) =>
+  <M extends { readonly adjoint: string; readonly iterations: number }>(model: M): M => {
+    const once = finalStep && atSolution.some((name) => name === model.adjoint);
+    return { ...model, adjoint: "unrolled", iterations: model.iterations + (once ? 1 : 0) };
+  };

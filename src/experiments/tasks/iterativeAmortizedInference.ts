@@ -7,7 +7,7 @@ import {
 } from "../../models/index.ts";
 import { np, random, truncated } from "../../index.ts";
 import { Count, defaultsTo } from "../schema.ts";
-import { adjointOf, adjoints, inferenceFields } from "./inference.ts";
+import { adjointOf, adjoints, inferenceFields, unrolledModel } from "./inference.ts";
 import { dataProblems, type Example, LatentData, openLatent, pixelsOf } from "./latent/data.ts";
 import {
   drawnVector,
@@ -42,7 +42,7 @@ const ModelConfig = Schema.Struct({
   gradientOf: Schema.Literals(["mean", "sum"]).pipe(defaultsTo("mean")),
   iterations,
   /** `truncated`: each iterate trains one application of the network, as in the original. */
-  adjoint: Schema.Literals(["truncated", ...adjoints]).pipe(defaultsTo("truncated")),
+  adjoint: Schema.Literals(adjoints).pipe(defaultsTo("truncated")),
   adjointTerms,
   linear,
 });
@@ -170,6 +170,7 @@ export const iterativeAmortizedInferenceTask = defineTask({
     { title: "ln p − ELBO", series: [{ key: "validation/gap", name: "gap" }], logarithmic: true },
   ],
   lists: [{ key: "bounds", title: "ELBO after each step", x: "step" }],
+  unrolled: unrolledModel({ finalStep: false }),
   system({ model: config, data }) {
     const { task: _, importance, iterations, adjoint, adjointTerms, linear, ...options } = config;
     const { likelihood } = options;

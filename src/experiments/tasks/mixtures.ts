@@ -7,7 +7,7 @@ import { bernoulliMixture, gaussianMixture, type Mixture, softKMeans } from "../
 import { blank, colored, scatter } from "../display/canvas.ts";
 import { Count, CountOrZero, defaultsTo, NonNegative, Positive } from "../schema.ts";
 import { matchedLabels } from "./images/matching.ts";
-import { adjointOf, inferenceFields, solverOf } from "./inference.ts";
+import { adjointOf, inferenceFields, solverOf, unrolledModel } from "./inference.ts";
 import { averaged } from "./scores.ts";
 import { defineTask, type Params, type Seen } from "./task.ts";
 
@@ -126,6 +126,7 @@ export const mixturesTask = defineTask({
     },
   },
   curves: [{ title: "Validation ARI", series: [{ key: "validation/ari", name: "ARI" }] }],
+  unrolled: unrolledModel({ finalStep: false }),
   system({ model: config, data }) {
     const { kind, clusters, iterations, strength, inverseTemperature } = config;
     const options = {

@@ -22,7 +22,7 @@ import { matchedLabels } from "./images/matching.ts";
 import { entry, slotHeads, slotsOf } from "./images/panels.ts";
 import { probeObjects } from "./images/readout.ts";
 import { dataPath } from "../dataPath.ts";
-import { adjointOf, inferenceFields } from "./inference.ts";
+import { adjointOf, inferenceFields, unrolledModel } from "./inference.ts";
 import { averaged } from "./scores.ts";
 import { defineTask, type Examples, type HostArray, type Seen } from "./task.ts";
 
@@ -177,6 +177,7 @@ export const neuralEmTask = defineTask({
     fit: probeObjects,
   },
   curves: [{ title: "Validation AMI", series: [{ key: "validation/ami", name: "AMI" }] }],
+  unrolled: unrolledModel({ finalStep: true }),
   system({ model: config, data }) {
     const model = neuralEm({
       pixels: data.resolution ** 2,

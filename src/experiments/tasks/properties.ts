@@ -15,6 +15,7 @@ import { openImages, previewImages } from "./images/examples.ts";
 import { attentionPanel, panelCaptions } from "./images/panels.ts";
 import { probeObjects } from "./images/readout.ts";
 import { propertyPresets } from "./presets.ts";
+import { unrolledModel } from "./inference.ts";
 import {
   attentionMaps,
   describeSlots,
@@ -72,6 +73,7 @@ export const properties = defineTask({
     objects: ({ objects }) => Array.isArray(objects) ? objects : null,
     fit: probeObjects,
   },
+  unrolled: unrolledModel({ finalStep: true }),
   system(whole) {
     const { model: config } = whole;
     const model = propertyPrediction({ ...slotOptions(config), hidden: config.decoder.channels });

@@ -3,7 +3,7 @@ import { Effect, Schema } from "effect";
 import { np, type Tensor } from "../../index.ts";
 import { savi, type SaviParams } from "../../models/index.ts";
 import { Count, CountOrZero, defaultsTo } from "../schema.ts";
-import { adjointOf, inferenceFields } from "./inference.ts";
+import { adjointOf, inferenceFields, unrolledModel } from "./inference.ts";
 import { averaged } from "./scores.ts";
 import {
   DecoderConfig,
@@ -165,6 +165,7 @@ export const saviTask = defineTask({
   curves: [{ title: "Validation FG-ARI", series: [{ key: "validation/fgAri", name: "FG-ARI" }] }],
   exports: videoExports,
   probe: videoProbe,
+  unrolled: unrolledModel({ finalStep: true }),
   system({ model: config, data }) {
     const places = [-1, 1] as const;
     const model = savi({

@@ -25,7 +25,7 @@ import { describeSource, ImageConfig, imageContradictions, imageSize } from "./i
 import { entry, overlay, slotHeads as headsOfSlots, slotsOf } from "./images/panels.ts";
 import { probeObjects } from "./images/readout.ts";
 import { imageScores, scoreImage } from "./images/scores.ts";
-import { adjointOf, inferenceFields, solverOf } from "./inference.ts";
+import { adjointOf, inferenceFields, solverOf, unrolledModel } from "./inference.ts";
 import { averaged } from "./scores.ts";
 import { accumulated, attentionMaps, attentionSpread, slateDynamics } from "./slateLooks.ts";
 import {
@@ -275,6 +275,7 @@ export const slate = defineTask({
     objects: ({ objects }) => Array.isArray(objects) ? objects : null,
     fit: probeObjects,
   },
+  unrolled: unrolledModel({ finalStep: true }),
   system(config) {
     const { model: { accumulate, clipEntries, patience, temperatureSteps }, optimizer } = config;
     const { discreteVaeRate } = config.model;

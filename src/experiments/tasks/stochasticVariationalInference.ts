@@ -2,7 +2,7 @@
 import { Schema } from "effect";
 import { type GenerativeParams, stochasticVariationalInference } from "../../models/index.ts";
 import { Count, defaultsTo, Positive } from "../schema.ts";
-import { adjointOf, adjoints, inferenceFields } from "./inference.ts";
+import { adjointOf, adjoints, inferenceFields, unrolledModel } from "./inference.ts";
 import { dataProblems, LatentData, openLatent, pixelsOf } from "./latent/data.ts";
 import {
   knownDecoder,
@@ -33,6 +33,8 @@ const ModelConfig = Schema.Struct({
   adjoint: Schema.Literals(["constant", ...adjoints]).pipe(defaultsTo("constant")),
   adjointTerms,
   linear,
+  /** Draws new latents in every step, or the same ones in all; new ones unless the adjoint is that of a fixed point. */
+  redraw: Schema.optionalKey(Schema.Boolean),
   ...latentFields,
 });
 
@@ -69,9 +71,14 @@ export const stochasticVariationalInferenceTask = defineTask({
   main: ["elbo"],
   pictures: latentPictures,
   curves: [{ title: "Validation ELBO", series: [{ key: "validation/elbo", name: "ELBO" }] }],
+  unrolled: ({ redraw, ...model }) => ({
+    ...unrolledModel({ finalStep: false })(model),
+    // An adjoint at the solution draws latents once.
+    redraw: redraw ?? ["constant", "unrolled", "truncated"].includes(model.adjoint),
+  }),
   system({ model: config, data }) {
     const { latent, hidden, activation, likelihood, variance, samples, rate } = config;
-    const { adjoint } = config;
+    const { adjoint, redraw } = config;
     const model = stochasticVariationalInference({
       pixels: pixelsOf(data),
       latent,
@@ -82,6 +89,7 @@ export const stochasticVariationalInferenceTask = defineTask({
       samples,
       rate,
       steps: config.iterations,
+      ...redraw !== undefined && { redraw },
       ...adjoint === "constant" ? {} : { adjoint: adjointOf({ ...config, adjoint }) },
     });
     return {

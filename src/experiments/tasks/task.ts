@@ -284,6 +284,11 @@ export interface Task<
   /** A picture of some samples, for `data inspect`. */
   preview?(samples: readonly S[]): Figure;
   system(config: ExperimentConfig<M, D>): System<S, P, string, string, unknown, Model>;
+  /**
+   * The same model with the derivative of every iteration, whose gradient others are compared with: see
+   * `log.compareGradients`. For tasks whose models have an adjoint.
+   */
+  unrolled?(model: M): M;
   /** Scores in the order of interest. Those of `main` that come first and are known compare runs. */
   readonly scores: readonly ScoreSpec[];
   readonly main: readonly string[];

@@ -9,16 +9,14 @@ import type { Png } from "../display/png.ts";
 import type { HostTensor } from "../../safetensors/format.ts";
 import type { Outputs, Params, Scores, Seen, System, Task } from "../tasks/task.ts";
 import { placeBatch, readTree } from "./device.ts";
-import type { TrainState } from "./step.ts";
+import { compareGradients, costOfGradient } from "./gradients.ts";
+import type { Evaluated } from "./step.ts";
 
 /** Diagnostics on the host. */
 export interface Diagnostics {
   readonly numbers: Scores;
   readonly lists: { readonly [name: string]: readonly number[] };
 }
-
-/** The part of the state of training that scores depend on. */
-export type Evaluated = Pick<TrainState, "params" | "step" | "loss">;
 
 /** A system, compiled to be looked at. */
 export interface Evaluator {
@@ -46,10 +44,15 @@ const largestBatch = 32;
 
 /** The evaluator of a config. Always with the same random keys. */
 export function makeEvaluator(
-  { inputs }: Task,
+  task: Task,
   system: System,
   config: ExperimentConfig,
 ): Evaluator {
+  const { inputs } = task;
+  const compare = config.log.compareGradients && task.unrolled !== undefined
+    ? compareGradients(system, task.system({ ...config, model: task.unrolled(config.model) }))
+    : undefined;
+  let cost: Scores | undefined;
   const predict = jit((params: Params, batch: Outputs, key: Tensor) =>
     system.predict(params, batch, key)
   );
@@ -62,9 +65,10 @@ export function makeEvaluator(
       terms: { loss, ...Object.fromEntries(terms) },
     };
   });
-  const measure = jit((params: Params, batch: Outputs, key: Tensor) =>
-    system.diagnose?.(params, batch, key) ?? {}
-  );
+  const measure = jit((state: Evaluated, batch: Outputs, key: Tensor) => ({
+    ...system.diagnose?.(state.params, batch, key),
+    ...compare?.(state, batch, key),
+  }));
 
   const load = async (data: Dataset<Sample>, start: number, most: number) => {
     const count = Math.min(most, data.size - start);
@@ -88,11 +92,7 @@ export function makeEvaluator(
     for (let start = 0; start < data.size; start += batchSize) {
       const { samples, batch } = await load(data, start, batchSize);
       const key = keyOf(start);
-      const result = look(
-        { params: state.params, step: state.step, loss: state.loss },
-        batch,
-        key,
-      );
+      const result = look(evaluated(state), batch, key);
       const [host, terms] = [await readTree(result.seen), await readTree(result.terms)];
       dispose([result, batch, key]);
       for (const one of seenOf(samples, host)) scorer.add(one);
@@ -103,17 +103,22 @@ export function makeEvaluator(
     const means = [...sums].map(([name, sum]) => [name, sum / data.size] as const);
     return { ...scorer.result(), ...Object.fromEntries(means) };
   };
-  const diagnose = async (params: Params, data: Dataset<Sample>): Promise<Diagnostics> => {
-    if (system.diagnose === undefined) return { numbers: {}, lists: {} };
+  const diagnose = async (whole: Evaluated, data: Dataset<Sample>): Promise<Diagnostics> => {
+    if (system.diagnose === undefined && compare === undefined) return { numbers: {}, lists: {} };
+    const state = evaluated(whole);
     const { batch } = await load(data, 0, config.log.panelImages);
     const key = keyOf(0);
-    const result = measure(params, batch, key);
+    if (compare !== undefined) cost ??= costOfGradient(system, state, batch, key);
+    const result = measure(state, batch, key);
     const host = Object.entries(await readTree(result));
     dispose([result, batch, key]);
     return {
-      numbers: Object.fromEntries(
-        host.filter(([, { shape }]) => shape.length === 0).map(([name, x]) => [name, x.data[0]!]),
-      ),
+      numbers: {
+        ...Object.fromEntries(
+          host.filter(([, { shape }]) => shape.length === 0).map(([name, x]) => [name, x.data[0]!]),
+        ),
+        ...cost,
+      },
       lists: Object.fromEntries(
         host.filter(([, { shape }]) => shape.length > 0).map(([name, x]) => [name, [...x.data]]),
       ),
@@ -131,9 +136,12 @@ export function makeEvaluator(
         await Promise.all(pictures.map(async ([name, x]) => [name, await toPng(x)] as const)),
       );
     }),
-    diagnose: effect(({ params }, data) => diagnose(params, data)),
+    diagnose: effect(diagnose),
   };
 }
+
+/** The state without the rest of what training changes, such as the optimizer's. */
+const evaluated = ({ params, step, loss }: Evaluated): Evaluated => ({ params, step, loss });
 
 /** Samples with their own rows of the outputs. */
 function seenOf(

@@ -7,7 +7,7 @@ import { applyOverrides } from "../config/overrides.ts";
 import { taskOf } from "../tasks/index.ts";
 import { describeBroken, openExamples } from "./examples.ts";
 import { openDevice, restore } from "./device.ts";
-import { type Evaluated, makeEvaluator } from "./evaluate.ts";
+import { makeEvaluator } from "./evaluate.ts";
 import { writeCharts } from "../report/printed.ts";
 import { writeReport } from "../report/report.ts";
 import { bestCheckpoint } from "../runs/checkpoint.ts";
@@ -16,7 +16,7 @@ import { changesOf } from "../runs/resume.ts";
 import { ConfigError, modelError, RunError } from "../errors.ts";
 import type { ExperimentConfig } from "../schema.ts";
 import type { Examples, Scores, System, Task } from "../tasks/task.ts";
-import { makeTrainer } from "./step.ts";
+import { type Evaluated, makeTrainer } from "./step.ts";
 
 /** The parts of data that can be scored. */
 export const splits = ["validation", "test", "train", "all"] as const;

@@ -36,6 +36,9 @@ export type TrainState = {
   readonly plateau: optim.PlateauState | null;
 };
 
+/** The part of the state of training that scores depend on. */
+export type Evaluated = Pick<TrainState, "params" | "step" | "loss">;
+
 /** The compiled step and the names of what it measures. */
 export interface Trainer {
   /** The state before the first step. */

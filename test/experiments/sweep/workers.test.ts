@@ -35,7 +35,12 @@ const command = [process.execPath, "run", "-A", main, "sweep", "trainer"];
 
 it("a study on three processes, one of them killed again and again, has the table of a serial one", async () => {
   const base = await toyConfig();
-  const options = { base, steps: 8, seeds: full ? 4 : 2, display: remember() };
+  const options = {
+    baseOf: () => Effect.succeed(base),
+    steps: 8,
+    seeds: full ? 4 : 2,
+    display: remember(),
+  };
   const serial = await Effect.runPromise(
     runStudy(rates, { ...options, root: folder("serial") }).pipe(
       Effect.provideService(Tasks, [toyTask]),
