@@ -88,11 +88,14 @@ export const discovery = defineTask({
   unrolled: unrolledModel({ finalStep: true }),
   system(whole) {
     const { model: config, data } = whole;
-    const model = objectDiscovery({
+    const options = {
       ...slotOptions(config),
       resolution: imageSize(data),
       decoder: decoderOptions(config.decoder, config.coordinates),
-    });
+    };
+    const model = objectDiscovery(options);
+    const { testIterations: iterations = options.iterations } = config;
+    const tested = objectDiscovery({ ...options, iterations });
     return {
       model,
       init: (key) => model.init(key),
@@ -101,7 +104,7 @@ export const discovery = defineTask({
         return [loss, { residual: np.mean(stats.residual) }];
       },
       predict(params, { image }, key) {
-        const { reconstruction, images, masks, attention } = model.apply(params, image, key);
+        const { reconstruction, images, masks, attention } = tested.apply(params, image, key);
         return {
           reconstruction,
           components: images,
@@ -110,7 +113,7 @@ export const discovery = defineTask({
         };
       },
       represent(params, { image }, key) {
-        const { slots, reconstruction, masks, attention } = model.apply(params, image, key);
+        const { slots, reconstruction, masks, attention } = tested.apply(params, image, key);
         return { slots, masks, reconstruction, attention: attentionMaps(attention, whole) };
       },
       scorer: () => averaged(scoreImage),
@@ -121,8 +124,8 @@ export const discovery = defineTask({
         attention: attentionPanel(seen),
       }),
       diagnose(params, { image }, key) {
-        const { slots } = model.apply(params, image, key);
-        return imageDynamics(model, params, image, key, slots);
+        const { slots } = tested.apply(params, image, key);
+        return imageDynamics(tested, params, image, key, slots);
       },
     };
   },

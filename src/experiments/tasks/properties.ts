@@ -76,7 +76,10 @@ export const properties = defineTask({
   unrolled: unrolledModel({ finalStep: true }),
   system(whole) {
     const { model: config } = whole;
-    const model = propertyPrediction({ ...slotOptions(config), hidden: config.decoder.channels });
+    const options = { ...slotOptions(config), hidden: config.decoder.channels };
+    const model = propertyPrediction(options);
+    const { testIterations: iterations = options.iterations } = config;
+    const tested = propertyPrediction({ ...options, iterations });
     return {
       model,
       init: (key) => model.init(key),
@@ -85,18 +88,18 @@ export const properties = defineTask({
         return [loss, { residual: np.mean(stats.residual) }];
       },
       predict(params, { image }, key) {
-        const { predictions, attention } = model.apply(params, image, key);
+        const { predictions, attention } = tested.apply(params, image, key);
         return { predictions, attention: attentionMaps(attention, whole) };
       },
       represent(params, { image }, key) {
-        const { slots, predictions, attention } = model.apply(params, image, key);
+        const { slots, predictions, attention } = tested.apply(params, image, key);
         return { slots, predictions, attention: attentionMaps(attention, whole) };
       },
       scorer: () => precisionScorer(config.slots),
       draw: (seen) => ({ attention: attentionPanel(seen) }),
       diagnose(params, { image }, key) {
-        const { slots } = model.apply(params, image, key);
-        return imageDynamics(model, params, image, key, slots);
+        const { slots } = tested.apply(params, image, key);
+        return imageDynamics(tested, params, image, key, slots);
       },
     };
   },

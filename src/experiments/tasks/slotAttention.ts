@@ -54,6 +54,8 @@ export const slotFields = {
   /** Hidden width of the slots' own MLP. */
   mlpHidden: Count,
   ...inferenceFields,
+  /** Iterations where images are scored, drawn and exported; those of training unless given. More of them refine slots. */
+  testIterations: Schema.optionalKey(Count),
   /** The initial slots: drawn from one learned Gaussian, or learned themselves, one vector for each slot. */
   start: Schema.Literals(["random", "learned"]).pipe(defaultsTo("random")),
   /** The gradient of first slots where the adjoint has none, see the option of `slotAttention`. */

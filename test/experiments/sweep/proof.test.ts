@@ -42,4 +42,5 @@ it.skipIf(!havePostgres)(
     // A cell whose worker is killed is lent once more.
     expect(proof.attempts).toBeGreaterThanOrEqual(proof.rows.length + proof.killed);
   },
+  600_000, // most of it is waiting: for leases to end, and for the programs to start
 );
