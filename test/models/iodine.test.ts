@@ -279,7 +279,7 @@ describe("adjoints", () => {
     const [a, b] = [gradient({ adjoint: truncated({ steps: 1 }) }), jit(grad(byHand))(params)];
     await expectClose(a.refiner.update.weight, b.refiner.update.weight, 1e-9);
     await expectClose(a.decoder[0]!.weight, b.decoder[0]!.weight, 1e-9);
-    // What is cut is the whole way to λ₀.
+    // The whole way to λ₀ is cut.
     expect(await np.max(np.abs(a.posterior)).item()).toBe(0);
     const whole = gradient({ adjoint: unrolled() });
     const kept = gradient({ adjoint: truncated({ steps: 3 }) });

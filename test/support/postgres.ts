@@ -1,6 +1,6 @@
 /**
  * A Postgres of its own for a test: Debian's package, in a temporary folder, on loopback, as a user who is not root.
- * Where it is not installed, tests that need it are skipped, and a notice says so.
+ * Tests that need it are skipped where it is not installed, and a notice says so.
  */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { chmodSync, chownSync, existsSync, readdirSync, readFileSync } from "node:fs";

@@ -20,6 +20,7 @@ import type { Film, Panel } from "../display/panel.ts";
 import { Count, CountOrZero, defaultsTo, Fraction, NonNegative } from "../schema.ts";
 import { matchedLabels } from "./images/matching.ts";
 import { entry } from "./images/panels.ts";
+import { relationalNeuralEmTaskPresets } from "./relationalNeuralEmPresets.ts";
 import { averaged } from "./scores.ts";
 import {
   defineTask,
@@ -78,29 +79,9 @@ type Example = {
   readonly video: NdArray<Float32Array>;
   /** The thing that each pixel belongs to, `[frames, height, width]`. */
   readonly groups: NdArray<Uint8Array>;
-  /** 1 for frames since whose former one balls hit another, `[frames]`. */
+  /** 1 for a frame if balls have collided since the frame before it, `[frames]`. */
   readonly events: NdArray<Uint8Array>;
 };
-
-const log = { every: 20, evaluateEvery: 100, panelEvery: 200, checkpointEvery: 100, keep: 3 };
-
-/** Balls with masses in small videos, for minutes on two cores. */
-const balls = {
-  name: "rnem-quick",
-  model: {
-    task: "relationalNeuralEm",
-    slots: 4,
-    hidden: 64,
-    channels: [16, 32],
-    features: 64,
-    attentionHidden: 32,
-  },
-  data: { source: "balls" },
-  optimizer: { learningRate: 1e-3 },
-  log,
-  steps: 3000,
-  batchSize: 16,
-} as const;
 
 /** The task. */
 export const relationalNeuralEmTask = defineTask({
@@ -108,60 +89,7 @@ export const relationalNeuralEmTask = defineTask({
   samples: "videos",
   model: ModelConfig,
   data: DataConfig,
-  presets: {
-    /** R-NEM on three balls, 24×24; `model.messages=none` is the same without messages. */
-    "rnem-quick": balls,
-    /** RNN-EM on three flying shapes, 24×24. */
-    "rnnem-quick": {
-      ...balls,
-      name: "rnnem-quick",
-      model: { ...balls.model, messages: "none", slots: 3, hidden: 100 },
-      data: { source: "shapes", frames: 9, further: 4 },
-      optimizer: { learningRate: 2e-3 },
-      steps: 1500,
-    },
-    /** The paper's balls with masses, 64×64. */
-    "rnem-balls": {
-      name: "rnem-balls",
-      model: { task: "relationalNeuralEm", slots: 5 },
-      data: {
-        source: "balls",
-        videos: 50_000,
-        frames: 31,
-        further: 20,
-        resolution: 64,
-        objects: [4, 4],
-        evaluate: 1000,
-      },
-      optimizer: { learningRate: 1e-3 },
-      log: { ...log, evaluateEvery: 780, panelEvery: 780, checkpointEvery: 780 },
-      steps: 391_000,
-      batchSize: 64,
-    },
-    /** The paper's flying shapes, 28×28. */
-    "rnnem-shapes": {
-      name: "rnnem-shapes",
-      model: {
-        task: "relationalNeuralEm",
-        slots: 3,
-        hidden: 100,
-        channels: [32, 64],
-        messages: "none",
-      },
-      data: {
-        source: "shapes",
-        videos: 50_000,
-        frames: 21,
-        further: 10,
-        resolution: 28,
-        evaluate: 1000,
-      },
-      optimizer: { learningRate: 1e-3 },
-      log: { ...log, evaluateEvery: 780, panelEvery: 780, checkpointEvery: 780 },
-      steps: 391_000,
-      batchSize: 64,
-    },
-  },
+  presets: relationalNeuralEmTaskPresets,
   contradictions({ model, data, batchSize }) {
     const problems: string[] = [];
     const [least, greatest] = data.objects;

@@ -95,7 +95,7 @@ export interface Proof {
   readonly restarted: boolean;
   /** Cells that the worker which was cut off gave up. */
   readonly givenUp: readonly string[];
-  /** What that worker said of being cut off. */
+  /** The lines in which that worker tells that it was cut off. */
   readonly noticed: readonly string[];
   /** Writes by that worker between the end of its loan and the end of the cut. */
   readonly late: readonly string[];
@@ -296,7 +296,7 @@ const writesOf = (folder: string, pid: string) =>
       return [Number(text.slice(0, space)), text.slice(space + 1)];
     });
 
-/** What the logs of writes say against one writer at a time. */
+/** Attempts that wrote after a later attempt at the same cell began to, and folders with two writers, by the logs. */
 function overlapsIn(folder: string): string[] {
   const spans = new Map<string, { pid: string; epoch: number; first: number; last: number }[]>();
   const problems: string[] = [];

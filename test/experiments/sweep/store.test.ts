@@ -28,7 +28,7 @@ const keys = ["a", "b", "c"];
 const workers = ["one", "two"].map((id) => workerNamed(id));
 const results = { loss: 0.5, score: null };
 
-/** What a worker may do next: the loan that it means is the latest that it was given, valid or not. */
+/** An operation of a worker. It speaks of the latest loan that it was given, valid or not. */
 const action = fc.record({
   worker: fc.nat(workers.length - 1),
   what: fc.constantFrom(

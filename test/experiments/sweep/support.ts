@@ -1,4 +1,4 @@
-/** What tests of sweeps share: an open database, and a worker's identity. */
+/** An open database and the identity of a worker, which the tests of sweeps share. */
 import { Effect, type Scope } from "effect";
 import type { ExperimentConfig } from "../../../src/experiments/schema.ts";
 import type { Cell } from "../../../src/experiments/sweep/cell.ts";
